@@ -1,0 +1,55 @@
+"""seqlab: a laboratory for sequence models on PyTorch Lightning.
+
+``seqlab.fit(model="gru")`` trains, ``seqlab.load(CKPT)`` gives a trained model back; ``seqlab.evaluate`` and
+``seqlab.generate`` are the other verbs, with the options of the command line as arguments.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqlab.evaluate import Evaluation
+    from seqlab.fit import Run
+    from seqlab.models import LanguageModel
+
+__version__ = "0.1.0"
+__all__ = ["evaluate", "fit", "generate", "load"]
+
+VERBS = ("fit", "evaluate", "generate")
+
+
+def fit(**options: Any) -> "Run":
+    """Trains a model; the arguments are those of ``seqlab.fit.fit``."""
+    result: Run = import_module("seqlab.fit").fit(**options)
+    return result
+
+
+def evaluate(ckpt: str, **options: Any) -> "Evaluation":
+    """Measures a trained model; the arguments are those of ``seqlab.evaluate.evaluate``."""
+    result: Evaluation = import_module("seqlab.evaluate").evaluate(ckpt, **options)
+    return result
+
+
+def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
+    """Text that continues a prefix; the arguments are those of ``seqlab.generate.generate``."""
+    result: list[str] = import_module("seqlab.generate").generate(ckpt, prefix, **options)
+    return result
+
+
+def load(ckpt: str) -> "LanguageModel":
+    """The model of a checkpoint, ready to ``generate``."""
+    model: LanguageModel = import_module("seqlab.models").load(ckpt)
+    return model
+
+
+class _Package(ModuleType):
+    """Importing the module ``seqlab.fit`` does not hide the function ``seqlab.fit``."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in VERBS or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,59 @@
+"""Ctrl-C and SIGTERM: finish the step, keep a checkpoint, stop."""
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning.pytorch as pl
+
+ASK_EVERY = 10
+"""Steps between two questions to the other processes whether one of them was told to stop."""
+
+
+class Interrupted(SystemExit):
+    """Training was told to stop and left a checkpoint; the code is the shell's for the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.signal = signal.Signals(number).name
+
+
+class Interruption(pl.Callback):
+    """Turns the first signal into a checkpoint after the running step; a second one stops at once.
+
+    Args:
+        path: Where the checkpoint goes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._received = 0
+        self._before: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._receive)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self._received = number
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        stop = bool(self._received)
+        if trainer.world_size > 1:
+            if batch_idx % ASK_EVERY:
+                return
+            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
+        if stop:
+            trainer.save_checkpoint(self.path)
+            raise Interrupted(self._received or signal.SIGTERM)

@@ -1,0 +1,29 @@
+"""What the model would write now."""
+
+import lightning.pytorch as pl
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from seqlab.models.language_model import LanguageModel
+
+
+class TextSamples(pl.Callback):
+    """Continues a prompt after each validation, as text in TensorBoard.
+
+    Args:
+        prompt: Text to continue.
+        num_tokens: Tokens to draw.
+        temperature: Of the draws.
+    """
+
+    def __init__(self, prompt: str, num_tokens: int = 100, temperature: float = 0.8) -> None:
+        self.prompt, self.num_tokens, self.temperature = prompt, num_tokens, temperature
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        boards = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+        if trainer.sanity_checking or not trainer.is_global_zero or not boards:
+            return
+        assert isinstance(pl_module, LanguageModel)
+        text = pl_module.generate(self.prompt, self.num_tokens, self.temperature)
+        for board in boards:
+            label = f"sample/temperature {self.temperature}"
+            board.experiment.add_text(label, f"```\n{text}\n```", trainer.global_step)

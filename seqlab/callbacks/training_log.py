@@ -1,0 +1,77 @@
+"""Loss, perplexity, rates, gradient norms and speed of training, every few steps."""
+
+import math
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+def gradient_norm(module: pl.LightningModule) -> Tensor:
+    """Euclidean norm of all gradients together, a scalar."""
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients)
+
+
+class TrainingLog(pl.Callback):
+    """Logs what happened since it last logged, every ``trainer.log_every_n_steps`` optimizer steps.
+
+    Between two logs it only adds on the device. Losses are summed over tokens and processes before they are
+    divided. The gradient norm is the one of the logged step, before and after clipping.
+
+    ``latest`` holds the last values logged.
+    """
+
+    def __init__(self) -> None:
+        self.latest: dict[str, float] = {}
+        self._nats: Tensor | float = 0.0
+        self._tokens: Tensor | int = 0
+        self._since = 0.0
+        self._paused = 0.0
+        self._norm: Tensor | None = None
+
+    def _due(self, trainer: pl.Trainer) -> bool:
+        return (trainer.global_step + 1) % trainer.log_every_n_steps == 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._since = time.monotonic()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._paused = time.monotonic()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._since += time.monotonic() - self._paused
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        if self._due(trainer):
+            self._norm = gradient_norm(pl_module)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._nats = self._nats + outputs["nats"]
+        self._tokens = self._tokens + outputs["tokens"]
+        if self._norm is not None:
+            self._log(trainer, pl_module, self._norm)
+            self._norm = None
+
+    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule, norm: Tensor) -> None:
+        sums = torch.stack([torch.as_tensor(self._nats).double(), torch.as_tensor(self._tokens).double().cpu()])
+        nats, tokens = trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        now = time.monotonic()
+        self.latest = {
+            "train/loss": nats / tokens,
+            "train/perplexity": math.exp(min(700.0, nats / tokens)),
+            "train/grad_norm": float(norm),
+            "train/grad_norm_clipped": float(gradient_norm(pl_module)),
+            "train/tokens_per_second": tokens / (now - self._since),
+            "train/lr": trainer.optimizers[0].param_groups[0]["lr"],
+        }
+        for logger in trainer.loggers:
+            logger.log_metrics({**self.latest, "epoch": trainer.current_epoch}, step=trainer.global_step)
+        self._nats, self._tokens, self._since = 0.0, 0, now

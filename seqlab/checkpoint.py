@@ -1,0 +1,73 @@
+"""Checkpoints: tensors and plain values, written whole or not at all, read without running their code."""
+
+import os
+import pickle
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seqlab.errors import UserError
+from seqlab.nn.language_network import LanguageNetwork
+from seqlab.text.codec import Codec
+
+FORMAT = 1
+"""Version of what stands under ``checkpoint["seqlab"]``."""
+
+
+def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
+    """Writes a checkpoint beside its place, then moves it there, so that a good file is never cut short.
+
+    Raises:
+        OSError: The disk is full or the folder cannot be written; what stood at the path stands there still.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(unfinished).replace(path)
+    except BaseException:
+        Path(unfinished).unlink(missing_ok=True)
+        raise
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """What a run saved; only tensors and plain values are ever loaded.
+
+    Raises:
+        UserError: The file is missing, damaged, unsafe or not a checkpoint of seqlab.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"there is no checkpoint '{path}'; python -m seqlab.fit makes one") from None
+    except pickle.UnpicklingError:
+        raise UserError(
+            f"{path} holds more than tensors and plain values, or is no checkpoint; it was not loaded"
+        ) from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        reason = "is a folder" if Path(path).is_dir() else "cannot be read as a checkpoint (damaged or cut short)"
+        raise UserError(f"{path} {reason}; use another one of the run, such as best.ckpt or last.ckpt") from error
+    record = checkpoint.get("seqlab") if isinstance(checkpoint, dict) else None
+    if not isinstance(record, dict):
+        raise UserError(f"{path} is not a checkpoint of seqlab; use one that python -m seqlab.fit wrote")
+    if record.get("format") != FORMAT:
+        raise UserError(
+            f"{path} has checkpoint format {record.get('format')}, but this seqlab reads {FORMAT}; train anew"
+        )
+    return checkpoint
+
+
+def load_network(checkpoint: dict[str, Any]) -> tuple[LanguageNetwork, Codec]:
+    """The network of a language model in evaluation mode, and the codec of its text."""
+    arguments = checkpoint["hyper_parameters"]
+    network = LanguageNetwork(**{k: v for k, v in arguments.items() if k not in ("bidirectional", "l1")})
+    prefix = "network."
+    weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
+    network.load_state_dict(weights)
+    return network.eval(), Codec.from_state(checkpoint["seqlab"]["codec"])

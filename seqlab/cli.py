@@ -1,0 +1,233 @@
+"""From the command line or a configuration file to a model, its data and a trainer, through LightningCLI."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning.pytorch import LightningModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from seqlab.callbacks.interruption import Interruption
+from seqlab.callbacks.keeping import RunRecord, WholeFiles, best_and_last
+from seqlab.callbacks.progress import progress
+from seqlab.callbacks.text_samples import TextSamples
+from seqlab.callbacks.training_log import TrainingLog
+from seqlab.checkpoint import read_checkpoint
+from seqlab.choices import CHOICES, OPTIMIZERS, SCHEDULERS, STEP_WISE, plan
+from seqlab.data import DATA, TextData
+from seqlab.errors import UserError
+from seqlab.models import MODELS
+from seqlab.parser import Parser
+from seqlab.runs import LOGS, free_name, run_name
+
+DESCRIPTION = "Trains a sequence model; the options below belong to the chosen model, data and optimizer."
+USAGE = "python -m seqlab.fit [--model gru] [--data time_machine] [--config FILE.yaml] [--OPTION VALUE ...]"
+
+DEFAULT_LR = 0.002
+TRAINER_DEFAULTS: dict[str, Any] = {
+    "max_epochs": 30,
+    "gradient_clip_val": 1.0,
+    "num_sanity_val_steps": 0,
+    "enable_model_summary": False,
+    "use_distributed_sampler": False,
+    "logger": None,
+}
+
+NAMES = {
+    "model": f"{', '.join(MODELS)}; --model NAME says the same.",
+    "data": f"{', '.join(DATA)}; --data NAME says the same.",
+    "optimizer": "Any of torch.optim in lower case; --optimizer NAME says the same.",
+    "lr_scheduler": "warmupcosinelr or any of torch.optim.lr_scheduler in lower case; as --lr_scheduler NAME.",
+}
+HELP = {
+    "config": "YAML file of options; a later one, and every option, wins over it.",
+    "print_config": "Print the options as a YAML file and exit.",
+    "optimizer.lr": "Learning rate.",
+    "optimizer.weight_decay": "Weight decay.",
+    "optimizer.momentum": "Momentum.",
+    "trainer.accelerator": "auto, cpu, gpu or mps.",
+    "trainer.devices": "Number of devices or processes, or auto.",
+    "trainer.strategy": "auto, ddp for several devices, or any of Lightning's.",
+    "trainer.precision": "32-true, bf16-mixed, 16-mixed (GPU) or 64-true.",
+    "trainer.fast_dev_run": "Run this many batches of everything, keep nothing.",
+    "trainer.max_epochs": "Passes over the training part.",
+    "trainer.max_steps": "Optimizer steps; -1 has no limit.",
+    "trainer.max_time": "Wall time, as DD:HH:MM:SS.",
+    "trainer.check_val_every_n_epoch": "Epochs from one validation to the next.",
+    "trainer.log_every_n_steps": "Optimizer steps from one log entry to the next; 50 if not given.",
+    "trainer.accumulate_grad_batches": "Batches whose gradients make one optimizer step.",
+    "trainer.gradient_clip_val": "Largest norm of all gradients together; null does not clip.",
+    "trainer.default_root_dir": "Folder that lightning_logs is made in; the current one if not given.",
+}
+COMMON = ("help", "help_all", "seed", "run", "ckpt_path", "patience", "model.", "data.", "lr_scheduler.", *HELP)
+
+
+class TrainingParser(Parser, LightningArgumentParser):
+    """The parser of ``fit``."""
+
+    common = (*COMMON, "optimizer.name")
+
+
+class SeqlabCLI(LightningCLI):
+    """Builds ``model``, ``datamodule`` and ``trainer`` from a command line; ``run`` and ``folder`` say where it logs.
+
+    Args:
+        argv: Arguments after the program's name.
+
+    Raises:
+        UserError: An argument, a configuration file or a corpus is wrong.
+    """
+
+    def __init__(self, argv: list[str]) -> None:
+        self.plan = plan(argv)
+        super().__init__(
+            parser_class=TrainingParser,
+            parser_kwargs={"prog": "python -m seqlab.fit", "description": DESCRIPTION, "usage": USAGE},
+            save_config_callback=None,
+            args=self.plan.arguments,
+            run=False,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+        )
+
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--seed", type=int, default=1, help="Of weights, dropout and data order.")
+        parser.add_argument("--run", type=str | None, help="Name of the run's folder under lightning_logs.")
+        parser.add_argument("--ckpt_path", type=str | None, help="Go on from last, best or a .ckpt file.")
+        parser.add_argument(
+            "--patience",
+            type=int | None,
+            default=10,
+            help="Validations without a lower val/loss before training stops; null never stops early.",
+        )
+
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        for key in CHOICES:
+            name = getattr(self.plan, key)
+            parser.add_argument(f"--{key}.name", type=str, default=name, metavar="NAME", help=NAMES[key])
+        built = {"vocab_size", "codec", "optimizer", "lr_scheduler", "lr_interval", "cell"}
+        parser.add_class_arguments(MODELS[self.plan.model].kind, "model", instantiate=False, skip=built)
+        parser.add_class_arguments(DATA[self.plan.data], "data", instantiate=False, skip={"seed", "codec"})
+        optimizer = OPTIMIZERS[self.plan.optimizer]
+        parser.add_class_arguments(optimizer, "optimizer", instantiate=False, skip={"params"}, fail_untyped=False)
+        if self.plan.optimizer == "adam":
+            parser.set_defaults({"optimizer.lr": DEFAULT_LR})
+        if self.plan.lr_scheduler != "none":
+            kind = SCHEDULERS[self.plan.lr_scheduler]
+            parser.add_class_arguments(kind, "lr_scheduler", instantiate=False, skip={"optimizer"}, fail_untyped=False)
+            parser.add_argument(
+                "--lr_scheduler.interval",
+                type=Literal["epoch", "step"],
+                default="step" if self.plan.lr_scheduler in STEP_WISE else "epoch",
+                help="What the schedule counts.",
+            )
+        parser.add_lightning_class_args(Trainer, "trainer")
+        parser.set_defaults({f"trainer.{key}": value for key, value in TRAINER_DEFAULTS.items()})
+        for action in parser._actions:
+            action.help = HELP.get(action.dest, action.help)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        assert isinstance(parser, Parser)
+        self.config = parser.parse_sentence(args)
+
+    def _set_seed(self) -> None:
+        if not 0 <= self.config.seed < 2**32:
+            raise UserError(f"seed {self.config.seed} must be at least 0 and below 2**32")
+        seed_everything(self.config.seed, workers=True, verbose=False)
+
+    def instantiate_classes(self) -> None:
+        chosen = {key: self.config[key].as_dict() for key in CHOICES}
+        for arguments in chosen.values():
+            arguments.pop("name")
+        interval = chosen["lr_scheduler"].pop("interval", "epoch")
+        self.datamodule: TextData = DATA[self.plan.data](**chosen["data"], seed=self.config.seed)
+        model = MODELS[self.plan.model]
+        build: Callable[..., LightningModule] = model.kind
+        self.model = build(
+            vocab_size=self.datamodule.vocab_size,
+            codec=self.datamodule.codec,
+            optimizer=partial(OPTIMIZERS[self.plan.optimizer], **chosen["optimizer"]),
+            lr_scheduler=self._schedule(chosen["lr_scheduler"]),
+            lr_interval=interval,
+            **model.defaults,
+            **chosen["model"],
+        )
+        self._try_optimizer()
+        self.trainer = self._trainer()
+
+    def _schedule(self, arguments: dict[str, Any]) -> Any:
+        if self.plan.lr_scheduler == "none":
+            return None
+        if "total_steps" in arguments and arguments["total_steps"] is None:
+            arguments["total_steps"] = self._planned_steps()
+        return partial(SCHEDULERS[self.plan.lr_scheduler], **arguments)
+
+    def _planned_steps(self) -> int:
+        trainer = self.config.trainer
+        batches = len(self.datamodule.train_dataloader())
+        if isinstance(trainer.limit_train_batches, int):
+            batches = min(batches, trainer.limit_train_batches)
+        by_epochs = -(-batches // trainer.accumulate_grad_batches) * (trainer.max_epochs or 1)
+        return by_epochs if trainer.max_steps == -1 else min(by_epochs, int(trainer.max_steps))
+
+    def _try_optimizer(self) -> None:
+        try:
+            self.model.configure_optimizers()
+        except (ValueError, TypeError, IndexError) as error:
+            raise UserError(f"the optimizer or its schedule refuses its options: {error}; see --help_all") from None
+
+    def _trainer(self) -> Trainer:
+        config = self.config.trainer.as_dict()
+        logs = Path(config["default_root_dir"] or ".") / LOGS
+        self.run = self._run_name(logs)
+        self.folder = logs / self.run
+        if config["logger"] in (None, True):
+            config["logger"] = TensorBoardLogger(str(logs), name=self.run, version="", default_hp_metric=False)
+        config["callbacks"] = [*self._callbacks(config), *(config["callbacks"] or [])]
+        config["plugins"] = [WholeFiles(), *(config["plugins"] or [])]
+        try:
+            return Trainer(**config)
+        except (MisconfigurationException, ValueError, TypeError, ImportError) as error:
+            raise UserError(f"the trainer refuses its options: {error}") from None
+
+    def _callbacks(self, config: dict[str, Any]) -> list[Any]:
+        checkpoints, log, prompt = self.folder / "checkpoints", TrainingLog(), self.datamodule.prompt
+        validates = bool(self.datamodule.val_dataloader()) and config["limit_val_batches"] != 0
+        callbacks = [log, Interruption(checkpoints / "last.ckpt"), RunRecord(self.folder, self.run, self._dump())]
+        if prompt is not None:
+            callbacks.append(TextSamples(prompt))
+        if validates and self.config.patience is not None:
+            callbacks.append(EarlyStopping("val/loss", patience=self.config.patience))
+        if config["enable_progress_bar"] is not False:
+            callbacks.append(progress(log))
+        if config["enable_checkpointing"] is not False:
+            callbacks.append(best_and_last(checkpoints, validates, config["check_val_every_n_epoch"]))
+        return callbacks
+
+    def _run_name(self, logs: Path) -> str:
+        """The name asked for, or the resumed run's, or a free one that says what differs from the defaults."""
+        if self.config.run:
+            return str(self.config.run)
+        if self.plan.checkpoint is not None:
+            return str(read_checkpoint(self.plan.checkpoint)["run"]["name"])
+        corpus = self.datamodule.corpus_name
+        words = [self.plan.label] if self.plan.label else [self.plan.model, corpus]
+        if self.plan.label and corpus == "sample":
+            words.append("on-sample")
+        return free_name(logs, run_name(*words, *self._changes()))
+
+    def _changes(self) -> list[str]:
+        """``hidden_size=512`` for every option of the command line that changes what is learnt."""
+        given = {argument.removeprefix("--").split("=")[0] for argument in self.plan.arguments if argument[:2] == "--"}
+        ignored = {"model.name", "data.name", "data.root", "data.path", "data.val_path", "data.test_path"}
+        keys = [action.dest for action in self.parser._actions if action.dest in given - ignored]
+        return [f"{key.partition('.')[2]}={self.config[key]}" for key in keys if key.partition(".")[0] in CHOICES]
+
+    def _dump(self) -> str:
+        config = self.config.clone()
+        config.run = config.ckpt_path = None
+        return str(self.parser.dump(config, skip_none=True))

@@ -1,0 +1,66 @@
+"""A sized, resumable loader over batches that are a pure function of (seed, epoch, index)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+BatchT = TypeVar("BatchT", covariant=True)
+LoadedT = TypeVar("LoadedT")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The part of each global batch that one process works on.
+
+    Args:
+        rank: Number of this process, from 0.
+        world: Number of processes.
+    """
+
+    rank: int = 0
+    world: int = 1
+
+
+class Batches(Protocol[BatchT]):
+    """Random access to the batches of every epoch; the same (epoch, index) always gives the same batch."""
+
+    def __len__(self) -> int:
+        """Batches in an epoch, the same for every epoch and every process."""
+        ...
+
+    def batch(self, epoch: int, index: int) -> BatchT:
+        """The batch at ``index`` of ``epoch``, both from 0."""
+        ...
+
+
+class Loader(Generic[LoadedT]):
+    """Walks through the batches epoch by epoch, and can say and restore where it stands.
+
+    Each full iteration is one epoch. ``state_dict`` may be taken after any batch; a loader that loads it goes on
+    with the batch that would have come next, also when the state was taken on the border of an epoch.
+    """
+
+    def __init__(self, batches: Batches[LoadedT]) -> None:
+        self.batches = batches
+        self._epoch = -1
+        self._index = len(batches)
+        self._resuming = False
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[LoadedT]:
+        if not (self._resuming and self._index < len(self.batches)):
+            self._epoch += 1
+            self._index = 0
+        self._resuming = False
+        while self._index < len(self.batches):
+            self._index += 1
+            yield self.batches.batch(self._epoch, self._index - 1)
+
+    def state_dict(self) -> dict[str, int]:
+        return {"epoch": self._epoch, "index": self._index}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self._epoch, self._index = state["epoch"], state["index"]
+        self._resuming = True

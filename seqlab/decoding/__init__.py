@@ -1,0 +1,1 @@
+"""Logits -> ids -> text, over any step function."""

@@ -1,0 +1,61 @@
+"""A prefix in, text out."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+
+from seqlab.decoding.sampling import Sampling, sample
+from seqlab.errors import UserError
+from seqlab.text.codec import Codec
+
+MOST_FREQUENT = 1
+
+
+def continue_text(
+    network: nn.Module,
+    codec: Codec,
+    prefix: str = "",
+    num_tokens: int = 200,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seeds: Sequence[int] = (0,),
+) -> Iterator[list[str]]:
+    """Continues a prefix, once for each seed, and gives the text as far as it stands after every token.
+
+    The network reads the whole prefix first; an empty one stands for the most frequent token. ``<unk>`` is never
+    drawn.
+
+    Args:
+        network: Ids ``(batch, time)`` and state -> logits and state.
+        codec: Between text and ids.
+        prefix: Text to continue, cleaned as the training text was.
+        num_tokens: Tokens to draw.
+        temperature: Divides the logits; 0 takes the most likely token.
+        top_k: Draw among the k most likely tokens only.
+        top_p: Draw among the fewest tokens whose probabilities sum to at least p.
+        seeds: One for each sample.
+
+    Yields:
+        The text of each sample, prefix and all.
+
+    Raises:
+        UserError: A value is out of its range.
+    """
+    if num_tokens < 1:
+        raise UserError(f"num_tokens {num_tokens} must be a whole number of at least 1")
+    sampling = Sampling(temperature, top_k, top_p, banned=(codec.vocab.unk,))
+    start = codec.encode(prefix)
+    device = next(network.parameters()).device
+    ids = torch.tensor([start or [MOST_FREQUENT]] * len(seeds), device=device)  # (samples, time)
+    texts: list[list[int]] = [list(start) for _ in seeds]
+    training = network.training
+    network.eval()
+    try:
+        for new in sample(network, ids, num_tokens, sampling, seeds):
+            for row, token in zip(texts, new.tolist(), strict=True):
+                row.append(token)
+            yield [codec.decode(row) for row in texts]
+    finally:
+        network.train(training)

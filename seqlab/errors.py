@@ -1,0 +1,26 @@
+"""The one kind of error that a user sees: a sentence with the value, the rule and the way out."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something that a user typed, or that a file held, is wrong.
+
+    The message is one sentence. A verb prints it on stderr and exits with code 2, without a traceback.
+    """
+
+
+def nearest(name: str, options: Iterable[str]) -> str:
+    """The way out of a misspelt name: the closest option, or all of them.
+
+    Args:
+        name: What was typed.
+        options: What could have been typed.
+
+    Returns:
+        ``did you mean 'gru'?`` or ``choose one of gru, lstm, rnn``.
+    """
+    known = sorted(options)
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(known)}"

@@ -1,0 +1,151 @@
+"""``python -m seqlab.fit``: train a model, watch it, keep it."""
+
+import logging
+import math
+import shlex
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+
+from seqlab.callbacks.interruption import Interrupted
+from seqlab.cli import SeqlabCLI
+from seqlab.data import TextData
+from seqlab.models.language_model import LanguageModel
+from seqlab.parser import run_verb
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training run left behind.
+
+    Args:
+        model: With the weights of the last step.
+        data: What it was trained on.
+        trainer: That trained it.
+        checkpoint: The best checkpoint by val/loss, none if nothing was kept.
+        metrics: Last values logged, by name.
+    """
+
+    model: LanguageModel
+    data: TextData
+    trainer: pl.Trainer
+    checkpoint: Path | None
+    metrics: dict[str, float]
+
+
+def _arguments(options: dict[str, Any], prefix: str = "") -> list[str]:
+    """``{"model": "gru", "trainer": {"max_epochs": 3}}`` -> ``["--model", "gru", "--trainer.max_epochs", "3"]``."""
+    words: list[str] = []
+    for key, value in options.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            words += _arguments(value, f"{name}.")
+        else:
+            words += [f"--{name}", "null" if value is None else str(value)]
+    return words
+
+
+def fit(**options: Any) -> Run:
+    """Trains a model, with the options of ``python -m seqlab.fit``.
+
+    Groups of options are dictionaries: ``fit(model="gru", trainer={"max_epochs": 3})``; a group that chooses a
+    name and sets options holds both: ``fit(model={"name": "lstm", "hidden_size": 512})``.
+
+    Raises:
+        UserError: An option is wrong.
+    """
+    return _fit(_arguments(options))
+
+
+def _fit(arguments: list[str]) -> Run:
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="lightning")
+    cli = SeqlabCLI(arguments)
+    started = time.monotonic()
+    _say(cli.trainer, _headline(cli))
+    try:
+        cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.plan.checkpoint, weights_only=True)
+    except Interrupted as stop:
+        resume = f"python -m seqlab.fit --ckpt_path last --run {shlex.quote(cli.run)}"
+        _say(cli.trainer, f"\nStopped by {stop.signal} after step {cli.trainer.global_step}. Go on with:\n  {resume}")
+        raise
+    return _close(cli, time.monotonic() - started)
+
+
+def _headline(cli: SeqlabCLI) -> str:
+    parameters = sum(weights.numel() for weights in cli.model.parameters())
+    train = cli.datamodule.part("train")
+    words = f"{cli.plan.model} ({parameters:,} parameters) on {cli.datamodule.corpus_name}: {len(train.ids):,} tokens"
+    return f"{words} to train on, {cli.datamodule.vocab_size:,} ids; run {cli.run}"
+
+
+def _close(cli: SeqlabCLI, seconds: float) -> Run:
+    trainer = cli.trainer
+    log = next(callback for callback in trainer.callbacks if hasattr(callback, "latest"))
+    metrics = {**log.latest, **{name: float(value) for name, value in trainer.callback_metrics.items()}}
+    keeper = trainer.checkpoint_callback
+    best = Path(keeper.best_model_path) if keeper is not None and keeper.best_model_path else None
+    if best is not None and keeper.best_model_score is not None:
+        metrics["best/val_loss"] = float(keeper.best_model_score)
+        metrics["best/val_perplexity"] = math.exp(metrics["best/val_loss"])
+    _write_hparams(cli, metrics)
+    result = Run(cli.model, cli.datamodule, trainer, best, metrics)
+    _say(trainer, _summary(cli, result, seconds))
+    return result
+
+
+def _write_hparams(cli: SeqlabCLI, metrics: dict[str, float]) -> None:
+    """Fills TensorBoard's HParams tab with what was chosen and what was reached."""
+    plan = cli.plan
+    chosen = {"model.name": plan.model, "data.name": plan.data, "corpus": cli.datamodule.corpus_name}
+    groups = {key: cli.config[key].as_dict() for key in ("model", "data", "optimizer", "lr_scheduler")}
+    flat = {f"{key}.{name}": value for key, group in groups.items() for name, value in group.items()}
+    reached = {f"final/{name.replace('/', '_')}": value for name, value in metrics.items() if "/val" not in name}
+    reached |= {name: value for name, value in metrics.items() if name.startswith("best/")}
+    for logger in cli.trainer.loggers:
+        logger.log_hyperparams({**flat, **chosen, "seed": cli.config.seed}, reached)
+        logger.save()
+
+
+def _summary(cli: SeqlabCLI, run: Run, seconds: float) -> str:
+    shown = {
+        "train/perplexity": "train perplexity {:.3f}",
+        "best/val_perplexity": "best validation perplexity {:.3f}",
+        "train/tokens_per_second": "{:,.0f} tokens/s",
+    }
+    reached = [form.format(run.metrics[name]) for name, form in shown.items() if name in run.metrics]
+    lines = ["", f"Done in {seconds:.0f} s, {cli.trainer.global_step:,} steps: {', '.join(reached)}."]
+    prompt = cli.datamodule.prompt or ""
+    lines += ["", run.model.generate(prompt, 200), ""]
+    if run.checkpoint is not None:
+        prefix = f" --prefix {shlex.quote(prompt)}" if prompt else ""
+        lines += ["Next:", f"  tensorboard --logdir {shlex.quote(str(cli.folder.parent))}"]
+        lines += [f"  python -m seqlab.generate {shlex.quote(str(_relative(run.checkpoint)))}{prefix}"]
+    return "\n".join(lines)
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _say(trainer: pl.Trainer, words: str) -> None:
+    if trainer.is_global_zero:
+        print(words, flush=True)
+
+
+def _run(argv: list[str]) -> None:
+    _fit(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return run_verb(_run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""LightningModules. ``MODELS`` names every model that ``--model`` takes, with what the name sets."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import lightning.pytorch as pl
+
+from seqlab.checkpoint import read_checkpoint
+from seqlab.models.language_model import LanguageModel
+from seqlab.nn.recurrent import LAYERS
+from seqlab.text.codec import Codec
+
+
+class ModelChoice(NamedTuple):
+    """What ``--model NAME`` stands for.
+
+    Args:
+        kind: Class of the model.
+        defaults: Arguments that the name sets.
+        data: Name of the corpus it is trained on unless ``--data`` says otherwise.
+    """
+
+    kind: type[pl.LightningModule]
+    defaults: dict[str, object]
+    data: str
+
+
+MODELS: dict[str, ModelChoice] = {
+    cell: ModelChoice(LanguageModel, {"cell": cell}, data="time_machine") for cell in LAYERS
+}
+
+
+def load(ckpt: str | Path) -> LanguageModel:
+    """The model of a checkpoint in evaluation mode, with its codec.
+
+    Raises:
+        UserError: The file is not a checkpoint of seqlab.
+    """
+    checkpoint = read_checkpoint(ckpt)
+    model = LanguageModel(**checkpoint["hyper_parameters"], codec=Codec.from_state(checkpoint["seqlab"]["codec"]))
+    model.load_state_dict(checkpoint["state_dict"])
+    return model.eval()

@@ -1,0 +1,212 @@
+"""Command-line parsing for every verb: help that fits the screen, and errors of one sentence."""
+
+import re
+import shutil
+import sys
+import textwrap
+import types
+from argparse import SUPPRESS, Action, _HelpAction
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin
+
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+
+from seqlab.errors import UserError, nearest
+
+HELP_COLUMN = 36
+
+
+def options_of(annotation: Any) -> list[str]:
+    """The literal values that a type admits, none if it admits others too."""
+    if get_origin(annotation) is Literal:
+        return [str(value) for value in get_args(annotation)]
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [option for part in get_args(annotation) for option in options_of(part)]
+    return []
+
+
+def type_words(annotation: Any) -> str:
+    """A type as a user would say it: ``INT``, ``FLOAT|null``, ``contiguous|random``."""
+    if annotation is None or annotation is type(None):
+        return "null"
+    if get_origin(annotation) is Literal:
+        return "|".join(map(str, get_args(annotation)))
+    if get_origin(annotation) in (Union, types.UnionType):
+        words = dict.fromkeys(type_words(part) for part in get_args(annotation))
+        return "|".join(words)
+    if get_origin(annotation) in (list, set, tuple):
+        return "LIST"
+    if annotation is bool:
+        return "true|false"
+    return getattr(annotation, "__name__", str(annotation)).upper()
+
+
+class Parser(ArgumentParser):
+    """A jsonargparse parser that raises ``UserError`` and prints help in columns.
+
+    ``common`` names the options that ``--help`` shows, by their dotted names or their leading parts; none shows all.
+    ``--help_all`` shows every option.
+    """
+
+    common: Iterable[str] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("exit_on_error", False)
+        kwargs.setdefault("allow_abbrev", False)
+        super().__init__(*args, **kwargs)
+        self.add_argument("--help_all", action=_HelpAllAction, help="Show every option and exit.")
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        raise UserError(self._one_sentence(message))
+
+    def parse_sentence(self, arguments: list[str]) -> Namespace:
+        """Parses arguments.
+
+        Raises:
+            UserError: An argument is unknown or its value is not of its type.
+        """
+        try:
+            return self.parse_args(arguments)
+        except ArgumentError as error:
+            raise UserError(self._one_sentence(str(error))) from None
+
+    def _one_sentence(self, message: str) -> str:
+        if match := re.search(r"arguments are required: ([\w.]+)", message):
+            return f"--{match.group(1)} is required; --help says what it is"
+        if match := re.search(r"Unrecognized arguments: (.*)", message, re.IGNORECASE):
+            word = match.group(1).split()[0]
+            if not word.startswith("-"):
+                return f"'{word}' is one argument too many; give options as --name value"
+            return self._unknown(word.split("=")[0].lstrip("-"))
+        if match := re.search(r"(?:Key|Group|Option) '([\w.]+)' is not (?:expected|accepted)", message):
+            return self._unknown(match.group(1))
+        if match := re.search(r"(?:Key|argument|key) \"?'?(?:--)?([\w./]+)'?\"?( is required|:)", message):
+            return self._invalid(match.group(1), message)
+        return " ".join(message.split())
+
+    def _unknown(self, key: str) -> str:
+        names = {option.lstrip("-") for action in self._actions for option in action.option_strings}
+        dash = "--" if not key.startswith("-") else ""
+        same_group = {name for name in names if name.rpartition(".")[0] == key.rpartition(".")[0]} or names
+        return f"unknown option {dash}{key}: {nearest(key, same_group)}; --help lists them"
+
+    def _invalid(self, key: str, message: str) -> str:
+        if "is required" in message:
+            return f"--{key} is required; --help says what it is"
+        action = next((a for a in self._actions if a.dest == key or f"--{key}" in a.option_strings), None)
+        given = re.search(r"[Gg]iven value: (.*)", message) or re.search(r"(?:Got|invalid \w+) value: (.*)", message)
+        annotation = getattr(action, "_typehint", None) or getattr(action, "type", None)
+        if action is None or given is None or annotation is None:
+            return f"--{key}: {' '.join(message.split(':', 1)[-1].split())}"
+        value = given.group(1).strip().strip("'")
+        known = options_of(annotation) or [str(choice) for choice in action.choices or []]
+        rule = f"it takes {type_words(annotation)}" if not known else nearest(value, known)
+        return f"--{key} does not take '{value}': {rule}"
+
+    def format_help(self, formatter: Any = None) -> str:
+        width = min(shutil.get_terminal_size((120, 24)).columns, 130)
+        lines = [f"usage: {self.usage or self.prog}", "", *textwrap.wrap(self.description or "", width), ""]
+        for group in self._action_groups:
+            rows = [action for action in group._group_actions if self._shown(action)]
+            if rows:
+                lines += [self._heading(group.title or ""), *(line for a in rows for line in _help_rows(a, width)), ""]
+        return "\n".join(lines)
+
+    def _shown(self, action: Action) -> bool:
+        name = action.dest
+        if action.help is SUPPRESS or name.endswith(".help") or action.option_strings == ["--print_shtab"]:
+            return False
+        if self.common is None:
+            return True
+        return any(name == common or (common.endswith(".") and name.startswith(common)) for common in self.common)
+
+    @staticmethod
+    def _heading(title: str) -> str:
+        return {"positional arguments": "Arguments:", "options": "Options:"}.get(title, title)
+
+
+class _HelpAllAction(Action):
+    """Shows every option, the uncommon ones too."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest=SUPPRESS, default=SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: Any, *_: Any) -> None:
+        parser.common = None
+        parser.print_help()
+        parser.exit()
+
+
+def _help_rows(action: Action, width: int) -> list[str]:
+    annotation = getattr(action, "_typehint", None) or getattr(action, "type", None)
+    name = f"--{action.dest}" if action.option_strings else action.dest.upper()
+    words = type_words(annotation) if annotation is not None and action.option_strings else ""
+    if isinstance(action, _HelpAction | _HelpAllAction):
+        name = action.option_strings[-1]
+    left = f"  {name} {action.metavar or (words if len(words) < 22 else '')}".rstrip()
+    default = action.default
+    shown = "" if default in (None, SUPPRESS) or isinstance(action, _HelpAction) else f" [{_plain(default)}]"
+    text = textwrap.wrap(" ".join((action.help or "").split()) + shown, width - HELP_COLUMN) or [""]
+    first = f"{left:<{HELP_COLUMN}}{text[0]}" if len(left) < HELP_COLUMN else f"{left}\n{' ' * HELP_COLUMN}{text[0]}"
+    return [first, *(" " * HELP_COLUMN + line for line in text[1:])]
+
+
+def _plain(value: object) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def spell_choices(argv: Iterable[str], choices: Iterable[str]) -> list[str]:
+    """``--model gru`` and ``--model=gru`` as ``--model.name gru``, for each of the choices."""
+    arguments: list[str] = []
+    words = iter(argv)
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key in {f"--{choice}" for choice in choices}:
+            arguments += [f"{key}.name", value if equals else next(words, "")]
+        else:
+            arguments.append(word)
+    return arguments
+
+
+def values_of(arguments: list[str], name: str) -> list[str]:
+    """Every value given for ``--name``, as the word after it or behind ``=``."""
+    values = [after for word, after in zip(arguments, [*arguments[1:], ""], strict=False) if word == f"--{name}"]
+    return values + [word.split("=", 1)[1] for word in arguments if word.startswith(f"--{name}=")]
+
+
+def pick(kind: str, name: str, known: Iterable[str]) -> str:
+    """The known name that was meant, whatever its capitals, hyphens and underscores.
+
+    Raises:
+        UserError: There is none.
+    """
+    known = list(known)
+    wanted = re.sub(r"[_-]", "", name.lower())
+    for option in known:
+        if re.sub(r"[_-]", "", option) == wanted:
+            return option
+    raise UserError(f"unknown {kind} '{name}': {nearest(name, known)}")
+
+
+def run_verb(verb: Callable[[list[str]], None], argv: list[str] | None) -> int:
+    """Runs a verb as a process should: one sentence on stderr and code 2 for what the user can mend.
+
+    Args:
+        verb: Takes the arguments after the program's name.
+        argv: Those arguments; of this process if not given.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        verb(sys.argv[1:] if argv is None else argv)
+    except UserError as error:
+        print(f"seqlab: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nseqlab: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    return 0

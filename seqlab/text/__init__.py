@@ -1,0 +1,1 @@
+"""Characters <-> ids: clean, tokenize, number. Imports no torch."""
