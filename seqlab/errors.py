@@ -24,3 +24,9 @@ def nearest(name: str, options: Iterable[str]) -> str:
     known = sorted(options)
     close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(known)}"
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error says, as part of a sentence."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
+    return " ".join(text.split()).lower()

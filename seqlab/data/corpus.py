@@ -82,13 +82,14 @@ def read_lines(paths: Iterable[Path]) -> Iterator[str]:
             with path.open(encoding="utf-8-sig") as file:
                 number = 0
                 while line := file.readline(LONGEST_LINE):
-                    number += 1
                     while len(line) >= LONGEST_LINE and not line[-1].isspace() and (more := file.readline(64)):
                         line += more
+                    number += line.endswith("\n")
                     yield line
         except UnicodeDecodeError as error:
+            number += error.object[: error.start].count(b"\n") + 1  # decoded ahead of the lines given so far
             raise UserError(
-                f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x} after line {number}); "
+                f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x} in line {number}); "
                 "convert it, for example with iconv -t UTF-8"
             ) from None
         except OSError as error:

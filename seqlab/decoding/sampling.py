@@ -1,5 +1,6 @@
 """Drawing tokens one by one from what a step function predicts."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -34,8 +35,10 @@ class Sampling:
     banned: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        if self.temperature < 0:
-            raise UserError(f"temperature {self.temperature} must be at least 0 (0 takes the most likely token)")
+        if not 0 <= self.temperature < math.inf:
+            raise UserError(
+                f"temperature {self.temperature} must be finite and at least 0 (0 takes the most likely token)"
+            )
         if self.top_k is not None and self.top_k < 1:
             raise UserError(f"top_k {self.top_k} must be a whole number of at least 1, or left out")
         if self.top_p is not None and not 0 < self.top_p <= 1:
@@ -56,7 +59,7 @@ class Sampling:
         logits, ids = logits.sort(dim=-1, descending=True, stable=True)
         if self.top_k is not None:
             logits[:, self.top_k :] = -torch.inf
-        probabilities = (logits / self.temperature).softmax(-1)
+        probabilities = ((logits - logits[:, :1]) / self.temperature).softmax(-1)
         if self.top_p is not None:
             before = probabilities.cumsum(-1) - probabilities
             probabilities = probabilities.where(before < self.top_p, 0)

@@ -1,0 +1,80 @@
+"""What a step under `python -m seqlab.fit` costs above a bare PyTorch loop.
+
+    python experiments/speed/trainer_overhead.py [--steps 150] [--rounds 9]
+
+Both train the same GRU (hidden 256, one-hot characters) on the same batches (32 x 35, state carried) with the same
+Adam and clipping; one through the Trainer with all that `fit` does by default (logging, gradient norms, progress,
+signals), the other in a loop of eight lines.
+"""
+
+import argparse
+import logging
+import os
+import tempfile
+import time
+import warnings
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+import torch.nn.functional as F
+from pairing import compare, machine
+
+from seqlab.cli import DEFAULT_LR, SeqlabCLI
+
+WARM = 10
+
+
+class Stopwatch(pl.Callback):
+    """Seconds from the end of the first ``WARM`` steps to the end of the last."""
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step == WARM:
+            self.started = time.perf_counter()
+        self.ended = time.perf_counter()
+
+
+def under_trainer(steps: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        options = {"default_root_dir": folder, "max_steps": steps + WARM, "max_epochs": -1, "limit_val_batches": 0}
+        cli = SeqlabCLI(["--model", "gru", *(f"--trainer.{key}={value}" for key, value in options.items())])
+        watch = Stopwatch()
+        cli.trainer.callbacks.append(watch)
+        cli.trainer.fit(cli.model, cli.datamodule)
+    return (watch.ended - watch.started) / steps
+
+
+def bare(steps: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        cli = SeqlabCLI(["--model", "gru", f"--trainer.default_root_dir={folder}"])
+    network, batches = cli.model.network, cli.datamodule.train_dataloader().batches
+    optimizer = torch.optim.Adam(network.parameters(), lr=DEFAULT_LR)
+    started = 0.0
+    for step in range(steps + WARM):
+        if step == WARM:
+            started = time.perf_counter()
+        inputs, targets, _, continues = batches.batch(step // len(batches), step % len(batches))
+        logits, state = network(inputs, carried if continues else None)  # noqa: F821
+        carried = tuple(part.detach() for part in state)  # noqa: F841
+        optimizer.zero_grad()
+        F.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+    return (time.perf_counter() - started) / steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--rounds", type=int, default=9)
+    options = parser.parse_args()
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
+    print(machine(), f"{os.cpu_count()} cores", sep=", ")
+    print(f"{'a step of':<34}{'fit':>11}{'bare':>12}{'ratio':>9}  [lowest .. highest]")
+    row = compare("gru 256, 32 x 35", lambda: under_trainer(options.steps), lambda: bare(options.steps), options.rounds)
+    print(row)
+
+
+if __name__ == "__main__":
+    main()
