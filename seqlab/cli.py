@@ -29,7 +29,7 @@ USAGE = "python -m seqlab.fit [--model gru] [--data time_machine] [--config FILE
 
 DEFAULT_LR = 0.002
 TRAINER_DEFAULTS: dict[str, Any] = {
-    "max_epochs": 30,
+    "max_epochs": 20,
     "gradient_clip_val": 1.0,
     "num_sanity_val_steps": 0,
     "enable_model_summary": False,
@@ -101,7 +101,7 @@ class SeqlabCLI(LightningCLI):
         parser.add_argument(
             "--patience",
             type=int | None,
-            default=10,
+            default=5,
             help="Validations without a lower val/loss before training stops; null never stops early.",
         )
 
@@ -230,4 +230,4 @@ class SeqlabCLI(LightningCLI):
     def _dump(self) -> str:
         config = self.config.clone()
         config.run = config.ckpt_path = None
-        return str(self.parser.dump(config, skip_none=True))
+        return str(self.parser.dump(config, skip_none=False))

@@ -80,6 +80,8 @@ class TextData(pl.LightningDataModule):
             raise UserError(f"sampling '{sampling}' must be contiguous or random")
         self.batch_size, self.num_steps, self.sampling, self.seed = batch_size, num_steps, sampling, seed
         self.eval_streams = eval_streams
+        self._loader: Loader[TextBatch] | None = None
+        self._resumed: dict[str, int] = {}
         self.root = Path(root).expanduser() if root else None
         files: dict[Split, list[Path]] = {}
         for split, given in zip(SPLITS, (path, val_path, test_path), strict=True):
@@ -137,7 +139,18 @@ class TextData(pl.LightningDataModule):
     def train_dataloader(self) -> Loader[TextBatch]:
         batches = ContiguousBatches if self.sampling == "contiguous" else RandomBatches
         ids = self.part("train").ids
-        return Loader(batches(ids, self.batch_size, self.num_steps, self.seed, self.shard()))
+        self._loader = Loader(batches(ids, self.batch_size, self.num_steps, self.seed, self.shard()))
+        if self._resumed:
+            self._loader.load_state_dict(self._resumed)
+            self._resumed = {}
+        return self._loader
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the training batches stand; Lightning itself restores them only in the middle of an epoch."""
+        return self._loader.state_dict() if self._loader is not None else {}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self._resumed = state_dict
 
     def evaluation_loader(self, split: Split) -> Loader[TextBatch]:
         """Every token of a part exactly once, state carried.

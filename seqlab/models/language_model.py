@@ -32,7 +32,7 @@ class LanguageModel(pl.LightningModule):
         vocab_size: Ids that go in and logits that come out.
         cell: rnn, gru or lstm.
         hidden_size: Units in each recurrent layer.
-        embedding_size: Size of the embedding; none feeds one-hot vectors, as the book does.
+        embedding_size: Size of the embedding; null feeds one-hot vectors, as the book does.
         num_layers: Recurrent layers on top of each other.
         dropout: Share of units zeroed on every connection that is not recurrent.
         tied: Whether input and output share one matrix; needs embedding_size equal to hidden_size.
@@ -54,9 +54,9 @@ class LanguageModel(pl.LightningModule):
         vocab_size: int,
         cell: str = "gru",
         hidden_size: int = 256,
-        embedding_size: int | None = None,
+        embedding_size: int | None = 64,
         num_layers: int = 1,
-        dropout: float = 0.0,
+        dropout: float = 0.3,
         tied: bool = False,
         bidirectional: bool = False,
         init: str = "torch",
