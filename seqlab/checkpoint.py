@@ -3,10 +3,12 @@
 import os
 import pickle
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from seqlab.errors import UserError
 from seqlab.nn.language_network import LanguageNetwork
@@ -60,6 +62,31 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             f"{path} has checkpoint format {record.get('format')}, but this seqlab reads {FORMAT}; train anew"
         )
     return checkpoint
+
+
+def check_resumable(path: Path, weights: Mapping[str, Tensor], codec: Codec) -> None:
+    """Checks that a model about to be trained is the one that a checkpoint holds.
+
+    Args:
+        path: Of the checkpoint.
+        weights: Of the model, by name.
+        codec: Of the text that it is about to see.
+
+    Raises:
+        UserError: Their weights differ in name or shape, or their ids stand for other tokens.
+    """
+    checkpoint = read_checkpoint(path)
+    kept, way_out = checkpoint["state_dict"], "leave out the options that change it, or train anew without --ckpt_path"
+    for name in sorted(kept.keys() | weights.keys()):
+        there, here = (_size(part.get(name)) for part in (kept, weights))
+        if there != here:
+            raise UserError(f"{path} holds another model ({name} is {there} there, {here} here); {way_out}")
+    if checkpoint["seqlab"]["codec"] != codec.state():
+        raise UserError(f"the model in {path} reads other tokens than this text has; {way_out}")
+
+
+def _size(weight: Tensor | None) -> str:
+    return "missing" if weight is None else " x ".join(map(str, weight.shape))
 
 
 def load_network(checkpoint: dict[str, Any]) -> tuple[LanguageNetwork, Codec]:

@@ -1,7 +1,8 @@
 """What a command line chooses by name: model, data, optimizer, schedule, and the checkpoint to go on from."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,7 +45,7 @@ class Plan(NamedTuple):
         data: Key of ``DATA``.
         optimizer: Key of ``OPTIMIZERS``.
         lr_scheduler: Key of ``SCHEDULERS``, or ``none``.
-        arguments: The command line with every choice spelled ``--model.name NAME`` and the like.
+        arguments: The command line, configuration files first and as text, each choice as ``--model.name NAME``.
         checkpoint: Where training goes on from.
         label: First words of the run's name.
     """
@@ -58,7 +59,8 @@ class Plan(NamedTuple):
     label: str
 
 
-def _read_config(value: str) -> Mapping[str, Any]:
+def _read_config(value: str) -> dict[str, Any]:
+    """The content of a configuration, a file or its text, with ``model: gru`` spelled ``model: {name: gru}``."""
     path = Path(value)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8") if "\n" not in value else value)
@@ -69,7 +71,24 @@ def _read_config(value: str) -> Mapping[str, Any]:
         raise UserError(f"{value} is not YAML: {' '.join(str(error).split())}") from None
     if content is not None and not isinstance(content, dict):
         raise UserError(f"{value} must hold names and values, such as 'trainer: {{max_epochs: 3}}'")
-    return content or {}
+    content = content or {}
+    content |= {key: {"name": content[key]} for key in CHOICES if isinstance(content.get(key), str)}
+    for key in CHOICES:
+        if not isinstance(content.get(key, {}), dict):
+            raise UserError(f"{key} {content[key]!r} in {value} must be a name or options such as '{{name: NAME}}'")
+    return content
+
+
+def _split_off_configs(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The values of ``--config``, and all other words."""
+    values, rest, words = [], [], iter(arguments)
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key in ("--config", "-c"):
+            values.append(value if equals else next(words, ""))
+        else:
+            rest.append(word)
+    return values, rest
 
 
 def plan(argv: list[str]) -> Plan:
@@ -80,24 +99,25 @@ def plan(argv: list[str]) -> Plan:
     """
     arguments = spell_choices(argv, CHOICES)
     root = (values_of(arguments, "trainer.default_root_dir") or ["."])[-1]
-    checkpoint, label, kept = None, "", ""
+    checkpoint, kept = None, ""
     if which := (values_of(arguments, "ckpt_path") or [""])[-1]:
         checkpoint = checkpoint_path(Path(root) / LOGS, which, next(reversed(values_of(arguments, "run")), None))
         kept = read_checkpoint(checkpoint)["run"]["config"]
         arguments = ["--config", kept, *arguments]
-    chosen: dict[str, str] = {}
-    for value in values_of(arguments, "config") + values_of(arguments, "c"):
-        content = _read_config(value)
-        chosen |= {key: content[key]["name"] for key in CHOICES if "name" in (content.get(key) or {})}
-        label = label if value == kept else Path(value).stem
-    chosen |= {key: values[-1] for key in CHOICES if (values := values_of(arguments, f"{key}.name"))}
-    model = pick("model", chosen.get("model", "gru"), MODELS)
-    return Plan(
-        model,
-        pick("data", chosen.get("data", MODELS[model].data), DATA),
-        pick("optimizer", chosen.get("optimizer", "adam"), OPTIMIZERS),
-        pick("lr_scheduler", chosen.get("lr_scheduler", "none"), ["none", *SCHEDULERS]),
-        arguments,
-        checkpoint,
-        label,
-    )
+    files, rest = _split_off_configs(arguments)
+    contents = [_read_config(value) for value in files]
+    label = "" if not files or files[-1] == kept else Path(files[-1]).stem
+    chosen = {"model": "gru", "optimizer": "adam", "lr_scheduler": "none"}
+    for content in contents:
+        chosen |= {key: str(content[key]["name"]) for key in CHOICES if "name" in content.get(key, {})}
+    chosen |= {key: values[-1] for key in CHOICES if (values := values_of(rest, f"{key}.name"))}
+    chosen["model"] = pick("model", chosen["model"], MODELS)
+    chosen.setdefault("data", MODELS[chosen["model"]].data)
+    chosen["data"] = pick("data", chosen["data"], DATA)
+    chosen["optimizer"] = pick("optimizer", chosen["optimizer"], OPTIMIZERS)
+    chosen["lr_scheduler"] = pick("lr_scheduler", chosen["lr_scheduler"], ["none", *SCHEDULERS])
+    for content, key in product(contents, CHOICES):
+        content.get(key, {}).pop("name", None)
+    texts = [word for content in contents for word in ("--config", yaml.safe_dump(content))]
+    names = [word for key in CHOICES if values_of(rest, f"{key}.name") for word in (f"--{key}.name", chosen[key])]
+    return Plan(**chosen, arguments=[*texts, *rest, *names], checkpoint=checkpoint, label=label)

@@ -12,17 +12,19 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from seqlab.callbacks.interruption import Interruption
-from seqlab.callbacks.keeping import RunRecord, WholeFiles, best_and_last
+from seqlab.callbacks.keeping import KeepLast, RunRecord, WholeFiles, keep_best
 from seqlab.callbacks.progress import progress
+from seqlab.callbacks.random_state import RandomState
 from seqlab.callbacks.text_samples import TextSamples
 from seqlab.callbacks.training_log import TrainingLog
-from seqlab.checkpoint import read_checkpoint
+from seqlab.checkpoint import check_resumable, read_checkpoint
 from seqlab.choices import CHOICES, OPTIMIZERS, SCHEDULERS, STEP_WISE, plan
 from seqlab.data import DATA, TextData
+from seqlab.data.loader import Shard
 from seqlab.errors import UserError
 from seqlab.models import MODELS
 from seqlab.parser import Parser
-from seqlab.runs import LOGS, free_name, run_name
+from seqlab.runs import check_name, free_name, run_name, runs_folder
 
 DESCRIPTION = "Trains a sequence model; the options below belong to the chosen model, data and optimizer."
 USAGE = "python -m seqlab.fit [--model gru] [--data time_machine] [--config FILE.yaml] [--OPTION VALUE ...]"
@@ -157,7 +159,10 @@ class SeqlabCLI(LightningCLI):
             **chosen["model"],
         )
         self._try_optimizer()
+        if self.plan.checkpoint is not None:
+            check_resumable(self.plan.checkpoint, self.model.state_dict(), self.datamodule.codec)
         self.trainer = self._trainer()
+        self.datamodule.train_batches(Shard(0, self.trainer.world_size))
 
     def _schedule(self, arguments: dict[str, Any]) -> Any:
         if self.plan.lr_scheduler == "none":
@@ -182,7 +187,9 @@ class SeqlabCLI(LightningCLI):
 
     def _trainer(self) -> Trainer:
         config = self.config.trainer.as_dict()
-        logs = Path(config["default_root_dir"] or ".") / LOGS
+        if (config["gradient_clip_val"] or 0) < 0:
+            raise UserError(f"gradient_clip_val {config['gradient_clip_val']} must be above 0, or null to clip nothing")
+        logs = runs_folder(config["default_root_dir"] or ".")
         self.run = self._run_name(logs)
         self.folder = logs / self.run
         if config["logger"] in (None, True):
@@ -197,21 +204,27 @@ class SeqlabCLI(LightningCLI):
     def _callbacks(self, config: dict[str, Any]) -> list[Any]:
         checkpoints, log, prompt = self.folder / "checkpoints", TrainingLog(), self.datamodule.prompt
         validates = bool(self.datamodule.val_dataloader()) and config["limit_val_batches"] != 0
-        callbacks = [log, Interruption(checkpoints / "last.ckpt"), RunRecord(self.folder, self.run, self._dump())]
+        if not validates and self.plan.lr_scheduler == "reducelronplateau":
+            raise UserError(
+                "reducelronplateau waits for a lower val/loss, but nothing validates; give --data.val_fraction"
+            )
+        record = RunRecord(self.folder, self.run, self._dump())
+        callbacks = [log, Interruption(checkpoints / "last.ckpt"), record, RandomState()]
         if prompt is not None:
             callbacks.append(TextSamples(prompt))
         if validates and self.config.patience is not None:
-            callbacks.append(EarlyStopping("val/loss", patience=self.config.patience))
+            callbacks.append(EarlyStopping("val/loss", patience=self.config.patience, check_on_train_epoch_end=False))
         if config["enable_progress_bar"] is not False:
             callbacks.append(progress(log))
         if config["enable_checkpointing"] is not False:
-            callbacks.append(best_and_last(checkpoints, validates, config["check_val_every_n_epoch"]))
+            callbacks += [keep_best(checkpoints)] if validates else []
+            callbacks.append(KeepLast(checkpoints, config["check_val_every_n_epoch"] or 1))
         return callbacks
 
     def _run_name(self, logs: Path) -> str:
         """The name asked for, or the resumed run's, or a free one that says what differs from the defaults."""
         if self.config.run:
-            return str(self.config.run)
+            return check_name(self.config.run)
         if self.plan.checkpoint is not None:
             return str(read_checkpoint(self.plan.checkpoint)["run"]["name"])
         corpus = self.datamodule.corpus_name
@@ -230,4 +243,4 @@ class SeqlabCLI(LightningCLI):
     def _dump(self) -> str:
         config = self.config.clone()
         config.run = config.ckpt_path = None
-        return str(self.parser.dump(config, skip_none=False))
+        return str(self.parser.dump(config, skip_unset=False))

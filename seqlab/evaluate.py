@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Literal, get_args
 
 import torch
@@ -73,7 +74,12 @@ class Evaluation:
 
 
 def _data(recipe: dict[str, Any], codec: Codec) -> TextData:
-    return DATA[recipe["name"]](**{key: value for key, value in recipe.items() if key != "name"}, codec=codec)
+    kind = DATA[pick("data", recipe["name"], DATA)]
+    options = {key: value for key, value in recipe.items() if key != "name"}
+    known = [*signature(TextData).parameters]
+    if unknown := next((key for key in options if key not in known), None):
+        raise UserError(f"unknown option of the data '{unknown}': {nearest(unknown, known)}")
+    return kind(**options, codec=codec)
 
 
 @torch.inference_mode()
@@ -132,6 +138,13 @@ def _device(name: str) -> torch.device:
         ) from None
 
 
+def _first_word(arguments: list[str]) -> str:
+    """The first argument that is neither an option nor the value of one."""
+    before = ["", *arguments]
+    words = (word for word, last in zip(arguments, before, strict=False) if last[:2] != "--" or "=" in last)
+    return next((word for word in words if not word.startswith("-")), "")
+
+
 def _run(argv: list[str]) -> None:
     arguments = spell_choices(argv, ["data"])
     parser = Parser(prog="python -m seqlab.evaluate", description="Measures how well a trained model predicts a text.")
@@ -139,8 +152,8 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("--split", type=Literal["train", "val", "test"], default="test", help="Part of the corpus.")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda or mps.")
     trained_on: dict[str, Any] = {}
-    if arguments and not arguments[0].startswith("-"):
-        trained_on = read_checkpoint(arguments[0])["seqlab"]["data"] or {}
+    if ckpt := _first_word(arguments):
+        trained_on = read_checkpoint(ckpt)["seqlab"]["data"] or {}
     name = pick("data", (values_of(arguments, "data.name") or [trained_on.get("name", "time_machine")])[-1], DATA)
     parser.add_argument("--data.name", type=str, default=name, metavar="NAME", help=f"{' | '.join(DATA)}.")
     reused = {"seed", "codec", "sampling", "batch_size", "max_tokens", "cleaning", "tokens", "min_freq", "num_subwords"}

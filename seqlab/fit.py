@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from seqlab.callbacks.interruption import Interrupted
+from seqlab.callbacks.keeping import KeepLast
 from seqlab.cli import SeqlabCLI
 from seqlab.data import TextData
 from seqlab.models.language_model import LanguageModel
-from seqlab.parser import run_verb
+from seqlab.parser import arguments_of, run_verb
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Run:
         model: With the weights of the last step.
         data: What it was trained on.
         trainer: That trained it.
-        checkpoint: The best checkpoint by val/loss, none if nothing was kept.
+        checkpoint: The best by val/loss; the last where nothing validated, none if nothing was kept.
         metrics: Last values logged, by name.
     """
 
@@ -36,18 +38,6 @@ class Run:
     trainer: pl.Trainer
     checkpoint: Path | None
     metrics: dict[str, float]
-
-
-def _arguments(options: dict[str, Any], prefix: str = "") -> list[str]:
-    """``{"model": "gru", "trainer": {"max_epochs": 3}}`` -> ``["--model", "gru", "--trainer.max_epochs", "3"]``."""
-    words: list[str] = []
-    for key, value in options.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, dict):
-            words += _arguments(value, f"{name}.")
-        else:
-            words += [f"--{name}", "null" if value is None else str(value)]
-    return words
 
 
 def fit(**options: Any) -> Run:
@@ -59,7 +49,7 @@ def fit(**options: Any) -> Run:
     Raises:
         UserError: An option is wrong.
     """
-    return _fit(_arguments(options))
+    return _fit(arguments_of(options))
 
 
 def _fit(arguments: list[str]) -> Run:
@@ -71,10 +61,16 @@ def _fit(arguments: list[str]) -> Run:
     try:
         cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.plan.checkpoint, weights_only=True)
     except Interrupted as stop:
-        resume = f"python -m seqlab.fit --ckpt_path last --run {shlex.quote(cli.run)}"
-        _say(cli.trainer, f"\nStopped by {stop.signal} after step {cli.trainer.global_step}. Go on with:\n  {resume}")
+        step = cli.trainer.global_step
+        _say(cli.trainer, f"\nStopped by {stop.signal} after step {step}. Go on with:\n  {_resume_command(cli)}")
         raise
     return _close(cli, time.monotonic() - started)
+
+
+def _resume_command(cli: SeqlabCLI) -> str:
+    if cli.config.trainer.default_root_dir is None:
+        return f"python -m seqlab.fit --ckpt_path last --run {shlex.quote(cli.run)}"
+    return f"python -m seqlab.fit --ckpt_path {shlex.quote(str(cli.folder / 'checkpoints' / 'last.ckpt'))}"
 
 
 def _headline(cli: SeqlabCLI) -> str:
@@ -88,13 +84,16 @@ def _close(cli: SeqlabCLI, seconds: float) -> Run:
     trainer = cli.trainer
     log = next(callback for callback in trainer.callbacks if hasattr(callback, "latest"))
     metrics = {**log.latest, **{name: float(value) for name, value in trainer.callback_metrics.items()}}
-    keeper = trainer.checkpoint_callback
-    best = Path(keeper.best_model_path) if keeper is not None and keeper.best_model_path else None
-    if best is not None and keeper.best_model_score is not None:
-        metrics["best/val_loss"] = float(keeper.best_model_score)
-        metrics["best/val_perplexity"] = math.exp(metrics["best/val_loss"])
+    checkpoint = None
+    for keeper in trainer.checkpoint_callbacks:
+        if isinstance(keeper, KeepLast) and keeper.path.is_file():
+            checkpoint = checkpoint or keeper.path
+        elif isinstance(keeper, ModelCheckpoint) and keeper.best_model_score is not None:
+            checkpoint = Path(keeper.best_model_path)
+            metrics["best/val_loss"] = float(keeper.best_model_score)
+            metrics["best/val_perplexity"] = math.exp(metrics["best/val_loss"])
     _write_hparams(cli, metrics)
-    result = Run(cli.model, cli.datamodule, trainer, best, metrics)
+    result = Run(cli.model, cli.datamodule, trainer, checkpoint, metrics)
     _say(trainer, _summary(cli, result, seconds))
     return result
 

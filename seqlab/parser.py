@@ -80,6 +80,8 @@ class Parser(ArgumentParser):
             return self._unknown(word.split("=")[0].lstrip("-"))
         if match := re.search(r"(?:Key|Group|Option) '([\w.]+)' is not (?:expected|accepted)", message):
             return self._unknown(match.group(1))
+        if match := re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
+            return self._unknown(".".join(match.groups()))
         if match := re.search(r"(?:Key|argument|key) \"?'?(?:--)?([\w./]+)'?\"?( is required|:)", message):
             return self._invalid(match.group(1), message)
         return " ".join(message.split())
@@ -153,6 +155,18 @@ def _help_rows(action: Action, width: int) -> list[str]:
 
 def _plain(value: object) -> str:
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def arguments_of(options: dict[str, Any], prefix: str = "") -> list[str]:
+    """``{"model": "gru", "trainer": {"max_epochs": 3}}`` -> ``["--model", "gru", "--trainer.max_epochs", "3"]``."""
+    words: list[str] = []
+    for key, value in options.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            words += arguments_of(value, f"{name}.")
+        else:
+            words += [f"--{name}", "null" if value is None else str(value)]
+    return words
 
 
 def spell_choices(argv: Iterable[str], choices: Iterable[str]) -> list[str]:

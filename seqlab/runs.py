@@ -1,5 +1,6 @@
 """Run folders: ``lightning_logs/<run>`` with TensorBoard events, ``config.yaml`` and ``checkpoints``."""
 
+import os
 import re
 from pathlib import Path
 
@@ -20,6 +21,30 @@ def free_name(logs: Path, wanted: str) -> str:
     while (logs / name).exists():
         number += 1
         name = f"{wanted}-{number}"
+    return name
+
+
+def runs_folder(root: str | Path) -> Path:
+    """``lightning_logs`` in a folder.
+
+    Raises:
+        UserError: It could not be made or written there.
+    """
+    logs = Path(root) / LOGS
+    place = next(path for path in (logs.absolute(), *logs.absolute().parents) if path.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK)):
+        raise UserError(f"no runs can be kept in {root}: {place} is no folder that can be written to; name another one")
+    return logs
+
+
+def check_name(name: str) -> str:
+    """The name of a run as it was given.
+
+    Raises:
+        UserError: It is not the plain name of a folder.
+    """
+    if name in (".", "..") or re.search(r"[/\\\0]", name):
+        raise UserError(f"run '{name}' must be the plain name of a folder, without slashes")
     return name
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import CheckpointIO
 
 from seqlab.checkpoint import read_checkpoint, write_checkpoint
@@ -27,23 +27,43 @@ class WholeFiles(CheckpointIO):
             Path(path).unlink(missing_ok=True)
 
 
-def best_and_last(folder: Path, validates: bool, every_n_epochs: int | None) -> ModelCheckpoint:
-    """Keeps ``best.ckpt`` by ``val/loss`` and ``last.ckpt``; without validation ``best`` is the last.
-
-    Args:
-        folder: Of the two files.
-        validates: Whether there will be a ``val/loss``.
-        every_n_epochs: How often they are written if there will be none.
-    """
+def keep_best(folder: Path) -> ModelCheckpoint:
+    """Keeps ``best.ckpt``, of the validation with the lowest ``val/loss``."""
     return ModelCheckpoint(
         dirpath=folder,
         filename="best",
-        monitor="val/loss" if validates else None,
-        save_last=True,
-        every_n_epochs=None if validates else every_n_epochs,
+        monitor="val/loss",
+        save_on_train_epoch_end=False,
         enable_version_counter=False,
         auto_insert_metric_name=False,
     )
+
+
+class KeepLast(Checkpoint):
+    """Keeps ``last.ckpt``: of every n-th epoch, and of the last step.
+
+    Args:
+        folder: Of the file.
+        every_n_epochs: Epochs from one to the next.
+    """
+
+    def __init__(self, folder: Path, every_n_epochs: int = 1) -> None:
+        self.path = folder / "last.ckpt"
+        self.every_n_epochs = every_n_epochs
+        self._saved_step = -1
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+            self._save(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._saved_step != trainer.global_step:
+            self._save(trainer)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        if not trainer.fast_dev_run:
+            trainer.save_checkpoint(self.path, weights_only=False)
+            self._saved_step = trainer.global_step
 
 
 class RunRecord(pl.Callback):
@@ -58,7 +78,7 @@ class RunRecord(pl.Callback):
     def __init__(self, folder: Path, run: str, config: str) -> None:
         self.folder, self.run, self.config = folder, run, config
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero and not trainer.fast_dev_run:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "config.yaml").write_text(self.config)

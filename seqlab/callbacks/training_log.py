@@ -20,7 +20,7 @@ class TrainingLog(pl.Callback):
     """Logs what happened since it last logged, every ``trainer.log_every_n_steps`` optimizer steps.
 
     Between two logs it only adds on the device. Losses are summed over tokens and processes before they are
-    divided. The gradient norm is the one of the logged step, before and after clipping.
+    divided. The gradient norm, before and after clipping, and the learning rate are those of the logged step.
 
     ``latest`` holds the last values logged.
     """
@@ -32,6 +32,7 @@ class TrainingLog(pl.Callback):
         self._since = 0.0
         self._paused = 0.0
         self._norm: Tensor | None = None
+        self._rate = 0.0
 
     def _due(self, trainer: pl.Trainer) -> bool:
         return (trainer.global_step + 1) % trainer.log_every_n_steps == 0
@@ -50,6 +51,7 @@ class TrainingLog(pl.Callback):
     ) -> None:
         if self._due(trainer):
             self._norm = gradient_norm(pl_module)
+            self._rate = float(optimizer.param_groups[0]["lr"])
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -70,7 +72,7 @@ class TrainingLog(pl.Callback):
             "train/grad_norm": float(norm),
             "train/grad_norm_clipped": float(gradient_norm(pl_module)),
             "train/tokens_per_second": tokens / (now - self._since),
-            "train/lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "train/lr": self._rate,
         }
         for logger in trainer.loggers:
             logger.log_metrics({**self.latest, "epoch": trainer.current_epoch}, step=trainer.global_step)

@@ -136,10 +136,17 @@ class TextData(pl.LightningDataModule):
         trainer = self.trainer
         return Shard(trainer.global_rank, trainer.world_size) if trainer is not None else Shard()
 
-    def train_dataloader(self) -> Loader[TextBatch]:
+    def train_batches(self, shard: Shard) -> ContiguousBatches | RandomBatches:
+        """The training batches, or the rows of them that belong to one process.
+
+        Raises:
+            UserError: The text does not fill a batch, or the batch does not divide among the processes.
+        """
         batches = ContiguousBatches if self.sampling == "contiguous" else RandomBatches
-        ids = self.part("train").ids
-        self._loader = Loader(batches(ids, self.batch_size, self.num_steps, self.seed, self.shard()))
+        return batches(self.part("train").ids, self.batch_size, self.num_steps, self.seed, shard)
+
+    def train_dataloader(self) -> Loader[TextBatch]:
+        self._loader = Loader(self.train_batches(self.shard()))
         if self._resumed:
             self._loader.load_state_dict(self._resumed)
             self._resumed = {}

@@ -45,6 +45,9 @@ def continue_text(
     """
     if num_tokens < 1:
         raise UserError(f"num_tokens {num_tokens} must be a whole number of at least 1")
+    for seed in seeds:
+        if not 0 <= seed < 2**63:
+            raise UserError(f"seed {seed} must be at least 0 and below 2**63")
     sampling = Sampling(temperature, top_k, top_p, banned=(codec.vocab.unk,))
     start = codec.encode(prefix)
     device = next(network.parameters()).device

@@ -1,0 +1,43 @@
+"""The random states of a run, kept in its checkpoints."""
+
+import random
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+
+
+class RandomState(pl.Callback):
+    """Keeps the states of the generators of Python, NumPy and torch, so that dropout goes on as if never interrupted.
+
+    They are put back at the last moment before the first resumed batch, after all that draws while a run is set up.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Any] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        kind, keys, *rest = np.random.get_state(legacy=True)
+        return {
+            "python": random.getstate(),
+            "numpy": [kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest],
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._kept = state_dict
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if self._kept is None:
+            return
+        kept, self._kept = self._kept, None
+        random.setstate(kept["python"])
+        kind, keys, *rest = kept["numpy"]
+        np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
+        torch.set_rng_state(kept["torch"].cpu())
+        if torch.cuda.is_available() and len(kept["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all([state.cpu() for state in kept["cuda"]])

@@ -1,0 +1,106 @@
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from torch.optim import SGD
+
+from seqlab.callbacks.keeping import KeepLast, RunRecord, WholeFiles, keep_best
+from seqlab.checkpoint import read_checkpoint
+from seqlab.errors import UserError
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
+
+
+class Worsens(pl.Callback):
+    """Reports the validation losses that it is told to."""
+
+    def __init__(self, losses: list[float]) -> None:
+        self.losses = iter(losses)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        module.log_dict = lambda values: None  # type: ignore[method-assign, assignment]
+        module.log("val/loss", next(self.losses))
+
+
+@pytest.mark.parametrize(("losses", "best"), [([3.0, 1.0, 2.0], 20), ([1.0, 2.0, 3.0], 10), ([3.0, 2.0, 1.0], 30)])
+def test_best_by_validation_loss(losses: list[float], best: int, tmp_path: Path, fit: Any) -> None:
+    keep = keep_best(tmp_path)
+    fit(Worsens(losses), keep, plugins=[WholeFiles()], max_epochs=3, enable_checkpointing=True)
+    assert os.listdir(tmp_path) == ["best.ckpt"]
+    assert read_checkpoint(tmp_path / "best.ckpt")["global_step"] == best
+    assert keep.best_model_path == str(tmp_path / "best.ckpt")
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [3.0, 1.0, 2.0],
+        [3.0, 2.0, 1.0],
+    ],
+)
+def test_last_is_the_last(losses: list[float], tmp_path: Path, fit: Any) -> None:
+    keep = [keep_best(tmp_path), KeepLast(tmp_path)]
+    fit(Worsens(losses), *keep, plugins=[WholeFiles()], max_epochs=3, enable_checkpointing=True)
+    assert read_checkpoint(tmp_path / "last.ckpt")["global_step"] == 30
+
+
+@pytest.mark.parametrize(("limits", "step"), [({"max_epochs": 3}, 30), ({"max_epochs": 4, "max_steps": 33}, 33)])
+def test_the_last_step_is_kept_wherever_it_falls(limits: dict[str, int], step: int, tmp_path: Path, fit: Any) -> None:
+    keep = KeepLast(tmp_path, every_n_epochs=2)
+    fit(keep, plugins=[WholeFiles()], enable_checkpointing=True, limit_val_batches=0, **limits)
+    assert os.listdir(tmp_path) == ["last.ckpt"]
+    assert read_checkpoint(tmp_path / "last.ckpt")["global_step"] == step
+
+
+def test_every_nth_epoch_is_kept(tmp_path: Path, fit: Any) -> None:
+    class Seen(pl.Callback):
+        steps: ClassVar[list[int]] = []
+
+        def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            self.steps.append(read_checkpoint(last)["global_step"] if last.exists() else 0)
+
+    last = tmp_path / "last.ckpt"
+    fit(KeepLast(tmp_path, every_n_epochs=2), Seen(), plugins=[WholeFiles()], max_epochs=5, enable_checkpointing=True)
+    assert Seen.steps == [0, 0, 20, 20, 40]
+
+
+def test_checkpoints_resume_with_plain_values_alone(tmp_path: Path, fit: Any) -> None:
+    options = {"plugins": [WholeFiles()], "enable_checkpointing": True, "max_epochs": 2}
+    model = {"cell": "lstm", "optimizer": partial(SGD, lr=0.3, momentum=0.9)}
+    fit(KeepLast(tmp_path), model=model, **options)
+    torch.load(tmp_path / "last.ckpt", weights_only=True)
+    _, resumed = fit(model=model, plugins=[WholeFiles()], max_epochs=4, ckpt_path=tmp_path / "last.ckpt")
+    _, whole = fit(model=model, max_epochs=4)
+    for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_whole_files_reads_checkpoints_of_seqlab_alone(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    with pytest.raises(UserError, match="is not a checkpoint of seqlab"):
+        WholeFiles().load_checkpoint(tmp_path / "other.ckpt", weights_only=False)
+
+
+def test_whole_files_removes_files_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    for name in ("folder", "file", "never was"):
+        WholeFiles().remove_checkpoint(str(tmp_path / name))
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_run_is_recorded_in_folder_and_checkpoint(tmp_path: Path, fit: Any) -> None:
+    folder = tmp_path / "lightning_logs" / "gru"
+    record = RunRecord(folder, "gru", "seed: 3\n")
+    fit(record, KeepLast(tmp_path), plugins=[WholeFiles()], enable_checkpointing=True)
+    assert (folder / "config.yaml").read_text() == "seed: 3\n"
+    assert read_checkpoint(tmp_path / "last.ckpt")["run"] == {"name": "gru", "config": "seed: 3\n"}
+
+
+def test_a_trial_run_leaves_no_record(tmp_path: Path, fit: Any) -> None:
+    fit(RunRecord(tmp_path / "run", "run", "seed: 3\n"), fast_dev_run=1)
+    assert not (tmp_path / "run").exists()

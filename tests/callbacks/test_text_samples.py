@@ -1,0 +1,35 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from seqlab.callbacks.text_samples import TextSamples
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
+
+
+def test_each_validation_writes_a_sample(tmp_path: Path, fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = TensorBoardLogger(str(tmp_path), name="run", version="")
+    written: list[tuple[str, str, int]] = []
+    monkeypatch.setattr(board.experiment, "add_text", lambda *words: written.append(words))
+    _, model = fit(TextSamples("the dog", num_tokens=12, temperature=0.5), logger=board)
+    assert [(label, step) for label, _, step in written] == [("sample/temperature 0.5", step) for step in (10, 20)]
+    text = written[-1][1]
+    assert text == f"```\n{model.generate('the dog', 12, 0.5)}\n```"
+    assert text.startswith("```\nthe dog")
+    assert len(text) == 8 + 7 + 12
+
+
+def test_without_tensorboard_nothing_is_drawn(fit: Any, memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqlab.models.language_model.LanguageModel.generate", None)
+    fit(TextSamples("the dog"), logger=memory)
+
+
+def test_training_goes_on_as_without_samples(tmp_path: Path, fit: Any) -> None:
+    board = TensorBoardLogger(str(tmp_path), name="run", version="")
+    _, sampled = fit(TextSamples("the dog", 5), logger=board, model={"dropout": 0.5})
+    _, plain = fit(model={"dropout": 0.5})
+    assert sampled.training == plain.training
+    for one, other in zip(sampled.parameters(), plain.parameters(), strict=True):
+        assert one.equal(other)

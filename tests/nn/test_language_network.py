@@ -1,0 +1,189 @@
+import math
+import re
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqlab.errors import UserError
+from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.recurrent import LAYERS
+
+VOCAB, HIDDEN = 11, 8
+TORCH = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+def network(cell: str = "gru", seed: int = 0, **options: Any) -> LanguageNetwork:
+    torch.manual_seed(seed)
+    given = {"hidden_size": HIDDEN, "embedding_size": None, "dropout": 0.0, **options}
+    return LanguageNetwork(VOCAB, cell, **given).double()
+
+
+def some_ids(batch: int = 3, time: int = 6, seed: int = 1) -> Tensor:
+    return torch.randint(VOCAB, (batch, time), generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("cell", LAYERS)
+def test_equals_torch_layers_with_the_same_weights(cell: str, num_layers: int) -> None:
+    made = network(cell, embedding_size=5, num_layers=num_layers)
+    table, layers = nn.Embedding(VOCAB, 5), TORCH[cell](5, HIDDEN, num_layers)  # time first
+    output = nn.Linear(HIDDEN, VOCAB)
+    reference = nn.ModuleList([table, layers, output]).double()
+    with torch.no_grad():
+        for own, weight in zip(made.parameters(), reference.parameters(), strict=True):
+            assert own.shape == weight.shape
+            weight.copy_(own)
+    ids = some_ids()
+    logits, _ = made(ids)
+    assert logits.shape == (3, 6, VOCAB)
+    expected = output(layers(table(ids.T))[0]).transpose(0, 1)
+    torch.testing.assert_close(logits, expected, rtol=0, atol=1e-12)
+
+
+def test_one_hot_inputs_pick_columns_of_the_input_weights() -> None:
+    one_hot = network("rnn")
+    ids = some_ids()
+    weights = dict(one_hot.recurrent.layers.named_parameters())
+    hidden = torch.zeros(3, HIDDEN, dtype=torch.float64)
+    for t in range(ids.shape[1]):
+        column = weights["weight_ih_l0"][:, ids[:, t]].T  # what an embedding would look up
+        bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
+        hidden = torch.tanh(column + hidden @ weights["weight_hh_l0"].T + bias)
+        torch.testing.assert_close(one_hot(ids)[0][:, t], one_hot.output(hidden), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("embedding_size", [None, 5])
+@pytest.mark.parametrize("cell", LAYERS)
+def test_windows_with_the_state_carried_equal_one_pass(cell: str, embedding_size: int | None, num_layers: int) -> None:
+    made = network(cell, embedding_size=embedding_size, num_layers=num_layers)
+    ids = some_ids(time=12)
+    whole, last = made(ids)
+    state, pieces = None, []
+    for window in ids.split(5, dim=1):
+        logits, state = made(window, state)
+        pieces.append(logits)
+    torch.testing.assert_close(torch.cat(pieces, dim=1), whole, rtol=0, atol=1e-12)
+    torch.testing.assert_close(state, last, rtol=0, atol=1e-12)
+    assert not torch.allclose(made(ids[:, 5:])[0], whole[:, 5:])
+
+
+@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("cell", LAYERS)
+def test_no_logit_sees_a_later_token(cell: str, num_layers: int) -> None:
+    made = network(cell, num_layers=num_layers, embedding_size=5)
+    ids = some_ids()
+    before, _ = made(ids)
+    for t in range(1, ids.shape[1]):
+        changed = ids.clone()
+        changed[:, t] = (changed[:, t] + 1) % VOCAB
+        after, _ = made(changed)
+        assert torch.equal(after[:, :t], before[:, :t])
+        assert not torch.allclose(after[:, t:], before[:, t:])
+
+
+@pytest.mark.parametrize("cell", LAYERS)
+def test_a_row_alone_is_the_row_of_a_batch(cell: str) -> None:
+    made, ids = network(cell, num_layers=2), some_ids(batch=8)
+    together, state = made(ids)
+    for row in range(8):
+        alone, own = made(ids[row : row + 1])
+        torch.testing.assert_close(alone[0], together[row], rtol=0, atol=1e-12)
+        torch.testing.assert_close(own[0][:, 0], state[0][:, row], rtol=0, atol=1e-12)
+
+
+def test_tied_weights_are_one_matrix_and_train() -> None:
+    made = network(embedding_size=HIDDEN, tied=True)
+    assert made.embedding is not None
+    assert made.output.weight.data_ptr() == made.embedding.weight.data_ptr()
+    loose = network(embedding_size=HIDDEN)
+    assert sum(p.numel() for p in loose.parameters()) - sum(p.numel() for p in made.parameters()) == VOCAB * HIDDEN
+    before = made.embedding.weight.detach().clone()
+    optimizer = torch.optim.SGD(made.parameters(), lr=0.1)
+    made(some_ids())[0].logsumexp(-1).sum().backward()
+    optimizer.step()
+    assert torch.equal(made.output.weight, made.embedding.weight)
+    assert not torch.allclose(made.embedding.weight, before)
+
+
+def test_tied_weights_survive_saving() -> None:
+    made, other = (network(embedding_size=HIDDEN, tied=True, seed=seed) for seed in (0, 1))
+    other.load_state_dict(made.state_dict())
+    assert torch.equal(other(some_ids())[0], made(some_ids())[0])
+    assert other.embedding is not None
+    assert other.output.weight is other.embedding.weight
+
+
+@pytest.mark.parametrize("embedding_size", [None, 5])
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_dropout_acts_in_training_alone(embedding_size: int | None, num_layers: int) -> None:
+    options = {"embedding_size": embedding_size, "num_layers": num_layers}
+    dropping, keeping = (network(dropout=dropout, **options) for dropout in (0.5, 0.0))
+    ids = some_ids()
+    assert not torch.equal(dropping(ids)[0], dropping(ids)[0])
+    assert torch.equal(keeping(ids)[0], keeping(ids)[0])
+    assert torch.equal(dropping.eval()(ids)[0], keeping.eval()(ids)[0])
+
+
+def test_dropout_spares_the_recurrence() -> None:
+    made = network("rnn", dropout=0.5)
+    ids = some_ids()
+    assert torch.equal(made(ids)[1][0], made(ids)[1][0])
+
+
+def test_dropout_reaches_the_embedding_and_the_output() -> None:
+    made = network(embedding_size=64, hidden_size=64, dropout=0.5)
+    seen: list[Tensor] = []
+    made.recurrent.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    made.output.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    made(some_ids(batch=8, time=20))
+    assert [float((values == 0).double().mean()) == pytest.approx(0.5, abs=0.03) for values in seen] == [True, True]
+
+
+def test_init_and_forget_bias_reach_the_weights() -> None:
+    made = network("lstm", init="normal", forget_bias=2.0, num_layers=2)
+    assert float(made.output.weight.std()) == pytest.approx(0.01, rel=0.3)
+    for layer in range(2):
+        weights = dict(made.recurrent.layers.named_parameters())
+        both = weights[f"bias_ih_l{layer}"] + weights[f"bias_hh_l{layer}"]
+        assert both.tolist() == [0.0] * HIDDEN + [2.0] * HIDDEN + [0.0] * 2 * HIDDEN
+
+
+def test_a_network_of_zeros_predicts_all_alike() -> None:
+    made = network()
+    for parameter in made.parameters():
+        nn.init.zeros_(parameter)
+    loss = nn.functional.cross_entropy(made(some_ids())[0].flatten(0, 1), some_ids(seed=2).flatten())
+    assert float(loss) == pytest.approx(math.log(VOCAB), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"hidden_size": 0}, "hidden_size 0 must be a whole number of at least 1"),
+        ({"embedding_size": 0}, "embedding_size 0 must be a whole number of at least 1"),
+        ({"num_layers": 0}, "num_layers 0 must be a whole number of at least 1"),
+        ({"dropout": 1.0}, "dropout 1.0 must be at least 0 and below 1"),
+        ({"dropout": -0.1}, "dropout -0.1 must be at least 0 and below 1"),
+        ({"dropout": math.nan}, "dropout nan must be at least 0 and below 1"),
+        ({"cell": "lstn"}, "unknown cell 'lstn': did you mean 'lstm'?"),
+        ({"init": "zeros"}, "unknown init 'zeros': choose one of normal, orthogonal, torch, xavier"),
+        ({"forget_bias": 1.0}, "forget_bias 1.0 needs an lstm, the only cell with a forget gate; leave it out"),
+        (
+            {"tied": True},
+            "tied weights need embedding_size (None) equal to hidden_size (8); "
+            "give --model.embedding_size 8 or leave out --model.tied",
+        ),
+        (
+            {"tied": True, "embedding_size": 5},
+            "tied weights need embedding_size (5) equal to hidden_size (8); "
+            "give --model.embedding_size 8 or leave out --model.tied",
+        ),
+    ],
+    ids=str,
+)
+def test_wrong_options(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(words)}$"):
+        network(**wrong)

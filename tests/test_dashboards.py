@@ -1,0 +1,231 @@
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch.optim.lr_scheduler import OneCycleLR
+
+from seqlab.checkpoint import read_checkpoint
+from seqlab.fit import main
+from seqlab.models.schedules import WarmupCosineLR
+
+Command = Callable[..., Any]
+Points = list[tuple[int, float]]
+
+EVERY = 7
+"""Steps from one entry of the dashboard to the next; an epoch has 77, and there are two."""
+TRAIN = ("loss", "perplexity", "lr", "grad_norm", "grad_norm_clipped", "tokens_per_second")
+
+
+def board(run: Path) -> EventAccumulator:
+    read = EventAccumulator(str(run), size_guidance={"scalars": 0, "tensors": 0})
+    read.Reload()
+    return read
+
+
+def points(read: EventAccumulator, tag: str) -> Points:
+    return [(event.step, event.value) for event in read.Scalars(tag)]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, small: list[str]) -> Path:
+    """A run of two epochs whose gradients are clipped hard."""
+    root = tmp_path_factory.mktemp("board")
+    log = ["--trainer.log_every_n_steps", str(EVERY), "--trainer.default_root_dir", str(root), "--run", "seen"]
+    assert main([*small, *log, "--trainer.max_epochs", "2", "--trainer.gradient_clip_val", "0.1"]) == 0
+    return root / "lightning_logs" / "seen"
+
+
+@pytest.fixture(scope="module")
+def seen(run: Path) -> EventAccumulator:
+    return board(run)
+
+
+@pytest.mark.parametrize("name", TRAIN)
+def test_training_is_logged_every_few_steps(seen: EventAccumulator, name: str) -> None:
+    assert [step for step, _ in points(seen, f"train/{name}")] == list(range(EVERY, 2 * 77 + 1, EVERY))
+
+
+@pytest.mark.parametrize("name", ["loss", "perplexity"])
+def test_validation_is_logged_every_epoch(seen: EventAccumulator, name: str) -> None:
+    steps = [step for step, _ in points(seen, f"val/{name}")]
+    assert len(steps) == 2
+    assert 77 - 1 <= steps[0] <= 77 < 2 * 77 - 1 <= steps[1] <= 2 * 77
+
+
+def test_all_values_are_finite_and_all_steps_increase(seen: EventAccumulator) -> None:
+    tags = seen.Tags()["scalars"]
+    assert {f"train/{name}" for name in TRAIN} <= set(tags)
+    for tag in set(tags) - {"epoch"}:  # which training and validation both log
+        steps, values = zip(*points(seen, tag), strict=True)
+        assert all(math.isfinite(value) for value in values), tag
+        assert all(later > earlier for earlier, later in pairwise(steps)), tag
+
+
+def test_perplexity_is_exp_of_loss(seen: EventAccumulator) -> None:
+    for part in ("train", "val"):
+        for (_, loss), (_, perplexity) in zip(
+            points(seen, f"{part}/loss"), points(seen, f"{part}/perplexity"), strict=True
+        ):
+            assert perplexity == pytest.approx(math.exp(loss), rel=1e-5)
+
+
+def test_training_learns(seen: EventAccumulator) -> None:
+    losses = [loss for _, loss in points(seen, "train/loss")]
+    assert losses[0] < math.log(45) + 0.5
+    assert losses[-1] < losses[0] - 0.3
+
+
+def test_gradient_norms_before_and_after_clipping(seen: EventAccumulator) -> None:
+    for (_, norm), (_, clipped) in zip(
+        points(seen, "train/grad_norm"), points(seen, "train/grad_norm_clipped"), strict=True
+    ):
+        assert norm > 0.1
+        assert clipped == pytest.approx(0.1, rel=1e-3)
+
+
+def test_tokens_per_second_are_positive(seen: EventAccumulator) -> None:
+    assert all(speed > 0 for _, speed in points(seen, "train/tokens_per_second"))
+
+
+def test_the_best_checkpoint_is_the_lowest_point(seen: EventAccumulator, run: Path) -> None:
+    callbacks = read_checkpoint(run / "checkpoints" / "best.ckpt")["callbacks"].values()
+    (score,) = (float(state["best_model_score"]) for state in callbacks if "best_model_score" in state)
+    assert min(loss for _, loss in points(seen, "val/loss")) == pytest.approx(score, rel=1e-6)
+
+
+def test_hparams_hold_what_was_chosen_and_what_was_reached(seen: EventAccumulator) -> None:
+    content = seen.PluginTagToContent("hparams")
+    started = HParamsPluginData.FromString(content["_hparams_/session_start_info"]).session_start_info.hparams
+    chosen = {name: value.string_value or value.number_value for name, value in started.items()}
+    assert chosen["model.name"] == "gru"
+    assert chosen["corpus"] == "story"
+    assert chosen["model.hidden_size"] == 16
+    assert chosen["optimizer.lr"] == 0.002
+    assert chosen["seed"] == 1
+    experiment = HParamsPluginData.FromString(content["_hparams_/experiment"]).experiment
+    reached = {info.name.tag for info in experiment.metric_infos}
+    assert "best/val_loss" in reached
+    assert "best/val_perplexity" in reached
+    assert any("train" in name and "loss" in name for name in reached)
+    best = min(loss for _, loss in points(seen, "val/loss"))
+    assert [value for _, value in points(seen, "best/val_loss")] == [pytest.approx(best, rel=1e-6)]
+    assert not [value for tag in reached for _, value in points(seen, tag) if value == -1]
+
+
+def test_text_samples(verb: Command, here: Path, small: list[str], corpora: None) -> None:
+    prompted = [word if word != "text" else "time_machine" for word in small]
+    place = prompted.index("--data.path")
+    del prompted[place : place + 2]
+    limits = ["--data.max_tokens", "2000", "--trainer.limit_train_batches", "2", "--run", "spoken"]
+    assert verb("fit", *prompted, *limits, "--trainer.max_epochs", "2").code == 0
+    read = board(here / "lightning_logs" / "spoken")
+    (tag,) = (tag for tag in read.Tags()["tensors"] if tag.startswith("sample/"))
+    texts = [event.tensor_proto.string_val[0].decode() for event in read.Tensors(tag)]
+    assert [event.step for event in read.Tensors(tag)] == [2, 4]
+    assert all(any(prompt in text for prompt in ("time traveller", "the keeper")) for text in texts)
+    assert texts[0] != texts[1]
+
+
+BATCHES, EPOCHS = 4, 3
+LR = 0.5
+
+
+def _cosine(epoch: int) -> float:
+    return LR * (1 + math.cos(math.pi * epoch / EPOCHS)) / 2
+
+
+def _one_cycle() -> list[float]:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)
+    schedule = OneCycleLR(optimizer, max_lr=1.0, total_steps=BATCHES * EPOCHS)
+    rates = []
+    for _ in range(BATCHES * EPOCHS):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return rates
+
+
+def _warm_up() -> list[float]:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)
+    schedule = WarmupCosineLR(optimizer, total_steps=BATCHES * EPOCHS, warmup_steps=3)
+    return [LR * schedule.factor(step) for step in range(BATCHES * EPOCHS)]
+
+
+def per_epoch(*rates: float) -> list[float]:
+    return [rate for rate in rates for _ in range(BATCHES)]
+
+
+SCHEDULES: dict[str, tuple[dict[str, object], list[float]]] = {
+    "none": ({}, per_epoch(LR, LR, LR)),
+    "steplr": ({"step_size": 2, "gamma": 0.1}, per_epoch(LR, LR, LR / 10)),
+    "steplr by step": (
+        {"step_size": 6, "gamma": 0.1, "interval": "step"},
+        [LR] * 6 + [LR / 10] * 6,
+    ),
+    "cosineannealinglr": ({"T_max": EPOCHS}, per_epoch(*map(_cosine, range(EPOCHS)))),
+    "linearlr": ({"start_factor": 0.5, "total_iters": 2}, per_epoch(LR / 2, LR * 3 / 4, LR)),
+    "exponentiallr": ({"gamma": 0.5}, per_epoch(LR, LR / 2, LR / 4)),
+    "onecyclelr": ({"max_lr": 1.0}, _one_cycle()),
+    "warmupcosinelr": ({"warmup_steps": 3}, _warm_up()),
+}
+
+
+@pytest.mark.parametrize("form", ["argv", "yaml"])
+@pytest.mark.parametrize("case", SCHEDULES)
+def test_learning_rate_of_each_step(case: str, form: str, verb: Command, here: Path, small: list[str]) -> None:
+    options, expected = SCHEDULES[case]
+    name = case.split()[0]
+    chosen = {"optimizer": {"name": "sgd", "lr": LR}, "lr_scheduler": {"name": name, **options}}
+    if form == "yaml":
+        (here / "schedule.yaml").write_text(yaml.safe_dump(chosen))
+        words = ["--config", "schedule.yaml"]
+    else:
+        words = [f"--{group}.{key}={value}" for group, values in chosen.items() for key, value in values.items()]
+    limits = ["--trainer.limit_train_batches", str(BATCHES), "--trainer.max_epochs", str(EPOCHS), "--patience", "null"]
+    log = ["--trainer.log_every_n_steps", "1", "--run", "rates", "--trainer.limit_val_batches", "1"]
+    finished = verb("fit", *small, *words, *limits, *log)
+    assert finished.code == 0, finished.err
+    logged = points(board(here / "lightning_logs" / "rates"), "train/lr")
+    assert [step for step, _ in logged] == list(range(1, BATCHES * EPOCHS + 1))
+    assert [rate for _, rate in logged] == pytest.approx(expected, rel=1e-5, abs=1e-8)
+
+
+def test_plateau_lowers_the_rate_when_validation_stands_still(verb: Command, here: Path, small: list[str]) -> None:
+    plateau = ["--lr_scheduler", "reducelronplateau", "--lr_scheduler.patience", "0", "--lr_scheduler.factor", "0.1"]
+    still = ["--optimizer", "sgd", "--optimizer.lr", "1e-12", "--lr_scheduler.eps", "0", "--patience", "null"]
+    limits = ["--trainer.limit_train_batches", "1", "--trainer.max_epochs", "4", "--trainer.log_every_n_steps", "1"]
+    assert verb("fit", *small, *plateau, *still, *limits, "--run", "rates").code == 0
+    rates = [rate for _, rate in points(board(here / "lightning_logs" / "rates"), "train/lr")]
+    assert rates == pytest.approx([1e-12, 1e-12, 1e-13, 1e-14], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("--optimizer adam", "--optimizer sgd"),
+        ("--optimizer adamw --optimizer.weight_decay 0", "--optimizer adamw --optimizer.weight_decay 9"),
+        ("--optimizer sgd --optimizer.lr 1", "--optimizer sgd --optimizer.lr 1 --optimizer.momentum 0.9"),
+        ("--trainer.gradient_clip_val 1", "--trainer.gradient_clip_val 0.01 --optimizer sgd"),
+        ("--trainer.accumulate_grad_batches 1", "--trainer.accumulate_grad_batches 2"),
+        ("--seed 1", "--seed 2"),
+        ("--trainer.precision 32-true", "--trainer.precision bf16-mixed"),
+    ],
+)
+def test_an_option_changes_what_is_learnt(one: str, other: str, verb: Command, here: Path, small: list[str]) -> None:
+    limits = ["--trainer.limit_train_batches", "8", "--trainer.limit_val_batches", "1"]
+    for name, options in (("one", one), ("other", other), ("again", one)):
+        assert verb("fit", *small, *limits, *options.split(), "--run", name).code == 0
+    weights = [
+        read_checkpoint(here / "lightning_logs" / name / "checkpoints" / "last.ckpt")["state_dict"]
+        for name in ("one", "other", "again")
+    ]
+    first, second, third = (state["network.recurrent.layers.weight_hh_l0"] for state in weights)
+    assert torch.equal(first, third)
+    assert not torch.equal(first, second)

@@ -1,0 +1,55 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from seqlab.cli import SeqlabCLI
+
+Command = Callable[..., Any]
+
+FOLDER = Path(__file__).parents[1] / "experiments"
+EXPERIMENTS = sorted(FOLDER.glob("*.yaml"))
+LIMITS = ("--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1")
+
+
+def test_there_are_experiments() -> None:
+    assert EXPERIMENTS
+
+
+def header(path: Path) -> str:
+    """The comment that a file opens with."""
+    return re.match(r"(?:#.*\n)*", path.read_text(encoding="utf-8"))[0]
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+class TestEach:
+    def test_is_named_after_its_data_and_model(self, path: Path) -> None:
+        chosen = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert path.stem.startswith(f"{chosen['data']['name']}-{chosen['model']['name']}")
+
+    def test_opens_with_the_command_that_runs_it(self, path: Path) -> None:
+        assert f"python -m seqlab.fit --config experiments/{path.name}" in header(path)
+
+    def test_opens_with_what_it_reached(self, path: Path) -> None:
+        assert re.search(r"perplexity[^\n]* \d", header(path), re.IGNORECASE)
+
+    @pytest.mark.usefixtures("corpora", "here")
+    def test_means_what_it_says(self, path: Path) -> None:
+        """Parsed strictly, every value of the file stands in the configuration."""
+        built = SeqlabCLI(["--config", str(path)])
+        for group, values in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+            for key, value in values.items() if isinstance(values, dict) else [(None, values)]:
+                read = built.config[group] if key is None else built.config[group][key]
+                assert read == value, (group, key)
+
+    @pytest.mark.usefixtures("corpora")
+    def test_runs_for_two_steps(self, path: Path, verb: Command, here: Path) -> None:
+        finished = verb("fit", "--config", str(path), *LIMITS)
+        assert finished.code == 0, finished.err
+        assert ", 2 steps" in finished.out
+        (run,) = (here / "lightning_logs").iterdir()
+        assert run.name.startswith(path.stem)
+        assert (run / "checkpoints" / "last.ckpt").is_file()

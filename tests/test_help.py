@@ -1,0 +1,99 @@
+import re
+from collections.abc import Callable
+
+import pytest
+
+from seqlab.__main__ import main
+
+SCREENS = 100
+"""Lines of two screens."""
+
+
+def text_of(finished: tuple[int, str, str]) -> str:
+    code, out, err = finished
+    assert (code, err) == (0, "")
+    return out
+
+
+def test_fit_fits_two_screens(verb: Callable[..., tuple[int, str, str]]) -> None:
+    lines = text_of(verb("fit", "--help")).splitlines()
+    assert len(lines) <= SCREENS
+    assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        r"--model\.name NAME +rnn, gru, lstm",
+        r"--model\.hidden_size INT +Units in each recurrent layer\. \[256\]",
+        r"--model\.dropout FLOAT +Share of units",
+        r"--data\.name NAME +text, time_machine",
+        r"--data\.num_steps INT +Tokens of each row",
+        r"--data\.val_fraction FLOAT +Share of the characters",
+        r"--optimizer\.lr FLOAT\S* +Learning rate",
+        r"--trainer\.max_epochs INT\S* +Passes over",
+        r"--trainer\.max_steps INT +Optimizer steps",
+        r"--trainer\.precision .*bf16-mixed",
+        r"--ckpt_path STR\S* +Go on from last, best or",
+        r"--seed INT .*\[1\]",
+    ],
+)
+def test_fit_shows_options_with_units_and_defaults(verb: Callable[..., tuple[int, str, str]], row: str) -> None:
+    assert re.search(f"^ +{row}", text_of(verb("fit", "--help")), re.MULTILINE)
+
+
+def test_help_follows_the_choices(verb: Callable[..., tuple[int, str, str]]) -> None:
+    choices = ["--data", "text", "--optimizer", "sgd", "--lr_scheduler", "steplr"]
+    chosen = text_of(verb("fit", *choices, "--help"))
+    plain = text_of(verb("fit", "--help"))
+    for option in ("--data.path", "--lr_scheduler.step_size", "--lr_scheduler.gamma"):
+        assert option in chosen
+        assert option not in plain
+    assert "[sgd]" in chosen
+    assert "[steplr]" in chosen
+
+
+def test_help_all_shows_more(verb: Callable[..., tuple[int, str, str]]) -> None:
+    some, everything = text_of(verb("fit", "--help")), text_of(verb("fit", "--help_all"))
+    for option in ("--trainer.limit_train_batches", "--trainer.deterministic", "--optimizer.betas"):
+        assert option in everything
+        assert option not in some
+    shown = set(re.findall(r"^ +(--[\w.]+)", some, re.MULTILINE))
+    assert shown <= set(re.findall(r"^ +(--[\w.]+)", everything, re.MULTILINE))
+
+
+def test_no_option_shown_is_without_words(verb: Callable[..., tuple[int, str, str]]) -> None:
+    for name in ("fit", "evaluate", "generate"):
+        rows = re.findall(r"^  (\S.*(?:\n {10,}\S.*)?)", text_of(verb(name, "--help")), re.MULTILINE)
+        assert rows
+        assert not [row for row in rows if not re.search(r"\s{2,}\S", row)]
+
+
+def test_evaluate(verb: Callable[..., tuple[int, str, str]]) -> None:
+    out = text_of(verb("evaluate", "--help"))
+    assert len(out.splitlines()) <= SCREENS / 2
+    for row in ("CKPT +Checkpoint", r"--split \{train,val,test\} +Part of the corpus\. \[test\]", "--device STR .*cpu"):
+        assert re.search(f"^ +{row}", out, re.MULTILINE), row
+
+
+def test_evaluate_shows_the_options_of_the_models_data(
+    verb: Callable[..., tuple[int, str, str]], story_run: object
+) -> None:
+    out = text_of(verb("evaluate", f"{story_run}/checkpoints/best.ckpt", "--help"))
+    assert re.search(r"--data\.path .*Text files to train on", out)
+    assert re.search(r"--data\.name NAME .*\[text\]", out)
+
+
+def test_generate(verb: Callable[..., tuple[int, str, str]]) -> None:
+    out = text_of(verb("generate", "--help"))
+    assert len(out.splitlines()) <= SCREENS / 2
+    for row in ("--num_tokens INT +Tokens .*200", "--temperature FLOAT +Divides the logits", "--top_p FLOAT", "CKPT"):
+        assert re.search(f"^ +{row}", out, re.MULTILINE), row
+
+
+def test_seqlab_alone_names_the_verbs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["--help"], ["-h"]):
+        monkeypatch.setattr("sys.argv", ["seqlab", *arguments])
+        assert main() == 0
+        out = capsys.readouterr().out
+        assert all(name in out for name in ("fit", "evaluate", "generate", "--help"))
