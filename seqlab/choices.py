@@ -34,7 +34,15 @@ SCHEDULERS: dict[str, Callable[..., Any]] = {
 STEP_WISE = {"warmupcosinelr", "onecyclelr", "cycliclr"}
 """Schedules that count optimizer steps rather than epochs."""
 
-CHOICES = ("model", "data", "optimizer", "lr_scheduler")
+NAMES: dict[str, list[str]] = {
+    "model": [*MODELS],
+    "data": [*DATA],
+    "optimizer": [*OPTIMIZERS],
+    "lr_scheduler": ["none", *SCHEDULERS],
+}
+CHOICES = tuple(NAMES)
+OF_ITS_NAME = ("optimizer", "lr_scheduler")
+"""Choices whose options mean nothing under another name."""
 
 
 class Plan(NamedTuple):
@@ -111,13 +119,13 @@ def plan(argv: list[str]) -> Plan:
     for content in contents:
         chosen |= {key: str(content[key]["name"]) for key in CHOICES if "name" in content.get(key, {})}
     chosen |= {key: values[-1] for key in CHOICES if (values := values_of(rest, f"{key}.name"))}
-    chosen["model"] = pick("model", chosen["model"], MODELS)
-    chosen.setdefault("data", MODELS[chosen["model"]].data)
-    chosen["data"] = pick("data", chosen["data"], DATA)
-    chosen["optimizer"] = pick("optimizer", chosen["optimizer"], OPTIMIZERS)
-    chosen["lr_scheduler"] = pick("lr_scheduler", chosen["lr_scheduler"], ["none", *SCHEDULERS])
+    for key in CHOICES:
+        given = chosen[key] if key in chosen else MODELS[chosen["model"]].data
+        chosen[key] = pick(key, given, NAMES[key])
     for content, key in product(contents, CHOICES):
-        content.get(key, {}).pop("name", None)
+        options = content.get(key, {})
+        if pick(key, str(options.pop("name", chosen[key])), NAMES[key]) != chosen[key] and key in OF_ITS_NAME:
+            options.clear()
     texts = [word for content in contents for word in ("--config", yaml.safe_dump(content))]
     names = [word for key in CHOICES if values_of(rest, f"{key}.name") for word in (f"--{key}.name", chosen[key])]
     return Plan(**chosen, arguments=[*texts, *rest, *names], checkpoint=checkpoint, label=label)

@@ -202,6 +202,13 @@ class TestConfiguration:
         ]
         assert (read["name"], read["hidden_size"], read["num_layers"]) == ("rnn", 12, 2)
 
+    def test_another_optimizer_drops_the_options_of_the_one_before(self, verb: Command, here: Path) -> None:
+        (here / "given.yaml").write_text("model: lstm\noptimizer: {name: sgd, lr: 1.0, momentum: 0.9}\n")
+        kept = yaml.safe_load(verb("fit", "--config", "given.yaml", "--print_config").out)["optimizer"]
+        assert (kept["name"], kept["lr"], kept["momentum"]) == ("sgd", 1.0, 0.9)
+        read = yaml.safe_load(verb("fit", "--config", "given.yaml", "--optimizer", "adam", "--print_config").out)
+        assert (read["model"]["name"], read["optimizer"]["name"], read["optimizer"]["lr"]) == ("lstm", "adam", 0.002)
+
     @pytest.mark.parametrize("words", [["--model", "LSTM"], ["--model=lstm"], ["--model.name", "lstm"]])
     def test_ways_to_choose(self, verb: Command, words: list[str]) -> None:
         assert yaml.safe_load(verb("fit", *words, "--print_config").out)["model"]["name"] == "lstm"

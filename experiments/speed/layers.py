@@ -39,7 +39,7 @@ class Ours(nn.Module):
 
     def __init__(self, cell: str, hidden: int) -> None:
         super().__init__()
-        self.network = LanguageNetwork(VOCAB, cell, hidden)
+        self.network = LanguageNetwork(VOCAB, cell, hidden, embedding_size=None, dropout=0.0)
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         nats, tokens = token_nats(self.network(inputs)[0], targets)

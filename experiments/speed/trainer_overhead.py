@@ -2,8 +2,8 @@
 
     python experiments/speed/trainer_overhead.py [--steps 150] [--rounds 9]
 
-Both train the same GRU (hidden 256, one-hot characters) on the same batches (32 x 35, state carried) with the same
-Adam and clipping; one through the Trainer with all that `fit` does by default (logging, gradient norms, progress,
+Both train the GRU of `fit --model gru` (hidden 256) on the same characters (32 x 35, state carried) with the same Adam
+and clipping; one through the Trainer with all that `fit` does by default (logging, gradient norms, progress,
 signals), the other in a loop of eight lines.
 """
 

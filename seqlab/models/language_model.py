@@ -35,6 +35,7 @@ class LanguageModel(pl.LightningModule):
         embedding_size: Size of the embedding; null feeds one-hot vectors, as the book does.
         num_layers: Recurrent layers on top of each other.
         dropout: Share of units zeroed on every connection that is not recurrent.
+        embedding_dropout: Share of the embedding's units zeroed; as dropout if not given.
         tied: Whether input and output share one matrix; needs embedding_size equal to hidden_size.
         bidirectional: Refused: a language model must not see the token that it predicts.
         init: torch, normal (0.01, as in the book), xavier or orthogonal (recurrent weights).
@@ -57,6 +58,7 @@ class LanguageModel(pl.LightningModule):
         embedding_size: int | None = 64,
         num_layers: int = 1,
         dropout: float = 0.3,
+        embedding_dropout: float | None = None,
         tied: bool = False,
         bidirectional: bool = False,
         init: str = "torch",
@@ -77,7 +79,16 @@ class LanguageModel(pl.LightningModule):
         if l1 < 0:
             raise UserError(f"l1 {l1} must be at least 0")
         self.network = LanguageNetwork(
-            vocab_size, cell, hidden_size, embedding_size, num_layers, dropout, tied, init, forget_bias
+            vocab_size,
+            cell,
+            hidden_size,
+            embedding_size,
+            num_layers,
+            dropout,
+            embedding_dropout,
+            tied,
+            init,
+            forget_bias,
         )
         self.l1 = l1
         self.optimizer, self.lr_scheduler, self.lr_interval = optimizer, lr_scheduler, lr_interval

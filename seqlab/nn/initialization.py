@@ -33,8 +33,9 @@ def _normal(network: nn.Module) -> None:
 
 
 def _xavier(network: nn.Module) -> None:
-    """Weights uniform with the variance of Glorot & Bengio (2010), gate by gate; biases zero."""
-    for parameter in network.parameters():
+    """Weights uniform with the variance of Glorot & Bengio (2010), gate by gate; biases zero; embeddings as drawn."""
+    embeddings = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
+    for parameter in (parameter for parameter in network.parameters() if id(parameter) not in embeddings):
         if parameter.dim() == 1:
             nn.init.zeros_(parameter)
         else:

@@ -18,6 +18,7 @@ class LanguageNetwork(nn.Module):
         embedding_size: Size of the embedding; null feeds one-hot vectors, as the book does.
         num_layers: Recurrent layers on top of each other.
         dropout: Share of units zeroed on every connection that is not recurrent.
+        embedding_dropout: Share of the embedding's units zeroed; as dropout if not given.
         tied: Whether input and output share one matrix (Press & Wolf 2017).
         init: torch, normal (0.01, as in the book), xavier or orthogonal (recurrent weights).
         forget_bias: First bias of an LSTM's forget gate; as init has it if not given.
@@ -34,6 +35,7 @@ class LanguageNetwork(nn.Module):
         embedding_size: int | None = 64,
         num_layers: int = 1,
         dropout: float = 0.3,
+        embedding_dropout: float | None = None,
         tied: bool = False,
         init: str = "torch",
         forget_bias: float | None = None,
@@ -43,8 +45,11 @@ class LanguageNetwork(nn.Module):
         for name, value in sizes.items():
             if value is not None and value < 1:
                 raise UserError(f"{name} {value} must be a whole number of at least 1")
-        if not 0 <= dropout < 1:
-            raise UserError(f"dropout {dropout} must be at least 0 and below 1")
+        for name, share in {"dropout": dropout, "embedding_dropout": embedding_dropout}.items():
+            if share is not None and not 0 <= share < 1:
+                raise UserError(f"{name} {share} must be at least 0 and below 1")
+        if embedding_dropout is not None and embedding_size is None:
+            raise UserError("embedding_dropout needs an embedding; give --model.embedding_size or leave it out")
         if tied and embedding_size != hidden_size:
             raise UserError(
                 f"tied weights need embedding_size ({embedding_size}) equal to hidden_size ({hidden_size}); "
@@ -52,12 +57,13 @@ class LanguageNetwork(nn.Module):
             )
         self.vocab_size = vocab_size
         self.embedding = None if embedding_size is None else nn.Embedding(vocab_size, embedding_size)
+        self.embedding_dropout = nn.Dropout(dropout if embedding_dropout is None else embedding_dropout)
         self.dropout = nn.Dropout(dropout)
         self.recurrent = Recurrent(cell, embedding_size or vocab_size, hidden_size, num_layers, dropout)
         self.output = nn.Linear(hidden_size, vocab_size)
         initialize(self, init, forget_bias)
         if tied and self.embedding is not None:
-            self.output.weight = self.embedding.weight
+            self.embedding.weight = self.output.weight
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logits of the token after each position.
@@ -74,7 +80,7 @@ class LanguageNetwork(nn.Module):
 
     def _embed(self, ids: Tensor) -> Tensor:
         if self.embedding is not None:
-            embedded: Tensor = self.dropout(self.embedding(ids))
+            embedded: Tensor = self.embedding_dropout(self.embedding(ids))
             return embedded
         one_hot = torch.zeros(*ids.shape, self.vocab_size, device=ids.device, dtype=self.output.weight.dtype)
         return one_hot.scatter_(-1, ids.unsqueeze(-1), 1.0)

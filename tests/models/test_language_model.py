@@ -247,6 +247,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "embedding_size": {"embedding_size": 12},
     "num_layers": {"num_layers": 2},
     "dropout": {"dropout": 0.3},
+    "embedding_dropout": {"embedding_size": 12, "embedding_dropout": 0.3},
     "tied": {"embedding_size": 12, "tied": True},
     "init": {"init": "orthogonal"},
     "forget_bias": {"cell": "lstm", "forget_bias": 1.0},
@@ -256,6 +257,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "lr_interval": {"lr_scheduler": partial(StepLR, step_size=1, gamma=0.1), "lr_interval": "step"},
 }
 BESIDE = {
+    "embedding_dropout": {"embedding_size": 12},
     "tied": {"embedding_size": 12},
     "forget_bias": {"cell": "lstm"},
     "lr_interval": {"lr_scheduler": partial(StepLR, step_size=1, gamma=0.1)},
@@ -315,7 +317,17 @@ def test_a_checkpoint_holds_plain_values_and_all_that_the_verbs_need(
     assert record["data"] == data.recipe()
     assert record["corpus"] == "story"
     assert [part.shape for part in record["carry"]] == [(2, 4, 12), (2, 4, 12)]
-    expected = {"vocab_size", "cell", "hidden_size", "embedding_size", "num_layers", "dropout", "tied", "bidirectional"}
+    expected = {
+        "vocab_size",
+        "cell",
+        "hidden_size",
+        "embedding_size",
+        "num_layers",
+        "dropout",
+        "embedding_dropout",
+        "tied",
+        "bidirectional",
+    }
     assert set(checkpoint["hyper_parameters"]) == expected | {"init", "forget_bias", "l1"}
 
 

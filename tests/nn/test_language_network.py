@@ -133,6 +133,14 @@ def test_dropout_spares_the_recurrence() -> None:
     assert torch.equal(made(ids)[1][0], made(ids)[1][0])
 
 
+def test_dropout_of_the_embedding_alone() -> None:
+    seen = []
+    made = network(embedding_size=64, dropout=0.0, embedding_dropout=0.25)
+    made.recurrent.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    made(torch.arange(VOCAB).repeat(4, 50))
+    assert float((seen[0] == 0).double().mean()) == pytest.approx(0.25, abs=0.03)
+
+
 def test_dropout_reaches_the_embedding_and_the_output() -> None:
     made = network(embedding_size=64, hidden_size=64, dropout=0.5)
     seen: list[Tensor] = []
@@ -166,6 +174,11 @@ def test_a_network_of_zeros_predicts_all_alike() -> None:
         ({"embedding_size": 0}, "embedding_size 0 must be a whole number of at least 1"),
         ({"num_layers": 0}, "num_layers 0 must be a whole number of at least 1"),
         ({"dropout": 1.0}, "dropout 1.0 must be at least 0 and below 1"),
+        ({"embedding_size": 8, "embedding_dropout": 1.5}, "embedding_dropout 1.5 must be at least 0 and below 1"),
+        (
+            {"embedding_dropout": 0.1},
+            "embedding_dropout needs an embedding; give --model.embedding_size or leave it out",
+        ),
         ({"dropout": -0.1}, "dropout -0.1 must be at least 0 and below 1"),
         ({"dropout": math.nan}, "dropout nan must be at least 0 and below 1"),
         ({"cell": "lstn"}, "unknown cell 'lstn': did you mean 'lstm'?"),
