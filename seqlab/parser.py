@@ -7,6 +7,8 @@ import textwrap
 import types
 from argparse import SUPPRESS, Action, _HelpAction
 from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import or_
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
@@ -41,6 +43,16 @@ def type_words(annotation: Any) -> str:
     return getattr(annotation, "__name__", str(annotation)).upper()
 
 
+def integers_first(annotation: Any) -> Any:
+    """``int | float`` for ``float | int``, so that ``1`` stays a count of batches and is not the share 1.0.
+
+    ``typing`` holds the two for equal and hands out whichever of them the process named first.
+    """
+    if get_origin(annotation) in (Union, types.UnionType) and {int, float} <= set(get_args(annotation)):
+        return reduce(or_, sorted(get_args(annotation), key=lambda part: part is not int))
+    return annotation
+
+
 class Parser(ArgumentParser):
     """A jsonargparse parser that raises ``UserError`` and prints help in columns.
 
@@ -65,6 +77,9 @@ class Parser(ArgumentParser):
         Raises:
             UserError: An argument is unknown or its value is not of its type.
         """
+        for action in self._actions:
+            if hasattr(action, "_typehint"):
+                action._typehint = integers_first(action._typehint)
         try:
             return self.parse_args(arguments)
         except ArgumentError as error:
