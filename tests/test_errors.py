@@ -12,8 +12,8 @@ Refusal = Callable[..., str]
 
 FIT: dict[str, tuple[str, str]] = {
     "model": ("--model gruu", r"unknown model 'gruu': did you mean 'gru'\?"),
-    "model far off": ("--model transformer", "unknown model 'transformer': choose one of gru, lstm, rnn"),
-    "model without a name": ("--model", "unknown model '': choose one of gru, lstm, rnn"),
+    "model far off": ("--model transformer", "unknown model 'transformer': choose one of gru, gru_layer_norm, .*"),
+    "model without a name": ("--model", "unknown model '': choose one of gru, gru_layer_norm, .*"),
     "data": ("--data time_mahcine", r"unknown data 'time_mahcine': did you mean 'time_machine'\?"),
     "optimizer": ("--optimizer adm", r"unknown optimizer 'adm': did you mean 'adam'\?"),
     "scheduler": ("--lr_scheduler steplrr", r"unknown lr_scheduler 'steplrr': did you mean 'steplr'\?"),
@@ -38,7 +38,7 @@ FIT: dict[str, tuple[str, str]] = {
     "option alone": ("--sed 3", r"unknown option --sed: did you mean 'seed'\?; .*"),
     "abbreviation": ("--model.hidden 3", r"unknown option --model.hidden: did you mean 'model.hidden_size'\?; .*"),
     "word too many": ("extra", "'extra' is one argument too many; give options as --name value"),
-    "number": ("--model.hidden_size big", "--model.hidden_size does not take 'big': it takes INT"),
+    "number": ("--model.hidden_size big", "--model.hidden_size does not take 'big': it takes INT.LIST"),
     "fraction": ("--model.dropout much", "--model.dropout does not take 'much': it takes FLOAT"),
     "switch": ("--model.tied perhaps", r"--model.tied does not take 'perhaps': it takes true\|false"),
     "choice": (
@@ -71,10 +71,23 @@ FIT: dict[str, tuple[str, str]] = {
         r"tied weights need embedding_size \(8\) equal to hidden_size \(16\); give --model.embedding_size 16 or .*",
     ),
     "dropout": ("--model.dropout 1.5", "dropout 1.5 must be at least 0 and below 1"),
-    "hidden_size": ("--model.hidden_size 0", "hidden_size 0 must be a whole number of at least 1"),
+    "hidden_size": ("--model.hidden_size 0", "hidden_size 0 must be a whole number of at least 1, or a list of such"),
     "num_layers": ("--model.num_layers 0", "num_layers 0 must be a whole number of at least 1"),
     "init": ("--model.init xavierr", r"unknown init 'xavierr': did you mean 'xavier'\?"),
-    "forget_bias": ("--model.forget_bias 1", "forget_bias 1.0 needs an lstm, .*"),
+    "forget_bias": ("--model.forget_bias 1", "forget_bias 1.0 needs a cell with a forget gate .*"),
+    "widths": (
+        "--model.hidden_size [16,8] --model.connections residual",
+        r"residual connections need layers of one width, not \[16, 8\]",
+    ),
+    "option of another cell": (
+        "--model.nonlinearity relu",
+        "nonlinearity relu means nothing to gru, only to rnn; leave it out",
+    ),
+    "backend": (
+        "--model mgu --model.backend torch",
+        "backend torch does not have this MGU; choose one of auto, reference, scan",
+    ),
+    "backend by another name": ("--model.backend cuda", "--model.backend does not take 'cuda': .*"),
     "l1": ("--model.l1 -1", "l1 -1.0 must be at least 0"),
     "tokens": ("--data.tokens chars", r"unknown tokens 'chars'. did you mean 'char'\?"),
     "cleaning": ("--data.cleaning bookish", "unknown cleaning 'bookish'. choose one of classic, letters, raw"),

@@ -25,7 +25,7 @@ def test_fit_fits_two_screens(verb: Callable[..., tuple[int, str, str]]) -> None
     "row",
     [
         r"--model\.name NAME +rnn, gru, lstm",
-        r"--model\.hidden_size INT +Units in each recurrent layer\. \[256\]",
+        r"--model\.hidden_size INT\|LIST +Units in each recurrent layer; a list has one number .* \[256\]",
         r"--model\.dropout FLOAT +Share of units",
         r"--data\.name NAME +text, time_machine",
         r"--data\.num_steps INT +Tokens of each row",

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import lightning.pytorch as pl
 
+from seqlab.cells import CELLS
 from seqlab.checkpoint import read_checkpoint
 from seqlab.models.language_model import LanguageModel
-from seqlab.nn.recurrent import LAYERS
 from seqlab.text.codec import Codec
 
 
@@ -26,7 +26,7 @@ class ModelChoice(NamedTuple):
 
 
 MODELS: dict[str, ModelChoice] = {
-    cell: ModelChoice(LanguageModel, {"cell": cell}, data="time_machine") for cell in LAYERS
+    cell: ModelChoice(LanguageModel, {"cell": cell}, data="time_machine") for cell in CELLS
 }
 
 

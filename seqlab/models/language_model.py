@@ -1,5 +1,6 @@
 """The language model: what a recurrent network does with text under a Trainer."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Literal
@@ -30,21 +31,13 @@ class LanguageModel(pl.LightningModule):
 
     Args:
         vocab_size: Ids that go in and logits that come out.
-        cell: rnn, gru or lstm.
-        hidden_size: Units in each recurrent layer.
-        embedding_size: Size of the embedding; null feeds one-hot vectors, as the book does.
-        num_layers: Recurrent layers on top of each other.
-        dropout: Share of units zeroed on every connection that is not recurrent.
-        embedding_dropout: Share of the embedding's units zeroed; as dropout if not given.
-        tied: Whether input and output share one matrix; needs embedding_size equal to hidden_size.
         bidirectional: Refused: a language model must not see the token that it predicts.
-        init: torch, normal (0.01, as in the book), xavier or orthogonal (recurrent weights).
-        forget_bias: First bias of an LSTM's forget gate; as init has it if not given.
         l1: Weight of the sum of absolute weights in the training loss.
         optimizer: Parameters -> optimizer.
         lr_scheduler: Optimizer -> learning-rate schedule; none keeps the rate.
         lr_interval: Whether the schedule steps after every ``epoch`` or every optimizer ``step``.
         codec: Between text and ids; kept in checkpoints, needed by ``generate``.
+        network: Options of ``LanguageNetwork``.
 
     Raises:
         UserError: An option makes no language model.
@@ -53,24 +46,18 @@ class LanguageModel(pl.LightningModule):
     def __init__(
         self,
         vocab_size: int,
-        cell: str = "gru",
-        hidden_size: int = 256,
-        embedding_size: int | None = 64,
-        num_layers: int = 1,
-        dropout: float = 0.3,
-        embedding_dropout: float | None = None,
-        tied: bool = False,
         bidirectional: bool = False,
-        init: str = "torch",
-        forget_bias: float | None = None,
         l1: float = 0.0,
         optimizer: OptimizerCallable = partial(Adam, lr=0.002),
         lr_scheduler: SchedulerCallable | None = None,
         lr_interval: Literal["epoch", "step"] = "epoch",
         codec: Codec | None = None,
+        **network: Any,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore=["optimizer", "lr_scheduler", "lr_interval", "codec"])
+        options = inspect.signature(LanguageNetwork).bind(vocab_size, **network)
+        options.apply_defaults()
+        self.save_hyperparameters({**options.arguments, "bidirectional": bidirectional, "l1": l1})
         if bidirectional:
             raise UserError(
                 "bidirectional true cannot be had in a language model: its backward half would read the very tokens "
@@ -78,18 +65,7 @@ class LanguageModel(pl.LightningModule):
             )
         if l1 < 0:
             raise UserError(f"l1 {l1} must be at least 0")
-        self.network = LanguageNetwork(
-            vocab_size,
-            cell,
-            hidden_size,
-            embedding_size,
-            num_layers,
-            dropout,
-            embedding_dropout,
-            tied,
-            init,
-            forget_bias,
-        )
+        self.network = LanguageNetwork(vocab_size, **network)
         self.l1 = l1
         self.optimizer, self.lr_scheduler, self.lr_interval = optimizer, lr_scheduler, lr_interval
         self.codec = codec

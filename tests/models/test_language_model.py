@@ -15,6 +15,7 @@ from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
 from seqlab.callbacks.random_state import RandomState
+from seqlab.cells import CELLS
 from seqlab.checkpoint import load_network, read_checkpoint
 from seqlab.data.streams import ContiguousBatches, TextBatch
 from seqlab.data.text_data import TextData
@@ -22,7 +23,7 @@ from seqlab.errors import UserError
 from seqlab.models import MODELS, load
 from seqlab.models.language_model import LanguageModel
 from seqlab.models.schedules import WarmupCosineLR
-from seqlab.nn.recurrent import LAYERS
+from seqlab.nn.language_network import LanguageNetwork
 
 STORY = str(Path(__file__).parents[1] / "fixtures" / "story.txt")
 STEPS = 28  # of an epoch
@@ -79,7 +80,7 @@ def rate(trainer: pl.Trainer, module: pl.LightningModule) -> float:
     return float(trainer.optimizers[0].param_groups[0]["lr"])
 
 
-@pytest.mark.parametrize("cell", LAYERS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_training_learns(cell: str) -> None:
     data = story()
     made = model(data, cell=cell, hidden_size=24, optimizer=partial(Adam, lr=0.01))
@@ -160,7 +161,7 @@ def test_the_training_loss_is_the_mean_over_the_batch() -> None:
     assert outputs["tokens"] == 80
 
 
-@pytest.mark.parametrize("cell", LAYERS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_validation_loss_is_that_of_one_pass_over_the_text(cell: str) -> None:
     data = story(val_fraction=0.2, num_steps=7)
     made = model(data, cell=cell)
@@ -251,12 +252,21 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "tied": {"embedding_size": 12, "tied": True},
     "init": {"init": "orthogonal"},
     "forget_bias": {"cell": "lstm", "forget_bias": 1.0},
+    "variational": {"dropout": 0.3, "variational": True},
+    "weight_drop": {"weight_drop": 0.3},
+    "connections": {"connections": "dense", "num_layers": 2},
+    "learned_state": {"learned_state": True},
+    "reset_after": {"reset_after": False},
+    "nonlinearity": {"cell": "rnn", "nonlinearity": "relu"},
     "l1": {"l1": 0.01},
     "optimizer": {"optimizer": partial(SGD, lr=0.1)},
     "lr_scheduler": {"lr_scheduler": partial(StepLR, step_size=1, gamma=0.1)},
     "lr_interval": {"lr_scheduler": partial(StepLR, step_size=1, gamma=0.1), "lr_interval": "step"},
 }
 BESIDE = {
+    "variational": {"dropout": 0.3},
+    "connections": {"num_layers": 2},
+    "nonlinearity": {"cell": "rnn"},
     "embedding_dropout": {"embedding_size": 12},
     "tied": {"embedding_size": 12},
     "forget_bias": {"cell": "lstm"},
@@ -273,8 +283,23 @@ def test_every_option_changes_something(option: str) -> None:
 
 
 def test_no_option_is_forgotten() -> None:
-    tested_below = {"vocab_size", "codec", "bidirectional", "self"}
-    assert {*OPTIONS, *tested_below} == set(inspect.signature(LanguageModel.__init__).parameters)
+    tested_below = {"vocab_size", "codec", "bidirectional", "backend", "self", "network"}
+    taken = {*inspect.signature(LanguageModel.__init__).parameters, *inspect.signature(LanguageNetwork).parameters}
+    assert {*OPTIONS, *tested_below} == taken
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_a_model_moves_between_backends(cell: str) -> None:
+    made = {backend: model(story(), cell=cell, backend=backend) for backend in ("torch", "scan", "reference")}
+    ids = torch.randint(10, (4, 20))
+    for other in made.values():
+        other.load_state_dict(made["torch"].state_dict())
+        torch.testing.assert_close(other.eval()(ids)[0], made["torch"].eval()(ids)[0], rtol=0, atol=1e-5)
+
+
+def test_an_unknown_option_fails() -> None:
+    with pytest.raises(TypeError, match="hiden_size"):
+        LanguageModel(5, hiden_size=3)
 
 
 def test_bidirectional_is_refused() -> None:
@@ -317,18 +342,8 @@ def test_a_checkpoint_holds_plain_values_and_all_that_the_verbs_need(
     assert record["data"] == data.recipe()
     assert record["corpus"] == "story"
     assert [part.shape for part in record["carry"]] == [(2, 4, 12), (2, 4, 12)]
-    expected = {
-        "vocab_size",
-        "cell",
-        "hidden_size",
-        "embedding_size",
-        "num_layers",
-        "dropout",
-        "embedding_dropout",
-        "tied",
-        "bidirectional",
-    }
-    assert set(checkpoint["hyper_parameters"]) == expected | {"init", "forget_bias", "l1"}
+    expected = {*inspect.signature(LanguageNetwork).parameters, "bidirectional", "l1"}
+    assert set(checkpoint["hyper_parameters"]) == expected
 
 
 def test_a_checkpoint_gives_the_model_back(saved: tuple[Path, LanguageModel, TextData]) -> None:
@@ -432,7 +447,7 @@ def test_a_mask_reaches_the_loss() -> None:
 
 
 def test_models_name_their_cells() -> None:
-    assert set(MODELS) == set(LAYERS)
+    assert set(MODELS) == set(CELLS)
     for name, choice in MODELS.items():
         made = choice.kind(vocab_size=5, hidden_size=3, **choice.defaults)
-        assert isinstance(made.network.recurrent.layers, LAYERS[name])  # type: ignore[union-attr]
+        assert type(made.network.recurrent.cell) is CELLS[name]  # type: ignore[union-attr]

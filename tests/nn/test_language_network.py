@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from seqlab.cells import CELLS
 from seqlab.errors import UserError
 from seqlab.nn.language_network import LanguageNetwork
-from seqlab.nn.recurrent import LAYERS
 
 VOCAB, HIDDEN = 11, 8
 TORCH = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -25,7 +25,7 @@ def some_ids(batch: int = 3, time: int = 6, seed: int = 1) -> Tensor:
 
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
-@pytest.mark.parametrize("cell", LAYERS)
+@pytest.mark.parametrize("cell", TORCH)
 def test_equals_torch_layers_with_the_same_weights(cell: str, num_layers: int) -> None:
     made = network(cell, embedding_size=5, num_layers=num_layers)
     table, layers = nn.Embedding(VOCAB, 5), TORCH[cell](5, HIDDEN, num_layers)  # time first
@@ -56,7 +56,7 @@ def test_one_hot_inputs_pick_columns_of_the_input_weights() -> None:
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("embedding_size", [None, 5])
-@pytest.mark.parametrize("cell", LAYERS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_windows_with_the_state_carried_equal_one_pass(cell: str, embedding_size: int | None, num_layers: int) -> None:
     made = network(cell, embedding_size=embedding_size, num_layers=num_layers)
     ids = some_ids(time=12)
@@ -71,7 +71,7 @@ def test_windows_with_the_state_carried_equal_one_pass(cell: str, embedding_size
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])
-@pytest.mark.parametrize("cell", LAYERS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_no_logit_sees_a_later_token(cell: str, num_layers: int) -> None:
     made = network(cell, num_layers=num_layers, embedding_size=5)
     ids = some_ids()
@@ -84,7 +84,7 @@ def test_no_logit_sees_a_later_token(cell: str, num_layers: int) -> None:
         assert not torch.allclose(after[:, t:], before[:, t:])
 
 
-@pytest.mark.parametrize("cell", LAYERS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_a_row_alone_is_the_row_of_a_batch(cell: str) -> None:
     made, ids = network(cell, num_layers=2), some_ids(batch=8)
     together, state = made(ids)
@@ -170,7 +170,7 @@ def test_a_network_of_zeros_predicts_all_alike() -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"hidden_size": 0}, "hidden_size 0 must be a whole number of at least 1"),
+        ({"hidden_size": 0}, "hidden_size 0 must be a whole number of at least 1, or a list of such"),
         ({"embedding_size": 0}, "embedding_size 0 must be a whole number of at least 1"),
         ({"num_layers": 0}, "num_layers 0 must be a whole number of at least 1"),
         ({"dropout": 1.0}, "dropout 1.0 must be at least 0 and below 1"),
@@ -183,7 +183,28 @@ def test_a_network_of_zeros_predicts_all_alike() -> None:
         ({"dropout": math.nan}, "dropout nan must be at least 0 and below 1"),
         ({"cell": "lstn"}, "unknown cell 'lstn': did you mean 'lstm'?"),
         ({"init": "zeros"}, "unknown init 'zeros': choose one of normal, orthogonal, torch, xavier"),
-        ({"forget_bias": 1.0}, "forget_bias 1.0 needs an lstm, the only cell with a forget gate; leave it out"),
+        ({"hidden_size": [3, -1]}, "hidden_size [3, -1] must be a whole number of at least 1, or a list of such"),
+        ({"hidden_size": []}, "hidden_size [] must be a whole number of at least 1, or a list of such"),
+        (
+            {"hidden_size": [3, 4], "num_layers": 3},
+            "num_layers 3 does not agree with the 2 widths of hidden_size",
+        ),
+        ({"nonlinearity": "relu"}, "nonlinearity relu means nothing to gru, only to rnn; leave it out"),
+        (
+            {"cell": "mgu", "backend": "torch"},
+            "backend torch does not have this MGU; choose one of auto, reference, scan",
+        ),
+        ({"backend": "triton"}, "unknown backend 'triton': choose one of auto, reference, scan, torch"),
+        ({"weight_drop": 1.0}, "weight_drop 1.0 must be at least 0 and below 1"),
+        (
+            {"connections": "residual", "hidden_size": [4, 5]},
+            "residual connections need layers of one width, not [4, 5]",
+        ),
+        (
+            {"forget_bias": 1.0},
+            "forget_bias 1.0 needs a cell with a forget gate (lstm, lstm_peephole, lstm_coupled, "
+            "lstm_no_output_gate, lstm_layer_norm, min_lstm); leave it out",
+        ),
         (
             {"tied": True},
             "tied weights need embedding_size (None) equal to hidden_size (8); "

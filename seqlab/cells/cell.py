@@ -1,0 +1,131 @@
+"""What a recurrent cell is: its weights, the equations of a step, and how a step is run and differentiated in place."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqlab.cells.tape import Gradient, Tape
+
+State = tuple[Tensor, ...]
+Weights = Mapping[str, Tensor]
+
+
+def input_product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``weight @ inputs + bias`` of inputs ``(..., input_size)``, or of ids ``(...)`` that stand for one-hot ones."""
+    if inputs.is_floating_point():
+        return F.linear(inputs, weight, bias)
+    if bias is not None and weight.shape[1] < inputs.numel():
+        return F.embedding(inputs, weight.t() + bias)
+    columns = F.embedding(inputs, weight.t())
+    return columns if bias is None else columns + bias
+
+
+class Cell(ABC):
+    """One recurrence over time.
+
+    ``step`` holds the equations. The weights are laid out as ``torch.nn`` lays them out: ``weight_ih``
+    ``(gates * hidden_size, input_size)``, ``weight_hh`` ``(gates * hidden_size, hidden_size)``, ``bias_ih`` and
+    ``bias_hh`` ``(gates * hidden_size,)``, with the gates stacked in the order of ``gates``.
+
+    The first part of the state is the output of the step. ``constants`` are the weights that every initialization
+    starts at a value of their own, ``torch_name`` is torch's function of the same equations, if it has one.
+    """
+
+    gates: ClassVar[tuple[str, ...]]
+    states: ClassVar[tuple[str, ...]] = ("h",)
+    forget_gate: ClassVar[str | None] = None
+    constants: ClassVar[Mapping[str, float]] = {}
+    torch_name: str | None = None
+
+    def __call__(self, inputs: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
+        """One step from inputs ``(batch, input_size)`` and a state to the output and the next state."""
+        state = self.step(self.project(inputs, weights), state, weights)
+        return state[0], state
+
+    def zero_state(self, batch_size: int, weights: Weights) -> State:
+        """The state before the first step, each part ``(batch_size, hidden_size)``."""
+        weight = weights["weight_ih"]
+        size = len(weight) // len(self.gates)
+        return tuple(weight.new_zeros(batch_size, size) for _ in self.states)
+
+    def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
+        """Shape of each weight."""
+        rows = len(self.gates) * hidden_size
+        return {
+            "weight_ih": (rows, input_size),
+            "weight_hh": (rows, hidden_size),
+            "bias_ih": (rows,),
+            "bias_hh": (rows,),
+        }
+
+    def project(self, inputs: Tensor, weights: Weights) -> Tensor:
+        """What the steps take of their inputs ``(..., input_size)`` or ids: ``(..., gates * hidden_size)``."""
+        return input_product(inputs, weights["weight_ih"], weights["bias_ih"])
+
+    @abstractmethod
+    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+        """One step.
+
+        Args:
+            projected: ``(batch, gates * hidden_size)``, of ``project``.
+            state: Before the step, each part ``(batch, hidden_size)``.
+            weights: Of the cell.
+
+        Returns:
+            The state after the step; its first part is the output.
+        """
+
+
+def log_positive(y: Tensor) -> Tensor:
+    """log g(y), g(y) = y + 1/2 where y >= 0, else sigmoid(y): positive, continuous, growing (Feng et al. 2024)."""
+    return torch.where(y >= 0, (F.relu(y) + 0.5).log(), F.logsigmoid(y))
+
+
+class LinearCell(Cell):
+    """A recurrence h' = a * h + b whose a and b depend on the input alone, so that time can be scanned in parallel.
+
+    It has neither recurrent weights nor recurrent biases. a lies in (0, 1), b above 0.
+    """
+
+    def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
+        rows = len(self.gates) * hidden_size
+        return {"weight_ih": (rows, input_size), "bias_ih": (rows,)}
+
+    @abstractmethod
+    def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
+        """a and b ``(..., hidden_size)`` of projected inputs ``(..., gates * hidden_size)``."""
+
+    @abstractmethod
+    def log_coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
+        """Their logarithms."""
+
+    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+        a, b = self.coefficients(projected)
+        return (a * state[0] + b,)
+
+
+class ScannedCell(Cell):
+    """A cell that runs over all time steps in place, and whose backpropagation through time is written by hand.
+
+    Given the values of the forward run, the gradient of every gate is linear in the gradient of the state. Its
+    factors are therefore taken at once for all time steps; what is left for the walk back is a few products a step.
+
+    ``blocks`` names the buffers of a step in the order in which they lie: those that take the recurrent products of
+    the gates in the order of ``gates``, then any others. ``recurrent`` names the block that takes a gate's recurrent
+    product where it is not the gate itself.
+    """
+
+    blocks: tuple[str, ...]
+    recurrent: Mapping[str, str] = {}
+
+    @abstractmethod
+    def forward(self, tape: Tape) -> None:
+        """Runs from ``tape.states[k][0]`` to the end, filling ``tape.states`` and what ``backward`` needs."""
+
+    @abstractmethod
+    def backward(self, tape: Tape, gradient: Gradient) -> None:
+        """Walks back from the end, leaving the gradient of the first state in ``gradient.states``."""

@@ -1,0 +1,99 @@
+"""GRU with layer normalization."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqlab.cells.cell import ScannedCell, State, Weights, input_product
+from seqlab.cells.tape import Gradient, Normalization, Tape, sigmoid_backward, tanh_backward
+
+
+def _norm(gates: Tensor, gain: Tensor, bias: Tensor | None, size: int) -> Tensor:
+    """Normalizes the two gates as one vector and the candidate as another, as the paper stacks them."""
+    parts = zip(
+        gates.split((2 * size, size), -1),
+        gain.split((2 * size, size)),
+        (None, None) if bias is None else bias.split((2 * size, size)),
+        strict=True,
+    )
+    return torch.cat([F.layer_norm(part, part.shape[-1:], g, b) for part, g, b in parts], -1)
+
+
+class LayerNormGRU(ScannedCell):
+    """Ba, Kiros & Hinton (2016), Layer Normalization, arXiv 1607.06450, supplementary equations 27 to 30.
+
+        a = gain_ih * norm(W_ih x) + bias        norm of (r, z) as one vector and of n as another
+        b = gain_hh * norm(W_hh h)
+        r, z = sigmoid(a_r + b_r), sigmoid(a_z + b_z)
+        n = tanh(a_n + r * b_n)
+        h' = (1 - z) * n + z * h
+
+    norm subtracts the mean of a vector and divides by its standard deviation; z keeps the old state, as in ``gru``.
+    """
+
+    gates: ClassVar[tuple[str, ...]] = ("r", "z", "n")
+    constants: ClassVar[Mapping[str, float]] = {"gain_ih": 1.0, "gain_hh": 1.0}
+
+    def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
+        rows = len(self.gates) * hidden_size
+        return {
+            "weight_ih": (rows, input_size),
+            "weight_hh": (rows, hidden_size),
+            "bias_ih": (rows,),
+            "gain_ih": (rows,),
+            "gain_hh": (rows,),
+        }
+
+    def project(self, inputs: Tensor, weights: Weights) -> Tensor:
+        size = weights["weight_hh"].shape[1]
+        return _norm(input_product(inputs, weights["weight_ih"]), weights["gain_ih"], weights["bias_ih"], size)
+
+    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+        (h,) = state
+        x_r, x_z, x_n = projected.chunk(3, -1)
+        normed = _norm(F.linear(h, weights["weight_hh"]), weights["gain_hh"], None, h.shape[-1])
+        h_r, h_z, h_n = normed.chunk(3, -1)
+        r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
+        n = torch.tanh(x_n + r * h_n)
+        return ((1 - z) * n + z * h,)
+
+    blocks = ("r", "z", "h_n", "n")
+    recurrent: Mapping[str, str] = {"n": "h_n"}
+
+    def forward(self, tape: Tape) -> None:
+        (h,) = (buffer.unbind(0) for buffer in tape.states)
+        r, z, h_n, n = (tape.blocks.steps(name) for name in tape.blocks.names)
+        gates, to_gates, to_candidate = tape.blocks.steps("r", "z"), tape.product(0, 2), tape.product(2)
+        raw, raw_n = tape.empty("gates", 2).unbind(0), tape.empty("candidate").unbind(0)
+        gain_gates, gain_n = tape.weights["gain_hh"].split((2 * tape.size, tape.size))
+        norm = tape.norms["gates"] = Normalization(gain_gates)
+        norm_n = tape.norms["candidate"] = Normalization(gain_n)
+        for t in range(tape.time):
+            to_gates.set(h[t], raw[t])
+            to_candidate.set(h[t], raw_n[t])
+            gates[t].add_(norm.forward(raw[t])).sigmoid_()
+            h_n[t].copy_(norm_n.forward(raw_n[t]))
+            n[t].addcmul_(r[t], h_n[t]).tanh_()
+            torch.lerp(n[t], h[t], z[t], out=h[t + 1])
+
+    def backward(self, tape: Tape, gradient: Gradient) -> None:
+        h, (dh,), d = tape.states[0], gradient.states, gradient.blocks
+        r, z, h_n, n = (tape.blocks[name] for name in tape.blocks.names)
+        tanh_backward(1 - z, n, d["n"])
+        torch.mul(d["n"], r, out=d["h_n"])
+        sigmoid_backward(d["n"] * h_n, r, d["r"])
+        sigmoid_backward(h[:-1] - n, z, d["z"])
+        stacks, gates, candidate = d.stacks("r", "n"), d.steps("r", "z"), d.steps("h_n")
+        keep, product = z.unbind(0), tape.product()
+        d_raw = torch.empty_like(d.span("r", "h_n"))
+        norm, norm_n = tape.norms["gates"], tape.norms["candidate"]
+        for t in reversed(range(tape.time)):
+            stacks[t].mul_(dh.unsqueeze(1))
+            torch.cat([norm.backward(t, gates[t]), norm_n.backward(t, candidate[t])], -1, out=d_raw[t])
+            product.add_back(d_raw[t], gradient.keep(t, keep[t]))
+        gradient.recurrent(d_raw, h[:-1])
+        gains = norm.gain_gradient(d.span("r", "z")), norm_n.gain_gradient(d["h_n"])
+        gradient.weights["gain_hh"] = torch.cat(gains)

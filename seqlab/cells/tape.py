@@ -1,0 +1,270 @@
+"""Buffers that a recurrence fills while it runs over time, and those that its derivative fills on the way back.
+
+Time is the first axis of every buffer, so that a step is a contiguous slice.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+EPSILON = 1e-5
+"""Added to the variance in a layer normalization, as ``torch.nn.LayerNorm`` does."""
+
+PADDING = 16
+"""Floats between the rows of a weight. Rows a power of two apart share cache sets, and products slow by a third."""
+
+
+def sigmoid_backward(gradient: Tensor, output: Tensor, out: Tensor | None = None) -> Tensor:
+    """``gradient * output * (1 - output)`` in one pass."""
+    if out is None:
+        return torch.ops.aten.sigmoid_backward(gradient, output)
+    return torch.ops.aten.sigmoid_backward.grad_input(gradient, output, grad_input=out)
+
+
+def tanh_backward(gradient: Tensor, output: Tensor, out: Tensor | None = None) -> Tensor:
+    """``gradient * (1 - output ** 2)`` in one pass."""
+    if out is None:
+        return torch.ops.aten.tanh_backward(gradient, output)
+    return torch.ops.aten.tanh_backward.grad_input(gradient, output, grad_input=out)
+
+
+class Normalization:
+    """A layer normalization at every step of a tape, and its derivative.
+
+    Args:
+        gain: ``(width,)``.
+        shift: ``(width,)``, if any.
+    """
+
+    def __init__(self, gain: Tensor, shift: Tensor | None = None) -> None:
+        self.gain, self.shift, self.width = gain, shift, list(gain.shape)
+        self._inputs: list[Tensor] = []
+        self._means: list[Tensor] = []
+        self._scales: list[Tensor] = []
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The normalized ``(batch, width)`` of the next step."""
+        output, mean, scale = torch.native_layer_norm(inputs, self.width, self.gain, self.shift, EPSILON)
+        self._inputs.append(inputs)
+        self._means.append(mean)
+        self._scales.append(scale)
+        return output
+
+    def backward(self, step: int, gradient: Tensor) -> Tensor:
+        """The gradient of the inputs of a step, from that of its outputs."""
+        mean, scale = self._means[step], self._scales[step]
+        mask = [True, False, False]
+        inputs = self._inputs[step]
+        result: Tensor = torch.ops.aten.native_layer_norm_backward(
+            gradient, inputs, self.width, mean, scale, self.gain, self.shift, mask
+        )[0]
+        return result
+
+    def gain_gradient(self, gradient: Tensor) -> Tensor:
+        """The gradient of the gain, from that of the outputs of all steps ``(time, batch, width)``."""
+        inputs, mean, scale = (torch.stack(values) for values in (self._inputs, self._means, self._scales))
+        return (gradient * (inputs - mean) * scale).sum((0, 1))
+
+
+class Layout(Protocol):
+    """What a tape must know of a cell."""
+
+    @property
+    def gates(self) -> tuple[str, ...]: ...
+    @property
+    def blocks(self) -> tuple[str, ...]: ...
+    @property
+    def recurrent(self) -> Mapping[str, str]: ...
+
+
+class Product:
+    """Products with some rows of the recurrent weights.
+
+    Args:
+        weight: ``(rows, hidden_size)``, in the dtype that products are taken in.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight, self.transposed = weight, weight.t()
+
+    def set(self, operand: Tensor, out: Tensor) -> None:
+        """``out = operand @ weight.T``."""
+        if out.dtype == self.weight.dtype:
+            torch.mm(operand, self.transposed, out=out)
+        else:
+            out.copy_(torch.mm(operand.to(self.weight.dtype), self.transposed))
+
+    def add(self, operand: Tensor, out: Tensor) -> None:
+        """``out += operand @ weight.T``."""
+        if out.dtype == self.weight.dtype:
+            out.addmm_(operand, self.transposed)
+        else:
+            out.add_(torch.mm(operand.to(self.weight.dtype), self.transposed))
+
+    def add_back(self, gradient: Tensor, out: Tensor) -> None:
+        """``out += gradient @ weight``."""
+        if out.dtype == self.weight.dtype:
+            out.addmm_(gradient, self.weight)
+        else:
+            out.add_(torch.mm(gradient.to(self.weight.dtype), self.weight))
+
+    def set_back(self, gradient: Tensor, out: Tensor, plus: Tensor | None = None) -> None:
+        """``out = gradient @ weight + plus``."""
+        if out.dtype != self.weight.dtype:
+            product = torch.mm(gradient.to(self.weight.dtype), self.weight)
+            out.copy_(product) if plus is None else torch.add(plus, product, out=out)
+        elif plus is None:
+            torch.mm(gradient, self.weight, out=out)
+        else:
+            torch.addmm(plus, gradient, self.weight, out=out)
+
+
+class Blocks:
+    """Blocks ``(time, batch, hidden_size)`` that lie side by side in one buffer, by name."""
+
+    def __init__(self, names: Sequence[str], buffer: Tensor) -> None:
+        self.names, self.buffer = names, buffer
+        self.size = buffer.shape[-1] // len(names)
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.span(name, name)
+
+    def span(self, first: str, last: str) -> Tensor:
+        """The blocks from one to another, ``(time, batch, blocks * hidden_size)``."""
+        return self.buffer[..., self.names.index(first) * self.size : (self.names.index(last) + 1) * self.size]
+
+    def steps(self, first: str, last: str | None = None) -> tuple[Tensor, ...]:
+        """The same, a view for each step."""
+        return self.span(first, last or first).unbind(0)
+
+    def stacks(self, first: str, last: str) -> tuple[Tensor, ...]:
+        """The same, each ``(batch, blocks, hidden_size)``."""
+        return self.span(first, last).unflatten(-1, (-1, self.size)).unbind(0)
+
+
+class Tape:
+    """A recurrence running forward.
+
+    Args:
+        cell: Says which blocks there are, and which of them take part in the recurrent product.
+        projected: ``(time, batch, gates * hidden_size)``, what the steps take of their inputs. It is overwritten.
+        state: First state, each part ``(batch, hidden_size)``.
+        weights: Of the cell. ``bias_hh`` counts for the gates alone whose product lies in a block of its own.
+        low: Dtype of the products with the recurrent weights, if it is not that of the state.
+    """
+
+    def __init__(
+        self,
+        cell: Layout,
+        projected: Tensor,
+        state: Sequence[Tensor],
+        weights: Mapping[str, Tensor],
+        low: torch.dtype | None = None,
+    ) -> None:
+        steps, batch, width = projected.shape
+        self.time, self.size = steps, width // len(cell.gates)
+        self.weights, self.low = weights, low
+        self.gates, self.recurrent = cell.gates, cell.recurrent
+        self.weight = _padded(weights["weight_hh"], low or state[0].dtype)
+        self.blocks = Blocks(cell.blocks, self._filled(cell.blocks, projected, state[0]))
+        self.states = tuple(part.new_empty(steps + 1, batch, self.size) for part in state)
+        for buffer, part in zip(self.states, state, strict=True):
+            buffer[0] = part
+        self.kept: dict[str, Tensor] = {}
+        self.norms: dict[str, Normalization] = {}
+
+    def _filled(self, names: Sequence[str], projected: Tensor, like: Tensor) -> Tensor:
+        if len(names) == len(self.gates):
+            return projected.to(like.dtype).contiguous()
+        blocks = Blocks(names, like.new_empty(*projected.shape[:2], len(names) * self.size))
+        for row, gate in enumerate(self.gates):
+            blocks[gate].copy_(projected[..., row * self.size : (row + 1) * self.size])
+            if gate in self.recurrent and "bias_hh" in self.weights:
+                bias = self.weights["bias_hh"][row * self.size : (row + 1) * self.size]
+                blocks[self.recurrent[gate]].copy_(bias)
+        return blocks.buffer
+
+    def product(self, first: int = 0, last: int | None = None) -> Product:
+        """Products with the recurrent weights of the gates from ``first`` to before ``last``."""
+        return Product(self.weight[first * self.size : None if last is None else last * self.size])
+
+    def empty(self, name: str, width: int = 1) -> Tensor:
+        """A buffer ``(time, batch, width * hidden_size)`` kept for the way back."""
+        self.kept[name] = self.states[0].new_empty(self.time, self.states[0].shape[1], width * self.size)
+        return self.kept[name]
+
+
+def _padded(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    rows, columns = weight.shape
+    return weight.new_empty(rows, columns + PADDING, dtype=dtype)[:, :columns].copy_(weight)
+
+
+class Gradient:
+    """The same recurrence running backward.
+
+    ``blocks`` receives the gradient of every block before its nonlinearity, ``states`` holds the gradient of the
+    state that the backward walk has reached.
+
+    Args:
+        tape: Of the forward run.
+        incoming: For each part of the state the gradient of its values ``(time, batch, hidden_size)``, if any.
+    """
+
+    def __init__(self, tape: Tape, incoming: Sequence[Tensor | None]) -> None:
+        self.tape = tape
+        self.blocks = Blocks(tape.blocks.names, torch.empty_like(tape.blocks.buffer))
+        self.states = tuple(torch.zeros_like(buffer[0]) for buffer in tape.states)
+        output, *rest = incoming
+        self.incoming: Sequence[Tensor | None] = [None] * tape.time
+        if output is not None:
+            self.states[0].copy_(output[-1])
+            self.incoming = (None, *output.to(self.states[0].dtype).unbind(0)[:-1])
+        self._rest = [
+            (running, given.to(running.dtype).unbind(0))
+            for running, given in zip(self.states[1:], rest, strict=True)
+            if given is not None
+        ]
+        self._rows: dict[int, Tensor] = {}
+        self.weights: dict[str, Tensor] = {}
+
+    def arrive(self, step: int) -> None:
+        """Adds what flows from outside into the parts of the state after a step that are not the output."""
+        for running, given in self._rest:
+            running.add_(given[step])
+
+    def keep(self, step: int, share: Tensor) -> Tensor:
+        """The gradient of the output after a step as what reaches the output before it, for the share kept of it."""
+        running, before = self.states[0], self.incoming[step]
+        return running.mul_(share) if before is None else torch.addcmul(before, running, share, out=running)
+
+    def recurrent(self, gradient: Tensor, operand: Tensor, first: int = 0) -> None:
+        """Takes the gradient of recurrent weights once over all time steps.
+
+        Args:
+            gradient: ``(time, batch, rows)`` of the product.
+            operand: ``(time, batch, hidden_size)`` that was multiplied.
+            first: Gate of the first row.
+        """
+        flat, multiplied = gradient.flatten(0, 1), operand.flatten(0, 1)
+        if self.tape.low is None:
+            weight = flat.t() @ multiplied
+        else:
+            weight = (flat.to(self.tape.low).t() @ multiplied.to(self.tape.low)).to(flat.dtype)
+        self._rows[first] = weight
+
+    def finish(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """Gradients of the projected inputs ``(time, batch, gates * hidden_size)`` and of every weight."""
+        tape = self.tape
+        weights = [self._rows[first] for first in sorted(self._rows)]
+        self.weights["weight_hh"] = weights[0] if len(weights) == 1 else torch.cat(weights)
+        if "bias_hh" in tape.weights:
+            bias = torch.zeros_like(tape.weights["bias_hh"])
+            for row, gate in enumerate(tape.gates):
+                if gate in tape.recurrent:
+                    bias[row * tape.size : (row + 1) * tape.size] = self.blocks[tape.recurrent[gate]].sum((0, 1))
+            self.weights["bias_hh"] = bias
+        if tuple(self.blocks.names) == tuple(tape.gates):
+            return self.blocks.buffer, self.weights
+        return torch.cat([self.blocks[gate] for gate in tape.gates], -1), self.weights

@@ -1,0 +1,110 @@
+"""Who runs a recurrence over time: torch's layers, the scan of this project, or its equations step by step."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from seqlab.cells import Cell
+from seqlab.cells.cell import State
+from seqlab.errors import UserError, nearest
+from seqlab.nn.lengths import last_steps
+from seqlab.nn.scan import scan, step_by_step
+
+BACKENDS = ("auto", "torch", "scan", "reference")
+
+
+def check_backend(name: str, cell: Cell) -> str:
+    """The name, if the cell can be run by it.
+
+    Raises:
+        UserError: It cannot, or there is no such backend.
+    """
+    if name not in BACKENDS:
+        raise UserError(f"unknown backend '{name}': {nearest(name, BACKENDS)}")
+    if name == "torch" and cell.torch_name is None:
+        raise UserError(f"backend torch does not have this {type(cell).__name__}; choose one of auto, reference, scan")
+    return name
+
+
+def fastest(cell: Cell, device: str) -> str:
+    """The backend that was measured to be the fastest for a cell (``experiments/speed/backends.py``).
+
+    Args:
+        cell: To be run.
+        device: ``cpu``, ``cuda``, ...
+    """
+    if cell.torch_name is not None and (device != "cpu" or cell.torch_name == "lstm"):
+        return "torch"
+    return "scan"
+
+
+def run(
+    backend: str,
+    cell: Cell,
+    inputs: Tensor,
+    state: State,
+    weights: Mapping[str, Tensor],
+    lengths: Tensor | None = None,
+) -> tuple[Tensor, State]:
+    """One direction of one layer over time.
+
+    Args:
+        backend: ``torch``, ``scan`` or ``reference``.
+        cell: The recurrence.
+        inputs: ``(time, batch, input_size)``, or ids ``(time, batch)`` except for ``torch``.
+        state: First state, each part ``(batch, hidden_size)``.
+        weights: Of the cell.
+        lengths: Real steps of each sequence ``(batch,)``.
+
+    Returns:
+        Outputs ``(time, batch, hidden_size)``, meaningless behind the lengths, and the state after the last real step.
+    """
+    if backend == "torch":
+        return _torch_layer(cell, inputs, state, weights, lengths)
+    over_time = scan if backend == "scan" else step_by_step
+    steps = over_time(cell, inputs, state, weights)
+    return steps[0], tuple(last_steps(part, lengths) for part in steps)
+
+
+def _torch_layer(
+    cell: Cell, inputs: Tensor, state: State, weights: Mapping[str, Tensor], lengths: Tensor | None
+) -> tuple[Tensor, State]:
+    function = getattr(torch, str(cell.torch_name))
+    first = tuple(part.unsqueeze(0).to(inputs.dtype) for part in state)
+    hidden = first if len(first) > 1 else first[0]
+    flat = [weights[name] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    if lengths is None:
+        outputs, *last = function(inputs, hidden, flat, True, 1, 0.0, False, False, False)
+        return outputs, tuple(part[0] for part in last)
+    packed = pack_padded_sequence(inputs, lengths.cpu(), enforce_sorted=False)
+    order, back = packed.sorted_indices, packed.unsorted_indices
+    hidden = tuple(part[:, order] for part in first) if len(first) > 1 else first[0][:, order]
+    values, *last = function(packed.data, packed.batch_sizes, hidden, flat, True, 1, 0.0, False, False)
+    outputs, _ = pad_packed_sequence(packed._replace(data=values), total_length=len(inputs))
+    return outputs, tuple(part[0, back] for part in last)
+
+
+def run_whole(layers: nn.RNNBase, inputs: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+    """A whole stack in one call of torch's own module.
+
+    Args:
+        layers: ``nn.RNN``, ``nn.GRU`` or ``nn.LSTM``, batch first.
+        inputs: ``(batch, time, input_size)``.
+        state: Each part ``(layers * directions, batch, hidden_size)``.
+        lengths: Real steps of each sequence ``(batch,)``.
+
+    Returns:
+        Outputs ``(batch, time, directions * hidden_size)``, zero behind the lengths, and the state after the last
+        real step.
+    """
+    first = tuple(part.to(inputs.dtype) for part in state)
+    hidden = first if len(first) > 1 else first[0]
+    if lengths is None:
+        outputs, last = layers(inputs, hidden)
+    else:
+        packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        values, last = layers(packed, hidden)
+        outputs, _ = pad_packed_sequence(values, batch_first=True, total_length=inputs.shape[1])
+    return outputs, last if isinstance(last, tuple) else (last,)

@@ -1,0 +1,85 @@
+"""A cell run over time: step by step by its equations, or in place with its derivative written by hand."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from seqlab.cells.cell import Cell, LinearCell, ScannedCell, State, Weights
+from seqlab.cells.tape import Gradient, Tape
+from seqlab.nn.linear_scan import linear_scan
+
+
+class _Scan(torch.autograd.Function):
+    """Backpropagation through time of a ``ScannedCell``."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, cell: ScannedCell, low: torch.dtype | None, names: Sequence[str], projected: Tensor, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        parts = len(cell.states)
+        weights = dict(zip(names, tensors[parts:], strict=True))
+        tape = Tape(cell, projected, tensors[:parts], weights, low)
+        cell.forward(tape)
+        ctx.cell, ctx.names, ctx.tape, ctx.dtype = cell, names, tape, projected.dtype
+        ctx.set_materialize_grads(False)
+        return tuple(buffer[1:] for buffer in tape.states)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *incoming: Tensor | None) -> tuple[Any, ...]:
+        with torch.autocast(ctx.tape.states[0].device.type, enabled=False):
+            gradient = Gradient(ctx.tape, incoming)
+            ctx.cell.backward(ctx.tape, gradient)
+            projected, weights = gradient.finish()
+        return None, None, None, projected.to(ctx.dtype), *gradient.states, *(weights[name] for name in ctx.names)
+
+
+def _with_biases_added(cell: ScannedCell, weights: Weights) -> dict[str, Tensor]:
+    """``bias_hh`` within ``bias_ih``, but for the gates that need their recurrent product by itself."""
+    if "bias_hh" not in weights:
+        return dict(weights)
+    bias = weights["bias_hh"]
+    if not cell.recurrent:
+        rest = {name: weight for name, weight in weights.items() if name != "bias_hh"}
+        return {**rest, "bias_ih": weights["bias_ih"] + bias}
+    parts = zip(cell.gates, bias.chunk(len(cell.gates)), strict=True)
+    added = torch.cat([torch.zeros_like(part) if gate in cell.recurrent else part for gate, part in parts])
+    return {**weights, "bias_ih": weights["bias_ih"] + added}
+
+
+def scan(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> tuple[Tensor, ...]:
+    """Runs a cell over time as fast as it can be run.
+
+    Args:
+        cell: The recurrence.
+        inputs: ``(time, batch, input_size)``, or ids ``(time, batch)``.
+        state: First state, each part ``(batch, hidden_size)``.
+        weights: Of the cell.
+
+    Returns:
+        Every part of the state after each step, ``(time, batch, hidden_size)``; the first is the output.
+    """
+    device = state[0].device.type
+    if isinstance(cell, LinearCell):
+        return (linear_scan(cell, cell.project(inputs, weights).to(state[0].dtype), state[0]),)
+    if not isinstance(cell, ScannedCell) or torch.compiler.is_compiling():
+        return step_by_step(cell, inputs, state, weights)
+    weights = _with_biases_added(cell, weights)
+    projected = cell.project(inputs, weights)
+    low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+    names = [name for name in weights if not name.endswith("_ih")]
+    with torch.autocast(device, enabled=False):
+        apply: Callable[..., tuple[Tensor, ...]] = _Scan.apply
+        return apply(cell, low, names, projected, *state, *(weights[name] for name in names))
+
+
+def step_by_step(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> tuple[Tensor, ...]:
+    """As ``scan``, a step at a time under autograd."""
+    steps = []
+    for row in cell.project(inputs, weights).unbind(0):
+        state = cell.step(row, state, weights)
+        steps.append(state)
+    return tuple(torch.stack(part) for part in zip(*steps, strict=True))
