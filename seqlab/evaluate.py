@@ -13,7 +13,7 @@ from seqlab.checkpoint import load_network, read_checkpoint
 from seqlab.data import DATA, TextData
 from seqlab.data.corpus import Split
 from seqlab.errors import UserError, nearest
-from seqlab.metrics import TokenLoss, bits, token_nats
+from seqlab.metrics import TokenLoss, bits
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.parser import Parser, pick, run_verb, spell_choices, values_of
 from seqlab.text.codec import Codec
@@ -88,16 +88,16 @@ def _measure(network: LanguageNetwork, data: TextData, split: Split, device: tor
     for batch in data.evaluation_loader(split):
         inputs, targets = batch.inputs.to(device), batch.targets.to(device)
         valid = None if batch.valid is None else batch.valid.to(device)
-        logits, state = network(inputs, state)
-        total.update(*token_nats(logits, targets, valid))
+        nats, tokens, state = network.nats(inputs, targets, valid, state)
+        total.update(nats, tokens)
         real = targets if valid is None else targets[valid]
         unknown += int((real == data.codec.vocab.unk).sum())
         streams = len(inputs)
-    tokens, part = int(total.tokens), data.part(split)
+    counted, part = int(total.tokens), data.part(split)
     characters = part.characters - len(data.codec.decode(part.ids[:1].tolist()))
     seconds = time.monotonic() - started
     loss = float(total.compute())
-    return Evaluation(data.corpus_name, split, tokens, unknown, characters, streams, loss, seconds)
+    return Evaluation(data.corpus_name, split, counted, unknown, characters, streams, loss, seconds)
 
 
 def evaluate(ckpt: str, split: Split = "test", device: str = "auto", data: dict[str, Any] | None = None) -> Evaluation:

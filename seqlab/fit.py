@@ -17,6 +17,7 @@ from seqlab.callbacks.interruption import Interrupted
 from seqlab.callbacks.keeping import KeepLast
 from seqlab.cli import SeqlabCLI
 from seqlab.data import TextData
+from seqlab.memory import keep_freed_memory
 from seqlab.models.language_model import LanguageModel
 from seqlab.parser import arguments_of, run_verb
 
@@ -55,6 +56,7 @@ def fit(**options: Any) -> Run:
 def _fit(arguments: list[str]) -> Run:
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
+    keep_freed_memory()
     cli = SeqlabCLI(arguments)
     started = time.monotonic()
     _say(cli.trainer, _headline(cli))

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from pairing import compare, machine
 from torch import Tensor, nn
 
-from seqlab.metrics import token_nats
 from seqlab.nn.language_network import LanguageNetwork
 
 VOCAB, BATCH, STEPS = 28, 32, 35
@@ -42,7 +41,7 @@ class Ours(nn.Module):
         self.network = LanguageNetwork(VOCAB, cell, hidden, embedding_size=None, dropout=0.0)
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        nats, tokens = token_nats(self.network(inputs)[0], targets)
+        nats, tokens, _ = self.network.nats(inputs, targets)
         return nats / tokens
 
 

@@ -114,9 +114,8 @@ class ScannedCell(Cell):
     Given the values of the forward run, the gradient of every gate is linear in the gradient of the state. Its
     factors are therefore taken at once for all time steps; what is left for the walk back is a few products a step.
 
-    ``blocks`` names the buffers of a step in the order in which they lie: those that take the recurrent products of
-    the gates in the order of ``gates``, then any others. ``recurrent`` names the block that takes a gate's recurrent
-    product where it is not the gate itself.
+    ``blocks`` names the buffers of a step in the order in which they lie: the gates in their own order, next to them
+    any others. ``recurrent`` names the block that takes a gate's recurrent product where it is not the gate itself.
     """
 
     blocks: tuple[str, ...]

@@ -28,7 +28,7 @@ class GRU(ScannedCell):
     def __init__(self, reset_after: bool = True) -> None:
         self.reset_after = reset_after
         self.torch_name = "gru" if reset_after else None
-        self.blocks = ("r", "z", "h_n", "n") if reset_after else self.gates
+        self.blocks = ("h_n", "r", "z", "n") if reset_after else self.gates
         self.recurrent = {"n": "h_n"} if reset_after else {}
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> State:
@@ -60,8 +60,8 @@ class GRU(ScannedCell):
     @staticmethod
     def _forward_after(tape: Tape) -> None:
         (h,) = (buffer.unbind(0) for buffer in tape.states)
-        r, z, h_n, n = (tape.blocks.steps(name) for name in tape.blocks.names)
-        before, gates, product = tape.blocks.steps("r", "h_n"), tape.blocks.steps("r", "z"), tape.product()
+        h_n, r, z, n = (tape.blocks.steps(name) for name in tape.blocks.names)
+        before, gates, product = tape.blocks.steps("h_n", "z"), tape.blocks.steps("r", "z"), tape.product()
         for t in range(tape.time):
             product.add(h[t], before[t])
             gates[t].sigmoid_()
@@ -71,23 +71,24 @@ class GRU(ScannedCell):
     @staticmethod
     def _backward_after(tape: Tape, gradient: Gradient) -> None:
         h, (dh,), d = tape.states[0], gradient.states, gradient.blocks
-        r, z, h_n, n = (tape.blocks[name] for name in tape.blocks.names)
+        h_n, r, z, n = (tape.blocks[name] for name in tape.blocks.names)
         tanh_backward(1 - z, n, d["n"])
         torch.mul(d["n"], r, out=d["h_n"])
         sigmoid_backward(d["n"] * h_n, r, d["r"])
         sigmoid_backward(h[:-1] - n, z, d["z"])
-        stacks, before, keep, product = d.stacks("r", "n"), d.steps("r", "h_n"), z.unbind(0), tape.product()
+        stacks, before, keep, product = d.stacks("h_n", "n"), d.steps("h_n", "z"), z.unbind(0), tape.product()
         for t in reversed(range(tape.time)):
             stacks[t].mul_(dh.unsqueeze(1))
             product.add_back(before[t], gradient.keep(t, keep[t]))
-        gradient.recurrent(d.span("r", "h_n"), h[:-1])
+        gradient.recurrent("r", "z", h[:-1])
+        gradient.recurrent("n", "n", h[:-1])
 
     @staticmethod
     def _forward_before(tape: Tape) -> None:
         (h,) = (buffer.unbind(0) for buffer in tape.states)
         r, z, n = (tape.blocks.steps(name) for name in tape.blocks.names)
         gates, gated = tape.blocks.steps("r", "z"), tape.empty("gated").unbind(0)
-        to_gates, to_candidate = tape.product(0, 2), tape.product(2)
+        to_gates, to_candidate = tape.product("r", "z"), tape.product("n")
         for t in range(tape.time):
             to_gates.add(h[t], gates[t])
             gates[t].sigmoid_()
@@ -103,11 +104,11 @@ class GRU(ScannedCell):
         sigmoid_backward(h[:-1] - n, z, d["z"])
         gates, d_r, d_zn = d.steps("r", "z"), d.steps("r"), d.stacks("z", "n")
         d_n, reset, keep, gated = d.steps("n"), r.unbind(0), z.unbind(0), torch.empty_like(dh)
-        to_gates, to_candidate = tape.product(0, 2), tape.product(2)
+        to_gates, to_candidate = tape.product("r", "z"), tape.product("n")
         for t in reversed(range(tape.time)):
             d_zn[t].mul_(dh.unsqueeze(1))
             to_candidate.set_back(d_n[t], gated)
             d_r[t].mul_(gated)
             to_gates.add_back(gates[t], gradient.keep(t, keep[t]).addcmul_(gated, reset[t]))
-        gradient.recurrent(d.span("r", "z"), h[:-1])
-        gradient.recurrent(d["n"], tape.kept["gated"], first=2)
+        gradient.recurrent("r", "z", h[:-1])
+        gradient.recurrent("n", "n", tape.kept["gated"])

@@ -60,13 +60,13 @@ class LayerNormGRU(ScannedCell):
         n = torch.tanh(x_n + r * h_n)
         return ((1 - z) * n + z * h,)
 
-    blocks = ("r", "z", "h_n", "n")
+    blocks = ("h_n", "r", "z", "n")
     recurrent: Mapping[str, str] = {"n": "h_n"}
 
     def forward(self, tape: Tape) -> None:
         (h,) = (buffer.unbind(0) for buffer in tape.states)
-        r, z, h_n, n = (tape.blocks.steps(name) for name in tape.blocks.names)
-        gates, to_gates, to_candidate = tape.blocks.steps("r", "z"), tape.product(0, 2), tape.product(2)
+        h_n, r, z, n = (tape.blocks.steps(name) for name in tape.blocks.names)
+        gates, to_gates, to_candidate = tape.blocks.steps("r", "z"), tape.product("r", "z"), tape.product("n")
         raw, raw_n = tape.empty("gates", 2).unbind(0), tape.empty("candidate").unbind(0)
         gain_gates, gain_n = tape.weights["gain_hh"].split((2 * tape.size, tape.size))
         norm = tape.norms["gates"] = Normalization(gain_gates)
@@ -81,19 +81,21 @@ class LayerNormGRU(ScannedCell):
 
     def backward(self, tape: Tape, gradient: Gradient) -> None:
         h, (dh,), d = tape.states[0], gradient.states, gradient.blocks
-        r, z, h_n, n = (tape.blocks[name] for name in tape.blocks.names)
+        h_n, r, z, n = (tape.blocks[name] for name in tape.blocks.names)
         tanh_backward(1 - z, n, d["n"])
         torch.mul(d["n"], r, out=d["h_n"])
         sigmoid_backward(d["n"] * h_n, r, d["r"])
         sigmoid_backward(h[:-1] - n, z, d["z"])
-        stacks, gates, candidate = d.stacks("r", "n"), d.steps("r", "z"), d.steps("h_n")
+        stacks, gates, candidate = d.stacks("h_n", "n"), d.steps("r", "z"), d.steps("h_n")
         keep, product = z.unbind(0), tape.product()
-        d_raw = torch.empty_like(d.span("r", "h_n"))
+        d_raw = torch.empty_like(d.span("h_n", "z"))
         norm, norm_n = tape.norms["gates"], tape.norms["candidate"]
         for t in reversed(range(tape.time)):
             stacks[t].mul_(dh.unsqueeze(1))
-            torch.cat([norm.backward(t, gates[t]), norm_n.backward(t, candidate[t])], -1, out=d_raw[t])
+            torch.cat([norm_n.backward(t, candidate[t]), norm.backward(t, gates[t])], -1, out=d_raw[t])
             product.add_back(d_raw[t], gradient.keep(t, keep[t]))
-        gradient.recurrent(d_raw, h[:-1])
+        d_n, d_gates = d_raw.split((tape.size, 2 * tape.size), -1)
+        gradient.recurrent("r", "z", h[:-1], d_gates)
+        gradient.recurrent("n", "n", h[:-1], d_n)
         gains = norm.gain_gradient(d.span("r", "z")), norm_n.gain_gradient(d["h_n"])
         gradient.weights["gain_hh"] = torch.cat(gains)

@@ -62,4 +62,4 @@ class LSTM(ScannedCell):
             d_ifg[t].mul_(dc.unsqueeze(1))
             dc.mul_(keep[t])
             product.set_back(before[t], dh, plus=gradient.incoming[t])
-        gradient.recurrent(d.buffer, h[:-1])
+        gradient.recurrent("i", "o", h[:-1])

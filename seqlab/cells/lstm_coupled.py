@@ -59,4 +59,4 @@ class CoupledLSTM(ScannedCell):
             d_fg[t].mul_(dc.unsqueeze(1))
             dc.mul_(keep[t])
             product.set_back(before[t], dh, plus=gradient.incoming[t])
-        gradient.recurrent(d.buffer, h[:-1])
+        gradient.recurrent("f", "o", h[:-1])

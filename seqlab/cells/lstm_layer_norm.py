@@ -87,7 +87,7 @@ class LayerNormLSTM(ScannedCell):
             dc.mul_(keep[t])
             d_raw[t] = tape.norms["hh"].backward(t, before[t])
             product.set_back(d_raw[t], dh, plus=gradient.incoming[t])
-        gradient.recurrent(d_raw, h[:-1])
+        gradient.recurrent("i", "o", h[:-1], d_raw)
         gradient.weights["gain_hh"] = tape.norms["hh"].gain_gradient(d.buffer)
         gradient.weights["gain_c"] = tape.norms["c"].gain_gradient(d_normed)
         gradient.weights["bias_c"] = d_normed.sum((0, 1))

@@ -57,4 +57,4 @@ class NoOutputGateLSTM(ScannedCell):
             stacks[t].mul_(dc.unsqueeze(1))
             dc.mul_(keep[t])
             product.set_back(before[t], dh, plus=gradient.incoming[t])
-        gradient.recurrent(d.buffer, h[:-1])
+        gradient.recurrent("i", "g", h[:-1])

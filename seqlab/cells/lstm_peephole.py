@@ -70,6 +70,6 @@ class PeepholeLSTM(ScannedCell):
             d_ifg[t].mul_(dc.unsqueeze(1))
             dc.mul_(keep[t]).addcmul_(d_i[t], peep_i).addcmul_(d_f[t], peep_f)
             product.set_back(before[t], dh, plus=gradient.incoming[t])
-        gradient.recurrent(d.buffer, h[:-1])
+        gradient.recurrent("i", "o", h[:-1])
         for gate, seen in {"i": c[:-1], "f": c[:-1], "o": c[1:]}.items():
             gradient.weights[f"weight_c{gate}"] = (d[gate] * seen).sum((0, 1))

@@ -34,7 +34,7 @@ class MGU(ScannedCell):
     def forward(self, tape: Tape) -> None:
         (h,) = (buffer.unbind(0) for buffer in tape.states)
         f, n, gated = tape.blocks.steps("f"), tape.blocks.steps("n"), tape.empty("gated").unbind(0)
-        to_gate, to_candidate = tape.product(0, 1), tape.product(1)
+        to_gate, to_candidate = tape.product("f"), tape.product("n")
         for t in range(tape.time):
             to_gate.add(h[t], f[t])
             to_candidate.add(torch.mul(f[t].sigmoid_(), h[t], out=gated[t]), n[t])
@@ -48,11 +48,11 @@ class MGU(ScannedCell):
         through_gated = sigmoid_backward(h[:-1], f).unbind(0)
         d_f, d_n, stacks = d.steps("f"), d.steps("n"), d.stacks("f", "n")
         gate, keep, gated = f.unbind(0), (1 - f).unbind(0), torch.empty_like(dh)
-        to_gate, to_candidate = tape.product(0, 1), tape.product(1)
+        to_gate, to_candidate = tape.product("f"), tape.product("n")
         for t in reversed(range(tape.time)):
             stacks[t].mul_(dh.unsqueeze(1))
             to_candidate.set_back(d_n[t], gated)
             d_f[t].addcmul_(gated, through_gated[t])
             to_gate.add_back(d_f[t], gradient.keep(t, keep[t]).addcmul_(gated, gate[t]))
-        gradient.recurrent(d["f"], h[:-1])
-        gradient.recurrent(d["n"], tape.kept["gated"], first=1)
+        gradient.recurrent("f", "f", h[:-1])
+        gradient.recurrent("n", "n", tape.kept["gated"])

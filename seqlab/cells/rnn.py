@@ -57,4 +57,4 @@ class RNN(ScannedCell):
         before, product = d.steps("h"), tape.product()
         for t in reversed(range(tape.time)):
             product.set_back(before[t].mul_(dh), dh, plus=gradient.incoming[t])
-        gradient.recurrent(d["h"], h[:-1])
+        gradient.recurrent("h", "h", h[:-1])

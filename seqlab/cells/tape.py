@@ -166,39 +166,52 @@ class Tape:
         steps, batch, width = projected.shape
         self.time, self.size = steps, width // len(cell.gates)
         self.weights, self.low = weights, low
-        self.gates, self.recurrent = cell.gates, cell.recurrent
-        self.weight = _padded(weights["weight_hh"], low or state[0].dtype)
-        self.blocks = Blocks(cell.blocks, self._filled(cell.blocks, projected, state[0]))
+        self.gates, self.recurrent, like = cell.gates, cell.recurrent, state[0]
+        self.order = sorted(self.gates, key=lambda gate: cell.blocks.index(self.product_of(gate)))
+        self.weight = self._arranged(weights["weight_hh"], low or like.dtype)
+        self.blocks = Blocks(cell.blocks, self._filled(cell.blocks, projected.to(like.dtype)))
         self.states = tuple(part.new_empty(steps + 1, batch, self.size) for part in state)
         for buffer, part in zip(self.states, state, strict=True):
             buffer[0] = part
         self.kept: dict[str, Tensor] = {}
         self.norms: dict[str, Normalization] = {}
 
-    def _filled(self, names: Sequence[str], projected: Tensor, like: Tensor) -> Tensor:
+    def product_of(self, gate: str) -> str:
+        """The block that takes the recurrent product of a gate."""
+        return self.recurrent.get(gate, gate)
+
+    def rows(self, gate: str, last: str | None = None) -> slice:
+        """Rows of a gate, or of several in a row, in the weights of the cell."""
+        first, last_row = self.gates.index(gate), self.gates.index(last or gate)
+        return slice(first * self.size, (last_row + 1) * self.size)
+
+    def _arranged(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        """The recurrent weights with their rows in the order of the blocks."""
+        rows, columns = weight.shape
+        arranged = weight.new_empty(rows, columns + PADDING, dtype=dtype)[:, :columns]
+        for part, gate in zip(arranged.split(self.size), self.order, strict=True):
+            part.copy_(weight[self.rows(gate)])
+        return arranged
+
+    def _filled(self, names: Sequence[str], projected: Tensor) -> Tensor:
         if len(names) == len(self.gates):
-            return projected.to(like.dtype).contiguous()
-        blocks = Blocks(names, like.new_empty(*projected.shape[:2], len(names) * self.size))
-        for row, gate in enumerate(self.gates):
-            blocks[gate].copy_(projected[..., row * self.size : (row + 1) * self.size])
-            if gate in self.recurrent and "bias_hh" in self.weights:
-                bias = self.weights["bias_hh"][row * self.size : (row + 1) * self.size]
-                blocks[self.recurrent[gate]].copy_(bias)
+            return projected.contiguous()
+        blocks = Blocks(names, projected.new_empty(*projected.shape[:2], len(names) * self.size))
+        blocks.span(self.gates[0], self.gates[-1]).copy_(projected)
+        for gate, own in self.recurrent.items() if "bias_hh" in self.weights else ():
+            blocks[own].copy_(self.weights["bias_hh"][self.rows(gate)])
         return blocks.buffer
 
-    def product(self, first: int = 0, last: int | None = None) -> Product:
-        """Products with the recurrent weights of the gates from ``first`` to before ``last``."""
-        return Product(self.weight[first * self.size : None if last is None else last * self.size])
+    def product(self, first: str | None = None, last: str | None = None) -> Product:
+        """Products with the recurrent weights of all gates, or of those from one to another as the blocks lie."""
+        start = 0 if first is None else self.order.index(first)
+        end = len(self.order) if first is None else self.order.index(last or first) + 1
+        return Product(self.weight[start * self.size : end * self.size])
 
     def empty(self, name: str, width: int = 1) -> Tensor:
         """A buffer ``(time, batch, width * hidden_size)`` kept for the way back."""
         self.kept[name] = self.states[0].new_empty(self.time, self.states[0].shape[1], width * self.size)
         return self.kept[name]
-
-
-def _padded(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    rows, columns = weight.shape
-    return weight.new_empty(rows, columns + PADDING, dtype=dtype)[:, :columns].copy_(weight)
 
 
 class Gradient:
@@ -226,7 +239,6 @@ class Gradient:
             for running, given in zip(self.states[1:], rest, strict=True)
             if given is not None
         ]
-        self._rows: dict[int, Tensor] = {}
         self.weights: dict[str, Tensor] = {}
 
     def arrive(self, step: int) -> None:
@@ -239,32 +251,32 @@ class Gradient:
         running, before = self.states[0], self.incoming[step]
         return running.mul_(share) if before is None else torch.addcmul(before, running, share, out=running)
 
-    def recurrent(self, gradient: Tensor, operand: Tensor, first: int = 0) -> None:
+    def recurrent(self, gate: str, last: str, operand: Tensor, gradient: Tensor | None = None) -> None:
         """Takes the gradient of recurrent weights once over all time steps.
 
         Args:
-            gradient: ``(time, batch, rows)`` of the product.
+            gate: First of the gates in a row.
+            last: Last of them.
             operand: ``(time, batch, hidden_size)`` that was multiplied.
-            first: Gate of the first row.
+            gradient: Of the product ``(time, batch, gates * hidden_size)``; that of the blocks if not given.
         """
+        tape = self.tape
+        if gradient is None:
+            gradient = self.blocks.span(tape.product_of(gate), tape.product_of(last))
+        if "weight_hh" not in self.weights:
+            self.weights["weight_hh"] = torch.empty_like(tape.weights["weight_hh"])
+        out = self.weights["weight_hh"][tape.rows(gate, last)]
         flat, multiplied = gradient.flatten(0, 1), operand.flatten(0, 1)
-        if self.tape.low is None:
-            weight = flat.t() @ multiplied
+        if tape.low is None:
+            torch.mm(flat.t(), multiplied, out=out)
         else:
-            weight = (flat.to(self.tape.low).t() @ multiplied.to(self.tape.low)).to(flat.dtype)
-        self._rows[first] = weight
+            out.copy_(flat.to(tape.low).t() @ multiplied.to(tape.low))
 
     def finish(self) -> tuple[Tensor, dict[str, Tensor]]:
         """Gradients of the projected inputs ``(time, batch, gates * hidden_size)`` and of every weight."""
         tape = self.tape
-        weights = [self._rows[first] for first in sorted(self._rows)]
-        self.weights["weight_hh"] = weights[0] if len(weights) == 1 else torch.cat(weights)
         if "bias_hh" in tape.weights:
-            bias = torch.zeros_like(tape.weights["bias_hh"])
-            for row, gate in enumerate(tape.gates):
-                if gate in tape.recurrent:
-                    bias[row * tape.size : (row + 1) * tape.size] = self.blocks[tape.recurrent[gate]].sum((0, 1))
-            self.weights["bias_hh"] = bias
-        if tuple(self.blocks.names) == tuple(tape.gates):
-            return self.blocks.buffer, self.weights
-        return torch.cat([self.blocks[gate] for gate in tape.gates], -1), self.weights
+            bias = self.weights["bias_hh"] = torch.zeros_like(tape.weights["bias_hh"])
+            for gate, own in tape.recurrent.items():
+                bias[tape.rows(gate)] = self.blocks[own].sum((0, 1))
+        return self.blocks.span(tape.gates[0], tape.gates[-1]), self.weights

@@ -15,7 +15,7 @@ from seqlab.data.streams import TextBatch
 from seqlab.data.text_data import TextData
 from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
-from seqlab.metrics import TokenLoss, token_nats
+from seqlab.metrics import TokenLoss
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.recurrent import State
 from seqlab.text.codec import Codec
@@ -79,9 +79,9 @@ class LanguageModel(pl.LightningModule):
 
     def _nats(self, batch: TextBatch, stage: str) -> tuple[Tensor, int | Tensor]:
         carried = self._carry.get(stage) if batch.continues else None
-        logits, state = self.network(batch.inputs, carried)
+        nats, tokens, state = self.network.nats(batch.inputs, batch.targets, batch.valid, carried)
         self._carry[stage] = tuple(part.detach().float() for part in state)
-        return token_nats(logits, batch.targets, batch.valid)
+        return nats, tokens
 
     def training_step(self, batch: TextBatch, batch_idx: int) -> dict[str, Any]:
         nats, tokens = self._nats(batch, "train")

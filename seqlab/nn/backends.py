@@ -28,16 +28,22 @@ def check_backend(name: str, cell: Cell) -> str:
     return name
 
 
-def fastest(cell: Cell, device: str) -> str:
-    """The backend that was measured to be the fastest for a cell (``experiments/speed/backends.py``).
+def fastest(cell: Cell, device: str, steps: int, learning: bool) -> str:
+    """The backend that was measured to be the fastest; see ``experiments/speed/backends.py``.
+
+    A rule and not a stopwatch, so that a run and its continuation take the same one.
 
     Args:
         cell: To be run.
         device: ``cpu``, ``cuda``, ...
+        steps: Of time.
+        learning: Whether gradients will be wanted.
     """
-    if cell.torch_name is not None and (device != "cpu" or cell.torch_name == "lstm"):
-        return "torch"
-    return "scan"
+    if device == "cpu" and steps == 1 and not learning and cell.torch_name in (None, "lstm"):
+        return "reference"
+    if cell.torch_name is None:
+        return "scan"
+    return "scan" if device == "cpu" and learning and cell.torch_name != "lstm" else "torch"
 
 
 def run(

@@ -8,6 +8,7 @@ from seqlab.cells import make_cell
 from seqlab.errors import UserError
 from seqlab.nn.dropout import Dropout
 from seqlab.nn.initialization import initialize
+from seqlab.nn.linear import linear_cross_entropy
 from seqlab.nn.recurrent import Recurrent, State
 
 
@@ -101,6 +102,32 @@ class LanguageNetwork(nn.Module):
         Returns:
             Logits ``(batch, time, vocab_size)`` and the state after the last position.
         """
+        outputs, state = self._hidden(ids, state)
+        return self.output(outputs), state
+
+    def nats(
+        self, ids: Tensor, targets: Tensor, valid: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, int | Tensor, State]:
+        """Cross-entropy summed over tokens, without holding all logits at once where there are many.
+
+        Args:
+            ids: ``(batch, time)`` int64.
+            targets: The token after each of them, ``(batch, time)`` int64.
+            valid: ``(batch, time)`` bool, True at real tokens; None where all are.
+            state: Of the recurrent stack before the first position; zeros if not given.
+
+        Returns:
+            The sum in nats, how many tokens it is over, and the state after the last position.
+        """
+        outputs, state = self._hidden(ids, state)
+        rows, wanted = outputs.flatten(0, 1), targets.flatten()
+        if valid is not None:
+            rows, wanted = rows[valid.flatten()], wanted[valid.flatten()]
+        tokens = targets.numel() if valid is None else valid.sum()
+        return linear_cross_entropy(rows, self.output.weight, self.output.bias, wanted), tokens, state
+
+    def _hidden(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """What the output layer reads, ``(batch, time, hidden_size)``, and the state."""
         inputs = ids if self.embedding is None else self.embedding_dropout(self.embedding(ids))
-        outputs, state = self.recurrent(inputs, state)  # (batch, time, hidden_size)
-        return self.output(self.dropout(outputs)), state
+        outputs, state = self.recurrent(inputs, state)
+        return self.dropout(outputs), state

@@ -116,7 +116,9 @@ class Recurrent(nn.Module):
         state = tuple(part.to(dtype) for part in state)
         if lengths is not None and not bool(((lengths >= 1) & (lengths <= inputs.shape[1])).all()):
             raise UserError(f"lengths {lengths.tolist()} must lie between 1 and the {inputs.shape[1]} steps")
-        backend = self.backend if self.backend != "auto" else fastest(self.cell, inputs.device.type)
+        backend = self.backend
+        if backend == "auto":
+            backend = fastest(self.cell, inputs.device.type, inputs.shape[1], torch.is_grad_enabled())
         if backend == "torch" and self._in_one_call and isinstance(self.layers, nn.RNNBase):
             return run_whole(self.layers, self._vectors(inputs), state, lengths)
         return self._layer_by_layer(backend, inputs, state, lengths)

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from seqlab.cells import CELLS, Cell, make_cell
 from seqlab.cells.cell import LinearCell, ScannedCell, State
 from seqlab.errors import UserError
+from seqlab.nn import recurrent as recurrent_module
 from seqlab.nn import scan as scan_module
 from seqlab.nn.linear_scan import linear_scan
 from seqlab.nn.recurrent import Recurrent
@@ -333,7 +334,7 @@ def test_under_autocast_the_state_stays_in_full_precision(variant: str, backend:
         outputs.float().sum().backward()
     if backend == "scan":
         assert {part.dtype for part in (outputs, *last)} == {torch.float32}
-    assert float((outputs.float() - expected).abs().mean()) < 0.01
+    assert float((outputs.float() - expected).abs().mean().detach()) < 0.01
     assert not torch.equal(outputs.float(), expected)
     assert all(parameter.grad is not None for parameter in network.parameters())
 
@@ -368,6 +369,33 @@ def test_the_scan_really_ran(variant: str, monkeypatch: pytest.MonkeyPatch) -> N
     network.backend = "reference"
     network(numbers(BATCH, TIME, SIZE))
     assert (counted.scans, counted.steps) == (2, 2 * TIME)
+
+
+@pytest.mark.parametrize(
+    ("variant", "learning", "steps", "expected"),
+    [
+        ("gru", True, TIME, "scan"),
+        ("rnn", True, TIME, "scan"),
+        ("lstm", True, TIME, "torch"),
+        ("mgu", True, TIME, "scan"),
+        ("gru reset before", True, TIME, "scan"),
+        ("gru", False, TIME, "torch"),
+        ("mgu", False, TIME, "scan"),
+        ("gru", False, 1, "torch"),
+        ("lstm", False, 1, "reference"),
+        ("mgu", False, 1, "reference"),
+    ],
+)
+def test_auto_takes_what_was_measured_to_be_fastest(
+    variant: str, learning: bool, steps: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+    run, run_whole = recurrent_module.run, recurrent_module.run_whole
+    monkeypatch.setattr(recurrent_module, "run", lambda name, *call: taken.append(name) or run(name, *call))
+    monkeypatch.setattr(recurrent_module, "run_whole", lambda *call: taken.append("torch") or run_whole(*call))
+    with torch.set_grad_enabled(learning):
+        stack(variant)(numbers(BATCH, steps, SIZE))
+    assert taken == [expected]
 
 
 @pytest.mark.parametrize("variant", [name for name in CELLS if issubclass(CELLS[name], LinearCell)])

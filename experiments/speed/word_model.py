@@ -1,0 +1,100 @@
+"""A word model, 2 x 200 LSTM over a vocabulary of 14,000, against the plain `torch.nn` version of the same.
+
+    python experiments/speed/word_model.py [--cell lstm] [--vocab 14000] [--precision fp32|bf16] [--rounds 7]
+
+A training step (forward, cross-entropy, backward, clipping, SGD) on 20 x 35 words; peak memory of each in a process of
+its own.
+"""
+
+import argparse
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from pairing import compare, machine
+from torch import Tensor, nn
+
+from seqlab.nn.language_network import LanguageNetwork
+
+BATCH, STEPS, HIDDEN = 20, 35, 200
+
+
+class Bare(nn.Module):
+    """As one would write it by hand."""
+
+    def __init__(self, cell: str, vocab: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab, HIDDEN)
+        self.layers = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[cell](HIDDEN, HIDDEN, 2, batch_first=True)
+        self.output = nn.Linear(HIDDEN, vocab)
+
+    def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        outputs, _ = self.layers(self.embedding(inputs))
+        return F.cross_entropy(self.output(outputs).flatten(0, 1), targets.flatten())
+
+
+class Ours(nn.Module):
+    """The network of a language model, with the loss that it is trained by."""
+
+    def __init__(self, cell: str, vocab: int) -> None:
+        super().__init__()
+        self.network = LanguageNetwork(vocab, cell, HIDDEN, HIDDEN, num_layers=2, dropout=0.0)
+
+    def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        nats, tokens, _ = self.network.nats(inputs, targets)
+        return nats / tokens
+
+
+def stopwatch(kind: type[Bare] | type[Ours], options: argparse.Namespace) -> Callable[[], float]:
+    torch.manual_seed(0)
+    model = kind(options.cell, options.vocab)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    ids = torch.randint(options.vocab, (BATCH, STEPS + 1))
+
+    def run() -> float:
+        started = time.perf_counter()
+        for _ in range(options.steps):
+            optimizer.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=options.precision == "bf16"):
+                loss = model.loss(ids[:, :-1], ids[:, 1:])
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+        return (time.perf_counter() - started) / options.steps
+
+    return run
+
+
+def peak(kind: type[Bare] | type[Ours], options: argparse.Namespace) -> None:
+    """Prints the largest memory of this process above what it had before the first step."""
+    run = stopwatch(kind, options)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run()
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{kind.__name__:<6} {(after - before) / 1024:.0f} MB above the {before / 1024:.0f} MB before the first step")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cell", choices=["rnn", "gru", "lstm"], default="lstm")
+    parser.add_argument("--vocab", type=int, default=14_000)
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    print(machine(), options.precision)
+    for kind in (Ours, Bare):
+        process = multiprocessing.get_context("spawn").Process(target=peak, args=(kind, options))
+        process.start()
+        process.join()
+    ours, theirs = stopwatch(Ours, options), stopwatch(Bare, options)
+    print(f"{'a step of':<34}{'bare nn':>11}{'seqlab':>12}{'ratio':>9}  [lowest .. highest]")
+    row = compare(f"{options.cell} 2 x {HIDDEN}, {options.vocab:,} words", theirs, ours, options.rounds)
+    print(row, f" {BATCH * STEPS / ours():10,.0f} tokens/s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The output layer and its cross-entropy in one, without the logits of a whole batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+ROWS = 128
+"""Tokens whose logits are held at once; of 32 to 700 the fastest for 14,000 ids on two cores."""
+
+LARGE = 1_000_000
+"""Logits of a batch from which on chunks pay."""
+
+
+class _Chunked(torch.autograd.Function):
+    """Takes the gradients on the way forward, while the logits of a chunk are there."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, low: torch.dtype | None, inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor
+    ) -> Tensor:
+        d_inputs, d_weight, d_bias = torch.empty_like(inputs), torch.zeros_like(weight), torch.zeros_like(bias)
+        cast = weight if low is None else weight.to(low)
+        nats = inputs.new_zeros((), dtype=torch.float64)
+        for rows, part, target in zip(
+            d_inputs.split(ROWS), inputs.split(ROWS), targets.unsqueeze(1).split(ROWS), strict=True
+        ):
+            given = part.to(cast.dtype)
+            logits = torch.addmm(bias.to(cast.dtype), given, cast.t()).to(bias.dtype)
+            log_sum = logits.logsumexp(1, keepdim=True)
+            nats += (log_sum - logits.gather(1, target)).sum(dtype=torch.float64)
+            gradient = logits.sub_(log_sum).exp_()  # softmax
+            gradient.scatter_add_(1, target, torch.full_like(log_sum, -1))
+            d_bias += gradient.sum(0)
+            gradient = gradient.to(cast.dtype)
+            rows.copy_(gradient @ cast)
+            if low is None:
+                d_weight.addmm_(gradient.t(), given)
+            else:
+                d_weight += gradient.t() @ given
+        ctx.save_for_backward(d_inputs, d_weight, d_bias)
+        return nats.to(bias.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, incoming: Tensor) -> tuple[Tensor | None, ...]:
+        d_inputs, d_weight, d_bias = ctx.saved_tensors
+        return None, d_inputs * incoming, d_weight * incoming, d_bias * incoming, None
+
+
+def linear_cross_entropy(inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of ``weight @ inputs + bias``, summed over tokens, in float32 whatever the precision.
+
+    Where there are many logits and a gradient is wanted, they are taken a few tokens at a time, and the gradients with
+    them, so that neither all of them nor their softmax is ever held.
+
+    Args:
+        inputs: ``(tokens, size)``.
+        weight: ``(vocab_size, size)``.
+        bias: ``(vocab_size,)``.
+        targets: ``(tokens,)`` int64.
+
+    Returns:
+        The sum in nats, a scalar.
+    """
+    if len(targets) * len(weight) < LARGE or not torch.is_grad_enabled():
+        logits = F.linear(inputs, weight, bias)
+        precise = logits if logits.dtype == torch.float64 else logits.float()
+        return F.cross_entropy(precise, targets, reduction="sum")
+    device = inputs.device.type
+    low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+    apply: Callable[..., Tensor] = _Chunked.apply
+    with torch.autocast(device, enabled=False):
+        return apply(low, inputs.to(weight.dtype), weight, bias, targets)

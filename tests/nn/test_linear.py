@@ -1,0 +1,98 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqlab.metrics import token_nats
+from seqlab.nn import linear
+from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.linear import linear_cross_entropy
+
+SIZE, VOCAB = 6, 17
+
+
+def case(tokens: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    shapes = (tokens, SIZE), (VOCAB, SIZE), (VOCAB,)
+    inputs, weight, bias = (torch.randn(*shape, generator=generator, dtype=dtype) for shape in shapes)
+    targets = torch.randint(VOCAB, (tokens,), generator=generator)
+    return inputs.requires_grad_(), weight.requires_grad_(), bias.requires_grad_(), targets
+
+
+@pytest.fixture
+def always_chunked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Chunks however few the logits, and how many rows each had."""
+    rows: list[int] = []
+    scatter = Tensor.scatter_add_
+
+    def counted(self: Tensor, *call: Tensor) -> Tensor:
+        rows.append(len(self))
+        return scatter(self, *call)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(linear, "LARGE", 0)
+    monkeypatch.setattr(linear, "ROWS", 8)
+    monkeypatch.setattr(Tensor, "scatter_add_", counted)
+    return rows
+
+
+@pytest.mark.parametrize("tokens", [1, 8, 21])
+def test_chunks_give_the_numbers_of_the_whole(tokens: int, always_chunked: list[int]) -> None:
+    inputs, weight, bias, targets = case(tokens)
+    expected = F.cross_entropy(inputs @ weight.T + bias, targets, reduction="sum")
+    wanted = torch.autograd.grad(2 * expected, (inputs, weight, bias))
+    nats = linear_cross_entropy(inputs, weight, bias, targets)
+    torch.testing.assert_close(nats, expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(torch.autograd.grad(2 * nats, (inputs, weight, bias)), wanted, rtol=0, atol=1e-12)
+    assert always_chunked == [8] * (tokens // 8) + ([tokens % 8] if tokens % 8 else [])
+
+
+def test_gradients_of_chunks_are_right(always_chunked: list[int]) -> None:
+    inputs, weight, bias, targets = case(11)
+    assert torch.autograd.gradcheck(lambda *given: linear_cross_entropy(*given, targets), (inputs, weight, bias))
+    assert always_chunked
+
+
+def test_a_large_logit_stays_finite(always_chunked: list[int]) -> None:
+    inputs, weight, bias = torch.tensor([[300.0]]), torch.tensor([[1.0], [-1.0]]), torch.zeros(2)
+    nats = linear_cross_entropy(inputs.requires_grad_(), weight, bias, torch.tensor([1]))
+    nats.backward()
+    assert float(nats.detach()) == 600.0
+    assert inputs.grad is not None
+    assert inputs.grad.item() == 2.0
+    assert always_chunked == [1]
+
+
+def test_under_autocast_the_loss_is_in_full_precision(always_chunked: list[int]) -> None:
+    inputs, weight, bias, targets = case(21, torch.float32)
+    with torch.no_grad():
+        exact = linear_cross_entropy(inputs, weight, bias, targets)
+    with torch.autocast("cpu", torch.bfloat16):
+        nats = linear_cross_entropy(inputs, weight, bias, targets)
+    nats.backward()
+    assert nats.dtype == weight.grad.dtype == torch.float32  # type: ignore[union-attr]
+    assert float(nats.detach()) == pytest.approx(float(exact), rel=0.01)
+    assert float(nats.detach()) != float(exact)
+    assert len(always_chunked) == 3
+
+
+def test_the_plain_way(always_chunked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, weight, bias, targets = case(21)
+    with torch.no_grad():
+        without = linear_cross_entropy(inputs, weight, bias, targets)
+    monkeypatch.setattr(linear, "LARGE", 1_000)
+    plain = linear_cross_entropy(inputs, weight, bias, targets)
+    assert not always_chunked
+    torch.testing.assert_close(without, plain, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_network_counts_its_nats_as_its_logits_say(padded: bool) -> None:
+    network = LanguageNetwork(11, "lstm", 8, None, dropout=0.0).double()
+    ids, targets = torch.randint(11, (2, 3, 6))
+    valid = torch.tensor([[True] * 6, [True] * 4 + [False] * 2, [False] * 6]) if padded else None
+    nats, tokens, state = network.nats(ids, targets, valid)
+    logits, after = network(ids)
+    expected, counted = token_nats(logits, targets, valid)
+    assert int(tokens) == int(counted)
+    torch.testing.assert_close(nats.float(), expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(state, after, rtol=0, atol=0)

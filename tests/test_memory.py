@@ -1,0 +1,25 @@
+import platform
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import resource, torch
+from seqlab.memory import keep_freed_memory
+keep_freed_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(3):
+    torch.empty(2_000_000).fill_(1.0)
+before = faults()
+for _ in range(50):
+    torch.empty(2_000_000).fill_(1.0)  # 8 MB, 1,953 pages
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library, which is left as it is")
+def test_what_is_freed_is_not_faulted_in_anew() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=60)
+    assert int(done.stdout) < 500
