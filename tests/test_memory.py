@@ -10,11 +10,13 @@ from seqlab.memory import keep_freed_memory
 keep_freed_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(3):
-    torch.empty(2_000_000).fill_(1.0)
+def step():
+    buffers = [torch.empty(2_000_000).fill_(1.0) for _ in range(5)]  # 8 MB each, 1,953 pages
+for _ in range(20):
+    step()
 before = faults()
-for _ in range(50):
-    torch.empty(2_000_000).fill_(1.0)  # 8 MB, 1,953 pages
+for _ in range(20):
+    step()
 print(faults() - before)
 """
 
