@@ -11,7 +11,7 @@ keep_freed_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 def step():
-    buffers = [torch.empty(2_000_000).fill_(1.0) for _ in range(5)]  # 8 MB each, 1,953 pages
+    buffers = [torch.empty(millions * 1_000_000).fill_(1.0) for millions in (1, 3, 5, 9, 2)]  # 4 to 36 MB
 for _ in range(20):
     step()
 before = faults()
