@@ -18,6 +18,7 @@ from pairing import compare, machine
 from torch import nn
 
 from seqlab.cells import CELLS
+from seqlab.memory import keep_freed_memory
 from seqlab.nn.language_network import LanguageNetwork
 
 BATCH, STEPS, CLASSES = 32, 35, 28
@@ -63,6 +64,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
+    keep_freed_memory()
     low = options.precision == "bf16"
     print(machine(), options.precision)
     print(f"{'a step of':<34}{'other':>11}{'scan':>12}{'ratio':>9}  [lowest .. highest]")

@@ -28,7 +28,11 @@ def check_backend(name: str, cell: Cell) -> str:
     return name
 
 
-def fastest(cell: Cell, device: str, steps: int, learning: bool) -> str:
+MANY_IDS = 256
+"""Ids from which on a product with one-hot vectors costs more than torch's LSTM gains."""
+
+
+def fastest(cell: Cell, device: str, steps: int, learning: bool, ids: int = 0) -> str:
     """The backend that was measured to be the fastest; see ``experiments/speed/backends.py``.
 
     A rule and not a stopwatch, so that a run and its continuation take the same one.
@@ -38,10 +42,11 @@ def fastest(cell: Cell, device: str, steps: int, learning: bool) -> str:
         device: ``cpu``, ``cuda``, ...
         steps: Of time.
         learning: Whether gradients will be wanted.
+        ids: How many there are where the input is ids, which only the scan looks up; 0 where it is vectors.
     """
     if device == "cpu" and steps == 1 and not learning and cell.torch_name in (None, "lstm"):
         return "reference"
-    if cell.torch_name is None:
+    if cell.torch_name is None or ids > MANY_IDS:
         return "scan"
     return "scan" if device == "cpu" and learning and cell.torch_name != "lstm" else "torch"
 

@@ -118,7 +118,8 @@ class Recurrent(nn.Module):
             raise UserError(f"lengths {lengths.tolist()} must lie between 1 and the {inputs.shape[1]} steps")
         backend = self.backend
         if backend == "auto":
-            backend = fastest(self.cell, inputs.device.type, inputs.shape[1], torch.is_grad_enabled())
+            ids = 0 if inputs.is_floating_point() else self.input_size
+            backend = fastest(self.cell, inputs.device.type, inputs.shape[1], torch.is_grad_enabled(), ids)
         if backend == "torch" and self._in_one_call and isinstance(self.layers, nn.RNNBase):
             return run_whole(self.layers, self._vectors(inputs), state, lengths)
         return self._layer_by_layer(backend, inputs, state, lengths)

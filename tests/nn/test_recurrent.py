@@ -13,6 +13,7 @@ from seqlab.cells.cell import LinearCell, ScannedCell, State
 from seqlab.errors import UserError
 from seqlab.nn import recurrent as recurrent_module
 from seqlab.nn import scan as scan_module
+from seqlab.nn.backends import fastest
 from seqlab.nn.linear_scan import linear_scan
 from seqlab.nn.recurrent import Recurrent
 
@@ -369,6 +370,11 @@ def test_the_scan_really_ran(variant: str, monkeypatch: pytest.MonkeyPatch) -> N
     network.backend = "reference"
     network(numbers(BATCH, TIME, SIZE))
     assert (counted.scans, counted.steps) == (2, 2 * TIME)
+
+
+def test_auto_looks_many_ids_up() -> None:
+    assert fastest(make_cell("lstm"), "cpu", 35, learning=True, ids=28) == "torch"
+    assert fastest(make_cell("lstm"), "cpu", 35, learning=True, ids=10_000) == "scan"
 
 
 @pytest.mark.parametrize(
