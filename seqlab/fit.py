@@ -13,11 +13,11 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from seqlab.allocator import keep_freed_memory
 from seqlab.callbacks.interruption import Interrupted
 from seqlab.callbacks.keeping import KeepLast
 from seqlab.cli import SeqlabCLI
 from seqlab.data import TextData
-from seqlab.memory import keep_freed_memory
 from seqlab.models.language_model import LanguageModel
 from seqlab.parser import arguments_of, run_verb
 

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from pairing import compare, machine
 from torch import nn
 
+from seqlab.allocator import keep_freed_memory
 from seqlab.cells import CELLS
-from seqlab.memory import keep_freed_memory
 from seqlab.nn.language_network import LanguageNetwork
 
 BATCH, STEPS, CLASSES = 32, 35, 28

@@ -6,7 +6,7 @@ import pytest
 
 CODE = """
 import resource, torch
-from seqlab.memory import keep_freed_memory
+from seqlab.allocator import keep_freed_memory
 keep_freed_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
