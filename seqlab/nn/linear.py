@@ -20,8 +20,15 @@ class _Chunked(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, low: torch.dtype | None, inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor
+        ctx: Any,
+        low: torch.dtype | None,
+        smoothing: float,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        targets: Tensor,
     ) -> Tensor:
+        even = smoothing / len(weight)
         d_inputs, d_weight, d_bias = torch.empty_like(inputs), torch.zeros_like(weight), torch.zeros_like(bias)
         cast = weight if low is None else weight.to(low)
         nats = inputs.new_zeros((), dtype=torch.float64)
@@ -31,9 +38,13 @@ class _Chunked(torch.autograd.Function):
             given = part.to(cast.dtype)
             logits = torch.addmm(bias.to(cast.dtype), given, cast.t()).to(bias.dtype)
             log_sum = logits.logsumexp(1, keepdim=True)
-            nats += (log_sum - logits.gather(1, target)).sum(dtype=torch.float64)
+            nats += (log_sum - (1 - smoothing) * logits.gather(1, target)).sum(dtype=torch.float64)
+            if smoothing:
+                nats -= even * logits.sum(dtype=torch.float64)
             gradient = logits.sub_(log_sum).exp_()  # softmax
-            gradient.scatter_add_(1, target, torch.full_like(log_sum, -1))
+            gradient.scatter_add_(1, target, torch.full_like(log_sum, smoothing - 1))
+            if smoothing:
+                gradient.sub_(even)
             d_bias += gradient.sum(0)
             gradient = gradient.to(cast.dtype)
             rows.copy_(gradient @ cast)
@@ -48,10 +59,12 @@ class _Chunked(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, incoming: Tensor) -> tuple[Tensor | None, ...]:
         d_inputs, d_weight, d_bias = ctx.saved_tensors
-        return None, d_inputs * incoming, d_weight * incoming, d_bias * incoming, None
+        return None, None, d_inputs * incoming, d_weight * incoming, d_bias * incoming, None
 
 
-def linear_cross_entropy(inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+def linear_cross_entropy(
+    inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float = 0.0
+) -> Tensor:
     """Cross-entropy of ``weight @ inputs + bias``, summed over tokens, in float32 whatever the precision.
 
     Where there are many logits and a gradient is wanted, they are taken a few tokens at a time, and the gradients with
@@ -62,6 +75,7 @@ def linear_cross_entropy(inputs: Tensor, weight: Tensor, bias: Tensor, targets: 
         weight: ``(vocab_size, size)``.
         bias: ``(vocab_size,)``.
         targets: ``(tokens,)`` int64.
+        smoothing: Share of the target's probability that is spread evenly over all ids (Szegedy et al. 2016).
 
     Returns:
         The sum in nats, a scalar.
@@ -69,9 +83,9 @@ def linear_cross_entropy(inputs: Tensor, weight: Tensor, bias: Tensor, targets: 
     if len(targets) * len(weight) < LARGE or not torch.is_grad_enabled():
         logits = F.linear(inputs, weight, bias)
         precise = logits if logits.dtype == torch.float64 else logits.float()
-        return F.cross_entropy(precise, targets, reduction="sum")
+        return F.cross_entropy(precise, targets, reduction="sum", label_smoothing=smoothing)
     device = inputs.device.type
     low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
     apply: Callable[..., Tensor] = _Chunked.apply
     with torch.autocast(device, enabled=False):
-        return apply(low, inputs.to(weight.dtype), weight, bias, targets)
+        return apply(low, smoothing, inputs.to(weight.dtype), weight, bias, targets)

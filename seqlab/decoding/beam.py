@@ -1,0 +1,261 @@
+"""Beam search over any step function, whole batches at once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, Self, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqlab.errors import UserError
+
+
+class Rows(Protocol):
+    """A decoding state whose rows can be picked."""
+
+    def rows(self, index: Tensor) -> Self:
+        """The rows at ``index`` ``(rows,)``, in that order, as often as they are named."""
+        ...
+
+
+StateT = TypeVar("StateT", bound=Rows)
+Step = Callable[[Tensor, StateT], tuple[Tensor, StateT, Tensor | None]]
+"""The last token of each row ``(rows,)`` and the state before it -> log-probabilities of the next one
+``(rows, vocab_size)``, the state after it, and attention weights ``(rows, positions)`` if there are any."""
+
+
+class Hypothesis(NamedTuple):
+    """A finished sentence.
+
+    Args:
+        tokens: Its ids, without ``<bos>`` and ``<eos>``.
+        score: What it is ranked by.
+        log_probability: Of its tokens and of the end after them, in nats.
+        attention: Weights ``(tokens + 1, positions)``, if they were asked for.
+    """
+
+    tokens: list[int]
+    score: float
+    log_probability: float
+    attention: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Beam:
+    """How to search.
+
+    A hypothesis Y of a source X is ranked by (Wu et al. 2016, arXiv 1609.08144, equation 14)
+
+        score = log P(Y | X) / lp(Y) + cp(X, Y)
+        lp(Y) = ((5 + |Y|) / 6) ** length_penalty
+        cp(X, Y) = coverage_penalty * sum over positions of log(min(sum over steps of attention, 1))
+
+    with the end counted in P and in |Y|.
+
+    Args:
+        size: Hypotheses kept at every step; 1 is greedy.
+        length_penalty: Exponent; 0 ranks by probability alone, 1 nearly by that of a token.
+        coverage_penalty: Weight; needs attention.
+        min_length: Least tokens before the end.
+        max_length: Most tokens before the end, which is then forced.
+        no_repeat_ngram: No n-gram of this length occurs twice; 0 allows all.
+        n_best: Hypotheses returned.
+
+    Raises:
+        UserError: A value is out of its range.
+    """
+
+    size: int = 1
+    length_penalty: float = 0.0
+    coverage_penalty: float = 0.0
+    min_length: int = 0
+    max_length: int = 100
+    no_repeat_ngram: int = 0
+    n_best: int = 1
+
+    def __post_init__(self) -> None:
+        least = {"size": 1, "min_length": 0, "max_length": 1, "no_repeat_ngram": 0, "n_best": 1}
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                shown = "beam_size" if name == "size" else name
+                raise UserError(f"{shown} {getattr(self, name)} must be a whole number of at least {bound}")
+        if self.n_best > self.size:
+            raise UserError(f"n_best {self.n_best} must be at most beam_size {self.size}")
+        if self.min_length > self.max_length:
+            raise UserError(f"min_length {self.min_length} must be at most max_length {self.max_length}")
+        if self.coverage_penalty < 0:
+            raise UserError(f"coverage_penalty {self.coverage_penalty} must be at least 0")
+
+    def lengthened(self, length: int) -> float:
+        """lp of a hypothesis of so many tokens, the end among them."""
+        return float(((5 + length) / 6) ** self.length_penalty)
+
+    def bound(self, log_probability: float, length: int) -> float:
+        """The best score that a hypothesis can still reach: it only gets less likely, and coverage only costs."""
+        longest = self.max_length + 1 if self.length_penalty > 0 else length
+        return log_probability / self.lengthened(longest)
+
+
+class _Live:
+    """The unfinished hypotheses of the sentences that are not done: ``size`` rows for each, best first.
+
+    Args:
+        count: Number of sentences.
+        positions: Of the source, where attention is kept.
+    """
+
+    def __init__(self, count: int, beam: Beam, bos: int, device: torch.device) -> None:
+        self.sentences = torch.arange(count, device=device)
+        self.tokens = torch.full((count * beam.size, 1), bos, device=device)
+        self.scores = torch.full((count, beam.size), -torch.inf, dtype=torch.float64, device=device)
+        self.scores[:, 0] = 0.0  # all rows of a sentence are alike at first
+        self.attention: Tensor | None = None  # (rows, steps, positions)
+
+    def go_on(self, places: Tensor, scores: Tensor, rows: Tensor, tokens: Tensor) -> None:
+        """Leaves the sentences at ``places``, whose hypotheses are those at ``rows`` with ``tokens`` behind them."""
+        self.sentences, self.scores = self.sentences[places], scores[places]
+        self.tokens = torch.cat([self.tokens[rows], tokens.unsqueeze(1)], 1)
+        if self.attention is not None:
+            self.attention = self.attention[rows]
+
+
+class _Ranked(NamedTuple):
+    """The best continuations of each sentence, best first, each ``(sentences, candidates)``."""
+
+    scores: Tensor
+    rows: Tensor
+    tokens: Tensor
+    ends: Tensor
+
+    def going(self, size: int) -> tuple[Tensor, Tensor]:
+        """Scores and places of the ``size`` best that do not end; missing ones score minus infinity."""
+        scores = torch.where(self.ends, -torch.inf, self.scores)
+        missing = max(0, size - scores.shape[1])
+        scores, order = scores.topk(size - missing, dim=1)
+        return F.pad(scores, (0, missing), value=-torch.inf), F.pad(order, (0, missing))
+
+
+def _rank(allowed: Tensor, scores: Tensor, eos: int) -> _Ranked:
+    """Twice as many candidates as hypotheses, so that enough are left when all that can end do."""
+    sentences, size = scores.shape
+    values, ids = allowed.topk(min(2 * size, allowed.shape[1]), dim=1)  # of each row, (rows, candidates)
+    width = ids.shape[1]
+    totals = (scores.unsqueeze(-1) + values.double().view(sentences, size, width)).flatten(1)
+    best, index = totals.topk(min(2 * size, totals.shape[1]), dim=1)
+    tokens = ids.view(sentences, -1).gather(1, index)
+    first_row = torch.arange(sentences, device=scores.device).unsqueeze(1) * size
+    return _Ranked(best, first_row + index // width, tokens, tokens == eos)
+
+
+@torch.no_grad()
+def beam_search(
+    step: Step[StateT],
+    state: StateT,
+    count: int,
+    bos: int,
+    eos: int,
+    beam: Beam,
+    banned: Sequence[int] = (),
+    prefix: Sequence[int] = (),
+    attention: bool = False,
+    device: torch.device | None = None,
+) -> list[list[Hypothesis]]:
+    """Searches for the best continuations of each of several sentences.
+
+    A sentence is done when ``beam.size`` hypotheses of it have ended, or when no unfinished one can still come among
+    the ``n_best``; then its rows leave the batch.
+
+    Args:
+        step: One step of the model.
+        state: Before the first token, a row for each sentence.
+        count: Number of sentences.
+        bos: Id that every sentence starts with.
+        eos: Id that ends a sentence.
+        beam: How to search.
+        banned: Ids that are never chosen.
+        prefix: Ids that every sentence must start with.
+        attention: Whether hypotheses carry their attention weights.
+        device: Of the tokens; that of the CPU if not given.
+
+    Returns:
+        For each sentence its hypotheses, best first.
+
+    Raises:
+        UserError: Coverage or attention was asked of a model without attention.
+    """
+    live = _Live(count, beam, bos, device or torch.device("cpu"))
+    state = state.rows(live.sentences.repeat_interleave(beam.size))
+    done: list[list[Hypothesis]] = [[] for _ in range(count)]
+    for length in range(beam.max_length + 1):
+        log_probs, state, weights = step(live.tokens[:, -1], state)
+        if weights is None and (attention or beam.coverage_penalty):
+            raise UserError("coverage_penalty and attention weights need a model with attention")
+        if weights is not None and (attention or beam.coverage_penalty):
+            seen = weights.unsqueeze(1)
+            live.attention = seen if live.attention is None else torch.cat([live.attention, seen], 1)
+        allowed = _allowed(log_probs, live.tokens, length, eos, beam, banned, prefix)
+        ranked = _rank(allowed, live.scores, eos)
+        for place, rank in (ranked.ends[:, : beam.size] & ranked.scores[:, : beam.size].isfinite()).nonzero().tolist():
+            row, log_probability = int(ranked.rows[place, rank]), float(ranked.scores[place, rank])
+            sentence = int(live.sentences[place])
+            done[sentence].append(_finish(live, row, log_probability, length + 1, beam, attention))
+        scores, order = ranked.going(beam.size)
+        best = zip(live.sentences.tolist(), scores[:, 0].tolist(), strict=True)
+        open_ = [not _is_done(done[sentence], score, length + 1, beam) for sentence, score in best]
+        places = torch.tensor(open_, device=scores.device).nonzero().squeeze(1)
+        if not len(places):
+            break
+        picked = ranked.rows.gather(1, order)[places].flatten()
+        live.go_on(places, scores, picked, ranked.tokens.gather(1, order)[places].flatten())
+        state = state.rows(picked)
+    return [sorted(found, key=lambda one: -one.score)[: beam.n_best] for found in done]
+
+
+def _is_done(found: list[Hypothesis], best_live: float, length: int, beam: Beam) -> bool:
+    if len(found) >= beam.size or best_live == -torch.inf:
+        return True
+    if len(found) < beam.n_best:
+        return False
+    worst_kept = sorted((one.score for one in found), reverse=True)[beam.n_best - 1]
+    return beam.bound(best_live, length + 1) <= worst_kept
+
+
+def _finish(live: _Live, row: int, log_probability: float, length: int, beam: Beam, attention: bool) -> Hypothesis:
+    score = log_probability / beam.lengthened(length)
+    weights = live.attention[row] if live.attention is not None else None
+    if beam.coverage_penalty and weights is not None:
+        covered = weights.double().sum(0)
+        score += beam.coverage_penalty * float(covered[covered > 0].clamp(max=1).log().sum())
+    return Hypothesis(live.tokens[row, 1:].tolist(), score, log_probability, weights if attention else None)
+
+
+def _allowed(
+    log_probs: Tensor, tokens: Tensor, length: int, eos: int, beam: Beam, banned: Sequence[int], prefix: Sequence[int]
+) -> Tensor:
+    """Log-probabilities ``(rows, vocab_size)`` with those of forbidden tokens at minus infinity."""
+    allowed = log_probs.clone()
+    if length < len(prefix):
+        forced = torch.full_like(allowed, -torch.inf)
+        forced[:, prefix[length]] = allowed[:, prefix[length]]
+        return forced
+    allowed[:, list(banned)] = -torch.inf
+    if length < beam.min_length:
+        allowed[:, eos] = -torch.inf
+    _forbid_repeats(allowed, tokens[:, 1:], beam.no_repeat_ngram)
+    if length == beam.max_length:
+        end = log_probs[:, eos].clone()
+        allowed.fill_(-torch.inf)
+        allowed[:, eos] = end
+    return allowed
+
+
+def _forbid_repeats(allowed: Tensor, tokens: Tensor, size: int) -> None:
+    """Forbids every token that would complete an n-gram which a row already holds."""
+    if not size or tokens.shape[1] < size:
+        return
+    grams = tokens.unfold(1, size, 1)  # (rows, places, size)
+    start = tokens[:, tokens.shape[1] - size + 1 :].unsqueeze(1)  # the last size - 1 tokens
+    repeats = (grams[..., :-1] == start).all(-1)
+    rows, places = repeats.nonzero(as_tuple=True)
+    allowed[rows, grams[rows, places, -1]] = -torch.inf

@@ -1,0 +1,68 @@
+"""Attention of decoder states over encoder outputs."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.errors import UserError, nearest
+
+ATTENTIONS = ("dot", "general", "additive")
+
+
+class Attention(nn.Module):
+    """Weights over the real positions of a memory, and the mean of the memory under them.
+
+        dot        score(q, k) = q . k                           Luong et al. (2015), arXiv 1508.04025, equation 8
+        general    score(q, k) = q . W_k k                       the same
+        additive   score(q, k) = v . tanh(W_q q + W_k k)         Bahdanau et al. (2015), arXiv 1409.0473, appendix A.1.2
+        weights = softmax(score over real positions),    context = sum of weights * memory
+
+    Args:
+        kind: ``dot``, ``general`` or ``additive``.
+        query_size: Size of a query.
+        memory_size: Size of a position of the memory.
+
+    Raises:
+        UserError: The kind is unknown, or ``dot`` was asked for sizes that differ.
+    """
+
+    def __init__(self, kind: str, query_size: int, memory_size: int) -> None:
+        super().__init__()
+        if kind not in ATTENTIONS:
+            raise UserError(f"unknown attention '{kind}': {nearest(kind, ('none', *ATTENTIONS))}")
+        if kind == "dot" and query_size != memory_size:
+            raise UserError(
+                f"attention dot needs queries ({query_size}) as wide as the memory ({memory_size}); choose general"
+            )
+        self.kind = kind
+        self.key = nn.Identity() if kind == "dot" else nn.Linear(memory_size, query_size, bias=kind == "additive")
+        if kind == "additive":
+            self.query = nn.Linear(query_size, query_size, bias=False)
+            self.energy = nn.Parameter(torch.empty(query_size).uniform_(-1, 1) / math.sqrt(query_size))
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """What queries are scored against, once for all of them: ``(batch, positions, query_size)``."""
+        keys: Tensor = self.key(memory)
+        return keys
+
+    def forward(self, queries: Tensor, keys: Tensor, memory: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Looks the memory up.
+
+        Args:
+            queries: ``(batch, time, query_size)``.
+            keys: ``(batch, positions, query_size)``, of ``keys``.
+            memory: ``(batch, positions, memory_size)``.
+            valid: ``(batch, positions)`` bool, True at real positions; at least one in each row.
+
+        Returns:
+            Contexts ``(batch, time, memory_size)`` and weights ``(batch, time, positions)``, zero at padding.
+        """
+        if self.kind == "additive":
+            mixed = self.query(queries).unsqueeze(2) + keys.unsqueeze(1)  # (batch, time, positions, query_size)
+            scores = torch.tanh(mixed) @ self.energy.to(mixed.dtype)
+        else:
+            scores = queries @ keys.transpose(1, 2)
+        precise = scores if scores.dtype == torch.float64 else scores.float()
+        weights = precise.masked_fill(~valid.unsqueeze(1), -torch.inf).softmax(-1)
+        return weights @ memory.to(weights.dtype), weights

@@ -1,0 +1,114 @@
+"""A target sentence, one token after the other, from an encoded source."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.nn.attention import Attention
+from seqlab.nn.dropout import Dropout
+from seqlab.nn.encoder import Encoded
+from seqlab.nn.recurrent import Recurrent, State
+
+
+class DecoderState(NamedTuple):
+    """All that decoding goes on from; every row belongs to one sentence.
+
+    Args:
+        recurrent: State of the stack, each part ``(layers, batch, hidden_size)``.
+        memory: ``(batch, positions, memory_size)``.
+        keys: What attention scores queries against ``(batch, positions, hidden_size)``; empty without attention.
+        valid: ``(batch, positions)`` bool.
+        fed: What the step before handed to the output layer ``(batch, hidden_size)``, or without attention the last
+            output of the encoder's state.
+    """
+
+    recurrent: State
+    memory: Tensor
+    keys: Tensor
+    valid: Tensor
+    fed: Tensor
+
+    def rows(self, index: Tensor) -> "DecoderState":
+        """The sentences at ``index`` ``(rows,)``, in that order, as often as they are named."""
+        recurrent = tuple(part[:, index] for part in self.recurrent)
+        return DecoderState(recurrent, *(part[index] for part in self[1:]))
+
+
+class Decoder(nn.Module):
+    """An embedding and a recurrent stack that starts from the encoder's state.
+
+    Without attention every step also reads the encoder's last output, as in the book (Cho et al. 2014). With it, what
+    the output layer sees is tanh(W (context, output)) (Luong et al. 2015, equation 5), and with input feeding (section
+    3.3 there) each step reads that of the step before. Only input feeding needs a loop over the steps.
+
+    Args:
+        embedding: Of the target ids.
+        recurrent: Stack; its inputs are as wide as ``input_size`` says.
+        attention: Over the encoder's outputs, if any.
+        memory_size: Size of the encoder's outputs.
+        dropout: Share of units zeroed of the embedding and of what the output layer sees, while training.
+        input_feeding: Whether each step reads what the step before handed to the output layer.
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Embedding,
+        recurrent: Recurrent,
+        attention: Attention | None,
+        memory_size: int,
+        dropout: float,
+        input_feeding: bool,
+    ) -> None:
+        super().__init__()
+        self.embedding, self.recurrent, self.attention = embedding, recurrent, attention
+        self.dropout, self.input_feeding = Dropout(dropout), input_feeding
+        width = recurrent.output_size
+        self.combine = nn.Linear(memory_size + width, width, bias=False) if attention is not None else None
+
+    @staticmethod
+    def input_size(embedding_size: int, hidden_size: int, attention: bool, input_feeding: bool) -> int:
+        """What the stack reads at a step."""
+        return embedding_size + (hidden_size if input_feeding or not attention else 0)
+
+    def first_state(self, encoded: Encoded) -> DecoderState:
+        """The state before the first step."""
+        top = encoded.state[0][-1]
+        keys = encoded.memory[..., :0] if self.attention is None else self.attention.keys(encoded.memory)
+        fed = top if self.attention is None else torch.zeros_like(top)
+        return DecoderState(encoded.state, encoded.memory, keys, encoded.valid, fed)
+
+    def forward(self, ids: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor | None]:
+        """Reads target ids and says what the output layer is to see.
+
+        Args:
+            ids: ``(batch, time)`` int64.
+            state: Before the first of them.
+
+        Returns:
+            Features ``(batch, time, hidden_size)``, the state after the last id, and with attention its weights
+            ``(batch, time, positions)``.
+        """
+        embedded = self.dropout(self.embedding(ids))
+        if not self.input_feeding:
+            return self._steps(embedded, state)
+        features, weights = [], []
+        for step in embedded.split(1, dim=1):
+            feature, state, weight = self._steps(step, state)
+            features.append(feature)
+            weights.append(weight)
+        seen = [weight for weight in weights if weight is not None]
+        return torch.cat(features, 1), state, torch.cat(seen, 1) if seen else None
+
+    def _steps(self, embedded: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor | None]:
+        if self.input_feeding or self.attention is None:
+            fed = state.fed.unsqueeze(1).expand(-1, embedded.shape[1], -1).to(embedded.dtype)
+            embedded = torch.cat([embedded, fed], -1)
+        outputs, recurrent = self.recurrent(embedded, state.recurrent)
+        if self.attention is None or self.combine is None:
+            return self.dropout(outputs), state._replace(recurrent=recurrent), None
+        context, weights = self.attention(outputs, state.keys, state.memory, state.valid)
+        features = torch.tanh(self.combine(torch.cat([context, outputs.to(context.dtype)], -1)))
+        if self.input_feeding:
+            state = state._replace(fed=features[:, -1])
+        return self.dropout(features), state._replace(recurrent=recurrent), weights

@@ -1,0 +1,194 @@
+import itertools
+import math
+import re
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from seqlab.decoding.beam import Beam, Hypothesis, beam_search
+from seqlab.errors import UserError
+
+BOS, EOS, VOCAB, POSITIONS = 0, 1, 5, 3
+
+
+class Tables(NamedTuple):
+    """A state: which sentence a row belongs to, and all it has read."""
+
+    sentence: Tensor
+    read: Tensor
+
+    def rows(self, index: Tensor) -> "Tables":
+        return Tables(self.sentence[index], self.read[index])
+
+
+def _distribution(sentence: int, read: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Log-probabilities and attention weights that depend on everything read so far."""
+    number = sum((token + 1) * 7**place for place, token in enumerate((sentence, *read)))
+    generator = torch.Generator().manual_seed(number)
+    logits = torch.randn(VOCAB, generator=generator, dtype=torch.float64)
+    weights = torch.randn(POSITIONS, generator=generator, dtype=torch.float64)
+    return logits.log_softmax(0), weights.softmax(0)
+
+
+def step(tokens: Tensor, state: Tables) -> tuple[Tensor, Tables, Tensor]:
+    read = torch.cat([state.read, tokens.unsqueeze(1)], 1)
+    pairs = [_distribution(int(s), tuple(row)) for s, row in zip(state.sentence, read.tolist(), strict=True)]
+    log_probs, weights = (torch.stack(column) for column in zip(*pairs, strict=True))
+    return log_probs, Tables(state.sentence, read), weights
+
+
+def search(sentences: list[int], beam: Beam, **options: Any) -> list[list[Hypothesis]]:
+    state = Tables(torch.tensor(sentences), torch.empty(len(sentences), 0, dtype=torch.int64))
+    return beam_search(step, state, len(sentences), BOS, EOS, beam, **options)
+
+
+def brute_force(sentence: int, beam: Beam, banned: tuple[int, ...] = (), prefix: tuple[int, ...] = ()) -> list[Any]:
+    """Every sentence that may be said, with its score, best first."""
+    found = []
+    for length in range(beam.max_length + 1):
+        for tokens in itertools.product([t for t in range(VOCAB) if t != EOS], repeat=length):
+            if length < beam.min_length or tokens[: len(prefix)] != prefix or set(tokens[len(prefix) :]) & set(banned):
+                continue
+            grams = list(zip(*(tokens[k:] for k in range(beam.no_repeat_ngram)), strict=False))
+            if beam.no_repeat_ngram and len(set(grams)) < len(grams):
+                continue
+            total, covered, read = 0.0, torch.zeros(POSITIONS, dtype=torch.float64), [BOS]
+            for token in (*tokens, EOS):
+                log_probs, weights = _distribution(sentence, tuple(read))
+                total += float(log_probs[token])
+                covered += weights
+                read.append(token)
+            penalty = ((5 + length + 1) / 6) ** beam.length_penalty
+            coverage = beam.coverage_penalty * float(covered.clamp(max=1).log().sum())
+            found.append((total / penalty + coverage, total, list(tokens)))
+    return sorted(found, key=lambda one: -one[0])
+
+
+WIDE = VOCAB**4
+PENALTIES: dict[str, dict[str, Any]] = {
+    "none": {},
+    "length": {"length_penalty": 1.0},
+    "length below zero": {"length_penalty": -0.7},
+    "coverage": {"coverage_penalty": 0.4},
+    "both": {"length_penalty": 0.6, "coverage_penalty": 0.2},
+    "min_length": {"min_length": 2},
+    "no_repeat_ngram 1": {"no_repeat_ngram": 1},
+    "no_repeat_ngram 2": {"no_repeat_ngram": 2, "length_penalty": 1.0},
+}
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_wide_beam_is_exhaustive_search(name: str) -> None:
+    beam = Beam(size=WIDE, max_length=3, n_best=4, **PENALTIES[name])
+    for sentence, found in enumerate(search([0, 1, 2], beam)):
+        expected = brute_force(sentence, beam)[:4]
+        assert [one.tokens for one in found] == [tokens for *_, tokens in expected]
+        assert [one.score for one in found] == pytest.approx([score for score, *_ in expected], abs=1e-12)
+        assert [one.log_probability for one in found] == pytest.approx([total for _, total, _ in expected], abs=1e-12)
+
+
+def test_a_wide_beam_with_prefix_and_banned_ids() -> None:
+    beam = Beam(size=WIDE, max_length=3, n_best=2)
+    (found,) = search([4], beam, banned=(3, BOS), prefix=(3,))
+    expected = brute_force(4, beam, banned=(3, BOS), prefix=(3,))[:2]
+    assert [one.tokens for one in found] == [tokens for *_, tokens in expected]
+    assert all(one.tokens[0] == 3 and 3 not in one.tokens[1:] for one in found)
+
+
+def greedy(sentence: int, max_length: int) -> list[int]:
+    read = [BOS]
+    while len(read) <= max_length:
+        token = int(_distribution(sentence, tuple(read))[0].argmax())
+        if token == EOS:
+            break
+        read.append(token)
+    return read[1:]
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 1.0])
+def test_beam_one_is_greedy(length_penalty: float) -> None:
+    sentences = list(range(12))
+    found = search(sentences, Beam(size=1, max_length=8, length_penalty=length_penalty))
+    assert [one[0].tokens for one in found] == [greedy(sentence, 8) for sentence in sentences]
+    assert len({len(one[0].tokens) for one in found}) > 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_sentence_alone_is_the_sentence_in_a_batch(size: int) -> None:
+    beam = Beam(size=size, max_length=9, length_penalty=0.8, coverage_penalty=0.1, n_best=min(size, 2))
+    together = search(list(range(8)), beam, attention=True)
+    for sentence in range(8):
+        (alone,) = search([sentence], beam, attention=True)
+        assert [one.tokens for one in alone] == [one.tokens for one in together[sentence]]
+        assert [one.score for one in alone] == [one.score for one in together[sentence]]
+
+
+def test_wider_beams_find_likelier_sentences() -> None:
+    mean = {}
+    for size in (1, 4, 16, 64):
+        found = search(list(range(20)), Beam(size=size, max_length=6))
+        mean[size] = sum(one[0].log_probability for one in found) / 20
+    assert mean[1] < mean[4] <= mean[16] <= mean[64]
+
+
+def test_attention_belongs_to_its_tokens() -> None:
+    found = search([3, 5], Beam(size=4, max_length=6, n_best=3), attention=True)
+    for sentence, hypotheses in zip((3, 5), found, strict=True):
+        for one in hypotheses:
+            read = (BOS, *one.tokens)
+            expected = torch.stack([_distribution(sentence, read[:k])[1] for k in range(1, len(read) + 1)])
+            assert one.attention is not None
+            torch.testing.assert_close(one.attention, expected, rtol=0, atol=0)
+
+
+def test_finished_sentences_leave_the_batch() -> None:
+    rows: list[int] = []
+
+    def counted(tokens: Tensor, state: Tables) -> tuple[Tensor, Tables, Tensor]:
+        rows.append(len(tokens))
+        return step(tokens, state)
+
+    sentences = list(range(12))
+    state = Tables(torch.tensor(sentences), torch.empty(12, 0, dtype=torch.int64))
+    beam_search(counted, state, 12, BOS, EOS, Beam(size=2, max_length=20))
+    assert rows[0] == 24
+    assert rows == sorted(rows, reverse=True)
+    assert rows[-1] < 24
+    assert len(rows) < 21
+
+
+def test_max_length_forces_the_end() -> None:
+    (found,) = search([7], Beam(size=3, max_length=2, min_length=2, n_best=3))
+    assert all(len(one.tokens) == 2 for one in found)
+    assert all(math.isfinite(one.score) for one in found)
+
+
+def test_a_model_without_attention() -> None:
+    def bare(tokens: Tensor, state: Tables) -> tuple[Tensor, Tables, None]:
+        log_probs, state, _ = step(tokens, state)
+        return log_probs, state, None
+
+    state = Tables(torch.tensor([0]), torch.empty(1, 0, dtype=torch.int64))
+    assert beam_search(bare, state, 1, BOS, EOS, Beam())[0][0].attention is None
+    with pytest.raises(UserError, match="need a model with attention"):
+        beam_search(bare, state, 1, BOS, EOS, replace(Beam(), coverage_penalty=0.1))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"size": 0}, "beam_size 0 must be a whole number of at least 1"),
+        ({"max_length": 0}, "max_length 0 must be a whole number of at least 1"),
+        ({"n_best": 2}, "n_best 2 must be at most beam_size 1"),
+        ({"min_length": 9, "max_length": 3}, "min_length 9 must be at most max_length 3"),
+        ({"coverage_penalty": -1.0}, "coverage_penalty -1.0 must be at least 0"),
+        ({"no_repeat_ngram": -1}, "no_repeat_ngram -1 must be a whole number of at least 0"),
+    ],
+    ids=str,
+)
+def test_wrong_options(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(words)}$"):
+        Beam(**wrong)
