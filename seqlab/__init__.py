@@ -1,10 +1,11 @@
 """seqlab: a laboratory for sequence models on PyTorch Lightning.
 
-``seqlab.fit(model="gru")`` trains, ``seqlab.load(CKPT)`` gives a trained model back; ``seqlab.evaluate`` and
-``seqlab.generate`` are the other verbs, with the options of the command line as arguments.
+``seqlab.fit(model="gru")`` trains, ``seqlab.load(CKPT)`` gives a trained model back; ``seqlab.evaluate``,
+``seqlab.generate`` and ``seqlab.translate`` are the other verbs, with the options of the command line as arguments.
 """
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seqlab.evaluate import Evaluation
     from seqlab.fit import Run
-    from seqlab.models import LanguageModel
+    from seqlab.models.sequence_model import SequenceModel
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "fit", "generate", "load"]
+__all__ = ["evaluate", "fit", "generate", "load", "translate"]
 
-VERBS = ("fit", "evaluate", "generate")
+VERBS = ("fit", "evaluate", "generate", "translate")
 
 
 def fit(**options: Any) -> "Run":
@@ -38,9 +39,15 @@ def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
     return result
 
 
-def load(ckpt: str) -> "LanguageModel":
-    """The model of a checkpoint, ready to ``generate``."""
-    model: LanguageModel = import_module("seqlab.models").load(ckpt)
+def translate(ckpt: str, sentences: Sequence[str], **options: Any) -> list[list[str]]:
+    """Translations of sentences; the arguments are those of ``seqlab.translate.translate``."""
+    result: list[list[str]] = import_module("seqlab.translate").translate(ckpt, sentences, **options)
+    return result
+
+
+def load(ckpt: str) -> Any:
+    """The model of a checkpoint: a ``LanguageModel`` ready to ``generate``, or a ``Seq2Seq`` ready to ``translate``."""
+    model: SequenceModel = import_module("seqlab.models").load(ckpt)
     return model
 
 

@@ -64,13 +64,13 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
-def check_resumable(path: Path, weights: Mapping[str, Tensor], codec: Codec) -> None:
+def check_resumable(path: Path, weights: Mapping[str, Tensor], codec: object) -> None:
     """Checks that a model about to be trained is the one that a checkpoint holds.
 
     Args:
         path: Of the checkpoint.
         weights: Of the model, by name.
-        codec: Of the text that it is about to see.
+        codec: State of the codecs of the text that it is about to see.
 
     Raises:
         UserError: Their weights differ in name or shape, or their ids stand for other tokens.
@@ -81,7 +81,7 @@ def check_resumable(path: Path, weights: Mapping[str, Tensor], codec: Codec) -> 
         there, here = (_size(part.get(name)) for part in (kept, weights))
         if there != here:
             raise UserError(f"{path} holds another model ({name} is {there} there, {here} here); {way_out}")
-    if checkpoint["seqlab"]["codec"] != codec.state():
+    if checkpoint["seqlab"]["codec"] != codec:
         raise UserError(f"the model in {path} reads other tokens than this text has; {way_out}")
 
 
@@ -91,6 +91,9 @@ def _size(weight: Tensor | None) -> str:
 
 def load_network(checkpoint: dict[str, Any]) -> tuple[LanguageNetwork, Codec]:
     """The network of a language model in evaluation mode, and the codec of its text."""
+    kind = checkpoint["seqlab"].get("kind", "language_model")
+    if kind != "language_model":
+        raise UserError(f"the checkpoint holds a {kind} model, which continues no text; use seqlab.translate")
     arguments = checkpoint["hyper_parameters"]
     network = LanguageNetwork(**{k: v for k, v in arguments.items() if k not in ("bidirectional", "l1")})
     prefix = "network."

@@ -19,10 +19,12 @@ from seqlab.callbacks.text_samples import TextSamples
 from seqlab.callbacks.training_log import TrainingLog
 from seqlab.checkpoint import check_resumable, read_checkpoint
 from seqlab.choices import CHOICES, OPTIMIZERS, SCHEDULERS, STEP_WISE, plan
-from seqlab.data import DATA, TextData
+from seqlab.data import DATA
+from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Shard
 from seqlab.errors import UserError
 from seqlab.models import MODELS
+from seqlab.models.seq2seq import Seq2Seq
 from seqlab.parser import Parser
 from seqlab.runs import check_name, free_name, run_name, runs_folder
 
@@ -65,6 +67,11 @@ HELP = {
     "trainer.gradient_clip_val": "Largest norm of all gradients together; null does not clip.",
     "trainer.default_root_dir": "Folder that lightning_logs is made in; the current one if not given.",
 }
+BUILT = {
+    *("vocab_size", "codec", "source_vocab_size", "target_vocab_size", "source_codec", "target_codec"),
+    *("optimizer", "lr_scheduler", "lr_interval"),
+}
+"""Arguments of models that come from the data and from choices of their own."""
 COMMON = ("help", "help_all", "seed", "run", "ckpt_path", "patience", "model.", "data.", "lr_scheduler.", *HELP)
 
 
@@ -111,9 +118,9 @@ class SeqlabCLI(LightningCLI):
         for key in CHOICES:
             name = getattr(self.plan, key)
             parser.add_argument(f"--{key}.name", type=str, default=name, metavar="NAME", help=NAMES[key])
-        built = {"vocab_size", "codec", "optimizer", "lr_scheduler", "lr_interval", "cell"}
-        parser.add_class_arguments(MODELS[self.plan.model].kind, "model", instantiate=False, skip=built)
-        parser.add_class_arguments(DATA[self.plan.data], "data", instantiate=False, skip={"seed", "codec"})
+        model = MODELS[self.plan.model]
+        parser.add_class_arguments(model.kind, "model", instantiate=False, skip={*BUILT, *model.defaults})
+        parser.add_class_arguments(DATA[self.plan.data], "data", instantiate=False, skip={"seed", "codec", "codecs"})
         optimizer = OPTIMIZERS[self.plan.optimizer]
         parser.add_class_arguments(optimizer, "optimizer", instantiate=False, skip={"params"}, fail_untyped=False)
         if self.plan.optimizer == "adam":
@@ -146,12 +153,12 @@ class SeqlabCLI(LightningCLI):
         for arguments in chosen.values():
             arguments.pop("name")
         interval = chosen["lr_scheduler"].pop("interval", "epoch")
-        self.datamodule: TextData = DATA[self.plan.data](**chosen["data"], seed=self.config.seed)
+        read: Callable[..., DataModule] = DATA[self.plan.data]
+        self.datamodule = read(**chosen["data"], seed=self.config.seed)
         model = MODELS[self.plan.model]
         build: Callable[..., LightningModule] = model.kind
         self.model = build(
-            vocab_size=self.datamodule.vocab_size,
-            codec=self.datamodule.codec,
+            **self.datamodule.model_arguments(),
             optimizer=partial(OPTIMIZERS[self.plan.optimizer], **chosen["optimizer"]),
             lr_scheduler=self._schedule(chosen["lr_scheduler"]),
             lr_interval=interval,
@@ -160,7 +167,7 @@ class SeqlabCLI(LightningCLI):
         )
         self._try_optimizer()
         if self.plan.checkpoint is not None:
-            check_resumable(self.plan.checkpoint, self.model.state_dict(), self.datamodule.codec)
+            check_resumable(self.plan.checkpoint, self.model.state_dict(), self.model.codec_state())
         self.trainer = self._trainer()
         self.datamodule.train_batches(Shard(0, self.trainer.world_size))
 
@@ -202,7 +209,7 @@ class SeqlabCLI(LightningCLI):
             raise UserError(f"the trainer refuses its options: {error}") from None
 
     def _callbacks(self, config: dict[str, Any]) -> list[Any]:
-        checkpoints, log, prompt = self.folder / "checkpoints", TrainingLog(), self.datamodule.prompt
+        checkpoints, log = self.folder / "checkpoints", TrainingLog()
         validates = bool(self.datamodule.val_dataloader()) and config["limit_val_batches"] != 0
         if not validates and self.plan.lr_scheduler == "reducelronplateau":
             raise UserError(
@@ -210,8 +217,8 @@ class SeqlabCLI(LightningCLI):
             )
         record = RunRecord(self.folder, self.run, self._dump())
         callbacks = [log, Interruption(checkpoints / "last.ckpt"), record, RandomState()]
-        if prompt is not None:
-            callbacks.append(TextSamples(prompt))
+        if self.datamodule.prompt is not None or isinstance(self.model, Seq2Seq):
+            callbacks.append(TextSamples(self.datamodule.prompt))
         if validates and self.config.patience is not None:
             callbacks.append(EarlyStopping("val/loss", patience=self.config.patience, check_on_train_epoch_end=False))
         if config["enable_progress_bar"] is not False:

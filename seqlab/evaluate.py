@@ -12,11 +12,16 @@ import torch
 from seqlab.checkpoint import load_network, read_checkpoint
 from seqlab.data import DATA, TextData
 from seqlab.data.corpus import Split
+from seqlab.data.data_module import DataModule
+from seqlab.data.parallel_data import ParallelData
+from seqlab.decoding.beam import Beam
 from seqlab.errors import UserError, nearest
+from seqlab.evaluate_translation import TranslationEvaluation, evaluate_translation
 from seqlab.metrics import TokenLoss, bits
+from seqlab.models import load_model
+from seqlab.models.seq2seq import Seq2Seq
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.parser import Parser, pick, run_verb, spell_choices, values_of
-from seqlab.text.codec import Codec
 
 
 @dataclass(frozen=True)
@@ -73,13 +78,17 @@ class Evaluation:
         return "\n".join(f"{name:<20}{value}" for name, value in rows.items())
 
 
-def _data(recipe: dict[str, Any], codec: Codec) -> TextData:
+def _data(recipe: dict[str, Any], wanted: type[DataModule], **codecs: object) -> DataModule:
+    """The data of a recipe, which must be of the kind that the model reads."""
     kind = DATA[pick("data", recipe["name"], DATA)]
+    if not issubclass(kind, wanted):
+        able = ", ".join(name for name, other in DATA.items() if issubclass(other, wanted))
+        raise UserError(f"the model does not read {recipe['name']}; choose one of {able}")
     options = {key: value for key, value in recipe.items() if key != "name"}
-    known = [*signature(TextData).parameters]
+    known = [*signature(wanted).parameters]
     if unknown := next((key for key in options if key not in known), None):
         raise UserError(f"unknown option of the data '{unknown}': {nearest(unknown, known)}")
-    return kind(**options, codec=codec)
+    return kind(**options, **codecs)
 
 
 @torch.inference_mode()
@@ -100,30 +109,59 @@ def _measure(network: LanguageNetwork, data: TextData, split: Split, device: tor
     return Evaluation(data.corpus_name, split, counted, unknown, characters, streams, loss, seconds)
 
 
-def evaluate(ckpt: str, split: Split = "test", device: str = "auto", data: dict[str, Any] | None = None) -> Evaluation:
-    """Measures how well a trained model predicts a text.
+def evaluate(
+    ckpt: str,
+    split: Split = "test",
+    device: str = "auto",
+    data: dict[str, Any] | None = None,
+    beam_size: int = 5,
+    length_penalty: float = 1.0,
+    sentences: int | None = None,
+) -> Evaluation | TranslationEvaluation:
+    """Measures how well a trained model predicts a text, or translates one.
 
     Args:
         ckpt: Checkpoint of the model.
         split: Part of the corpus: train, val or test.
         device: auto, cpu, cuda or mps.
         data: Options of the data that replace those the model was trained with; ``name`` chooses another corpus.
+        beam_size: Hypotheses that translation keeps at every step; 1 is greedy.
+        length_penalty: Exponent that translations are ranked with.
+        sentences: Translate only the first so many; all if not given.
 
     Returns:
-        The loss and what was counted.
+        The loss and what was counted; of a model that translates, BLEU and chrF too.
 
     Raises:
         UserError: The checkpoint or the text cannot be read.
     """
     if split not in get_args(Split):
         raise UserError(f"unknown split '{split}': {nearest(split, get_args(Split))}")
-    checkpoint = read_checkpoint(ckpt)
-    network, codec = load_network(checkpoint)
+    checkpoint, where = read_checkpoint(ckpt), _device(device)
     given = data or {}
     trained_on = checkpoint["seqlab"]["data"] or {"name": "text"}
     recipe = {**trained_on, **given} if given.get("name", trained_on["name"]) == trained_on["name"] else given
-    where = _device(device)
-    return _measure(network.to(where), _data(recipe, codec), split, where)
+    if checkpoint["seqlab"].get("kind") == "seq2seq":
+        return _translation(checkpoint, recipe, split, where, Beam(beam_size, length_penalty, max_length=50), sentences)
+    network, codec = load_network(checkpoint)
+    corpus = _data(recipe, TextData, codec=codec)
+    assert isinstance(corpus, TextData)
+    return _measure(network.to(where), corpus, split, where)
+
+
+def _translation(
+    checkpoint: dict[str, Any],
+    recipe: dict[str, Any],
+    split: Split,
+    device: torch.device,
+    beam: Beam,
+    sentences: int | None,
+) -> TranslationEvaluation:
+    model = load_model(checkpoint)
+    assert isinstance(model, Seq2Seq)
+    corpus = _data(recipe, ParallelData, codecs=(model.source_codec, model.target_codec))
+    assert isinstance(corpus, ParallelData)
+    return evaluate_translation(model, corpus, split, device, beam, sentences)
 
 
 def _device(name: str) -> torch.device:
@@ -152,16 +190,22 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("--split", type=Literal["train", "val", "test"], default="test", help="Part of the corpus.")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda or mps.")
     trained_on: dict[str, Any] = {}
+    kind = None
     if ckpt := _first_word(arguments):
-        trained_on = read_checkpoint(ckpt)["seqlab"]["data"] or {}
+        record = read_checkpoint(ckpt)["seqlab"]
+        trained_on, kind = record["data"] or {}, record.get("kind")
     name = pick("data", (values_of(arguments, "data.name") or [trained_on.get("name", "time_machine")])[-1], DATA)
     parser.add_argument("--data.name", type=str, default=name, metavar="NAME", help=f"{' | '.join(DATA)}.")
-    reused = {"seed", "codec", "sampling", "batch_size", "max_tokens", "cleaning", "tokens", "min_freq", "num_subwords"}
+    reused = {"seed", "codec", "codecs", "sampling", "batch_size", "batch_tokens", "max_tokens", "max_pairs"}
+    reused |= {"cleaning", "tokens", "min_freq", "num_subwords", "shared_vocab", "reverse"}
     parser.add_class_arguments(DATA[name], "data", instantiate=False, skip=reused)
     if name == trained_on.get("name"):
         parser.set_defaults({f"data.{key}": value for key, value in trained_on.items() if key not in reused})
-    config = parser.parse_sentence(arguments)
-    print(evaluate(config.ckpt, config.split, config.device, config.data.as_dict()))
+    searching = ("beam_size", "length_penalty", "sentences") if kind == "seq2seq" else ()
+    skipped: set[str | int] = {name for name in signature(evaluate).parameters if name not in searching}
+    parser.add_function_arguments(evaluate, skip=skipped)
+    options = parser.parse_sentence(arguments).as_dict()
+    print(evaluate(**options))
 
 
 def main(argv: list[str] | None = None) -> int:

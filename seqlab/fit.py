@@ -17,8 +17,9 @@ from seqlab.allocator import keep_freed_memory
 from seqlab.callbacks.interruption import Interrupted
 from seqlab.callbacks.keeping import KeepLast
 from seqlab.cli import SeqlabCLI
-from seqlab.data import TextData
-from seqlab.models.language_model import LanguageModel
+from seqlab.data.data_module import DataModule
+from seqlab.models.seq2seq import Seq2Seq
+from seqlab.models.sequence_model import SequenceModel
 from seqlab.parser import arguments_of, run_verb
 
 
@@ -34,8 +35,8 @@ class Run:
         metrics: Last values logged, by name.
     """
 
-    model: LanguageModel
-    data: TextData
+    model: SequenceModel
+    data: DataModule
     trainer: pl.Trainer
     checkpoint: Path | None
     metrics: dict[str, float]
@@ -77,9 +78,8 @@ def _resume_command(cli: SeqlabCLI) -> str:
 
 def _headline(cli: SeqlabCLI) -> str:
     parameters = sum(weights.numel() for weights in cli.model.parameters())
-    train = cli.datamodule.part("train")
-    words = f"{cli.plan.model} ({parameters:,} parameters) on {cli.datamodule.corpus_name}: {len(train.ids):,} tokens"
-    return f"{words} to train on, {cli.datamodule.vocab_size:,} ids; run {cli.run}"
+    data = cli.datamodule
+    return f"{cli.plan.model} ({parameters:,} parameters) on {data.corpus_name}: {data.describe()}; run {cli.run}"
 
 
 def _close(cli: SeqlabCLI, seconds: float) -> Run:
@@ -113,6 +113,13 @@ def _write_hparams(cli: SeqlabCLI, metrics: dict[str, float]) -> None:
         logger.save()
 
 
+def _speak(model: SequenceModel, prompt: str | None, checkpoint: str) -> str:
+    """The command that lets the model say something."""
+    if isinstance(model, Seq2Seq):
+        return f"python -m seqlab.translate {checkpoint} 'i am home .'"
+    return f"python -m seqlab.generate {checkpoint}" + (f" --prefix {shlex.quote(prompt)}" if prompt else "")
+
+
 def _summary(cli: SeqlabCLI, run: Run, seconds: float) -> str:
     shown = {
         "train/perplexity": "train perplexity {:.3f}",
@@ -121,12 +128,10 @@ def _summary(cli: SeqlabCLI, run: Run, seconds: float) -> str:
     }
     reached = [form.format(run.metrics[name]) for name, form in shown.items() if name in run.metrics]
     lines = ["", f"Done in {seconds:.0f} s, {cli.trainer.global_step:,} steps: {', '.join(reached)}."]
-    prompt = cli.datamodule.prompt or ""
-    lines += ["", run.model.generate(prompt, 200), ""]
+    lines += ["", run.model.sample(cli.datamodule), ""]
     if run.checkpoint is not None:
-        prefix = f" --prefix {shlex.quote(prompt)}" if prompt else ""
         lines += ["Next:", f"  tensorboard --logdir {shlex.quote(str(cli.folder.parent))}"]
-        lines += [f"  python -m seqlab.generate {shlex.quote(str(_relative(run.checkpoint)))}{prefix}"]
+        lines += [f"  {_speak(run.model, cli.datamodule.prompt, shlex.quote(str(_relative(run.checkpoint))))}"]
     return "\n".join(lines)
 
 

@@ -38,7 +38,7 @@ class Lines(ProgressBar):
     def __init__(self, training_log: TrainingLog, seconds: float = 5.0) -> None:
         super().__init__()
         self.training_log, self.seconds = training_log, seconds
-        self._said = 0.0
+        self._said, self._step = 0.0, -1
         self._enabled = True
 
     def disable(self) -> None:
@@ -55,7 +55,8 @@ class Lines(ProgressBar):
             self._say(trainer, self._numbers(trainer))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._say(trainer, self._numbers(trainer))
+        if trainer.global_step != self._step:
+            self._say(trainer, self._numbers(trainer))
 
     def _numbers(self, trainer: pl.Trainer) -> str:
         values = {
@@ -68,9 +69,10 @@ class Lines(ProgressBar):
 
     def _say(self, trainer: pl.Trainer, words: str) -> None:
         if self._enabled and trainer.is_global_zero:
-            self._said = time.monotonic()
-            epoch = min(trainer.current_epoch + 1, trainer.max_epochs)
-            place = f"epoch {epoch}/{trainer.max_epochs} step {trainer.global_step}"
+            self._said, self._step = time.monotonic(), trainer.global_step
+            last = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
+            epoch = trainer.current_epoch + 1 if last is None else f"{min(trainer.current_epoch + 1, last)}/{last}"
+            place = f"epoch {epoch} step {trainer.global_step}"
             print(f"{place}: {words}", file=sys.stderr, flush=True)
 
 

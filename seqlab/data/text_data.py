@@ -1,15 +1,12 @@
 """Text for language models: any text files, or a corpus by its name."""
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import lightning.pytorch as pl
-from lightning.pytorch.utilities import rank_zero_only
-
 from seqlab.data.corpus import SPLITS, Part, Recipe, Split, read_corpus
+from seqlab.data.data_module import DataModule, warn_of_sample
 from seqlab.data.download import SOURCES, Unavailable, data_root, fetch
 from seqlab.data.loader import Loader, Shard
 from seqlab.data.streams import ContiguousBatches, EvaluationBatches, RandomBatches, TextBatch
@@ -22,7 +19,7 @@ TOKENS_PER_STREAM = 8192
 """Evaluation text is cut into streams of at least so many tokens, so that cold starts weigh next to nothing."""
 
 
-class TextData(pl.LightningDataModule):
+class TextData(DataModule):
     """Any UTF-8 text files.
 
     Args:
@@ -80,8 +77,6 @@ class TextData(pl.LightningDataModule):
             raise UserError(f"sampling '{sampling}' must be contiguous or random")
         self.batch_size, self.num_steps, self.sampling, self.seed = batch_size, num_steps, sampling, seed
         self.eval_streams = eval_streams
-        self._loader: Loader[TextBatch] | None = None
-        self._resumed: dict[str, int] = {}
         self.root = Path(root).expanduser() if root else None
         files: dict[Split, list[Path]] = {}
         for split, given in zip(SPLITS, (path, val_path, test_path), strict=True):
@@ -105,10 +100,6 @@ class TextData(pl.LightningDataModule):
             raise UserError("--data text needs a text to train on; name a UTF-8 file with --data.path")
         return files, files["train"][0].stem
 
-    def recipe(self) -> dict[str, object]:
-        """The name and the arguments that make this data again, as plain values."""
-        return {"name": self.data_name, **{key: value for key, value in self.hparams.items() if value is not None}}
-
     @property
     def codec(self) -> Codec:
         """Between text and ids."""
@@ -131,10 +122,11 @@ class TextData(pl.LightningDataModule):
             raise UserError(f"the corpus '{self.corpus_name}' has no {split} part to read; {way_out}")
         return part
 
-    def shard(self) -> Shard:
-        """The rows of each batch that belong to this process."""
-        trainer = self.trainer
-        return Shard(trainer.global_rank, trainer.world_size) if trainer is not None else Shard()
+    def model_arguments(self) -> dict[str, Any]:
+        return {"vocab_size": self.vocab_size, "codec": self.codec}
+
+    def describe(self) -> str:
+        return f"{len(self.part('train').ids):,} tokens to train on, {self.vocab_size:,} ids"
 
     def train_batches(self, shard: Shard) -> ContiguousBatches | RandomBatches:
         """The training batches, or the rows of them that belong to one process.
@@ -144,20 +136,6 @@ class TextData(pl.LightningDataModule):
         """
         batches = ContiguousBatches if self.sampling == "contiguous" else RandomBatches
         return batches(self.part("train").ids, self.batch_size, self.num_steps, self.seed, shard)
-
-    def train_dataloader(self) -> Loader[TextBatch]:
-        self._loader = Loader(self.train_batches(self.shard()))
-        if self._resumed:
-            self._loader.load_state_dict(self._resumed)
-            self._resumed = {}
-        return self._loader
-
-    def state_dict(self) -> dict[str, int]:
-        """Where the training batches stand; Lightning itself restores them only in the middle of an epoch."""
-        return self._loader.state_dict() if self._loader is not None else {}
-
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        self._resumed = state_dict
 
     def evaluation_loader(self, split: Split) -> Loader[TextBatch]:
         """Every token of a part exactly once, state carried.
@@ -197,15 +175,6 @@ class TimeMachine(TextData):
         except Unavailable as error:
             if self.root is not None or os.environ.get("SEQLAB_DATA"):
                 raise
-            _warn_loudly("The Time Machine", str(error))
+            warn_of_sample("The Time Machine", str(error))
             self.prompt = "the keeper"
             return {"train": [SAMPLE]}, "sample"
-
-
-@rank_zero_only
-def _warn_loudly(wanted: str, reason: str) -> None:
-    lines = [f"{wanted} is not here. Going on with the BUNDLED SAMPLE, a short story of its own:"]
-    lines += [f"numbers from this run are not numbers of {wanted}.", f"Reason: {reason}"]
-    bar = "!" * 100
-    text = "\n".join([bar, *(f"!!! {line}" for line in lines), bar])
-    print(f"\033[1;33m{text}\033[0m" if sys.stderr.isatty() else text, file=sys.stderr, flush=True)

@@ -1,14 +1,13 @@
 """LightningModules. ``MODELS`` names every model that ``--model`` takes, with what the name sets."""
 
 from pathlib import Path
-from typing import NamedTuple
-
-import lightning.pytorch as pl
+from typing import Any, NamedTuple
 
 from seqlab.cells import CELLS
 from seqlab.checkpoint import read_checkpoint
 from seqlab.models.language_model import LanguageModel
-from seqlab.text.codec import Codec
+from seqlab.models.seq2seq import Seq2Seq
+from seqlab.models.sequence_model import SequenceModel
 
 
 class ModelChoice(NamedTuple):
@@ -20,23 +19,31 @@ class ModelChoice(NamedTuple):
         data: Name of the corpus it is trained on unless ``--data`` says otherwise.
     """
 
-    kind: type[pl.LightningModule]
+    kind: type[SequenceModel]
     defaults: dict[str, object]
     data: str
 
 
 MODELS: dict[str, ModelChoice] = {
-    cell: ModelChoice(LanguageModel, {"cell": cell}, data="time_machine") for cell in CELLS
+    **{cell: ModelChoice(LanguageModel, {"cell": cell}, data="time_machine") for cell in CELLS},
+    "seq2seq": ModelChoice(Seq2Seq, {}, data="fra_eng"),
 }
 
+KINDS: dict[str, type[SequenceModel]] = {kind.kind: kind for kind in (LanguageModel, Seq2Seq)}
+"""What a checkpoint says that it holds."""
 
-def load(ckpt: str | Path) -> LanguageModel:
-    """The model of a checkpoint in evaluation mode, with its codec.
+
+def load_model(checkpoint: dict[str, Any]) -> SequenceModel:
+    """The model of a checkpoint that was read, in evaluation mode."""
+    model = KINDS[checkpoint["seqlab"].get("kind", LanguageModel.kind)].from_checkpoint(checkpoint)
+    model.load_state_dict(checkpoint["state_dict"])
+    return model.eval()
+
+
+def load(ckpt: str | Path) -> SequenceModel:
+    """The model of a checkpoint in evaluation mode, with its codecs.
 
     Raises:
         UserError: The file is not a checkpoint of seqlab.
     """
-    checkpoint = read_checkpoint(ckpt)
-    model = LanguageModel(**checkpoint["hyper_parameters"], codec=Codec.from_state(checkpoint["seqlab"]["codec"]))
-    model.load_state_dict(checkpoint["state_dict"])
-    return model.eval()
+    return load_model(read_checkpoint(ckpt))

@@ -1,30 +1,25 @@
 """The language model: what a recurrent network does with text under a Trainer."""
 
 import inspect
-from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
-import lightning.pytorch as pl
-from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch import Tensor
+from torch.optim import Adam
 
-from seqlab.checkpoint import FORMAT
 from seqlab.data.streams import TextBatch
 from seqlab.data.text_data import TextData
 from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
-from seqlab.metrics import TokenLoss
+from seqlab.models.sequence_model import OptimizerCallable, SchedulerCallable, SequenceModel
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.recurrent import State
 from seqlab.text.codec import Codec
 
-OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
-SchedulerCallable = Callable[[Optimizer], LRScheduler]
+SAMPLE_TOKENS = 200
 
 
-class LanguageModel(pl.LightningModule):
+class LanguageModel(SequenceModel):
     """A recurrent language model trained by truncated backpropagation through time.
 
     The state is carried from a batch to the next where the batch says that it continues, detached in between.
@@ -43,6 +38,8 @@ class LanguageModel(pl.LightningModule):
         UserError: An option makes no language model.
     """
 
+    kind: ClassVar[str] = "language_model"
+
     def __init__(
         self,
         vocab_size: int,
@@ -54,7 +51,7 @@ class LanguageModel(pl.LightningModule):
         codec: Codec | None = None,
         **network: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(optimizer, lr_scheduler, lr_interval)
         options = inspect.signature(LanguageNetwork).bind(vocab_size, **network)
         options.apply_defaults()
         self.save_hyperparameters({**options.arguments, "bidirectional": bidirectional, "l1": l1})
@@ -67,9 +64,7 @@ class LanguageModel(pl.LightningModule):
             raise UserError(f"l1 {l1} must be at least 0")
         self.network = LanguageNetwork(vocab_size, **network)
         self.l1 = l1
-        self.optimizer, self.lr_scheduler, self.lr_interval = optimizer, lr_scheduler, lr_interval
         self.codec = codec
-        self.token_loss = TokenLoss()
         self._carry: dict[str, State] = {}
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -84,54 +79,28 @@ class LanguageModel(pl.LightningModule):
         return nats, tokens
 
     def training_step(self, batch: TextBatch, batch_idx: int) -> dict[str, Any]:
-        nats, tokens = self._nats(batch, "train")
-        loss = nats / tokens
+        outputs = super().training_step(batch, batch_idx)
         if self.l1:
-            loss = loss + self.l1 * sum(weight.abs().sum() for weight in self.network.parameters())
-        return {"loss": loss, "nats": nats.detach(), "tokens": tokens}
+            outputs["loss"] = outputs["loss"] + self.l1 * sum(part.abs().sum() for part in self.network.parameters())
+        return outputs
 
-    def validation_step(self, batch: TextBatch, batch_idx: int) -> None:
-        self.token_loss.update(*self._nats(batch, "val"))
+    @classmethod
+    def from_checkpoint(cls, checkpoint: dict[str, Any]) -> Self:
+        return cls(**checkpoint["hyper_parameters"], codec=Codec.from_state(checkpoint["seqlab"]["codec"]))
 
-    def test_step(self, batch: TextBatch, batch_idx: int) -> None:
-        self.token_loss.update(*self._nats(batch, "test"))
-
-    def on_validation_epoch_start(self) -> None:
-        self.token_loss.reset()
-
-    def on_test_epoch_start(self) -> None:
-        self.token_loss.reset()
-
-    def on_validation_epoch_end(self) -> None:
-        self._log_loss("val")
-
-    def on_test_epoch_end(self) -> None:
-        self._log_loss("test")
-
-    def _log_loss(self, stage: str) -> None:
-        loss = self.token_loss.compute()
-        self.log_dict({f"{stage}/loss": loss, f"{stage}/perplexity": loss.exp()})
-
-    def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer(self.parameters())
-        if self.lr_scheduler is None:
-            return optimizer
-        schedule = {"scheduler": self.lr_scheduler(optimizer), "interval": self.lr_interval, "monitor": "val/loss"}
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+    def codec_state(self) -> dict[str, object] | None:
+        return self.codec.state() if self.codec else None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        data = self._trainer.datamodule if self._trainer is not None else None
-        checkpoint["seqlab"] = {
-            "format": FORMAT,
-            "codec": self.codec.state() if self.codec else None,
-            "data": data.recipe() if isinstance(data, TextData) else None,
-            "corpus": data.corpus_name if isinstance(data, TextData) else None,
-            "carry": list(self._carry.get("train", ())),
-        }
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["seqlab"]["carry"] = list(self._carry.get("train", ()))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         carry = checkpoint["seqlab"]["carry"]
         self._carry = {"train": tuple(part.to(self.device) for part in carry)} if carry else {}
+
+    def sample(self, data: TextData) -> str:
+        return self.generate(data.prompt or "", SAMPLE_TOKENS)
 
     def generate(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from seqlab.errors import UserError, nearest
 
 NON_LETTERS = re.compile("[^a-z]+")
+BEFORE_MARK = re.compile(r"(?<=[^ ])([,.!?])")
 
 
 def classic(line: str) -> str:
@@ -27,7 +28,13 @@ def raw(line: str) -> str:
     return line.replace("\r\n", "\n").replace("\r", "\n")
 
 
-CLEANERS: dict[str, Callable[[str], str]] = {"classic": classic, "letters": letters, "raw": raw}
+def spaced(line: str) -> str:
+    """Lowercase, non-breaking spaces as spaces, a space before each of ``,.!?`` (Dive into Deep Learning, 10.5)."""
+    plain = line.replace("\u202f", " ").replace("\xa0", " ").lower().strip()
+    return BEFORE_MARK.sub(r" \1", plain)
+
+
+CLEANERS: dict[str, Callable[[str], str]] = {"classic": classic, "letters": letters, "spaced": spaced, "raw": raw}
 """Each maps one line, with or without its end, to cleaned text."""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqlab.errors import UserError
 
-UNK = "<unk>"
+UNK, PAD, BOS, EOS = "<unk>", "<pad>", "<bos>", "<eos>"
 
 
 class Vocab:

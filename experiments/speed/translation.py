@@ -1,0 +1,81 @@
+"""Target tokens per second of training an encoder-decoder, and sentences per second of decoding with it.
+
+    python experiments/speed/translation.py [--steps 8] [--rounds 7] [--sentences 1000]
+
+Training: batches of 64 pairs, 10 source and 11 target tokens, bidirectional GRU 256, general attention, 6,000 ids on
+either side; forward, backward, clipping, Adam; fp32 beside bf16-mixed. Decoding: a beam of 5 over sentences of 3 to 12
+tokens in batches of 64 beside one sentence at a time.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import torch
+from pairing import compare, machine
+from torch import nn
+
+from seqlab.allocator import keep_freed_memory
+from seqlab.decoding.beam import Beam, beam_search
+from seqlab.nn.translation_network import TranslationNetwork
+
+IDS, BATCH, SOURCE, TARGET, BOS, EOS = 6000, 64, 10, 11, 2, 3
+
+
+def training(low: bool, steps: int) -> Callable[[], float]:
+    torch.manual_seed(0)
+    network = TranslationNetwork(IDS, IDS, "gru", 256, 256)
+    optimizer = torch.optim.Adam(network.parameters())
+    source, inputs, targets = (torch.randint(4, IDS, (BATCH, size)) for size in (SOURCE, TARGET, TARGET))
+    lengths, valid = torch.full((BATCH,), SOURCE), torch.ones(BATCH, TARGET, dtype=torch.bool)
+
+    def run() -> float:
+        started = time.perf_counter()
+        for _ in range(steps):
+            optimizer.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=low):
+                loss = network.nats(source, lengths, inputs, targets, valid) / targets.numel()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+        return (time.perf_counter() - started) / steps
+
+    return run
+
+
+@torch.inference_mode()
+def decode(network: TranslationNetwork, sentences: list[torch.Tensor], rows: int) -> float:
+    started = time.perf_counter()
+    for start in range(0, len(sentences), rows):
+        part = sentences[start : start + rows]
+        lengths = torch.tensor([len(ids) for ids in part])
+        state = network.encode(nn.utils.rnn.pad_sequence(part, batch_first=True, padding_value=1), lengths)
+        beam_search(network.step, state, len(part), BOS, EOS, Beam(5, 1.0, min_length=3, max_length=12))
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--sentences", type=int, default=1000)
+    options = parser.parse_args()
+    keep_freed_memory()
+    print(machine())
+    precise, low = training(False, options.steps), training(True, options.steps)
+    print(f"{'a step of':<34}{'fp32':>11}{'bf16':>12}{'ratio':>9}  [lowest .. highest]")
+    row = compare(f"{BATCH} pairs, GRU 256", precise, low, options.rounds)
+    print(row, f" {BATCH * TARGET / precise():,.0f} and {BATCH * TARGET / low():,.0f} target tokens/s")
+    torch.manual_seed(0)
+    network = TranslationNetwork(IDS, IDS, "gru", 256, 256).eval()
+    sizes = torch.randint(3, 13, (options.sentences,)).sort().values.tolist()
+    sentences = [torch.randint(4, IDS, (size,)) for size in sizes]
+    together, alone = decode(network, sentences, 64), decode(network, sentences, 1)
+    print(
+        f"{options.sentences:,} sentences, beam of 5: {together:.1f} s in batches, {alone:.1f} s one by one,", end=" "
+    )
+    print(f"{alone / together:.1f} times")
+
+
+if __name__ == "__main__":
+    main()

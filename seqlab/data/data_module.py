@@ -1,0 +1,79 @@
+"""What every corpus is under a Trainer: batches that can be gone on with, and what a model must know of them."""
+
+import sys
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import lightning.pytorch as pl
+from lightning.pytorch.utilities import rank_zero_only
+
+from seqlab.data.loader import Batches, Loader, Shard
+
+
+class DataModule(pl.LightningDataModule):
+    """A corpus cut into batches.
+
+    ``corpus_name`` says which corpus it really is, ``prompt`` what a language model may be asked to continue.
+    """
+
+    data_name: ClassVar[str]
+    corpus_name: str
+    prompt: str | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loader: Loader[Any] | None = None
+        self._resumed: dict[str, int] = {}
+
+    @abstractmethod
+    def train_batches(self, shard: Shard) -> Batches[Any]:
+        """The training batches, or the rows of them that belong to one process.
+
+        Raises:
+            UserError: The corpus does not fill a batch, or the batch does not divide among the processes.
+        """
+
+    @abstractmethod
+    def val_dataloader(self) -> Loader[Any] | Sequence[Loader[Any]]: ...
+
+    @abstractmethod
+    def model_arguments(self) -> dict[str, Any]:
+        """What a model of this corpus is made with."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """How much there is to train on."""
+
+    def recipe(self) -> dict[str, object]:
+        """The name and the arguments that make this data again, as plain values."""
+        return {"name": self.data_name, **{key: value for key, value in self.hparams.items() if value is not None}}
+
+    def shard(self) -> Shard:
+        """The rows of each batch that belong to this process."""
+        trainer = self.trainer
+        return Shard(trainer.global_rank, trainer.world_size) if trainer is not None else Shard()
+
+    def train_dataloader(self) -> Loader[Any]:
+        self._loader = Loader(self.train_batches(self.shard()))
+        if self._resumed:
+            self._loader.load_state_dict(self._resumed)
+            self._resumed = {}
+        return self._loader
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the training batches stand; Lightning itself restores them only in the middle of an epoch."""
+        return self._loader.state_dict() if self._loader is not None else {}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self._resumed = state_dict
+
+
+@rank_zero_only
+def warn_of_sample(wanted: str, reason: str) -> None:
+    """Says, so that nobody can miss it, that training goes on with the bundled sample."""
+    lines = [f"{wanted} is not here. Going on with the BUNDLED SAMPLE, written for this project:"]
+    lines += [f"numbers from this run are not numbers of {wanted}.", f"Reason: {reason}"]
+    bar = "!" * 100
+    text = "\n".join([bar, *(f"!!! {line}" for line in lines), bar])
+    print(f"\033[1;33m{text}\033[0m" if sys.stderr.isatty() else text, file=sys.stderr, flush=True)

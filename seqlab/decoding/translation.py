@@ -1,0 +1,110 @@
+"""Sentences in, translations out."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from seqlab.decoding.beam import Beam, Hypothesis, beam_search
+from seqlab.errors import UserError
+from seqlab.nn.translation_network import TranslationNetwork
+from seqlab.text.codec import Codec
+from seqlab.text.vocab import BOS, EOS, PAD, UNK
+
+SENTENCES = 64
+"""Sentences decoded at once."""
+
+
+class Translation(NamedTuple):
+    """One translation of a sentence.
+
+    Args:
+        text: Detokenised.
+        score: What it is ranked by.
+        source: Tokens of the sentence, with the end.
+        target: Tokens of the translation, with the end.
+        attention: Weights ``(target tokens, source tokens)``, if they were asked for.
+    """
+
+    text: str
+    score: float
+    source: list[str]
+    target: list[str]
+    attention: Tensor | None
+
+
+def detokenize(text: str) -> str:
+    """Word tokens as one writes them: no space before ``,.!?``."""
+    return re.sub(r"\s+([,.!?])", r"\1", text)
+
+
+def translate(
+    network: TranslationNetwork,
+    source_codec: Codec,
+    target_codec: Codec,
+    sentences: Sequence[str],
+    beam: Beam,
+    attention: bool = False,
+    prefix: str = "",
+    progress: bool = False,
+) -> list[list[Translation]]:
+    """Translates sentences, those of like length together; what one becomes does not depend on the others.
+
+    Args:
+        network: In evaluation mode.
+        source_codec: Between source text and ids.
+        target_codec: Between target text and ids.
+        sentences: As anyone would type them.
+        beam: How to search.
+        attention: Whether translations carry their attention weights.
+        prefix: Text that every translation starts with.
+        progress: Whether to show a bar where stderr is a terminal.
+
+    Returns:
+        For each sentence its ``beam.n_best`` translations, best first, in the order of the sentences.
+
+    Raises:
+        UserError: A sentence is empty, or attention was asked of a network without it.
+    """
+    ids = [source_codec.encode(sentence) for sentence in sentences]
+    for row, (sentence, tokens) in enumerate(zip(sentences, ids, strict=True), 1):
+        if not tokens:
+            raise UserError(f"sentence {row} ({sentence!r}) has nothing to translate; give it at least one word")
+    found: list[list[Translation]] = [[] for _ in ids]
+    order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
+    for start in tqdm(range(0, len(order), SENTENCES), unit="batch", disable=None if progress else True):
+        rows = order[start : start + SENTENCES]
+        hypotheses = _search(network, source_codec, target_codec, [ids[row] for row in rows], beam, attention, prefix)
+        for row, best in zip(rows, hypotheses, strict=True):
+            source = [*source_codec.vocab.tokens(ids[row]), EOS]
+            found[row] = [_said(one, source, target_codec) for one in best]
+    return found
+
+
+def _said(one: Hypothesis, source: list[str], codec: Codec) -> Translation:
+    target = [*codec.vocab.tokens(one.tokens), EOS]
+    weights = None if one.attention is None else one.attention[:, : len(source)]
+    return Translation(detokenize(codec.decode(one.tokens)), one.score, source, target, weights)
+
+
+def _search(
+    network: TranslationNetwork,
+    source_codec: Codec,
+    target_codec: Codec,
+    ids: Sequence[list[int]],
+    beam: Beam,
+    attention: bool,
+    prefix: str,
+) -> list[list[Hypothesis]]:
+    device = next(network.parameters()).device
+    lengths = torch.tensor([len(tokens) + 1 for tokens in ids], device=device)
+    end, padding = source_codec.vocab.id_of(EOS), source_codec.vocab.id_of(PAD)
+    longest = max(map(len, ids)) + 1
+    rows = [[*tokens, end, *[padding] * (longest - len(tokens) - 1)] for tokens in ids]
+    state = network.encode(torch.tensor(rows, device=device), lengths)
+    bos, eos, pad, unk = (target_codec.vocab.id_of(token) for token in (BOS, EOS, PAD, UNK))
+    start = target_codec.encode(prefix) if prefix else []
+    return beam_search(network.step, state, len(ids), bos, eos, beam, (unk, pad, bos), start, attention, device)

@@ -1,0 +1,99 @@
+"""What every model does under a Trainer: sums of nats and their means, an optimizer, a checkpoint."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, ClassVar, Literal, Self
+
+import lightning.pytorch as pl
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from seqlab.checkpoint import FORMAT
+from seqlab.metrics import TokenLoss
+
+OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
+SchedulerCallable = Callable[[Optimizer], LRScheduler]
+
+
+class SequenceModel(pl.LightningModule):
+    """A model whose loss is a cross-entropy in nats per token.
+
+    Args:
+        optimizer: Parameters -> optimizer.
+        lr_scheduler: Optimizer -> learning-rate schedule; none keeps the rate.
+        lr_interval: Whether the schedule steps after every ``epoch`` or every optimizer ``step``.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable = partial(Adam, lr=0.002),
+        lr_scheduler: SchedulerCallable | None = None,
+        lr_interval: Literal["epoch", "step"] = "epoch",
+    ) -> None:
+        super().__init__()
+        self.optimizer, self.lr_scheduler, self.lr_interval = optimizer, lr_scheduler, lr_interval
+        self.token_loss = TokenLoss()
+
+    @classmethod
+    @abstractmethod
+    def from_checkpoint(cls, checkpoint: dict[str, Any]) -> Self:
+        """The model of a checkpoint, its weights not yet loaded."""
+
+    @abstractmethod
+    def _nats(self, batch: Any, stage: str) -> tuple[Tensor, int | Tensor]:
+        """Cross-entropy summed over the real tokens of a batch, and their number."""
+
+    @abstractmethod
+    def codec_state(self) -> object:
+        """Plain values that stand for the codecs; none where there are none."""
+
+    @abstractmethod
+    def sample(self, data: Any) -> str:
+        """A little of what the model says now, for a person to read; empty where there is nothing to say."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+        nats, tokens = self._nats(batch, "train")
+        return {"loss": nats / tokens, "nats": nats.detach(), "tokens": tokens}
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self.token_loss.update(*self._nats(batch, "val"))
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        self.token_loss.update(*self._nats(batch, "test"))
+
+    def on_validation_epoch_start(self) -> None:
+        self.token_loss.reset()
+
+    def on_test_epoch_start(self) -> None:
+        self.token_loss.reset()
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_loss("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_loss("test")
+
+    def _log_loss(self, stage: str) -> None:
+        loss = self.token_loss.compute()
+        self.log_dict({f"{stage}/loss": loss, f"{stage}/perplexity": loss.exp()})
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimizer(self.parameters())
+        if self.lr_scheduler is None:
+            return optimizer
+        schedule = {"scheduler": self.lr_scheduler(optimizer), "interval": self.lr_interval, "monitor": "val/loss"}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        data = getattr(self._trainer, "datamodule", None)
+        checkpoint["seqlab"] = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "codec": self.codec_state(),
+            "data": data.recipe() if data is not None else None,
+            "corpus": data.corpus_name if data is not None else None,
+        }
