@@ -122,6 +122,10 @@ def plan(argv: list[str]) -> Plan:
     for key in CHOICES:
         given = chosen[key] if key in chosen else MODELS[chosen["model"]].data
         chosen[key] = pick(key, given, NAMES[key])
+    wanted = MODELS[chosen["model"]].kind.reads
+    if not issubclass(DATA[chosen["data"]], wanted):
+        able = ", ".join(name for name, kind in DATA.items() if issubclass(kind, wanted))
+        raise UserError(f"--model {chosen['model']} does not read --data {chosen['data']}; choose one of {able}")
     for content, key in product(contents, CHOICES):
         options = content.get(key, {})
         if pick(key, str(options.pop("name", chosen[key])), NAMES[key]) != chosen[key] and key in OF_ITS_NAME:

@@ -85,3 +85,27 @@ def test_streams_that_do_not_divide_are_refused(shell: Command, small: list[str]
     assert "batch_size 5 is the number of streams over all processes and does not divide by the 2" in finished.err
     assert "Traceback" not in finished.err
     assert not list(tmp_path.iterdir())
+
+
+PAIRS = Path(__file__).parents[1] / "seqlab" / "data" / "samples" / "english_french.tsv"
+TRANSLATION = (
+    *("--model", "seq2seq", "--model.hidden_size", "16", "--model.embedding_size", "16", "--model.dropout", "0"),
+    *("--data", "parallel", "--data.path", str(PAIRS), "--data.min_freq", "1", "--data.val_fraction", "0.1"),
+    *("--trainer.accelerator", "cpu", "--trainer.max_epochs", "2", "--optimizer", "sgd", "--optimizer.lr", "0.5"),
+)
+
+
+def test_two_processes_translate_as_one_learns(shell: Command, verb: Command, here: Path, tmp_path: Path) -> None:
+    """Their shares of a batch hold unequal numbers of tokens, and yet every token weighs alike."""
+    root = tmp_path / "two"
+    root.mkdir()
+    finished = shell("-m", "seqlab.fit", *TRANSLATION, *TWO, "--run", "two", cwd=root)
+    assert finished.code == 0, finished.err
+    assert verb("fit", *TRANSLATION, "--run", "one").code == 0
+    own, theirs = last(here, "one"), last(root, "two")
+    assert own["global_step"] == theirs["global_step"] == 20
+    for name, weights in own["state_dict"].items():
+        torch.testing.assert_close(theirs["state_dict"][name], weights, rtol=1e-4, atol=1e-6)
+    scores = [state["callbacks"] for state in (own, theirs)]
+    best = [next(float(v["best_model_score"]) for k, v in each.items() if "best_model_score" in v) for each in scores]
+    assert best[0] == pytest.approx(best[1], rel=1e-5)

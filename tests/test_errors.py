@@ -90,7 +90,7 @@ FIT: dict[str, tuple[str, str]] = {
     "backend by another name": ("--model.backend cuda", "--model.backend does not take 'cuda': .*"),
     "l1": ("--model.l1 -1", "l1 -1.0 must be at least 0"),
     "tokens": ("--data.tokens chars", r"unknown tokens 'chars'. did you mean 'char'\?"),
-    "cleaning": ("--data.cleaning bookish", "unknown cleaning 'bookish'. choose one of classic, letters, raw"),
+    "cleaning": ("--data.cleaning bookish", "unknown cleaning 'bookish'. choose one of classic, letters, raw, spaced"),
     "batch_size": ("--data.batch_size 0", "batch_size 0 must be a whole number of at least 1"),
     "fractions": ("--data.val_fraction 0.9", "val_fraction 0.9 and test_fraction 0.1 .* sum must be below 1"),
     "too little text": (

@@ -109,7 +109,7 @@ class BucketBatches:
     def __init__(
         self, pairs: Pairs, batch_size: int, batch_tokens: int | None, seed: int, shard: Shard = Shard()
     ) -> None:
-        self.pairs, self.seed, self.shard = pairs, seed, shard
+        self.pairs, self.seed, self.shard, self._by_tokens = pairs, seed, shard, batch_tokens is not None
         if batch_tokens is None and batch_size % shard.world:
             raise UserError(
                 f"batch_size {batch_size} is the number of pairs over all processes and does not divide by the "
@@ -140,19 +140,20 @@ class BucketBatches:
 
     def _cut_by_tokens(self, most: int) -> Order:
         targets, sources = self._widths(self._sorted(np.arange(len(self.pairs.sources)))[-self._used :])
-        cuts, widest = [0], 0
-        for place in range(0, self._used, self.shard.world):
-            group = slice(place, place + self.shard.world)
-            width = max(widest, int((targets[group]).max() + sources[group].max()))
-            if width * (place + self.shard.world - cuts[-1]) > most and place > cuts[-1]:
-                cuts.append(place)
-                width = int((targets[group]).max() + sources[group].max())
-            widest = width
+        cuts, world = [0], self.shard.world
+        for end in range(world, self._used + 1, world):
+            group = slice(cuts[-1], end)
+            positions = int(targets[group].max() + sources[group].max()) * (end - cuts[-1])
+            if positions > most and end - world > cuts[-1]:
+                cuts.append(end - world)
         return np.array([*cuts, self._used])
 
     def _arrange(self, epoch: int) -> None:
         rng = np.random.default_rng([self.seed, epoch])
-        self._order = self._sorted(rng.permutation(len(self.pairs.sources))[: self._used])
+        rows = rng.permutation(len(self.pairs.sources))
+        if not self._by_tokens:
+            rows = rows[: self._used]
+        self._order = self._sorted(rows)[-self._used :]
         self._places = rng.permutation(len(self))
         self._epoch = epoch
 

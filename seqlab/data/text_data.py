@@ -26,7 +26,8 @@ class TextData(DataModule):
         path: Text files to train on; without val_path and test_path they are cut into the three parts.
         val_path: Text files to validate on.
         test_path: Text files to test on.
-        cleaning: classic (a-z, lines joined as in the book), letters (a-z, words kept apart) or raw.
+        cleaning: classic (a-z, lines joined as in the book), letters (a-z, words kept apart), spaced (lowercase, marks
+            apart) or raw.
         tokens: char, word, bpe, wordpiece or unigram.
         min_freq: Tokens seen less often than this in the training part become <unk>.
         num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 from torch import Tensor
 from torch.optim import Adam
 
+from seqlab.data.data_module import DataModule
 from seqlab.data.streams import TextBatch
 from seqlab.data.text_data import TextData
 from seqlab.decoding.text import continue_text
@@ -39,6 +40,7 @@ class LanguageModel(SequenceModel):
     """
 
     kind: ClassVar[str] = "language_model"
+    reads: ClassVar[type[DataModule]] = TextData
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
+from seqlab.data.data_module import DataModule
 from seqlab.data.pairs import PairBatch
 from seqlab.data.parallel_data import ParallelData
 from seqlab.decoding.beam import Beam
@@ -42,6 +43,7 @@ class Seq2Seq(SequenceModel):
     """
 
     kind: ClassVar[str] = "seq2seq"
+    reads: ClassVar[type[DataModule]] = ParallelData
 
     def __init__(
         self,
@@ -82,7 +84,13 @@ class Seq2Seq(SequenceModel):
     def training_step(self, batch: PairBatch, batch_idx: int) -> dict[str, Any]:
         loss = self.network.nats(*batch, smoothing=self.label_smoothing, sampling=self.scheduled_sampling)
         tokens = batch.valid.sum()
-        return {"loss": loss / tokens.clamp(min=1), "nats": loss.detach(), "tokens": tokens}
+        return {"loss": loss / self._tokens_of_a_process(tokens), "nats": loss.detach(), "tokens": tokens}
+
+    def _tokens_of_a_process(self, tokens: Tensor) -> Tensor:
+        """Their mean over the processes, so that averaged gradients weigh every token of the global batch alike."""
+        if self._trainer is not None and self._trainer.world_size > 1:
+            tokens = self._trainer.strategy.reduce(tokens.double(), reduce_op="mean")
+        return tokens.clamp(min=1)
 
     def on_validation_epoch_end(self) -> None:
         super().on_validation_epoch_end()

@@ -11,6 +11,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from seqlab.checkpoint import FORMAT
+from seqlab.data.data_module import DataModule
 from seqlab.metrics import TokenLoss
 
 OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -20,6 +21,8 @@ SchedulerCallable = Callable[[Optimizer], LRScheduler]
 class SequenceModel(pl.LightningModule):
     """A model whose loss is a cross-entropy in nats per token.
 
+    ``kind`` is what a checkpoint says that it holds, ``reads`` the data that the model is trained on.
+
     Args:
         optimizer: Parameters -> optimizer.
         lr_scheduler: Optimizer -> learning-rate schedule; none keeps the rate.
@@ -27,6 +30,7 @@ class SequenceModel(pl.LightningModule):
     """
 
     kind: ClassVar[str]
+    reads: ClassVar[type[DataModule]]
 
     def __init__(
         self,

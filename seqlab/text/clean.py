@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from seqlab.errors import UserError, nearest
 
 NON_LETTERS = re.compile("[^a-z]+")
-BEFORE_MARK = re.compile(r"(?<=[^ ])([,.!?])")
+BEFORE_MARK = re.compile(r"(?<=\S)([,.!?])")
 
 
 def classic(line: str) -> str:
@@ -30,7 +30,7 @@ def raw(line: str) -> str:
 
 def spaced(line: str) -> str:
     """Lowercase, non-breaking spaces as spaces, a space before each of ``,.!?`` (Dive into Deep Learning, 10.5)."""
-    plain = line.replace("\u202f", " ").replace("\xa0", " ").lower().strip()
+    plain = raw(line).replace("\u202f", " ").replace("\xa0", " ").lower()
     return BEFORE_MARK.sub(r" \1", plain)
 
 

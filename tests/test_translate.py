@@ -1,0 +1,143 @@
+import importlib
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import seqlab
+from seqlab.metrics import bleu_book, corpus_bleu, corpus_chrf
+
+Command = Callable[..., Any]
+FIT = (
+    *("--model", "seq2seq", "--model.hidden_size", "32", "--model.embedding_size", "16", "--model.dropout", "0"),
+    *("--trainer.accelerator", "cpu", "--optimizer.lr", "0.01", "--run", "toy"),
+)
+
+
+@pytest.fixture(scope="module")
+def toy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run that learned to say English numbers in French."""
+    root = tmp_path_factory.mktemp("numbers")
+    english, french = ["one", "two", "three", "four", "five", "six"], ["un", "deux", "trois", "quatre", "cinq", "six"]
+    lines = [f"{english[a]} {english[b]}.\t{french[a]} {french[b]}." for a in range(6) for b in range(6)]
+    (root / "numbers.tsv").write_text("\n".join(lines), encoding="utf-8")
+    data = ("--data", "parallel", "--data.path", "numbers.tsv", "--data.batch_size", "6", "--data.min_freq", "1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        shares = ("--data.val_fraction", "0.15", "--data.test_fraction", "0.15", "--trainer.max_epochs", "40")
+        assert importlib.import_module("seqlab.fit").main([*FIT, *data, *shares, "--patience", "null"]) == 0
+    return root
+
+
+@pytest.fixture
+def ckpt(toy_run: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(toy_run)
+    return "lightning_logs/toy/checkpoints/best.ckpt"
+
+
+def test_sentences_on_the_command_line(ckpt: str, verb: Command) -> None:
+    finished = verb("translate", ckpt, "one two.", "Six five .")
+    assert (finished.code, finished.out, finished.err) == (0, "un deux.\nsix cinq.\n", "")
+    assert seqlab.translate(ckpt, ["one two."], beam_size=1) == [["un deux."]]
+
+
+def test_files_keep_their_order(ckpt: str, verb: Command, tmp_path: Path) -> None:
+    lines = ["six one.", "one.", "two three.", "one two."]
+    (tmp_path / "in.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    finished = verb("translate", ckpt, "--input", str(tmp_path / "in.txt"), "--output", str(tmp_path / "out.txt"))
+    assert (finished.code, finished.out) == (0, "")
+    out = (tmp_path / "out.txt").read_text(encoding="utf-8").splitlines()
+    assert len(out) == 4
+    assert (out[0], out[2], out[3]) == ("six un.", "deux trois.", "un deux.")
+
+
+def test_lines_of_stdin(ckpt: str, verb: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"one two.\nfive six.\n")))
+    assert verb("translate", ckpt).out == "un deux.\ncinq six.\n"
+
+
+def test_several_translations_with_scores(ckpt: str, verb: Command) -> None:
+    rows = [line.split("\t") for line in verb("translate", ckpt, "one two.", "--n_best", "3").out.splitlines()]
+    assert [row[0] for row in rows] == ["1"] * 3
+    scores = [float(row[1]) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    assert rows[0][2] == "un deux."
+    assert len({row[2] for row in rows}) == 3
+
+
+def test_a_prefix_is_kept(ckpt: str, verb: Command) -> None:
+    assert verb("translate", ckpt, "one two.", "--prefix", "quatre").out.startswith("quatre")
+
+
+def test_attention_as_a_picture(ckpt: str, verb: Command, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert verb("translate", ckpt, "one two.", "--attention", str(tmp_path / "a.png")).code == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_evaluate_says_bleu_by_length(ckpt: str, verb: Command) -> None:
+    finished = verb("evaluate", ckpt, "--split", "val", "--beam_size", "2")
+    assert finished.code == 0, finished.err
+    rows = {line[:20].strip(): line[20:] for line in finished.out.splitlines()}
+    assert rows["corpus"] == "numbers, val part"
+    assert "nrefs:1|case:mixed" in rows["BLEU"]
+    assert float(rows["perplexity"]) < 2
+    assert rows["search"] == "beam of 2"
+    assert "BLEU, 1 to 4 words" in rows
+    found = seqlab.evaluate(ckpt, split="val", beam_size=1)
+    assert found.perplexity == pytest.approx(float(rows["perplexity"]), abs=1e-3)
+
+
+def test_it_goes_on_where_it_stopped(ckpt: str, verb: Command) -> None:
+    finished = verb("fit", "--ckpt_path", "last", "--run", "toy", "--trainer.max_epochs", "41", "--patience", "null")
+    assert finished.code == 0, finished.err
+    assert "on numbers: " in finished.out + finished.err
+
+
+MESSAGES = {
+    "nothing to say": (["  "], "sentence 1 (' ') has nothing to translate; give it at least one word"),
+    "beam": (["one.", "--beam_size", "0"], "beam_size 0 must be a whole number of at least 1"),
+    "n_best": (["one.", "--n_best", "9"], "n_best 9 must be at most beam_size 5"),
+    "two pictures": (["one.", "two.", "--attention", "a.png"], "--attention draws one sentence, not 2; give one"),
+    "no such file": (["--input", "gone.txt"], "cannot read gone.txt: no such file or directory"),
+    "nowhere to write": (["one.", "--output", "no/where"], "cannot write no/where: no such file or directory"),
+}
+
+
+@pytest.mark.parametrize("case", MESSAGES)
+def test_messages(case: str, ckpt: str, verb: Command) -> None:
+    arguments, words = MESSAGES[case]
+    finished = verb("translate", ckpt, *arguments)
+    assert (finished.code, finished.out) == (2, "")
+    assert finished.err == f"seqlab: {words}\n"
+
+
+def test_verbs_refuse_each_others_models(ckpt: str, verb: Command, story_run: Path) -> None:
+    refused = verb("translate", str(story_run / "checkpoints" / "best.ckpt"), "a").err
+    assert "holds a language model, which does not translate; use seqlab.generate" in refused
+    assert "holds a seq2seq model, which continues no text; use seqlab.translate" in verb("generate", ckpt).err
+    refused = verb("evaluate", ckpt, "--data", "time_machine").err
+    assert refused == "seqlab: the model does not read time_machine; choose one of parallel, fra_eng\n"
+
+
+def test_models_refuse_data_of_the_other_kind(verb: Command, here: Path) -> None:
+    for model, data in (("gru", "fra_eng"), ("seq2seq", "time_machine")):
+        finished = verb("fit", "--model", model, "--data", data)
+        assert finished.code == 2
+        assert f"--model {model} does not read --data {data}" in finished.err
+    assert not (here / "lightning_logs").exists()
+
+
+def test_bleu_by_hand() -> None:
+    assert bleu_book("va !", "va !") == 1.0
+    assert bleu_book("il est paresseux .", "il est calme .") == pytest.approx((3 / 4) ** 0.5 * (1 / 3) ** 0.25)
+    assert bleu_book("a b c", "a b c d e f") == pytest.approx(torch.tensor(-1.0).exp().item(), abs=1e-6)
+    assert bleu_book("a", "a b") == 0.0
+    same = ["the cat sat on the mat"]
+    assert corpus_bleu(same, same).value == pytest.approx(100)
+    assert corpus_chrf(same, same).value == pytest.approx(100)
+    assert "version:" in corpus_bleu(same, same).signature
