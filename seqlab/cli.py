@@ -1,18 +1,22 @@
 """From the command line or a configuration file to a model, its data and a trainer, through LightningCLI."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from lightning.pytorch import LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.interruption import Interruption
-from seqlab.callbacks.keeping import KeepLast, RunRecord, WholeFiles, keep_best
+from seqlab.callbacks.keeping import KeepLast, Often, RunRecord, WholeFiles, keep_best
 from seqlab.callbacks.progress import progress
 from seqlab.callbacks.random_state import RandomState
 from seqlab.callbacks.text_samples import TextSamples
@@ -67,12 +71,30 @@ HELP = {
     "trainer.gradient_clip_val": "Largest norm of all gradients together; null does not clip.",
     "trainer.default_root_dir": "Folder that lightning_logs is made in; the current one if not given.",
 }
+EXACT: dict[str, tuple[str, ...]] = {
+    "data": (),
+    "trainer": ("devices", "num_nodes", "precision", "accumulate_grad_batches", "gradient_clip_val"),
+}
+"""Options, by group, whose change makes a resumed run another one; all of a group where none is named."""
 BUILT = {
     *("vocab_size", "codec", "source_vocab_size", "target_vocab_size", "source_codec", "target_codec"),
     *("optimizer", "lr_scheduler", "lr_interval"),
 }
 """Arguments of models that come from the data and from choices of their own."""
-COMMON = ("help", "help_all", "seed", "run", "ckpt_path", "patience", "model.", "data.", "lr_scheduler.", *HELP)
+COMMON = (
+    "help",
+    "help_all",
+    "seed",
+    "run",
+    "ckpt_path",
+    "ckpt_every",
+    "on_nan",
+    "patience",
+    "model.",
+    "data.",
+    "lr_scheduler.",
+    *HELP,
+)
 
 
 class TrainingParser(Parser, LightningArgumentParser):
@@ -112,6 +134,16 @@ class SeqlabCLI(LightningCLI):
             type=int | None,
             default=5,
             help="Validations without a lower val/loss before training stops; null never stops early.",
+        )
+
+        parser.add_argument(
+            "--ckpt_every", type=str | None, help="Write last.ckpt every 200 (steps), 30s, 5m or 1h too."
+        )
+        parser.add_argument(
+            "--on_nan",
+            type=Literal["stop", "skip"],
+            default="stop",
+            help="Stop at a loss that is NaN or infinite, or leave such updates out.",
         )
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -166,10 +198,27 @@ class SeqlabCLI(LightningCLI):
             **chosen["model"],
         )
         self._try_optimizer()
+        self._say_what_changes()
         if self.plan.checkpoint is not None:
             check_resumable(self.plan.checkpoint, self.model.state_dict(), self.model.codec_state())
         self.trainer = self._trainer()
         self.datamodule.train_batches(Shard(0, self.trainer.world_size))
+
+    def _say_what_changes(self) -> None:
+        """Says which options make a run go on with other numbers than it would have had."""
+        if self.plan.checkpoint is None:
+            return
+        kept = yaml.safe_load(read_checkpoint(self.plan.checkpoint)["run"]["config"])
+        now = yaml.safe_load(self._dump())
+        changed = [
+            f"{key}.{name} is {now[key][name]} and was {value}"
+            for key, names in EXACT.items()
+            for name, value in kept.get(key, {}).items()
+            if (not names or name in names) and name in now[key] and now[key][name] != value
+        ]
+        if changed and rank_zero_only.rank == 0:
+            words = "; from here on the numbers differ from those of an uninterrupted run"
+            print(f"seqlab: {', '.join(changed)}{words}", file=sys.stderr)
 
     def _schedule(self, arguments: dict[str, Any]) -> Any:
         if self.plan.lr_scheduler == "none":
@@ -200,7 +249,11 @@ class SeqlabCLI(LightningCLI):
         self.run = self._run_name(logs)
         self.folder = logs / self.run
         if config["logger"] in (None, True):
-            config["logger"] = TensorBoardLogger(str(logs), name=self.run, version="", default_hp_metric=False)
+            kept = self.plan.checkpoint
+            purge = None if kept is None else int(read_checkpoint(kept)["global_step"]) + 1
+            config["logger"] = TensorBoardLogger(
+                str(logs), name=self.run, version="", default_hp_metric=False, purge_step=purge
+            )
         config["callbacks"] = [*self._callbacks(config), *(config["callbacks"] or [])]
         config["plugins"] = [WholeFiles(), *(config["plugins"] or [])]
         try:
@@ -216,7 +269,8 @@ class SeqlabCLI(LightningCLI):
                 "reducelronplateau waits for a lower val/loss, but nothing validates; give --data.val_fraction"
             )
         record = RunRecord(self.folder, self.run, self._dump())
-        callbacks = [log, Interruption(checkpoints / "last.ckpt"), record, RandomState()]
+        watch = Divergence(log, self.config.on_nan == "skip")
+        callbacks = [watch, log, Interruption(checkpoints / "last.ckpt"), record, RandomState()]
         if self.datamodule.prompt is not None or isinstance(self.model, Seq2Seq):
             callbacks.append(TextSamples(self.datamodule.prompt))
         if validates and self.config.patience is not None:
@@ -225,7 +279,8 @@ class SeqlabCLI(LightningCLI):
             callbacks.append(progress(log))
         if config["enable_checkpointing"] is not False:
             callbacks += [keep_best(checkpoints)] if validates else []
-            callbacks.append(KeepLast(checkpoints, config["check_val_every_n_epoch"] or 1))
+            often = Often.read(self.config.ckpt_every) if self.config.ckpt_every else Often()
+            callbacks.append(KeepLast(checkpoints, config["check_val_every_n_epoch"] or 1, often))
         return callbacks
 
     def _run_name(self, logs: Path) -> str:

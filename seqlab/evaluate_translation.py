@@ -77,7 +77,7 @@ class TranslationEvaluation:
             "search": f"beam of {self.beam_size}" if self.beam_size > 1 else "greedy",
             "time": f"{self.seconds:.1f} s, {self.sentences / self.seconds:,.0f} sentences/s",
         }
-        return "\n".join(f"{name:<20}{value}" for name, value in rows.items())
+        return "\n".join(f"{name:<24}{value}" for name, value in rows.items())
 
 
 @torch.inference_mode()

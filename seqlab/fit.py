@@ -16,8 +16,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from seqlab.allocator import keep_freed_memory
 from seqlab.callbacks.interruption import Interrupted
 from seqlab.callbacks.keeping import KeepLast
+from seqlab.checkpoint import read_checkpoint
 from seqlab.cli import SeqlabCLI
 from seqlab.data.data_module import DataModule
+from seqlab.errors import UserError
 from seqlab.models.seq2seq import Seq2Seq
 from seqlab.models.sequence_model import SequenceModel
 from seqlab.parser import arguments_of, run_verb
@@ -59,14 +61,26 @@ def _fit(arguments: list[str]) -> Run:
     warnings.filterwarnings("ignore", module="lightning")
     keep_freed_memory()
     cli = SeqlabCLI(arguments)
-    started = time.monotonic()
-    _say(cli.trainer, _headline(cli))
+    trainer, started = cli.trainer, time.monotonic()
+    _say(trainer, _headline(cli))
     try:
-        cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.plan.checkpoint, weights_only=True)
-    except Interrupted as stop:
-        step = cli.trainer.global_step
-        _say(cli.trainer, f"\nStopped by {stop.signal} after step {step}. Go on with:\n  {_resume_command(cli)}")
+        trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.plan.checkpoint, weights_only=True)
+    except UserError:
         raise
+    except Exception:
+        if (kept := cli.folder / "checkpoints" / "last.ckpt").is_file():
+            step = read_checkpoint(kept)["global_step"]
+            _say(trainer, f"\nTraining failed. {kept} holds step {step}; go on with:\n  {_resume_command(cli)}")
+        raise
+    except Interrupted as stop:
+        _say(
+            trainer,
+            f"\nStopped by {stop.signal} after step {trainer.global_step}. Go on with:\n  {_resume_command(cli)}",
+        )
+        raise
+    if cli.plan.checkpoint is not None and trainer.global_step == read_checkpoint(cli.plan.checkpoint)["global_step"]:
+        more = f"give it more with --trainer.max_epochs {2 * max(1, trainer.current_epoch)}"
+        _say(trainer, f"\nThis run had finished before, after epoch {trainer.current_epoch}; {more}.")
     return _close(cli, time.monotonic() - started)
 
 
@@ -91,7 +105,8 @@ def _close(cli: SeqlabCLI, seconds: float) -> Run:
         if isinstance(keeper, KeepLast) and keeper.path.is_file():
             checkpoint = checkpoint or keeper.path
         elif isinstance(keeper, ModelCheckpoint) and keeper.best_model_score is not None:
-            checkpoint = Path(keeper.best_model_path)
+            best = Path(keeper.best_model_path)
+            checkpoint = best if best.is_file() else checkpoint
             metrics["best/val_loss"] = float(keeper.best_model_score)
             metrics["best/val_perplexity"] = math.exp(metrics["best/val_loss"])
     _write_hparams(cli, metrics)

@@ -82,7 +82,7 @@ def test_attention_as_a_picture(ckpt: str, verb: Command, tmp_path: Path) -> Non
 def test_evaluate_says_bleu_by_length(ckpt: str, verb: Command) -> None:
     finished = verb("evaluate", ckpt, "--split", "val", "--beam_size", "2")
     assert finished.code == 0, finished.err
-    rows = {line[:20].strip(): line[20:] for line in finished.out.splitlines()}
+    rows = {line[:24].strip(): line[24:] for line in finished.out.splitlines()}
     assert rows["corpus"] == "numbers, val part"
     assert "nrefs:1|case:mixed" in rows["BLEU"]
     assert float(rows["perplexity"]) < 2

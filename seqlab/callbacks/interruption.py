@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: finish the step, keep a checkpoint, stop."""
+"""Ctrl-C, SIGTERM and SIGUSR1: finish the step, keep a checkpoint, stop."""
 
 import signal
 import threading
@@ -8,8 +8,19 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else []))
+"""Ctrl-C, and what schedulers of clusters send before they take a machine away."""
+
 ASK_EVERY = 10
 """Steps between two questions to the other processes whether one of them was told to stop."""
+
+
+def validates_next(trainer: pl.Trainer, batch_idx: int) -> bool:
+    """Whether a batch ends an epoch or is followed by a validation.
+
+    A checkpoint taken between the two would go on behind the validation, which would then be missing.
+    """
+    return batch_idx + 1 == trainer.num_training_batches or (batch_idx + 1) % trainer.val_check_batch == 0
 
 
 class Interrupted(SystemExit):
@@ -30,11 +41,12 @@ class Interruption(pl.Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._received = 0
+        self._agreed = False
         self._before: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in SIGNALS:
                 self._before[number] = signal.signal(number, self._receive)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -51,9 +63,9 @@ class Interruption(pl.Callback):
     ) -> None:
         stop = bool(self._received)
         if trainer.world_size > 1:
-            if batch_idx % ASK_EVERY:
+            if batch_idx % ASK_EVERY and not self._agreed:
                 return
-            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
-        if stop:
+            stop = self._agreed = trainer.strategy.reduce_boolean_decision(stop, all=False)
+        if stop and not validates_next(trainer, batch_idx):
             trainer.save_checkpoint(self.path, weights_only=False)
             raise Interrupted(self._received or signal.SIGTERM)

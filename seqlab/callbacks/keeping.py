@@ -1,21 +1,33 @@
 """Which checkpoints are kept, how they are written, and what stands in them of the run."""
 
+import re
 import shutil
+import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import CheckpointIO
 
+from seqlab.callbacks.interruption import validates_next
 from seqlab.checkpoint import read_checkpoint, write_checkpoint
+from seqlab.errors import UserError, reason_of
 
 
 class WholeFiles(CheckpointIO):
-    """Writes checkpoints whole or not at all, and reads only tensors and plain values."""
+    """Writes checkpoints whole or not at all, and reads only tensors and plain values.
+
+    Where one cannot be written, the one from before stays, a sentence says so, and training goes on.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        write_checkpoint(checkpoint, Path(path))
+        try:
+            write_checkpoint(checkpoint, Path(path))
+        except OSError as error:
+            kept = ", which still holds an earlier step" if Path(path).exists() else ""
+            print(f"seqlab: cannot write {path}{kept}: {reason_of(error)}; training goes on", file=sys.stderr)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
         return read_checkpoint(path)
@@ -39,18 +51,56 @@ def keep_best(folder: Path) -> ModelCheckpoint:
     )
 
 
+class Often(NamedTuple):
+    """How often ``last.ckpt`` is written within an epoch: every so many steps, or every so many seconds."""
+
+    steps: int | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """``200`` steps, ``30s``, ``5m`` or ``1h``.
+
+        Raises:
+            UserError: It is none of these.
+        """
+        match = re.fullmatch(r"(\d+)([smh]?)", text)
+        if not match or not int(match.group(1)):
+            raise UserError(
+                f"ckpt_every '{text}' must be a number of steps such as 200, or a time such as 30s, 5m or 1h"
+            )
+        number, unit = int(match.group(1)), match.group(2)
+        return cls(seconds=number * {"s": 1, "m": 60, "h": 3600}[unit]) if unit else cls(steps=number)
+
+
 class KeepLast(Checkpoint):
-    """Keeps ``last.ckpt``: of every n-th epoch, and of the last step.
+    """Keeps ``last.ckpt``: of every n-th epoch, of the last step, and within an epoch as often as asked for.
 
     Args:
         folder: Of the file.
         every_n_epochs: Epochs from one to the next.
+        often: How often within an epoch, if at all.
     """
 
-    def __init__(self, folder: Path, every_n_epochs: int = 1) -> None:
+    def __init__(self, folder: Path, every_n_epochs: int = 1, often: Often | None = None) -> None:
         self.path = folder / "last.ckpt"
-        self.every_n_epochs = every_n_epochs
+        self.every_n_epochs, self.often = every_n_epochs, often or Often()
         self._saved_step = -1
+        self._saved_at = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.global_step != self._saved_step and not validates_next(trainer, batch_idx) and self._due(trainer):
+            self._save(trainer)
+
+    def _due(self, trainer: pl.Trainer) -> bool:
+        if self.often.steps is not None:
+            return trainer.global_step % self.often.steps == 0
+        if self.often.seconds is None:
+            return False
+        due = time.monotonic() - self._saved_at >= self.often.seconds
+        return bool(trainer.strategy.broadcast(due)) if trainer.world_size > 1 else due
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
@@ -61,9 +111,10 @@ class KeepLast(Checkpoint):
             self._save(trainer)
 
     def _save(self, trainer: pl.Trainer) -> None:
-        if not trainer.fast_dev_run:
-            trainer.save_checkpoint(self.path, weights_only=False)
-            self._saved_step = trainer.global_step
+        if trainer.fast_dev_run:
+            return
+        self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
+        trainer.save_checkpoint(self.path, weights_only=False)
 
 
 class RunRecord(pl.Callback):

@@ -34,6 +34,12 @@ class TrainingLog(pl.Callback):
         self._norm: Tensor | None = None
         self._rate = 0.0
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"nats": float(self._nats), "tokens": int(self._tokens)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._nats, self._tokens = state_dict["nats"], state_dict["tokens"]
+
     def _due(self, trainer: pl.Trainer) -> bool:
         return (trainer.global_step + 1) % trainer.log_every_n_steps == 0
 
@@ -65,6 +71,8 @@ class TrainingLog(pl.Callback):
     def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule, norm: Tensor) -> None:
         sums = torch.stack([torch.as_tensor(self._nats).double(), torch.as_tensor(self._tokens).double().cpu()])
         nats, tokens = trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        if not tokens:
+            return
         now = time.monotonic()
         self.latest = {
             "train/loss": nats / tokens,

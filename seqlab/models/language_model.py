@@ -90,6 +90,9 @@ class LanguageModel(SequenceModel):
     def from_checkpoint(cls, checkpoint: dict[str, Any]) -> Self:
         return cls(**checkpoint["hyper_parameters"], codec=Codec.from_state(checkpoint["seqlab"]["codec"]))
 
+    def forget(self) -> None:
+        self._carry = {}
+
     def codec_state(self) -> dict[str, object] | None:
         return self.codec.state() if self.codec else None
 

@@ -114,9 +114,9 @@ class Seq2Seq(SequenceModel):
 
     def sample(self, data: ParallelData) -> str:
         split: Literal["val", "train"] = "val" if data.has("val") else "train"
-        pairs = data.pairs(split)[:SHOWN]
-        said = self.translate([source for source, _ in pairs])
-        return "\n".join(f"{source} -> {text}" for (source, _), text in zip(pairs, said, strict=True))
+        sources = list(dict.fromkeys(source for source, _ in data.pairs(split)))
+        shown = sources[:: max(1, len(sources) // SHOWN)][:SHOWN]
+        return "\n".join(f"{source} -> {text}" for source, text in zip(shown, self.translate(shown), strict=True))
 
     @classmethod
     def from_checkpoint(cls, checkpoint: dict[str, Any]) -> Self:

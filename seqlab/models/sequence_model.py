@@ -59,6 +59,9 @@ class SequenceModel(pl.LightningModule):
     def sample(self, data: Any) -> str:
         """A little of what the model says now, for a person to read; empty where there is nothing to say."""
 
+    def forget(self) -> None:
+        """Drops what is carried from batch to batch."""
+
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         nats, tokens = self._nats(batch, "train")
         return {"loss": nats / tokens, "nats": nats.detach(), "tokens": tokens}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.optim import SGD
 
-from seqlab.callbacks.keeping import KeepLast, RunRecord, WholeFiles, keep_best
+from seqlab.callbacks.keeping import KeepLast, Often, RunRecord, WholeFiles, keep_best
 from seqlab.checkpoint import read_checkpoint
 from seqlab.errors import UserError
 
@@ -104,3 +104,54 @@ def test_the_run_is_recorded_in_folder_and_checkpoint(tmp_path: Path, fit: Any) 
 def test_a_trial_run_leaves_no_record(tmp_path: Path, fit: Any) -> None:
     fit(RunRecord(tmp_path / "run", "run", "seed: 3\n"), fast_dev_run=1)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "often"),
+    [("200", Often(steps=200)), ("30s", Often(seconds=30)), ("5m", Often(seconds=300)), ("1h", Often(seconds=3600))],
+)
+def test_how_often_is_read(text: str, often: Often) -> None:
+    assert Often.read(text) == often
+
+
+@pytest.mark.parametrize("text", ["0", "5 m", "m", "1.5h", "-3", "0s"])
+def test_how_often_is_refused(text: str) -> None:
+    words = f"ckpt_every '{text}' must be a number of steps such as 200, or a time such as 30s, 5m or 1h"
+    with pytest.raises(UserError) as caught:
+        Often.read(text)
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize(("often", "steps"), [(Often(steps=4), [4, 8, 10]), (Often(seconds=0), [*range(1, 11)])])
+def test_within_an_epoch_as_often_as_asked_for(often: Often, steps: list[int], tmp_path: Path, fit: Any) -> None:
+    saved: list[int] = []
+
+    class Counted(KeepLast):
+        def _save(self, trainer: pl.Trainer) -> None:
+            super()._save(trainer)
+            saved.append(read_checkpoint(self.path)["global_step"])
+
+    fit(Counted(tmp_path, often=often), plugins=[WholeFiles()], max_epochs=1, enable_checkpointing=True)
+    assert list(dict.fromkeys(saved)) == steps
+
+
+def test_a_folder_that_cannot_be_written_does_not_end_training(
+    tmp_path: Path, fit: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seqlab.callbacks import keeping
+
+    write, calls = keeping.write_checkpoint, []
+
+    def full(checkpoint: dict[str, Any], path: Path) -> None:
+        calls.append(checkpoint["global_step"])
+        if len(calls) > 1:
+            raise OSError(28, "No space left on device")
+        write(checkpoint, path)
+
+    monkeypatch.setattr(keeping, "write_checkpoint", full)
+    trainer, _ = fit(KeepLast(tmp_path), plugins=[WholeFiles()], max_epochs=3, enable_checkpointing=True)
+    assert trainer.global_step == 30
+    assert read_checkpoint(tmp_path / "last.ckpt")["global_step"] == 10
+    kept = f"{tmp_path / 'last.ckpt'}, which still holds an earlier step"
+    words = f"seqlab: cannot write {kept}: no space left on device; training goes on"
+    assert capsys.readouterr().err.splitlines()[:1] == [words]

@@ -1,0 +1,67 @@
+"""A loss that is no number."""
+
+import sys
+from collections import deque
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from seqlab.callbacks.training_log import TrainingLog, gradient_norm
+from seqlab.errors import UserError
+from seqlab.models.sequence_model import SequenceModel
+
+TOLD = 3
+"""Gradient norms that the sentence names."""
+
+
+class Divergence(pl.Callback):
+    """Keeps a loss or a gradient that is NaN or infinite from the weights.
+
+    Comes before the log, which then counts nothing of a batch that was left out.
+
+    Args:
+        training_log: Whose gradient norms are told.
+        skip: Whether to leave the update of such a batch out, rather than to stop.
+    """
+
+    def __init__(self, training_log: TrainingLog, skip: bool) -> None:
+        self.training_log, self.skip = training_log, skip
+        self.skipped = 0
+        self._norms: deque[float] = deque(maxlen=TOLD)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        norm = self.training_log.latest.get("train/grad_norm")
+        if norm is not None and (not self._norms or self._norms[-1] != norm):
+            self._norms.append(norm)
+
+    def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
+        if self.skip or bool(torch.isfinite(loss)):
+            return
+        told = f", the last gradient norms logged were {', '.join(f'{norm:.3g}' for norm in self._norms)}"
+        raise UserError(
+            f"the loss is {float(loss.detach())} after step {trainer.global_step}{told if self._norms else ''}; lower "
+            "--optimizer.lr or --trainer.gradient_clip_val, or leave such batches out with --on_nan skip"
+        )
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        if not self.skip or bool(torch.isfinite(gradient_norm(pl_module))):
+            return
+        for parameter in pl_module.parameters():
+            parameter.grad = None  # optimizers leave such parameters, and what they keep of them, as they are
+        assert isinstance(pl_module, SequenceModel)
+        pl_module.forget()
+        self.skipped += 1
+        print(f"seqlab: no number came out after step {trainer.global_step}; its update is left out", file=sys.stderr)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self.skip and not bool(torch.isfinite(torch.as_tensor(outputs["nats"]))):
+            outputs["nats"], outputs["tokens"] = 0.0, 0

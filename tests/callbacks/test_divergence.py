@@ -1,0 +1,82 @@
+import re
+from typing import Any
+
+import lightning.pytorch as pl
+import pytest
+import torch
+
+from seqlab.callbacks.divergence import Divergence
+from seqlab.callbacks.training_log import TrainingLog
+from seqlab.errors import UserError
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
+
+
+class Poison(pl.Callback):
+    """Makes the loss of some steps, or their gradients, NaN; keeps the weights after every step."""
+
+    def __init__(self, steps: set[int], gradients: bool = False) -> None:
+        self.steps, self.gradients = steps, gradients
+        self.weights: list[torch.Tensor] = []
+        self.carried = 0
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        step, bad = type(module).training_step, batch_idx in self.steps and not self.gradients
+
+        def poisoned(*call: Any) -> dict[str, Any]:
+            outputs = step(module, *call)
+            if bad:
+                outputs = {**outputs, "loss": outputs["loss"] * torch.nan, "nats": outputs["nats"] * torch.nan}
+            return outputs
+
+        module.training_step = poisoned  # type: ignore[method-assign, assignment]
+
+    def on_after_backward(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self.gradients and trainer.global_step in self.steps:
+            next(module.parameters()).grad.fill_(torch.inf)  # type: ignore[union-attr]
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
+        self.weights.append(torch.cat([weight.detach().flatten() for weight in module.parameters()]))
+        self.carried = len(module._carry)  # type: ignore[arg-type]
+
+
+def test_it_stops_before_the_weights_are_lost(fit: Any, memory: Any) -> None:
+    log, poison = TrainingLog(), Poison({5})
+    with pytest.raises(UserError) as caught:
+        fit(poison, Divergence(log, skip=False), log, logger=memory, log_every_n_steps=2)
+    norms = [memory.logged[step]["train/grad_norm"] for step in (2, 4)]
+    assert str(caught.value) == (
+        f"the loss is nan after step 5, the last gradient norms logged were {norms[0]:.3g}, {norms[1]:.3g}; "
+        "lower --optimizer.lr or --trainer.gradient_clip_val, or leave such batches out with --on_nan skip"
+    )
+    assert len(poison.weights) == 5
+    assert bool(poison.weights[-1].isfinite().all())
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+def test_an_update_is_left_out(gradients: bool, fit: Any, memory: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    log, poison = TrainingLog(), Poison({4}, gradients)
+    watch = Divergence(log, skip=True)
+    trainer, _ = fit(poison, watch, log, logger=memory, log_every_n_steps=1, max_epochs=1)
+    assert trainer.global_step == 10
+    assert watch.skipped == 1
+    changed = [not torch.equal(*pair) for pair in zip(poison.weights, poison.weights[1:], strict=False)]
+    assert changed == [True] * 3 + [False] + [True] * 5
+    assert all(value == value for row in memory.logged.values() for value in row.values())
+    assert re.search("no number came out after step 4; its update is left out", capsys.readouterr().err)
+
+
+def test_nothing_is_carried_out_of_a_batch_that_was_left_out(fit: Any) -> None:
+    log, poison = TrainingLog(), Poison({9})
+    fit(poison, Divergence(log, skip=True), log, max_epochs=1)
+    assert poison.carried == 0
+
+
+def test_a_sound_run_is_left_alone(fit: Any) -> None:
+    results = []
+    for callbacks in ((), (Divergence(TrainingLog(), skip=False),), (Divergence(TrainingLog(), skip=True),)):
+        poison = Poison(set())
+        fit(poison, *callbacks)
+        results.append(poison.weights[-1])
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])

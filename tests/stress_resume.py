@@ -1,0 +1,138 @@
+"""Kills runs at random moments, goes on with them, and compares what they end with to a run that was left alone.
+
+    python -m tests.stress_resume [--kills 20] [--case gru lstm ...] [--seed 0]
+
+A run is a process of its own, killed with SIGKILL, also while a checkpoint is being written; the next process goes on
+with ``--ckpt_path last``. In the end every weight and every logged scalar must be equal to the bit.
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from seqlab.checkpoint import read_checkpoint
+
+TESTS = Path(__file__).parent
+TEXT = ("--data", "text", "--data.path", str(TESTS / "fixtures" / "story.txt"), "--data.num_steps", "8")
+PAIRS = str(TESTS.parent / "seqlab" / "data" / "samples" / "english_french.tsv")
+COMMON = (
+    *("--trainer.accelerator", "cpu", "--trainer.max_epochs", "6", "--trainer.log_every_n_steps", "3"),
+    *("--ckpt_every", "5", "--patience", "null", "--model.hidden_size", "16", "--trainer.enable_progress_bar", "false"),
+)
+CASES: dict[str, tuple[str, ...]] = {
+    "gru": (*TEXT, "--data.batch_size", "4"),
+    "lstm": (*TEXT, "--model", "lstm", "--data.batch_size", "4", "--lr_scheduler", "warmupcosinelr"),
+    "mgu, random": (*TEXT, "--model", "mgu", "--data.batch_size", "4", "--data.sampling", "random"),
+    "gru, accumulated": (*TEXT, "--data.batch_size", "4", "--trainer.accumulate_grad_batches", "3"),
+    "lstm, bf16": (*TEXT, "--model", "lstm", "--data.batch_size", "4", "--trainer.precision", "bf16-mixed"),
+    "seq2seq": (
+        *("--model", "seq2seq", "--model.embedding_size", "16", "--model.bleu_sentences", "0", "--data", "parallel"),
+        *("--data.path", PAIRS, "--data.batch_size", "16", "--data.val_fraction", "0.1", "--data.min_freq", "1"),
+    ),
+}
+TIMED = "tokens_per_second"
+RUN = "stressed"
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "seqlab.fit", *arguments, "--run", RUN]
+
+
+def last(folder: Path) -> Path:
+    return folder / "lightning_logs" / RUN / "checkpoints" / "last.ckpt"
+
+
+def finish(folder: Path, arguments: Sequence[str]) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command(arguments), cwd=folder, env=environment, check=True, capture_output=True, timeout=600)
+
+
+def run_and_kill(folder: Path, arguments: Sequence[str], kills: int, dice: random.Random) -> int:
+    """Trains to the end in spite of so many kills; returns how many hit a process that was training."""
+    environment, hits = {**os.environ, "OMP_NUM_THREADS": "1"}, 0
+    for _ in range(kills):
+        resuming = last(folder).exists()
+        words = ("--ckpt_path", "last") if resuming else arguments
+        begun = read_checkpoint(last(folder))["global_step"] if resuming else 0
+        process = subprocess.Popen(
+            command(words), cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_for_progress(process, folder, begun)
+        time.sleep(dice.expovariate(1 / 0.08))
+        hits += process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if process.returncode == 0:
+            break
+    finish(folder, ("--ckpt_path", "last") if last(folder).exists() else arguments)
+    return hits
+
+
+def wait_for_progress(process: subprocess.Popen[bytes], folder: Path, begun: int) -> None:
+    """Until the process has written a checkpoint of its own, or has ended."""
+    stamp = last(folder).stat().st_mtime_ns if begun else 0
+    while process.poll() is None:
+        if last(folder).exists() and last(folder).stat().st_mtime_ns != stamp:
+            return
+        time.sleep(0.002)
+
+
+def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Every scalar of a run but those of the clock, as TensorBoard shows them."""
+    board = EventAccumulator(str(folder / "lightning_logs" / RUN), size_guidance={"scalars": 0})
+    board.Reload()
+    tags = [tag for tag in board.Tags()["scalars"] if TIMED not in tag]
+    return {tag: [(event.step, event.value) for event in board.Scalars(tag)] for tag in tags}
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """What is not equal to the bit between two runs."""
+    states = [read_checkpoint(last(folder)) for folder in (one, other)]
+    weights = [state["state_dict"] for state in states]
+    found = [name for name in weights[0] if not torch.equal(weights[0][name], weights[1][name])]
+    if states[0]["global_step"] != states[1]["global_step"]:
+        found.append("global_step")
+    logged = [curves(folder) for folder in (one, other)]
+    tags = sorted(logged[0].keys() | logged[1].keys())
+    return found + [tag for tag in tags if logged[0].get(tag) != logged[1].get(tag)]
+
+
+def stress(case: str, kills: int, seed: int, folder: Path) -> tuple[int, list[str]]:
+    """How many kills hit, and what differs from the run that was left alone."""
+    arguments = (*CASES[case], *COMMON)
+    whole, cut = folder / "whole", folder / "cut"
+    whole.mkdir(parents=True)
+    cut.mkdir()
+    finish(whole, arguments)
+    hits = run_and_kill(cut, arguments, kills, random.Random(f"{case} {seed}"))
+    return hits, differences(whole, cut)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--case", nargs="+", default=[*CASES], choices=[*CASES], metavar="CASE")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    failed = 0
+    for case in options.case:
+        with tempfile.TemporaryDirectory() as folder:
+            hits, differing = stress(case, options.kills, options.seed, Path(folder))
+        failed += bool(differing)
+        said = f"differs in {', '.join(differing)}" if differing else "equal to the bit"
+        print(f"{case:<20} killed {hits} times while training: {said}", flush=True)
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
