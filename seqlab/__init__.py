@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["evaluate", "fit", "generate", "load", "translate"]
 
-VERBS = ("fit", "evaluate", "generate", "translate")
+VERBS = ("fit", "evaluate", "generate", "translate", "export")
 
 
 def fit(**options: Any) -> "Run":

@@ -62,6 +62,7 @@ def _fit(arguments: list[str]) -> Run:
     keep_freed_memory()
     cli = SeqlabCLI(arguments)
     trainer, started = cli.trainer, time.monotonic()
+    begun = 0 if cli.plan.checkpoint is None else read_checkpoint(cli.plan.checkpoint)["global_step"]
     _say(trainer, _headline(cli))
     try:
         trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.plan.checkpoint, weights_only=True)
@@ -78,7 +79,7 @@ def _fit(arguments: list[str]) -> Run:
             f"\nStopped by {stop.signal} after step {trainer.global_step}. Go on with:\n  {_resume_command(cli)}",
         )
         raise
-    if cli.plan.checkpoint is not None and trainer.global_step == read_checkpoint(cli.plan.checkpoint)["global_step"]:
+    if 0 < begun == trainer.global_step:
         more = f"give it more with --trainer.max_epochs {2 * max(1, trainer.current_epoch)}"
         _say(trainer, f"\nThis run had finished before, after epoch {trainer.current_epoch}; {more}.")
     return _close(cli, time.monotonic() - started)

@@ -14,7 +14,7 @@ MODULES = {
     ".".join(("seqlab", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-VERBS = {"seqlab.fit", "seqlab.evaluate", "seqlab.generate", "seqlab.translate"}
+VERBS = {"seqlab.fit", "seqlab.evaluate", "seqlab.generate", "seqlab.translate", "seqlab.export"}
 ROOMS = ("text", "data", "cells", "nn", "models", "decoding", "metrics", "callbacks", "checkpoint", "runs")
 
 FORBIDDEN = {

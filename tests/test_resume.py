@@ -1,7 +1,19 @@
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stress_resume import CASES, stress
+
+from seqlab.checkpoint import read_checkpoint
+from seqlab.models.language_model import LanguageModel
+
+Command = Callable[..., Any]
 
 
 @pytest.mark.parametrize("case", ["gru", "seq2seq"])
@@ -17,3 +29,56 @@ def test_runs_killed_many_times(case: str, tmp_path: Path) -> None:
     hits, differing = stress(case, kills=20, seed=2, folder=tmp_path)
     assert not differing
     assert hits >= 5
+
+
+def test_a_change_that_makes_it_another_run_is_said(verb: Command, story_root: Path) -> None:
+    finished = verb("fit", "--ckpt_path", "last", "--trainer.max_epochs", "3", "--data.batch_size", "8")
+    assert finished.code == 0
+    words = "seqlab: data.batch_size is 8 and was 4; from here on the numbers differ from those of an uninterrupted run"
+    assert words in finished.err.splitlines()
+    assert "differ" not in verb("fit", "--ckpt_path", "last", "--trainer.max_epochs", "4").err
+
+
+def test_a_finished_run_says_so(verb: Command, story_root: Path) -> None:
+    finished = verb("fit", "--ckpt_path", "last")
+    assert finished.code == 0
+    assert "This run had finished before, after epoch 2; give it more with --trainer.max_epochs 4." in finished.out
+    assert "finished before" not in verb("fit", "--ckpt_path", "last", "--trainer.max_epochs", "3").out
+
+
+def test_a_failure_says_how_to_go_on(
+    verb: Command, small: list[str], here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = LanguageModel.training_step
+
+    def failing(self: LanguageModel, batch: Any, batch_idx: int) -> Any:
+        if self.trainer.global_step == 30:
+            raise RuntimeError("out of memory")
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(LanguageModel, "training_step", failing)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        verb("fit", *small, "--run", "fails", "--ckpt_every", "7")
+    said = capsys.readouterr()
+    assert "last.ckpt holds step 28; go on with:" in said.out + said.err
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    assert verb("fit", "--ckpt_path", "last", "--run", "fails").code == 0
+    assert read_checkpoint(here / "lightning_logs/fails/checkpoints/last.ckpt")["global_step"] == 77
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
+def test_a_signal_leaves_a_checkpoint(name: str, small: list[str], environment: dict[str, str], here: Path) -> None:
+    command = [sys.executable, "-m", "seqlab.fit", *small, "--run", "told", "--trainer.max_epochs", "500"]
+    options = ["--ckpt_every", "3", "--patience", "null"]
+    process = subprocess.Popen(
+        [*command, *options], cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    last = here / "lightning_logs" / "told" / "checkpoints" / "last.ckpt"
+    while not last.exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(getattr(signal, name))
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + getattr(signal, name), err
+    step = int(re.search(rf"Stopped by {name} after step (\d+)", out + err)[1])  # type: ignore[index]
+    assert read_checkpoint(last)["global_step"] == step
