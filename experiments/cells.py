@@ -17,7 +17,6 @@ from seqlab.nn.language_network import LanguageNetwork
 VOCAB, EMBEDDING, UNITS = 28, 64, 256
 VARIANTS: dict[str, dict[str, object]] = {
     **{name: {"name": name} for name in CELLS},
-    "rnn, relu": {"name": "rnn", "nonlinearity": "relu"},
     "gru, reset before": {"name": "gru", "reset_after": False},
 }
 
@@ -31,7 +30,7 @@ def parameters(model: dict[str, object], hidden_size: int) -> int:
 
 def units(model: dict[str, object], wanted: int) -> int:
     """The hidden size, a multiple of 8, whose number of parameters comes closest."""
-    return min(range(64, 2049, 8), key=lambda size: abs(parameters(model, size) - wanted))
+    return min(range(64, 1025, 8), key=lambda size: abs(parameters(model, size) - wanted))
 
 
 def main() -> None:

@@ -15,12 +15,15 @@ ASK_EVERY = 10
 """Steps between two questions to the other processes whether one of them was told to stop."""
 
 
-def validates_next(trainer: pl.Trainer, batch_idx: int) -> bool:
-    """Whether a batch ends an epoch or is followed by a validation.
+def is_border(trainer: pl.Trainer, batch_idx: int) -> bool:
+    """Whether a checkpoint after this batch goes on exactly.
 
-    A checkpoint taken between the two would go on behind the validation, which would then be missing.
+    Gradients that are still being accumulated are in no checkpoint; and one taken between a batch and the validation
+    that follows it would go on behind that validation.
     """
-    return batch_idx + 1 == trainer.num_training_batches or (batch_idx + 1) % trainer.val_check_batch == 0
+    done = batch_idx + 1
+    validates = done == trainer.num_training_batches or done % trainer.val_check_batch == 0
+    return done % trainer.accumulate_grad_batches == 0 and not validates
 
 
 class Interrupted(SystemExit):
@@ -66,6 +69,6 @@ class Interruption(pl.Callback):
             if batch_idx % ASK_EVERY and not self._agreed:
                 return
             stop = self._agreed = trainer.strategy.reduce_boolean_decision(stop, all=False)
-        if stop and not validates_next(trainer, batch_idx):
+        if stop and is_border(trainer, batch_idx):
             trainer.save_checkpoint(self.path, weights_only=False)
             raise Interrupted(self._received or signal.SIGTERM)

@@ -11,7 +11,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import CheckpointIO
 
-from seqlab.callbacks.interruption import validates_next
+from seqlab.callbacks.interruption import is_border
 from seqlab.checkpoint import read_checkpoint, write_checkpoint
 from seqlab.errors import UserError, reason_of
 
@@ -91,7 +91,7 @@ class KeepLast(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if trainer.global_step != self._saved_step and not validates_next(trainer, batch_idx) and self._due(trainer):
+        if trainer.global_step != self._saved_step and is_border(trainer, batch_idx) and self._due(trainer):
             self._save(trainer)
 
     def _due(self, trainer: pl.Trainer) -> bool:
