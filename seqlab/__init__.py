@@ -1,7 +1,7 @@
 """seqlab: a laboratory for sequence models on PyTorch Lightning.
 
-``seqlab.fit(model="gru")`` trains, ``seqlab.load(CKPT)`` gives a trained model back; ``seqlab.evaluate`` and
-``seqlab.generate`` are the other verbs, with the options of the command line as arguments.
+``seqlab.fit(model="gru")`` trains, ``seqlab.load(CKPT)`` gives a trained model back; ``seqlab.evaluate``,
+``seqlab.generate`` and ``seqlab.corpus`` are the other verbs, with the options of the command line as arguments.
 """
 
 import sys
@@ -10,14 +10,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqlab.corpus import Statistics
     from seqlab.evaluate import Evaluation
     from seqlab.fit import Run
     from seqlab.models import LanguageModel
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "fit", "generate", "load"]
+__all__ = ["corpus", "evaluate", "fit", "generate", "load"]
 
-VERBS = ("fit", "evaluate", "generate")
+VERBS = ("fit", "evaluate", "generate", "corpus")
 
 
 def fit(**options: Any) -> "Run":
@@ -35,6 +36,12 @@ def evaluate(ckpt: str, **options: Any) -> "Evaluation":
 def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
     """Text that continues a prefix; the arguments are those of ``seqlab.generate.generate``."""
     result: list[str] = import_module("seqlab.generate").generate(ckpt, prefix, **options)
+    return result
+
+
+def corpus(**options: Any) -> "Statistics":
+    """Counts what a text is made of; the arguments are those of ``seqlab.corpus.corpus``."""
+    result: Statistics = import_module("seqlab.corpus").corpus(**options)
     return result
 
 

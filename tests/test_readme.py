@@ -62,7 +62,7 @@ def place(trained: Path, here: Path, corpora: None) -> Path:
 
 
 def test_there_are_commands_of_every_verb() -> None:
-    assert {verb for verb, _ in COMMANDS} == {"fit", "evaluate", "generate"}
+    assert {verb for verb, _ in COMMANDS} == {"fit", "evaluate", "generate", "corpus"}
     assert ["--ckpt_path", "last"] in [arguments[:2] for _, arguments in COMMANDS]
 
 
