@@ -12,6 +12,7 @@ from torch import Tensor
 
 from seqlab.errors import UserError
 from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.ngram import NGram
 from seqlab.text.codec import Codec
 
 FORMAT = 1
@@ -89,10 +90,11 @@ def _size(weight: Tensor | None) -> str:
     return "missing" if weight is None else " x ".join(map(str, weight.shape))
 
 
-def load_network(checkpoint: dict[str, Any]) -> tuple[LanguageNetwork, Codec]:
+def load_network(checkpoint: dict[str, Any]) -> tuple[LanguageNetwork | NGram, Codec]:
     """The network of a language model in evaluation mode, and the codec of its text."""
     arguments = checkpoint["hyper_parameters"]
-    network = LanguageNetwork(**{k: v for k, v in arguments.items() if k not in ("bidirectional", "l1")})
+    kind: type[LanguageNetwork] | type[NGram] = NGram if "smoothing" in arguments else LanguageNetwork
+    network = kind(**{k: v for k, v in arguments.items() if k not in ("bidirectional", "l1")})
     prefix = "network."
     weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
     network.load_state_dict(weights)

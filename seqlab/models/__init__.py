@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 from seqlab.cells import CELLS
 from seqlab.checkpoint import read_checkpoint
 from seqlab.models.language_model import LanguageModel
+from seqlab.models.ngram import NGramModel
 from seqlab.text.codec import Codec
 
 
@@ -28,6 +29,7 @@ class ModelChoice(NamedTuple):
 MODELS: dict[str, ModelChoice] = {
     cell: ModelChoice(LanguageModel, {"cell": cell}, data="time_machine") for cell in CELLS
 }
+MODELS["ngram"] = ModelChoice(NGramModel, {}, data="time_machine")
 
 
 def load(ckpt: str | Path) -> LanguageModel:
@@ -37,6 +39,12 @@ def load(ckpt: str | Path) -> LanguageModel:
         UserError: The file is not a checkpoint of seqlab.
     """
     checkpoint = read_checkpoint(ckpt)
-    model = LanguageModel(**checkpoint["hyper_parameters"], codec=Codec.from_state(checkpoint["seqlab"]["codec"]))
+    arguments, codec = checkpoint["hyper_parameters"], Codec.from_state(checkpoint["seqlab"]["codec"])
+    if "smoothing" in arguments:
+        model: LanguageModel = NGramModel(
+            arguments["vocab_size"], arguments["order"], arguments["smoothing"], codec=codec
+        )
+    else:
+        model = LanguageModel(**arguments, codec=codec)
     model.load_state_dict(checkpoint["state_dict"])
     return model.eval()

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import lightning.pytorch as pl
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
 from seqlab.metrics import TokenLoss
 from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.ngram import NGram
 from seqlab.nn.recurrent import State
 from seqlab.text.codec import Codec
 
@@ -43,6 +44,8 @@ class LanguageModel(pl.LightningModule):
         UserError: An option makes no language model.
     """
 
+    network_kind: ClassVar[type[LanguageNetwork] | type[NGram]] = LanguageNetwork
+
     def __init__(
         self,
         vocab_size: int,
@@ -55,7 +58,7 @@ class LanguageModel(pl.LightningModule):
         **network: Any,
     ) -> None:
         super().__init__()
-        options = inspect.signature(LanguageNetwork).bind(vocab_size, **network)
+        options = inspect.signature(self.network_kind).bind(vocab_size, **network)
         options.apply_defaults()
         self.save_hyperparameters({**options.arguments, "bidirectional": bidirectional, "l1": l1})
         if bidirectional:
@@ -65,7 +68,7 @@ class LanguageModel(pl.LightningModule):
             )
         if l1 < 0:
             raise UserError(f"l1 {l1} must be at least 0")
-        self.network = LanguageNetwork(vocab_size, **network)
+        self.network = self.network_kind(vocab_size, **network)
         self.l1 = l1
         self.optimizer, self.lr_scheduler, self.lr_interval = optimizer, lr_scheduler, lr_interval
         self.codec = codec

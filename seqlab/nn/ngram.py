@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.errors import UserError, nearest
+from seqlab.nn.recurrent import State
 
 Smoothing = Literal["none", "laplace", "kneser_ney"]
 FALLBACK = (0.5, 1.0, 1.5)
@@ -96,6 +97,7 @@ class NGram(nn.Module):
         for m in range(1, order + 1):
             self.register_buffer(f"keys_{m}", torch.empty(0, dtype=torch.int64))
             self.register_buffer(f"counts_{m}", torch.empty(0, dtype=torch.int64))
+        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
         self._levels: list[Level] = []
 
     def count(self, ids: Tensor) -> None:
@@ -105,8 +107,8 @@ class NGram(nn.Module):
             for shift in range(m):
                 keys = keys * self.vocab_size + ids[shift : shift + len(keys)]
             kept, counts = keys.unique(return_counts=True)
-            setattr(self, f"keys_{m}", kept)
-            setattr(self, f"counts_{m}", counts)
+            setattr(self, f"keys_{m}", kept.to(self.nothing.device))
+            setattr(self, f"counts_{m}", counts.to(self.nothing.device))
         self._levels = []
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
@@ -122,11 +124,11 @@ class NGram(nn.Module):
         return self._levels
 
     def _counted(self, m: int) -> Level:
-        keys, counts = self.get_buffer(f"keys_{m}"), self.get_buffer(f"counts_{m}")
+        keys, counts = self.get_buffer(f"keys_{m}").cpu(), self.get_buffer(f"counts_{m}").cpu()
         if self.smoothing != "kneser_ney":
             return _level(keys, counts, self.vocab_size, (0.0, 0.0, 0.0))
         if m < self.order:
-            longer = self.get_buffer(f"keys_{m + 1}")
+            longer = self.get_buffer(f"keys_{m + 1}").cpu()
             keys, counts = (longer % self.vocab_size**m).unique(return_counts=True)
         return _level(keys, counts, self.vocab_size, discounts(counts))
 
@@ -169,3 +171,55 @@ class NGram(nn.Module):
         rows = contexts.repeat_interleave(self.vocab_size, 0)
         targets = torch.arange(self.vocab_size).repeat(len(contexts))
         return self.probabilities(rows, targets).view(len(contexts), self.vocab_size)
+
+    def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Logarithms of the probabilities of the token after each position.
+
+        Args:
+            ids: ``(batch, time)`` int64.
+            state: The order - 1 tokens before the first position ``(batch, order - 1)``; none if not given.
+
+        Returns:
+            ``(batch, time, vocab_size)`` float64, and the state after the last position.
+
+        Raises:
+            UserError: An unsmoothed model never saw the last context, so that nothing can follow it.
+        """
+        contexts, state = self._contexts(ids, state)
+        p = self.distributions(contexts.flatten(0, 1)).view(*ids.shape, self.vocab_size)
+        if (p[:, -1].sum(-1) == 0).any():
+            raise UserError(
+                f"nothing ever followed these {self.order - 1} tokens in the training text, and an unsmoothed model "
+                "knows no more; give another --prefix, or train with --model.smoothing kneser_ney"
+            )
+        return p.log().to(ids.device), state
+
+    def nats(
+        self, ids: Tensor, targets: Tensor, valid: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, int | Tensor, State]:
+        """Cross-entropy summed over tokens, infinite where one of them has probability 0.
+
+        Args:
+            ids: ``(batch, time)`` int64.
+            targets: The token after each of them, ``(batch, time)`` int64.
+            valid: ``(batch, time)`` bool, True at real tokens; None where all are.
+            state: The order - 1 tokens before the first position ``(batch, order - 1)``; none if not given.
+
+        Returns:
+            The sum in nats, how many tokens it is over, and the state after the last position.
+        """
+        contexts, state = self._contexts(ids, state)
+        p = self.probabilities(contexts.flatten(0, 1), targets.flatten().cpu())
+        if valid is not None:
+            p = p[valid.flatten().cpu()]
+        return -p.log().sum().to(ids.device) + self.nothing.sum(), len(p), state
+
+    def _contexts(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """The order - 1 tokens up to each position ``(batch, time, order - 1)``, and the state after the last."""
+        length = self.order - 1
+        before = state[0].long() if state is not None else ids.new_full((len(ids), length), -1)
+        history = torch.cat([before, ids], 1)  # (batch, order - 1 + time)
+        kept = (history[:, history.shape[1] - length :],)
+        if not length:
+            return ids.new_empty(*ids.shape, 0).cpu(), kept
+        return history.unfold(1, length, 1)[:, 1:].cpu(), kept

@@ -113,7 +113,7 @@ def test_unsmoothed_unseen_events_are_impossible() -> None:
 def test_counts_are_plain_tensors_and_come_back() -> None:
     model = counted(random_text(), 3, "kneser_ney")
     kept = model.state_dict()
-    assert {tensor.dtype for tensor in kept.values()} == {torch.int64}
+    assert {tensor.dtype for tensor in kept.values() if tensor.numel()} == {torch.int64}
     again = NGram(VOCAB, 3, "kneser_ney")
     again.load_state_dict(kept)
     contexts = torch.tensor([[1, 2], [3, 1]])
