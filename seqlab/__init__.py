@@ -1,7 +1,8 @@
 """seqlab: a laboratory for sequence models on PyTorch Lightning.
 
 ``seqlab.fit(model="gru")`` trains, ``seqlab.load(CKPT)`` gives a trained model back; ``seqlab.evaluate``,
-``seqlab.generate`` and ``seqlab.translate`` are the other verbs, with the options of the command line as arguments.
+``seqlab.generate``, ``seqlab.translate`` and ``seqlab.corpus`` are other verbs, with the options of the command line as
+arguments.
 """
 
 import sys
@@ -11,14 +12,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqlab.corpus import Statistics
     from seqlab.evaluate import Evaluation
     from seqlab.fit import Run
     from seqlab.models.sequence_model import SequenceModel
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "fit", "generate", "load", "translate"]
+__all__ = ["corpus", "evaluate", "fit", "generate", "load", "translate"]
 
-VERBS = ("fit", "evaluate", "generate", "translate", "export")
+VERBS = ("fit", "evaluate", "generate", "translate", "corpus", "export")
 
 
 def fit(**options: Any) -> "Run":
@@ -42,6 +44,12 @@ def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
 def translate(ckpt: str, sentences: Sequence[str], **options: Any) -> list[list[str]]:
     """Translations of sentences; the arguments are those of ``seqlab.translate.translate``."""
     result: list[list[str]] = import_module("seqlab.translate").translate(ckpt, sentences, **options)
+    return result
+
+
+def corpus(**options: Any) -> "Statistics":
+    """Counts what a text is made of; the arguments are those of ``seqlab.corpus.corpus``."""
+    result: Statistics = import_module("seqlab.corpus").corpus(**options)
     return result
 
 

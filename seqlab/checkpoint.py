@@ -12,6 +12,7 @@ from torch import Tensor
 
 from seqlab.errors import UserError
 from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.ngram import NGram
 from seqlab.text.codec import Codec
 
 FORMAT = 1
@@ -89,13 +90,17 @@ def _size(weight: Tensor | None) -> str:
     return "missing" if weight is None else " x ".join(map(str, weight.shape))
 
 
-def load_network(checkpoint: dict[str, Any]) -> tuple[LanguageNetwork, Codec]:
+NETWORKS: dict[str, type[LanguageNetwork] | type[NGram]] = {"language_model": LanguageNetwork, "ngram": NGram}
+"""Networks that continue a text, by what a checkpoint says that it holds."""
+
+
+def load_network(checkpoint: dict[str, Any]) -> tuple[LanguageNetwork | NGram, Codec]:
     """The network of a language model in evaluation mode, and the codec of its text."""
     kind = checkpoint["seqlab"].get("kind", "language_model")
-    if kind != "language_model":
+    if kind not in NETWORKS:
         raise UserError(f"the checkpoint holds a {kind} model, which continues no text; use seqlab.translate")
     arguments = checkpoint["hyper_parameters"]
-    network = LanguageNetwork(**{k: v for k, v in arguments.items() if k not in ("bidirectional", "l1")})
+    network = NETWORKS[kind](**{k: v for k, v in arguments.items() if k not in ("bidirectional", "l1")})
     prefix = "network."
     weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
     network.load_state_dict(weights)

@@ -198,17 +198,15 @@ class SeqlabCLI(LightningCLI):
             **chosen["model"],
         )
         self._try_optimizer()
-        self._say_what_changes()
         if self.plan.checkpoint is not None:
             check_resumable(self.plan.checkpoint, self.model.state_dict(), self.model.codec_state())
+            self._say_what_changes(self.plan.checkpoint)
         self.trainer = self._trainer()
         self.datamodule.train_batches(Shard(0, self.trainer.world_size))
 
-    def _say_what_changes(self) -> None:
+    def _say_what_changes(self, checkpoint: Path) -> None:
         """Says which options make a run go on with other numbers than it would have had."""
-        if self.plan.checkpoint is None:
-            return
-        kept = yaml.safe_load(read_checkpoint(self.plan.checkpoint)["run"]["config"])
+        kept = yaml.safe_load(read_checkpoint(checkpoint)["run"]["config"])
         now = yaml.safe_load(self._dump())
         changed = [
             f"{key}.{name} is {now[key][name]} and was {value}"

@@ -21,6 +21,7 @@ from seqlab.metrics import TokenLoss, bits
 from seqlab.models import load_model
 from seqlab.models.seq2seq import Seq2Seq
 from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.ngram import NGram
 from seqlab.parser import Parser, pick, run_verb, spell_choices, values_of
 
 
@@ -75,6 +76,8 @@ class Evaluation:
             "state": f"carried through {self.streams} stream{'s' * (self.streams > 1)}, zero at the start of each",
             "time": f"{self.seconds:.1f} s, {self.tokens / self.seconds:,.0f} tokens/s",
         }
+        if math.isinf(self.loss):
+            rows["perplexity"] += ": the text holds tokens to which the unsmoothed model gives probability 0"
         return "\n".join(f"{name:<20}{value}" for name, value in rows.items())
 
 
@@ -92,7 +95,7 @@ def _data(recipe: dict[str, Any], wanted: type[DataModule], **codecs: object) ->
 
 
 @torch.inference_mode()
-def _measure(network: LanguageNetwork, data: TextData, split: Split, device: torch.device) -> Evaluation:
+def _measure(network: LanguageNetwork | NGram, data: TextData, split: Split, device: torch.device) -> Evaluation:
     started, total, state, unknown, streams = time.monotonic(), TokenLoss().to(device), None, 0, 0
     for batch in data.evaluation_loader(split):
         inputs, targets = batch.inputs.to(device), batch.targets.to(device)

@@ -3,8 +3,8 @@
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from seqlab.models.language_model import LanguageModel
 from seqlab.models.sequence_model import SequenceModel
+from seqlab.models.text_model import TextModel
 
 
 class TextSamples(pl.Callback):
@@ -24,7 +24,7 @@ class TextSamples(pl.Callback):
         if trainer.sanity_checking or not trainer.is_global_zero or not boards:
             return
         assert isinstance(pl_module, SequenceModel)
-        if isinstance(pl_module, LanguageModel):
+        if isinstance(pl_module, TextModel):
             label = f"sample/temperature {self.temperature}"
             text = pl_module.generate(self.prompt or "", self.num_tokens, self.temperature)
         else:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from seqlab.cells import CELLS
 from seqlab.checkpoint import read_checkpoint
 from seqlab.models.language_model import LanguageModel
+from seqlab.models.ngram import NGramModel
 from seqlab.models.seq2seq import Seq2Seq
 from seqlab.models.sequence_model import SequenceModel
 
@@ -26,10 +27,11 @@ class ModelChoice(NamedTuple):
 
 MODELS: dict[str, ModelChoice] = {
     **{cell: ModelChoice(LanguageModel, {"cell": cell}, data="time_machine") for cell in CELLS},
+    "ngram": ModelChoice(NGramModel, {}, data="time_machine"),
     "seq2seq": ModelChoice(Seq2Seq, {}, data="fra_eng"),
 }
 
-KINDS: dict[str, type[SequenceModel]] = {kind.kind: kind for kind in (LanguageModel, Seq2Seq)}
+KINDS: dict[str, type[SequenceModel]] = {kind.kind: kind for kind in (LanguageModel, NGramModel, Seq2Seq)}
 """What a checkpoint says that it holds."""
 
 

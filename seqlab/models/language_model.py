@@ -4,23 +4,17 @@ import inspect
 from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
-from torch import Tensor
 from torch.optim import Adam
 
-from seqlab.data.data_module import DataModule
 from seqlab.data.streams import TextBatch
-from seqlab.data.text_data import TextData
-from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
-from seqlab.models.sequence_model import OptimizerCallable, SchedulerCallable, SequenceModel
+from seqlab.models.sequence_model import OptimizerCallable, SchedulerCallable
+from seqlab.models.text_model import TextModel
 from seqlab.nn.language_network import LanguageNetwork
-from seqlab.nn.recurrent import State
 from seqlab.text.codec import Codec
 
-SAMPLE_TOKENS = 200
 
-
-class LanguageModel(SequenceModel):
+class LanguageModel(TextModel):
     """A recurrent language model trained by truncated backpropagation through time.
 
     The state is carried from a batch to the next where the batch says that it continues, detached in between.
@@ -40,7 +34,6 @@ class LanguageModel(SequenceModel):
     """
 
     kind: ClassVar[str] = "language_model"
-    reads: ClassVar[type[DataModule]] = TextData
 
     def __init__(
         self,
@@ -53,10 +46,6 @@ class LanguageModel(SequenceModel):
         codec: Codec | None = None,
         **network: Any,
     ) -> None:
-        super().__init__(optimizer, lr_scheduler, lr_interval)
-        options = inspect.signature(LanguageNetwork).bind(vocab_size, **network)
-        options.apply_defaults()
-        self.save_hyperparameters({**options.arguments, "bidirectional": bidirectional, "l1": l1})
         if bidirectional:
             raise UserError(
                 "bidirectional true cannot be had in a language model: its backward half would read the very tokens "
@@ -64,21 +53,11 @@ class LanguageModel(SequenceModel):
             )
         if l1 < 0:
             raise UserError(f"l1 {l1} must be at least 0")
-        self.network = LanguageNetwork(vocab_size, **network)
+        super().__init__(LanguageNetwork(vocab_size, **network), codec, optimizer, lr_scheduler, lr_interval)
+        options = inspect.signature(LanguageNetwork).bind(vocab_size, **network)
+        options.apply_defaults()
+        self.save_hyperparameters({**options.arguments, "bidirectional": bidirectional, "l1": l1})
         self.l1 = l1
-        self.codec = codec
-        self._carry: dict[str, State] = {}
-
-    def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Logits ``(batch, time, vocab_size)`` of the token after each of ``ids`` ``(batch, time)``, and the state."""
-        logits, state = self.network(ids, state)
-        return logits, state
-
-    def _nats(self, batch: TextBatch, stage: str) -> tuple[Tensor, int | Tensor]:
-        carried = self._carry.get(stage) if batch.continues else None
-        nats, tokens, state = self.network.nats(batch.inputs, batch.targets, batch.valid, carried)
-        self._carry[stage] = tuple(part.detach().float() for part in state)
-        return nats, tokens
 
     def training_step(self, batch: TextBatch, batch_idx: int) -> dict[str, Any]:
         outputs = super().training_step(batch, batch_idx)
@@ -89,50 +68,3 @@ class LanguageModel(SequenceModel):
     @classmethod
     def from_checkpoint(cls, checkpoint: dict[str, Any]) -> Self:
         return cls(**checkpoint["hyper_parameters"], codec=Codec.from_state(checkpoint["seqlab"]["codec"]))
-
-    def forget(self) -> None:
-        self._carry = {}
-
-    def codec_state(self) -> dict[str, object] | None:
-        return self.codec.state() if self.codec else None
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        super().on_save_checkpoint(checkpoint)
-        checkpoint["seqlab"]["carry"] = list(self._carry.get("train", ()))
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        carry = checkpoint["seqlab"]["carry"]
-        self._carry = {"train": tuple(part.to(self.device) for part in carry)} if carry else {}
-
-    def sample(self, data: TextData) -> str:
-        return self.generate(data.prompt or "", SAMPLE_TOKENS)
-
-    def generate(
-        self,
-        prefix: str = "",
-        num_tokens: int = 200,
-        temperature: float = 0.8,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        seed: int = 0,
-    ) -> str:
-        """Text that continues a prefix.
-
-        Args:
-            prefix: Text to continue.
-            num_tokens: Tokens to draw.
-            temperature: Divides the logits; 0 takes the most likely token.
-            top_k: Draw among the k most likely tokens only.
-            top_p: Draw among the fewest tokens whose probabilities sum to at least p.
-            seed: Of the draws.
-
-        Returns:
-            The prefix and what follows it.
-
-        Raises:
-            UserError: A value is out of its range, or the model was made without a codec.
-        """
-        if self.codec is None:
-            raise UserError("this model was made without a codec, so it cannot read text; give codec=data.codec")
-        *_, texts = continue_text(self.network, self.codec, prefix, num_tokens, temperature, top_k, top_p, [seed])
-        return str(texts[0])

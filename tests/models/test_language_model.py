@@ -447,7 +447,7 @@ def test_a_mask_reaches_the_loss() -> None:
 
 
 def test_models_name_their_cells() -> None:
-    assert set(MODELS) == {*CELLS, "seq2seq"}
+    assert set(MODELS) == {*CELLS, "ngram", "seq2seq"}
     for name, choice in ((name, MODELS[name]) for name in CELLS):
         made = choice.kind(vocab_size=5, hidden_size=3, **choice.defaults)
         assert type(made.network.recurrent.cell) is CELLS[name]  # type: ignore[union-attr]

@@ -1,0 +1,146 @@
+"""``python -m seqlab.corpus --data.tokens word``: what a text is made of."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqlab.data import DATA
+from seqlab.errors import UserError, reason_of
+from seqlab.parser import Parser, pick, run_verb, spell_choices, values_of
+from seqlab.text.codec import Codec
+from seqlab.text.statistics import Zipf, coverage, round_sizes, zipf
+
+ORDERS = (1, 2, 3)
+WHOLE = {"val_fraction": 0.0, "test_fraction": 0.0}
+"""Options of the data with which its training part is the whole text."""
+UNREAD = {"seed", "codec", "sampling", "batch_size", "num_steps", "eval_streams", "val_path", "test_path", *WHOLE}
+"""Options of the data that say how it is cut, not what it holds."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a text is made of.
+
+    Args:
+        corpus: Name of the corpus.
+        ids: Its tokens ``(tokens,)``.
+        characters: Of cleaned text.
+        codec: Between text and ids.
+        laws: Counts and Zipf's law of its 1-, 2- and 3-grams.
+        num_frequent: How many of the most frequent tokens to show.
+    """
+
+    corpus: str
+    ids: NDArray[Any]
+    characters: int
+    codec: Codec
+    laws: list[Zipf]
+    num_frequent: int
+
+    def __str__(self) -> str:
+        counts = self.laws[0].counts
+        sizes = round_sizes(len(counts))
+        unknown = int((self.ids == self.codec.vocab.unk).sum())
+        kind = self.codec.tokenizer.name
+        rows = {
+            "corpus": f"{self.corpus}, {self.characters:,} characters",
+            "tokens": f"{len(self.ids):,} ({kind}), {unknown:,} of them <unk>",
+            "vocabulary": f"{len(counts):,} distinct, {_hapaxes(self.laws[0])}",
+            "most frequent": self._frequent(),
+        }
+        lines = [f"{name:<16}{value}" for name, value in rows.items()]
+        lines += ["", "The most frequent tokens make up this share of the text:", f"{'vocabulary':>12}  coverage"]
+        lines += [f"{n:>12,}{share:>10.2%}" for n, share in zip(sizes, coverage(counts, sizes), strict=True)]
+        lines += ["", "Zipf's law, p(rank) ~ rank^-s, s by maximum likelihood over all ranks:"]
+        lines += [f"{'n-grams':>8}{'distinct':>12}{'once':>12}{'s':>8}"]
+        for law in self.laws:
+            lines += [f"{law.order:>8}{len(law.counts):>12,}{law.hapaxes:>12,}{law.exponent:>8.3f}"]
+        return "\n".join(lines)
+
+    def _frequent(self) -> str:
+        counts = np.bincount(self.ids)
+        ranked = np.argsort(-counts, kind="stable")[: self.num_frequent]
+        tokens = self.codec.vocab.tokens(ranked.tolist())
+        shown = [token if token.isprintable() and token.strip() else repr(token) for token in tokens]
+        return "  ".join(f"{token} {counts[i]:,}" for token, i in zip(shown, ranked, strict=True) if counts[i])
+
+
+def _hapaxes(law: Zipf) -> str:
+    return f"{law.hapaxes:,} of them ({law.hapaxes / len(law.counts):.1%}) seen once"
+
+
+def corpus(data: dict[str, Any] | None = None, num_frequent: int = 10) -> Statistics:
+    """Counts the whole text of a corpus, before it is cut into parts.
+
+    Args:
+        data: Options of the data; ``name`` chooses the corpus.
+        num_frequent: How many of the most frequent tokens to show.
+
+    Raises:
+        UserError: The text cannot be read, or is empty.
+    """
+    if num_frequent < 1:
+        raise UserError(f"num_frequent {num_frequent} must be a whole number of at least 1")
+    options: dict[str, Any] = {**(data or {}), **WHOLE}
+    kind = DATA[pick("data", options.pop("name", "time_machine"), DATA)]
+    text = kind(**options)
+    ids, characters = text.part("train")
+    laws = [zipf(ids, order) for order in ORDERS if len(ids) >= order]
+    return Statistics(text.corpus_name, ids, characters, text.codec, laws, num_frequent)
+
+
+def draw(statistics: Statistics, file: Path) -> None:
+    """Draws the occurrences of n-grams against their rank, with the fitted laws, as a PNG file.
+
+    Raises:
+        UserError: matplotlib is not installed, or the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise UserError("figures need matplotlib, which is not here; pip install 'seqlab[plots]'") from None
+    axes = Figure(figsize=(6.4, 4.8), layout="constrained").subplots()
+    for law in statistics.laws:
+        ranks = np.arange(1, len(law.counts) + 1)
+        (points,) = axes.plot(ranks, law.counts, ".", markersize=3, label=f"{law.order}-grams, s = {law.exponent:.2f}")
+        axes.plot(ranks, law.expected(), "--", linewidth=1, color=points.get_color())
+    axes.set(xscale="log", yscale="log", xlabel="rank", ylabel="occurrences", ylim=(0.5, None))
+    axes.set_title(f"{statistics.corpus}: n-grams of {statistics.codec.tokenizer.name} tokens, with Zipf's law dashed")
+    axes.legend()
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=150)
+    except OSError as error:
+        raise UserError(f"cannot write {file}: {reason_of(error)}; give --output a folder to write in") from None
+
+
+def _run(argv: list[str]) -> None:
+    arguments = spell_choices(argv, ["data"])
+    parser = Parser(prog="python -m seqlab.corpus", description="Counts what a text is made of.")
+    name = pick("data", (values_of(arguments, "data.name") or ["time_machine"])[-1], DATA)
+    parser.add_argument("--data.name", type=str, default=name, metavar="NAME", help=f"{' | '.join(DATA)}.")
+    parser.add_class_arguments(DATA[name], "data", instantiate=False, skip=UNREAD)
+    parser.add_argument("--num_frequent", type=int, default=10, help="How many of the most frequent tokens to show.")
+    parser.add_argument("--output", type=str | None, help="Folder for the rank plot, zipf-CORPUS-TOKENS.png.")
+    config = parser.parse_sentence(arguments)
+    statistics = corpus(config.data.as_dict(), config.num_frequent)
+    print(statistics)
+    if config.output is not None:
+        file = Path(config.output) / f"zipf-{statistics.corpus}-{statistics.codec.tokenizer.name}.png"
+        draw(statistics, file)
+        print(f"\nFigure: {file}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return run_verb(_run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""n-gram probabilities from counts: unsmoothed, Laplace, and interpolated modified Kneser-Ney."""
+
+from typing import Any, Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.errors import UserError, nearest
+from seqlab.nn.recurrent import State
+
+Smoothing = Literal["none", "laplace", "kneser_ney"]
+FALLBACK = (0.5, 1.0, 1.5)
+"""Discounts where a text has no n-grams of one to four occurrences to estimate them from (Heafield et al. 2013)."""
+
+
+class Level(NamedTuple):
+    """The counts of m-grams, for one m.
+
+    Args:
+        keys: Distinct m-grams as numbers of base vocab_size, rising ``(types,)`` int64.
+        counts: Occurrences of each, or for Kneser-Ney's lower orders the tokens that it follows ``(types,)`` int64.
+        contexts: Distinct beginnings of m - 1 tokens, as numbers, rising ``(contexts,)`` int64.
+        totals: Sum of the counts after each ``(contexts,)`` float64.
+        left: Sum of the discounts after each ``(contexts,)`` float64; what the lower order gets.
+        discounts: Taken off a count of 0, 1, 2 and 3 or more ``(4,)`` float64.
+    """
+
+    keys: Tensor
+    counts: Tensor
+    contexts: Tensor
+    totals: Tensor
+    left: Tensor
+    discounts: Tensor
+
+
+def discounts(counts: Tensor) -> tuple[float, float, float]:
+    """D1, D2 and D3+ of modified Kneser-Ney (Chen & Goodman 1998, equation 26).
+
+        Y = n1 / (n1 + 2 n2),  Dk = k - (k + 1) Y n(k+1) / nk
+
+    Args:
+        counts: Of each distinct m-gram ``(types,)`` int64.
+
+    Returns:
+        The three, or ``FALLBACK`` where one of n1 to n4 is 0 or one of the three is not between 0 and k.
+    """
+    n1, n2, n3, n4 = (int((counts == k).sum()) for k in (1, 2, 3, 4))
+    if not n1 * n2 * n3 * n4:
+        return FALLBACK
+    y = n1 / (n1 + 2 * n2)
+    found = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
+    return found if all(0 <= d <= k for k, d in enumerate(found, 1)) else FALLBACK
+
+
+def _level(keys: Tensor, counts: Tensor, vocab_size: int, taken: tuple[float, float, float]) -> Level:
+    contexts, place = (keys // vocab_size).unique(return_inverse=True)
+    by_count = torch.tensor([0.0, *taken], dtype=torch.float64)
+    zeros = torch.zeros(len(contexts), dtype=torch.float64)
+    totals = zeros.index_add(0, place, counts.double())
+    left = zeros.index_add(0, place, by_count[counts.clamp(max=3)])
+    return Level(keys, counts, contexts, totals, left, by_count)
+
+
+def _find(keys: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Where each wanted key stands among rising keys, and whether it does."""
+    place = torch.searchsorted(keys, wanted).clamp(max=max(0, len(keys) - 1))
+    return place, (keys[place] == wanted if len(keys) else torch.zeros_like(wanted, dtype=torch.bool))
+
+
+class NGram(nn.Module):
+    """Counts of the 1- to n-grams of a text, and the probabilities that they give.
+
+    A token before the beginning of the text is -1. Laplace and unsmoothed probabilities use as much of a context as
+    there is; Kneser-Ney backs off from a context that was never seen to a shorter one, and from single tokens to the
+    uniform distribution, so that every token of the vocabulary has a probability above 0.
+
+    Args:
+        vocab_size: Ids.
+        order: Tokens in the longest n-gram: the one predicted and order - 1 before it.
+        smoothing: none (relative frequencies), laplace (one more of everything) or kneser_ney (interpolated, modified:
+            Chen & Goodman 1998).
+
+    Raises:
+        UserError: An n-gram does not fit in 63 bits, or a value is out of its range.
+    """
+
+    def __init__(self, vocab_size: int, order: int = 3, smoothing: Smoothing = "kneser_ney") -> None:
+        super().__init__()
+        if order < 1:
+            raise UserError(f"order {order} must be a whole number of at least 1")
+        if smoothing not in get_args(Smoothing):
+            raise UserError(f"unknown smoothing '{smoothing}': {nearest(smoothing, get_args(Smoothing))}")
+        if vocab_size**order >= 2**63:
+            most = next(n for n in range(order, -1, -1) if vocab_size**n < 2**63)
+            raise UserError(f"order {order} is too high for a vocabulary of {vocab_size:,}; it can be {most} at most")
+        self.vocab_size, self.order, self.smoothing = vocab_size, order, smoothing
+        for m in range(1, order + 1):
+            self.register_buffer(f"keys_{m}", torch.empty(0, dtype=torch.int64))
+            self.register_buffer(f"counts_{m}", torch.empty(0, dtype=torch.int64))
+        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
+        self._levels: list[Level] = []
+
+    def count(self, ids: Tensor) -> None:
+        """Counts a text ``(tokens,)`` int64, in place of what was counted before."""
+        for m in range(1, self.order + 1):
+            keys = torch.zeros(max(0, len(ids) - m + 1), dtype=torch.int64)
+            for shift in range(m):
+                keys = keys * self.vocab_size + ids[shift : shift + len(keys)]
+            kept, counts = keys.unique(return_counts=True)
+            setattr(self, f"keys_{m}", kept.to(self.nothing.device))
+            setattr(self, f"counts_{m}", counts.to(self.nothing.device))
+        self._levels = []
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        for name in dict(self.named_buffers()):
+            setattr(self, name, torch.empty_like(state_dict.get(prefix + name, torch.empty(0))))
+        self._levels = []
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def levels(self) -> list[Level]:
+        """The counts that the smoothing uses, of 1-grams to n-grams."""
+        if not self._levels:
+            self._levels = [self._counted(m) for m in range(1, self.order + 1)]
+        return self._levels
+
+    def _counted(self, m: int) -> Level:
+        keys, counts = self.get_buffer(f"keys_{m}").cpu(), self.get_buffer(f"counts_{m}").cpu()
+        if self.smoothing != "kneser_ney":
+            return _level(keys, counts, self.vocab_size, (0.0, 0.0, 0.0))
+        if m < self.order:
+            longer = self.get_buffer(f"keys_{m + 1}").cpu()
+            keys, counts = (longer % self.vocab_size**m).unique(return_counts=True)
+        return _level(keys, counts, self.vocab_size, discounts(counts))
+
+    def probabilities(self, contexts: Tensor, targets: Tensor) -> Tensor:
+        """p(target | context) for each row; 0 for all targets of a context that an unsmoothed model never saw.
+
+        Kneser-Ney, from p_0 = 1 / vocab_size up:
+
+            p_m(w | h) = (c(hw) - D(c(hw)) + left(h) p_(m-1)(w | h without its first token)) / total(h)
+
+        Args:
+            contexts: The tokens before each target, -1 before the beginning ``(rows, order - 1)`` int64.
+            targets: ``(rows,)`` int64.
+
+        Returns:
+            ``(rows,)`` float64.
+        """
+        p = torch.full(targets.shape, 1 / self.vocab_size, dtype=torch.float64)
+        for m, level in enumerate(self.levels(), 1):
+            context = torch.zeros_like(targets)
+            recent = contexts[:, self.order - m :]  # (rows, m - 1)
+            for token in recent.unbind(1):
+                context = context * self.vocab_size + token
+            whole = (recent >= 0).all(1)
+            place, seen = _find(level.contexts, context)
+            gram, found = _find(level.keys, context * self.vocab_size + targets)
+            counts = torch.where(found, level.counts[gram], 0)
+            totals = torch.where(seen, level.totals[place], 0)
+            if self.smoothing == "laplace":
+                p = torch.where(whole, (counts + 1) / (totals + self.vocab_size), p)
+            elif self.smoothing == "none":
+                p = torch.where(whole, counts / totals.clamp(min=1), p)
+            else:
+                rest = counts - level.discounts[counts.clamp(max=3)] + level.left[place] * p
+                p = torch.where(whole & seen, rest / totals.clamp(min=1), p)
+        return p
+
+    def distributions(self, contexts: Tensor) -> Tensor:
+        """p of every token after each of the contexts ``(rows, order - 1)``: ``(rows, vocab_size)`` float64."""
+        rows = contexts.repeat_interleave(self.vocab_size, 0)
+        targets = torch.arange(self.vocab_size).repeat(len(contexts))
+        return self.probabilities(rows, targets).view(len(contexts), self.vocab_size)
+
+    def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Logarithms of the probabilities of the token after each position.
+
+        Args:
+            ids: ``(batch, time)`` int64.
+            state: The order - 1 tokens before the first position ``(batch, order - 1)``; none if not given.
+
+        Returns:
+            ``(batch, time, vocab_size)`` float64, and the state after the last position.
+
+        Raises:
+            UserError: An unsmoothed model never saw the last context, so that nothing can follow it.
+        """
+        contexts, state = self._contexts(ids, state)
+        p = self.distributions(contexts.flatten(0, 1)).view(*ids.shape, self.vocab_size)
+        if (p[:, -1].sum(-1) == 0).any():
+            raise UserError(
+                f"nothing ever followed these {self.order - 1} tokens in the training text, and an unsmoothed model "
+                "knows no more; give another --prefix, or train with --model.smoothing kneser_ney"
+            )
+        return p.log().to(ids.device), state
+
+    def nats(
+        self, ids: Tensor, targets: Tensor, valid: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, int | Tensor, State]:
+        """Cross-entropy summed over tokens, infinite where one of them has probability 0.
+
+        Args:
+            ids: ``(batch, time)`` int64.
+            targets: The token after each of them, ``(batch, time)`` int64.
+            valid: ``(batch, time)`` bool, True at real tokens; None where all are.
+            state: The order - 1 tokens before the first position ``(batch, order - 1)``; none if not given.
+
+        Returns:
+            The sum in nats, how many tokens it is over, and the state after the last position.
+        """
+        contexts, state = self._contexts(ids, state)
+        p = self.probabilities(contexts.flatten(0, 1), targets.flatten().cpu())
+        if valid is not None:
+            p = p[valid.flatten().cpu()]
+        return -p.log().sum().to(ids.device) + self.nothing.sum(), len(p), state
+
+    def _contexts(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """The order - 1 tokens up to each position ``(batch, time, order - 1)``, and the state after the last."""
+        length = self.order - 1
+        before = state[0].long() if state is not None else ids.new_full((len(ids), length), -1)
+        history = torch.cat([before, ids], 1)  # (batch, order - 1 + time)
+        kept = (history[:, history.shape[1] - length :],)
+        if not length:
+            return ids.new_empty(*ids.shape, 0).cpu(), kept
+        return history.unfold(1, length, 1)[:, 1:].cpu(), kept
