@@ -37,7 +37,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "lstm, bf16": (*TEXT, "--model", "lstm", "--data.batch_size", "4", "--trainer.precision", "bf16-mixed"),
     "seq2seq": (
         *("--model", "seq2seq", "--model.embedding_size", "16", "--model.bleu_sentences", "0", "--data", "parallel"),
-        *("--data.path", PAIRS, "--data.batch_size", "16", "--data.val_fraction", "0.1", "--data.min_freq", "1"),
+        *("--data.path", PAIRS, "--data.batch_size", "32", "--data.val_fraction", "0.1", "--data.min_freq", "1"),
     ),
 }
 TIMED = "tokens_per_second"

@@ -194,10 +194,10 @@ def test_no_file_is_named() -> None:
 
 def test_the_bundled_sample() -> None:
     columns = [line.split("\t") for line in SAMPLE.read_text(encoding="utf-8").splitlines()]
-    assert len(columns) >= 600
+    assert len(columns) >= 1000
     assert {len(row) for row in columns} == {2}
     assert len({source for source, _ in columns}) == len(columns)
-    assert all(source[-1] in ".?" and target[-1] in ".?" for source, target in columns)
+    assert all(source[-1] in ".?!" and target[-1] in ".?!" for source, target in columns)
 
 
 def test_the_real_corpus(corpora: None) -> None:
