@@ -74,10 +74,11 @@ def _fit(arguments: list[str]) -> Run:
             _say(trainer, f"\nTraining failed. {kept} holds step {step}; go on with:\n  {_resume_command(cli)}")
         raise
     except Interrupted as stop:
-        _say(
-            trainer,
-            f"\nStopped by {stop.signal} after step {trainer.global_step}. Go on with:\n  {_resume_command(cli)}",
-        )
+        kept = cli.folder / "checkpoints" / "last.ckpt"
+        step = read_checkpoint(kept)["global_step"] if kept.is_file() else None
+        held = "" if step == trainer.global_step else f" {kept} holds {'nothing' if step is None else f'step {step}'}."
+        words = f"\nStopped by {stop.signal} after step {trainer.global_step}.{held}"
+        _say(trainer, words if step is None else f"{words} Go on with:\n  {_resume_command(cli)}")
         raise
     if 0 < begun == trainer.global_step:
         more = f"give it more with --trainer.max_epochs {2 * max(1, trainer.current_epoch)}"

@@ -7,6 +7,7 @@ with ``--ckpt_path last``. In the end every weight and every logged scalar must 
 """
 
 import argparse
+import contextlib
 import os
 import random
 import signal
@@ -35,6 +36,10 @@ CASES: dict[str, tuple[str, ...]] = {
     "mgu, random": (*TEXT, "--model", "mgu", "--data.batch_size", "4", "--data.sampling", "random"),
     "gru, accumulated": (*TEXT, "--data.batch_size", "4", "--trainer.accumulate_grad_batches", "3"),
     "lstm, bf16": (*TEXT, "--model", "lstm", "--data.batch_size", "4", "--trainer.precision", "bf16-mixed"),
+    "lstm, two processes": (
+        *(*TEXT, "--model", "lstm", "--data.batch_size", "4"),
+        *("--trainer.devices", "2", "--trainer.strategy", "ddp"),
+    ),
     "seq2seq": (
         *("--model", "seq2seq", "--model.embedding_size", "16", "--model.bleu_sentences", "0", "--data", "parallel"),
         *("--data.path", PAIRS, "--data.batch_size", "32", "--data.val_fraction", "0.1", "--data.min_freq", "1"),
@@ -65,12 +70,18 @@ def run_and_kill(folder: Path, arguments: Sequence[str], kills: int, dice: rando
         words = ("--ckpt_path", "last") if resuming else arguments
         begun = read_checkpoint(last(folder))["global_step"] if resuming else 0
         process = subprocess.Popen(
-            command(words), cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command(words),
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         wait_for_progress(process, folder, begun)
         time.sleep(dice.expovariate(1 / 0.08))
         hits += process.poll() is None
-        process.send_signal(signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if process.returncode == 0:
             break

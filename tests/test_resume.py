@@ -1,3 +1,4 @@
+import os
 import re
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from seqlab.models.language_model import LanguageModel
 Command = Callable[..., Any]
 
 
-@pytest.mark.parametrize("case", ["gru", "seq2seq"])
+@pytest.mark.parametrize("case", ["gru", "seq2seq", "lstm, two processes"])
 def test_killed_runs_end_as_if_left_alone(case: str, tmp_path: Path) -> None:
     hits, differing = stress(case, kills=2, seed=1, folder=tmp_path)
     assert not differing
@@ -82,3 +83,33 @@ def test_a_signal_leaves_a_checkpoint(name: str, small: list[str], environment: 
     assert process.returncode == 128 + getattr(signal, name), err
     step = int(re.search(rf"Stopped by {name} after step (\d+)", out + err)[1])  # type: ignore[index]
     assert read_checkpoint(last)["global_step"] == step
+
+
+def test_a_signal_is_heard_where_every_batch_ends_an_epoch(
+    small: list[str], environment: dict[str, str], here: Path
+) -> None:
+    options = ["--trainer.max_epochs", "100000", "--trainer.limit_train_batches", "1", "--patience", "null"]
+    command = [sys.executable, "-m", "seqlab.fit", *small, *options, "--run", "told"]
+    process = subprocess.Popen(command, cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    last = here / "lightning_logs" / "told" / "checkpoints" / "last.ckpt"
+    while not last.exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_one_process_goes_on_for_two(shell: Command, small: list[str], environment: dict[str, str], here: Path) -> None:
+    lstm = [*small, "--model", "lstm", "--trainer.max_epochs", "2", "--ckpt_every", "20", "--run", "cut"]
+    command = [sys.executable, "-m", "seqlab.fit", *lstm, "--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    process = subprocess.Popen(command, cwd=here, env=environment, start_new_session=True, stderr=subprocess.DEVNULL)
+    last = here / "lightning_logs" / "cut" / "checkpoints" / "last.ckpt"
+    while not last.exists() and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    alone = ["--trainer.devices", "1", "--trainer.strategy", "auto"]
+    finished = shell("-m", "seqlab.fit", "--ckpt_path", "last", "--run", "cut", *alone, cwd=here)
+    assert finished.code == 0, finished.err
+    assert "trainer.devices is 1 and was 2" in finished.err
+    assert read_checkpoint(last)["global_step"] == 154

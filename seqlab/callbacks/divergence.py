@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from typing import Any
+from typing import Any, NoReturn
 
 import lightning.pytorch as pl
 import torch
@@ -40,19 +40,24 @@ class Divergence(pl.Callback):
             self._norms.append(norm)
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
-        if self.skip or bool(torch.isfinite(loss)):
-            return
+        if not self.skip and not bool(torch.isfinite(loss)):
+            self._stop(trainer, f"the loss is {float(loss.detach())}")
+
+    def _stop(self, trainer: pl.Trainer, problem: str) -> NoReturn:
         told = f", the last gradient norms logged were {', '.join(f'{norm:.3g}' for norm in self._norms)}"
         raise UserError(
-            f"the loss is {float(loss.detach())} after step {trainer.global_step}{told if self._norms else ''}; lower "
+            f"{problem} after step {trainer.global_step}{told if self._norms else ''}; lower "
             "--optimizer.lr or --trainer.gradient_clip_val, or leave such batches out with --on_nan skip"
         )
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
-        if not self.skip or bool(torch.isfinite(gradient_norm(pl_module))):
+        norm = gradient_norm(pl_module)
+        if bool(torch.isfinite(norm)):
             return
+        if not self.skip:
+            self._stop(trainer, f"the gradient norm is {float(norm)}")
         for parameter in pl_module.parameters():
             parameter.grad = None  # optimizers leave such parameters, and what they keep of them, as they are
         assert isinstance(pl_module, SequenceModel)

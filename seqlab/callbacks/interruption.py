@@ -4,7 +4,7 @@ import signal
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import lightning.pytorch as pl
 
@@ -64,11 +64,22 @@ class Interruption(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        stop = bool(self._received)
+        if trainer.world_size > 1 and batch_idx % ASK_EVERY and not self._agreed:
+            return
+        if self._is_told(trainer) and is_border(trainer, batch_idx):
+            self._stop(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._is_told(trainer):
+            self._stop(trainer)
+
+    def _is_told(self, trainer: pl.Trainer) -> bool:
+        """Whether any of the processes was told to stop."""
+        told = bool(self._received) or self._agreed
         if trainer.world_size > 1:
-            if batch_idx % ASK_EVERY and not self._agreed:
-                return
-            stop = self._agreed = trainer.strategy.reduce_boolean_decision(stop, all=False)
-        if stop and is_border(trainer, batch_idx):
-            trainer.save_checkpoint(self.path, weights_only=False)
-            raise Interrupted(self._received or signal.SIGTERM)
+            told = self._agreed = trainer.strategy.reduce_boolean_decision(told, all=False)
+        return told
+
+    def _stop(self, trainer: pl.Trainer) -> NoReturn:
+        trainer.save_checkpoint(self.path, weights_only=False)
+        raise Interrupted(self._received or signal.SIGTERM)

@@ -132,6 +132,8 @@ class RunRecord(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero and not trainer.fast_dev_run:
             self.folder.mkdir(parents=True, exist_ok=True)
+            for unfinished in (self.folder / "checkpoints").glob(".*.ckpt.*"):  # of a process that was killed
+                unfinished.unlink(missing_ok=True)
             (self.folder / "config.yaml").write_text(self.config)
 
     def on_save_checkpoint(

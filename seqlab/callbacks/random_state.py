@@ -7,17 +7,23 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 
+from seqlab.callbacks.per_process import of_all_processes, rank_and_world
+
 
 class RandomState(pl.Callback):
     """Keeps the states of the generators of Python, NumPy and torch, so that dropout goes on as if never interrupted.
 
-    They are put back at the last moment before the first resumed batch, after all that draws while a run is set up.
+    Every process has its own. They are put back at the last moment before the first resumed batch, after all that
+    draws while a run is set up.
     """
 
     def __init__(self) -> None:
         self._kept: dict[str, Any] | None = None
 
     def state_dict(self) -> dict[str, Any]:
+        return {"ranks": of_all_processes(self._own())}
+
+    def _own(self) -> dict[str, Any]:
         kind, keys, *rest = np.random.get_state(legacy=True)
         return {
             "python": random.getstate(),
@@ -27,7 +33,8 @@ class RandomState(pl.Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._kept = state_dict
+        states, (rank, _) = state_dict["ranks"], rank_and_world()
+        self._kept = states[rank if rank < len(states) else 0]
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int

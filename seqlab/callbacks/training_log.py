@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from seqlab.callbacks.per_process import of_all_processes, rank_and_world
+
 
 def gradient_norm(module: pl.LightningModule) -> Tensor:
     """Euclidean norm of all gradients together, a scalar."""
@@ -35,10 +37,13 @@ class TrainingLog(pl.Callback):
         self._rate = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"nats": float(self._nats), "tokens": int(self._tokens)}
+        return {"sums": of_all_processes([float(self._nats), int(self._tokens)])}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._nats, self._tokens = state_dict["nats"], state_dict["tokens"]
+        sums, (rank, world) = state_dict["sums"], rank_and_world()
+        if len(sums) != world:  # other processes than wrote them: the first takes all
+            sums = [[sum(column) for column in zip(*sums, strict=True)], *[[0.0, 0]] * (world - 1)]
+        self._nats, self._tokens = sums[rank]
 
     def _due(self, trainer: pl.Trainer) -> bool:
         return (trainer.global_step + 1) % trainer.log_every_n_steps == 0

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor
 
 from seqlab.data.data_module import DataModule
@@ -64,11 +65,23 @@ class TextModel(SequenceModel):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
-        checkpoint["seqlab"]["carry"] = list(self._carry.get("train", ()))
+        checkpoint["seqlab"]["carry"] = [self._of_all_rows(part) for part in self._carry.get("train", ())]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         carry = checkpoint["seqlab"]["carry"]
-        self._carry = {"train": tuple(part.to(self.device) for part in carry)} if carry else {}
+        self._carry = {"train": tuple(self._of_own_rows(part).to(self.device) for part in carry)} if carry else {}
+
+    def _of_all_rows(self, part: Tensor) -> Tensor:
+        """A part of the state ``(layers, rows, hidden_size)`` of the rows of all processes, in their order."""
+        if self._trainer is None or self._trainer.world_size == 1:
+            return part
+        return torch.cat([*self.all_gather(part)], dim=1)
+
+    def _of_own_rows(self, part: Tensor) -> Tensor:
+        """The rows of a global batch that this process reads."""
+        if self._trainer is None or self._trainer.world_size == 1:
+            return part
+        return part.chunk(self._trainer.world_size, dim=1)[self._trainer.global_rank].contiguous()
 
     def sample(self, data: TextData) -> str:
         return self.generate(data.prompt or "", SAMPLE_TOKENS)

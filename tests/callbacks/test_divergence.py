@@ -80,3 +80,11 @@ def test_a_sound_run_is_left_alone(fit: Any) -> None:
         results.append(poison.weights[-1])
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
+
+
+def test_it_stops_at_a_gradient_that_is_no_number(fit: Any) -> None:
+    poison = Poison({4}, gradients=True)
+    with pytest.raises(UserError, match=r"^the gradient norm is (inf|nan) after step 4; lower --optimizer.lr or "):
+        fit(poison, Divergence(TrainingLog(), skip=False))
+    assert len(poison.weights) == 4
+    assert bool(poison.weights[-1].isfinite().all())
