@@ -45,6 +45,14 @@ OF_ITS_NAME = ("optimizer", "lr_scheduler")
 """Choices whose options mean nothing under another name."""
 
 
+class Resumed(NamedTuple):
+    """What a checkpoint says of its run: the name, the configuration as YAML, and the step."""
+
+    run: str
+    config: str
+    step: int
+
+
 class Plan(NamedTuple):
     """What a command line chose before its other options mean anything.
 
@@ -55,6 +63,7 @@ class Plan(NamedTuple):
         lr_scheduler: Key of ``SCHEDULERS``, or ``none``.
         arguments: The command line, configuration files first and as text, each choice as ``--model.name NAME``.
         checkpoint: Where training goes on from.
+        resumed: What it says of its run.
         label: First words of the run's name.
     """
 
@@ -64,6 +73,7 @@ class Plan(NamedTuple):
     lr_scheduler: str
     arguments: list[str]
     checkpoint: Path | None
+    resumed: Resumed | None
     label: str
 
 
@@ -107,10 +117,12 @@ def plan(argv: list[str]) -> Plan:
     """
     arguments = spell_choices(argv, CHOICES)
     root = (values_of(arguments, "trainer.default_root_dir") or ["."])[-1]
-    checkpoint, kept = None, ""
+    checkpoint, resumed, kept = None, None, ""
     if which := (values_of(arguments, "ckpt_path") or [""])[-1]:
         checkpoint = checkpoint_path(Path(root) / LOGS, which, next(reversed(values_of(arguments, "run")), None))
-        kept = read_checkpoint(checkpoint)["run"]["config"]
+        content = read_checkpoint(checkpoint)
+        kept = content["run"]["config"]
+        resumed = Resumed(content["run"]["name"], kept, int(content["global_step"]))
         arguments = ["--config", kept, *arguments]
     files, rest = _split_off_configs(arguments)
     contents = [_read_config(value) for value in files]
@@ -132,4 +144,4 @@ def plan(argv: list[str]) -> Plan:
             options.clear()
     texts = [word for content in contents for word in ("--config", yaml.safe_dump(content))]
     names = [word for key in CHOICES if values_of(rest, f"{key}.name") for word in (f"--{key}.name", chosen[key])]
-    return Plan(**chosen, arguments=[*texts, *rest, *names], checkpoint=checkpoint, label=label)
+    return Plan(**chosen, arguments=[*texts, *rest, *names], checkpoint=checkpoint, resumed=resumed, label=label)

@@ -21,7 +21,7 @@ from seqlab.callbacks.progress import progress
 from seqlab.callbacks.random_state import RandomState
 from seqlab.callbacks.text_samples import TextSamples
 from seqlab.callbacks.training_log import TrainingLog
-from seqlab.checkpoint import check_resumable, read_checkpoint
+from seqlab.checkpoint import check_resumable
 from seqlab.choices import CHOICES, OPTIMIZERS, SCHEDULERS, STEP_WISE, plan
 from seqlab.data import DATA
 from seqlab.data.data_module import DataModule
@@ -200,13 +200,14 @@ class SeqlabCLI(LightningCLI):
         self._try_optimizer()
         if self.plan.checkpoint is not None:
             check_resumable(self.plan.checkpoint, self.model.state_dict(), self.model.codec_state())
-            self._say_what_changes(self.plan.checkpoint)
+        if self.plan.resumed is not None:
+            self._say_what_changes(self.plan.resumed.config)
         self.trainer = self._trainer()
         self.datamodule.train_batches(Shard(0, self.trainer.world_size))
 
-    def _say_what_changes(self, checkpoint: Path) -> None:
+    def _say_what_changes(self, config: str) -> None:
         """Says which options make a run go on with other numbers than it would have had."""
-        kept = yaml.safe_load(read_checkpoint(checkpoint)["run"]["config"])
+        kept = yaml.safe_load(config)
         now = yaml.safe_load(self._dump())
         changed = [
             f"{key}.{name} is {now[key][name]} and was {value}"
@@ -247,8 +248,7 @@ class SeqlabCLI(LightningCLI):
         self.run = self._run_name(logs)
         self.folder = logs / self.run
         if config["logger"] in (None, True):
-            kept = self.plan.checkpoint
-            purge = None if kept is None else int(read_checkpoint(kept)["global_step"]) + 1
+            purge = None if self.plan.resumed is None else self.plan.resumed.step + 1
             config["logger"] = TensorBoardLogger(
                 str(logs), name=self.run, version="", default_hp_metric=False, purge_step=purge
             )
@@ -285,8 +285,8 @@ class SeqlabCLI(LightningCLI):
         """The name asked for, or the resumed run's, or a free one that says what differs from the defaults."""
         if self.config.run:
             return check_name(self.config.run)
-        if self.plan.checkpoint is not None:
-            return str(read_checkpoint(self.plan.checkpoint)["run"]["name"])
+        if self.plan.resumed is not None:
+            return self.plan.resumed.run
         corpus = self.datamodule.corpus_name
         words = [self.plan.label] if self.plan.label else [self.plan.model, corpus]
         if self.plan.label and corpus == "sample":

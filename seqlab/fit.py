@@ -62,7 +62,7 @@ def _fit(arguments: list[str]) -> Run:
     keep_freed_memory()
     cli = SeqlabCLI(arguments)
     trainer, started = cli.trainer, time.monotonic()
-    begun = 0 if cli.plan.checkpoint is None else read_checkpoint(cli.plan.checkpoint)["global_step"]
+    begun = 0 if cli.plan.resumed is None else cli.plan.resumed.step
     _say(trainer, _headline(cli))
     try:
         trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.plan.checkpoint, weights_only=True)

@@ -38,14 +38,9 @@ class LayerNormGRU(ScannedCell):
     constants: ClassVar[Mapping[str, float]] = {"gain_ih": 1.0, "gain_hh": 1.0}
 
     def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
-        rows = len(self.gates) * hidden_size
-        return {
-            "weight_ih": (rows, input_size),
-            "weight_hh": (rows, hidden_size),
-            "bias_ih": (rows,),
-            "gain_ih": (rows,),
-            "gain_hh": (rows,),
-        }
+        shapes = super().shapes(input_size, hidden_size)
+        rows = shapes.pop("bias_hh")
+        return {**shapes, "gain_ih": rows, "gain_hh": rows}
 
     def project(self, inputs: Tensor, weights: Weights) -> Tensor:
         size = weights["weight_hh"].shape[1]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from seqlab.data.corpus import Split
 from seqlab.errors import UserError, reason_of
-from seqlab.text.clean import CLEANERS
 
 Pair = tuple[str, str]
 LARGEST = 2**30
@@ -58,10 +57,10 @@ def read_zip(path: Path, member: str) -> list[Pair]:
     return list(_columns(_decoded(data, f"{path}, {member}"), f"{path}, {member}"))
 
 
-def split_of(source: str, cleaning: str, val_fraction: float, test_fraction: float) -> Split:
-    """The part that a source belongs to: a function of the cleaned source alone."""
-    cleaned = CLEANERS[cleaning](source).strip().lower()
-    share = int.from_bytes(hashlib.blake2b(cleaned.encode(), digest_size=8).digest()) / 2**64
+def split_of(cleaned: str, val_fraction: float, test_fraction: float) -> Split:
+    """The part that a source belongs to: a function of the cleaned source alone, whatever its capitals."""
+    plain = cleaned.strip().lower()
+    share = int.from_bytes(hashlib.blake2b(plain.encode(), digest_size=8).digest()) / 2**64
     if share < test_fraction:
         return "test"
     return "val" if share < test_fraction + val_fraction else "train"

@@ -190,10 +190,11 @@ def _divided(
     pairs: list[Pair], given: dict[str, list[Pair]], cleaning: str, val_fraction: float, test_fraction: float
 ) -> dict[Split, list[Pair]]:
     parts: dict[Split, list[Pair]] = {split: list(given.get(split, [])) for split in SPLITS}
-    held = {CLEANERS[cleaning](source) for part in given.values() for source, _ in part}
+    clean = CLEANERS[cleaning]
+    held = {clean(source) for part in given.values() for source, _ in part}
     for pair in pairs:
-        if CLEANERS[cleaning](pair[0]) not in held:
-            parts[split_of(pair[0], cleaning, val_fraction, test_fraction)].append(pair)
+        if (cleaned := clean(pair[0])) not in held:
+            parts[split_of(cleaned, val_fraction, test_fraction)].append(pair)
     if not parts["train"]:
         raise UserError("no pair is left to train on; lower --data.val_fraction and --data.test_fraction")
     return parts

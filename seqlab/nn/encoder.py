@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.nn.dropout import Dropout
+from seqlab.nn.lengths import valid_steps
 from seqlab.nn.recurrent import Recurrent, State
 
 
@@ -50,8 +51,7 @@ class Encoder(nn.Module):
             lengths: Real positions of each sentence ``(batch,)`` int64.
         """
         memory, last = self.recurrent(self.dropout(self.embedding(ids)), lengths=lengths)
-        valid = torch.arange(ids.shape[1], device=ids.device) < lengths.unsqueeze(1)
-        return Encoded(memory, valid, self._bridged(last))
+        return Encoded(memory, valid_steps(lengths, ids.shape[1]).t(), self._bridged(last))
 
     def _bridged(self, state: State) -> State:
         if not self.bridge:
