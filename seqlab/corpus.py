@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqlab.data import DATA
-from seqlab.errors import UserError, reason_of
+from seqlab.errors import UserError
 from seqlab.parser import Parser, pick, run_verb, spell_choices, values_of
 from seqlab.text.codec import Codec
 from seqlab.text.statistics import Zipf, coverage, round_sizes, zipf
@@ -93,17 +93,15 @@ def corpus(data: dict[str, Any] | None = None, num_frequent: int = 10) -> Statis
     return Statistics(text.corpus_name, ids, characters, text.codec, laws, num_frequent)
 
 
-def draw(statistics: Statistics, file: Path) -> None:
+def draw(statistics: Statistics, path: Path) -> None:
     """Draws the occurrences of n-grams against their rank, with the fitted laws, as a PNG file.
 
     Raises:
-        UserError: matplotlib is not installed, or the file cannot be written.
+        UserError: The file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UserError("figures need matplotlib, which is not here; pip install 'seqlab[plots]'") from None
-    axes = Figure(figsize=(6.4, 4.8), layout="constrained").subplots()
+    from seqlab.figures import new_figure, save_figure  # matplotlib, which those who draw nothing need not wait for
+
+    figure, axes = new_figure(6.4, 4.8)
     for law in statistics.laws:
         ranks = np.arange(1, len(law.counts) + 1)
         (points,) = axes.plot(ranks, law.counts, ".", markersize=3, label=f"{law.order}-grams, s = {law.exponent:.2f}")
@@ -111,13 +109,7 @@ def draw(statistics: Statistics, file: Path) -> None:
     axes.set(xscale="log", yscale="log", xlabel="rank", ylabel="occurrences", ylim=(0.5, None))
     axes.set_title(f"{statistics.corpus}: n-grams of {statistics.codec.tokenizer.name} tokens, with Zipf's law dashed")
     axes.legend()
-    figure = axes.get_figure()
-    assert isinstance(figure, Figure)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(file, dpi=150)
-    except OSError as error:
-        raise UserError(f"cannot write {file}: {reason_of(error)}; give --output a folder to write in") from None
+    save_figure(figure, path)
 
 
 def _run(argv: list[str]) -> None:

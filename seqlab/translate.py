@@ -93,9 +93,10 @@ def _run(argv: list[str]) -> None:
     found = _translations(model, sentences, beam, picture is not None, prefix)
     _write(target, _shown(found, beam.n_best))
     if picture is not None:
-        from seqlab.decoding.picture import draw_attention
+        from seqlab.decoding.picture import draw_attention  # matplotlib, which those who draw nothing need not wait for
+        from seqlab.figures import save_figure
 
-        draw_attention(found[0][0], Path(picture))
+        save_figure(draw_attention(found[0][0]), Path(picture))
     return None
 
 

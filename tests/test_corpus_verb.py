@@ -1,4 +1,3 @@
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,12 +51,6 @@ def test_the_figure(verb: Command, tiny: list[str]) -> None:
     out = verb("corpus", *tiny, "--output", "figures/of").out
     assert out.endswith("\nFigure: figures/of/zipf-tiny-word.png\n")
     assert Path("figures/of/zipf-tiny-word.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_figures_need_matplotlib(refusal: Command, tiny: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    sentence = refusal("corpus", *tiny, "--output", "figures")
-    assert sentence == "figures need matplotlib, which is not here; pip install 'seqlab[plots]'"
 
 
 def test_a_folder_that_cannot_be_made(refusal: Command, tiny: list[str]) -> None:

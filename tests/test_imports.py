@@ -15,7 +15,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 VERBS = {f"seqlab.{verb}" for verb in seqlab.VERBS}
-ROOMS = ("text", "data", "cells", "nn", "models", "decoding", "metrics", "callbacks", "checkpoint", "runs")
+ROOMS = ("text", "data", "cells", "nn", "models", "decoding", "metrics", "callbacks", "checkpoint", "runs", "figures")
 
 FORBIDDEN = {
     "text": ("torch", "lightning"),

@@ -74,7 +74,6 @@ def test_a_prefix_is_kept(ckpt: str, verb: Command) -> None:
 
 
 def test_attention_as_a_picture(ckpt: str, verb: Command, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     assert verb("translate", ckpt, "one two.", "--attention", str(tmp_path / "a.png")).code == 0
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 

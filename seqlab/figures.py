@@ -1,0 +1,33 @@
+"""Figures as PNG files: where they are begun, how they look, how they are written."""
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqlab.errors import UserError, reason_of
+
+__all__ = ["Axes", "Figure", "new_figure", "save_figure"]
+
+DOTS_PER_INCH = 150
+
+
+def new_figure(width: float = 6.4, height: float = 4.0) -> tuple[Figure, Axes]:
+    """An empty figure of so many inches, with one pair of axes; it belongs to no window and needs no closing."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Writes a figure as a PNG file, in a folder that is made if need be.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, format="png", dpi=DOTS_PER_INCH)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {reason_of(error)}; name a file in a folder that can be written"
+        ) from None
