@@ -1,8 +1,8 @@
 """seqlab: a laboratory for sequence models on PyTorch Lightning.
 
 ``seqlab.fit(model="gru")`` trains, ``seqlab.load(CKPT)`` gives a trained model back; ``seqlab.evaluate``,
-``seqlab.generate``, ``seqlab.translate`` and ``seqlab.corpus`` are other verbs, with the options of the command line as
-arguments.
+``seqlab.generate``, ``seqlab.translate``, ``seqlab.corpus`` and ``seqlab.inspect`` are other verbs, with the options of
+the command line as arguments.
 """
 
 import sys
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from seqlab.corpus import Statistics
     from seqlab.evaluate import Evaluation
     from seqlab.fit import Run
+    from seqlab.inspect import Inspection
     from seqlab.models.sequence_model import SequenceModel
 
 __version__ = "0.1.0"
-__all__ = ["corpus", "evaluate", "fit", "generate", "load", "translate"]
+__all__ = ["corpus", "evaluate", "fit", "generate", "inspect", "load", "translate"]
 
-VERBS = ("fit", "evaluate", "generate", "translate", "corpus", "export")
+VERBS = ("fit", "evaluate", "generate", "translate", "corpus", "inspect", "export")
 
 
 def fit(**options: Any) -> "Run":
@@ -50,6 +51,12 @@ def translate(ckpt: str, sentences: Sequence[str], **options: Any) -> list[list[
 def corpus(**options: Any) -> "Statistics":
     """Counts what a text is made of; the arguments are those of ``seqlab.corpus.corpus``."""
     result: Statistics = import_module("seqlab.corpus").corpus(**options)
+    return result
+
+
+def inspect(ckpt: str, **options: Any) -> "Inspection":
+    """What a trained recurrence does with its memory; the arguments are those of ``seqlab.inspect.inspect``."""
+    result: Inspection = import_module("seqlab.inspect").inspect(ckpt, **options)
     return result
 
 

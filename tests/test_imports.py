@@ -15,7 +15,20 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 VERBS = {f"seqlab.{verb}" for verb in seqlab.VERBS}
-ROOMS = ("text", "data", "cells", "nn", "models", "decoding", "metrics", "callbacks", "checkpoint", "runs", "figures")
+ROOMS = (
+    "text",
+    "data",
+    "cells",
+    "nn",
+    "models",
+    "decoding",
+    "metrics",
+    "callbacks",
+    "checkpoint",
+    "runs",
+    "figures",
+    "analysis",
+)
 
 FORBIDDEN = {
     "text": ("torch", "lightning"),
@@ -25,6 +38,7 @@ FORBIDDEN = {
     "decoding": ("lightning", "seqlab.models", "seqlab.data", "seqlab.callbacks"),
     "metrics": ("seqlab.models", "seqlab.data", "seqlab.callbacks"),
     "models": ("seqlab.callbacks", "seqlab.cli", "seqlab.choices"),
+    "analysis": ("lightning", "seqlab.data", "seqlab.models", "seqlab.callbacks"),
     "callbacks": ("seqlab.cli", "seqlab.choices"),
 }
 
@@ -91,7 +105,12 @@ def test_nothing_imports_a_verb() -> None:
         if any(within(imported, verb) for verb in VERBS)
     }
     lazily = {"seqlab.evaluate", "seqlab.evaluate.Evaluation", "seqlab.fit", "seqlab.fit.Run"}
-    lazily |= {"seqlab.corpus", "seqlab.corpus.Statistics"}  # as types alone
+    lazily |= {
+        "seqlab.corpus",
+        "seqlab.corpus.Statistics",
+        "seqlab.inspect",
+        "seqlab.inspect.Inspection",
+    }  # as types alone
     assert found <= {("seqlab", imported) for imported in lazily}
 
 

@@ -79,7 +79,7 @@ def place(trained: Path, translating: Path, here: Path, corpora: None) -> Path:
 
 
 def test_there_are_commands_of_every_verb() -> None:
-    assert {verb for verb, _ in COMMANDS} == {"fit", "evaluate", "generate", "translate", "corpus"}
+    assert {verb for verb, _ in COMMANDS} == {"fit", "evaluate", "generate", "translate", "corpus", "inspect"}
     assert ["--ckpt_path", "last"] in [arguments[:2] for _, arguments in COMMANDS]
 
 

@@ -31,11 +31,13 @@ class Cell(ABC):
     ``(gates * hidden_size, input_size)``, ``weight_hh`` ``(gates * hidden_size, hidden_size)``, ``bias_ih`` and
     ``bias_hh`` ``(gates * hidden_size,)``, with the gates stacked in the order of ``gates``.
 
-    The first part of the state is the output of the step. ``constants`` are the weights that every initialization
-    starts at a value of their own, ``torch_name`` is torch's function of the same equations, if it has one.
+    The first part of the state is the output of the step. ``sigmoids`` are the gates that open and close, in (0, 1),
+    ``constants`` the weights that every initialization starts at a value of their own, ``torch_name`` is torch's
+    function of the same equations, if it has one.
     """
 
     gates: ClassVar[tuple[str, ...]]
+    sigmoids: ClassVar[tuple[str, ...]] = ()
     states: ClassVar[tuple[str, ...]] = ("h",)
     forget_gate: ClassVar[str | None] = None
     constants: ClassVar[Mapping[str, float]] = {}

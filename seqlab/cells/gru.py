@@ -24,6 +24,7 @@ class GRU(ScannedCell):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("r", "z", "n")
+    sigmoids: ClassVar[tuple[str, ...]] = ("r", "z")
 
     def __init__(self, reset_after: bool = True) -> None:
         self.reset_after = reset_after

@@ -35,6 +35,7 @@ class LayerNormGRU(ScannedCell):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("r", "z", "n")
+    sigmoids: ClassVar[tuple[str, ...]] = ("r", "z")
     constants: ClassVar[Mapping[str, float]] = {"gain_ih": 1.0, "gain_hh": 1.0}
 
     def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:

@@ -22,6 +22,7 @@ class LSTM(ScannedCell):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
+    sigmoids: ClassVar[tuple[str, ...]] = ("i", "f", "o")
     states: ClassVar[tuple[str, ...]] = ("h", "c")
     forget_gate: ClassVar[str | None] = "f"
     torch_name = "lstm"

@@ -21,6 +21,7 @@ class CoupledLSTM(ScannedCell):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("f", "g", "o")
+    sigmoids: ClassVar[tuple[str, ...]] = ("f", "o")
     states: ClassVar[tuple[str, ...]] = ("h", "c")
     forget_gate: ClassVar[str | None] = "f"
 

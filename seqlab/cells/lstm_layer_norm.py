@@ -24,6 +24,7 @@ class LayerNormLSTM(ScannedCell):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
+    sigmoids: ClassVar[tuple[str, ...]] = ("i", "f", "o")
     states: ClassVar[tuple[str, ...]] = ("h", "c")
     forget_gate: ClassVar[str | None] = "f"
     constants: ClassVar[Mapping[str, float]] = {"gain_ih": 1.0, "gain_hh": 1.0, "gain_c": 1.0, "bias_c": 0.0}

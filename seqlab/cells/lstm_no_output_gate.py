@@ -21,6 +21,7 @@ class NoOutputGateLSTM(ScannedCell):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g")
+    sigmoids: ClassVar[tuple[str, ...]] = ("i", "f")
     states: ClassVar[tuple[str, ...]] = ("h", "c")
     forget_gate: ClassVar[str | None] = "f"
 

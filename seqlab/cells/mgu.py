@@ -19,6 +19,7 @@ class MGU(ScannedCell):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("f", "n")
+    sigmoids: ClassVar[tuple[str, ...]] = ("f",)
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> State:
         (h,) = state

@@ -18,6 +18,7 @@ class MinGRU(LinearCell):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("z", "n")
+    sigmoids: ClassVar[tuple[str, ...]] = ("z",)
 
     def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         z, n = projected.chunk(2, -1)

@@ -19,6 +19,7 @@ class MinLSTM(LinearCell):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("f", "i", "n")
+    sigmoids: ClassVar[tuple[str, ...]] = ("f", "i")
     forget_gate: ClassVar[str | None] = "f"
 
     @staticmethod

@@ -111,6 +111,11 @@ class TextData(DataModule):
         """Ids that a model of this text must know."""
         return self.codec.vocab_size
 
+    def has(self, split: Split) -> bool:
+        """Whether the corpus has such a part with something to predict."""
+        part = self.corpus.parts.get(split)
+        return part is not None and len(part.ids) > 1
+
     def part(self, split: Split) -> Part:
         """One part of the corpus.
 
@@ -149,8 +154,7 @@ class TextData(DataModule):
         return Loader(EvaluationBatches(ids, streams, max(self.num_steps, 128), self.shard()))
 
     def val_dataloader(self) -> Loader[TextBatch] | Sequence[Loader[TextBatch]]:
-        held = self.corpus.parts.get("val")
-        return self.evaluation_loader("val") if held is not None and len(held.ids) > 1 else []
+        return self.evaluation_loader("val") if self.has("val") else []
 
     def test_dataloader(self) -> Loader[TextBatch]:
         return self.evaluation_loader("test")

@@ -1,6 +1,7 @@
 """A stack of recurrent layers over time, state in and state out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Literal
 
 import torch
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.cells import Cell, make_cell
-from seqlab.cells.cell import State
+from seqlab.cells.cell import State, Weights
 from seqlab.errors import UserError, nearest
 from seqlab.nn.backends import check_backend, fastest, run, run_whole
 from seqlab.nn.connections import CONNECTIONS
@@ -17,6 +18,9 @@ from seqlab.nn.layers import make_layers, weights_of
 from seqlab.nn.lengths import backwards, valid_steps
 
 __all__ = ["Recurrent", "State"]
+
+RunLayer = Callable[[Cell, Tensor, State, Weights, Tensor | None], tuple[Tensor, State]]
+"""Cell, steps ``(time, batch, size)`` or ids, first state, weights and lengths -> outputs over time and last state."""
 
 
 class Recurrent(nn.Module):
@@ -120,15 +124,21 @@ class Recurrent(nn.Module):
         if backend == "auto":
             ids = 0 if inputs.is_floating_point() else self.input_size
             backend = fastest(self.cell, inputs.device.type, inputs.shape[1], torch.is_grad_enabled(), ids)
-        if backend == "torch" and self._in_one_call and isinstance(self.layers, nn.RNNBase):
-            return run_whole(self.layers, self._vectors(inputs), state, lengths)
-        return self._layer_by_layer(backend, inputs, state, lengths)
+        if backend == "torch":
+            inputs = self._vectors(inputs)
+            if self._in_one_call and isinstance(self.layers, nn.RNNBase):
+                return run_whole(self.layers, inputs, state, lengths)
+        return self._layer_by_layer(partial(run, backend), inputs, state, lengths)
+
+    def forward_by(self, run_layer: RunLayer, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """As ``forward``, each direction of each layer run by a function, from the lowest layer up."""
+        return self._layer_by_layer(run_layer, inputs, self._first_state(len(inputs)) if state is None else state, None)
 
     def _layer_by_layer(
-        self, backend: str, inputs: Tensor, state: State, lengths: Tensor | None
+        self, run_layer: RunLayer, inputs: Tensor, state: State, lengths: Tensor | None
     ) -> tuple[Tensor, State]:
         steps = inputs.transpose(0, 1)  # (time, batch, ...)
-        if backend == "torch" or not self.connection.takes_ids:
+        if not self.connection.takes_ids:
             steps = self._vectors(steps)
         valid = None if lengths is None else valid_steps(lengths, len(steps)).unsqueeze(-1)
         if valid is not None and steps.is_floating_point():
@@ -139,7 +149,7 @@ class Recurrent(nn.Module):
             for direction in range(self.directions):
                 row = layer * self.directions + direction
                 first = tuple(part[row, :, :width] for part in state)
-                half, after = self._one_direction(backend, steps, layer, direction, first, lengths)
+                half, after = self._one_direction(run_layer, steps, layer, direction, first, lengths)
                 halves.append(half)
                 last.append(after)
             outputs = torch.cat(halves, -1) if len(halves) > 1 else halves[0]
@@ -151,14 +161,14 @@ class Recurrent(nn.Module):
         return steps.transpose(0, 1), self._stacked(last)
 
     def _one_direction(
-        self, backend: str, steps: Tensor, layer: int, direction: int, first: State, lengths: Tensor | None
+        self, run_layer: RunLayer, steps: Tensor, layer: int, direction: int, first: State, lengths: Tensor | None
     ) -> tuple[Tensor, State]:
         weights = weights_of(self.layers, self.cell, layer, direction)
         if self.weight_drop and "weight_hh" in weights:
             weights["weight_hh"] = F.dropout(weights["weight_hh"], self.weight_drop, self.training)
         if not direction:
-            return run(backend, self.cell, steps, first, weights, lengths)
-        outputs, last = run(backend, self.cell, backwards(steps, lengths), first, weights, lengths)
+            return run_layer(self.cell, steps, first, weights, lengths)
+        outputs, last = run_layer(self.cell, backwards(steps, lengths), first, weights, lengths)
         return backwards(outputs, lengths), last
 
     def _vectors(self, inputs: Tensor) -> Tensor:

@@ -76,6 +76,31 @@ def scan(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> tuple[Te
         return apply(cell, low, names, projected, *state, *(weights[name] for name in names))
 
 
+def gates_over_time(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> dict[str, Tensor]:
+    """The gates of a cell that open and close, without their gradients.
+
+    Args:
+        cell: The recurrence.
+        inputs: ``(time, batch, input_size)``, or ids ``(time, batch)``.
+        state: First state, each part ``(batch, hidden_size)``.
+        weights: Of the cell.
+
+    Returns:
+        Of each of ``cell.sigmoids`` its values in (0, 1), ``(time, batch, hidden_size)``; none of a cell that has
+        equations alone.
+    """
+    if not cell.sigmoids:
+        return {}
+    with torch.no_grad(), torch.autocast(state[0].device.type, enabled=False):
+        if isinstance(cell, ScannedCell):
+            weights = _with_biases_added(cell, weights)
+            tape = Tape(cell, cell.project(inputs, weights), state, weights)
+            cell.forward(tape)
+            return {gate: tape.blocks[gate] for gate in cell.sigmoids}
+        parts = cell.project(inputs, weights).chunk(len(cell.gates), -1) if isinstance(cell, LinearCell) else ()
+        return {gate: part.sigmoid() for gate, part in zip(cell.gates, parts, strict=False) if gate in cell.sigmoids}
+
+
 def step_by_step(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> tuple[Tensor, ...]:
     """As ``scan``, a step at a time under autograd."""
     steps = []

@@ -1,0 +1,88 @@
+"""How far back in time a loss reaches: vanishing and exploding gradients, measured."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqlab.cells import Cell
+from seqlab.cells.cell import State, Weights
+from seqlab.nn.language_network import LanguageNetwork
+
+SQUARINGS = 14
+"""The radius is that of the power 2 ** 14, whose norm differs from it by less than a thousandth for common weights."""
+
+
+def gradient_by_lag(network: LanguageNetwork, ids: Tensor, targets: Tensor) -> Tensor:
+    """The gradient of the loss of the last step with respect to the state k steps before it.
+
+    The norm of dL_T / d(state_{T-k}), over all that the recurrence carries of one sequence (h, and c where there is
+    one), as Bengio et al. (1994) and Pascanu et al. (2013, arXiv 1211.5063, equation 5) have it. Dropout is off.
+
+    Args:
+        network: Its weights are left as they are, and so are their gradients.
+        ids: ``(batch, time)`` int64.
+        targets: The token after each of them, ``(batch, time)`` int64; the last counts.
+
+    Returns:
+        Mean norm over the sequences, ``(layers, time + 1)`` float32: of the state that the loss is read from at lag 0,
+        of the state before the first step at lag ``time``.
+    """
+    layers: list[list[State]] = []
+
+    def keep_states(
+        cell: Cell, steps: Tensor, first: State, weights: Weights, _: Tensor | None
+    ) -> tuple[Tensor, State]:
+        states = [tuple(part.detach().requires_grad_() for part in first)]
+        for row in cell.project(steps, weights).unbind(0):
+            states.append(cell.step(row, states[-1], weights))
+        layers.append(states)
+        return torch.stack([state[0] for state in states[1:]]), states[-1]
+
+    training = network.training
+    network.eval()
+    try:
+        with torch.enable_grad(), torch.autocast(ids.device.type, enabled=False):
+            inputs = ids if network.embedding is None else network.embedding(ids)
+            outputs, _ = network.recurrent.forward_by(keep_states, inputs)
+            loss = F.cross_entropy(network.output(outputs[:, -1]), targets[:, -1], reduction="sum")
+            parts = [part for states in layers for state in states for part in state]
+            found = torch.autograd.grad(loss, parts, allow_unused=True, materialize_grads=True)
+    finally:
+        network.train(training)
+    squares = torch.stack([gradient.double().square().sum(-1) for gradient in found])  # (layers * lags * parts, batch)
+    norms = squares.unflatten(0, (len(layers), ids.shape[1] + 1, -1)).sum(2).sqrt().mean(-1)
+    return norms.flip(-1).float()
+
+
+def spectral_radius(matrix: Tensor) -> float:
+    """The largest absolute eigenvalue of a square matrix, ``lim ||A^n||^(1/n)`` (Gelfand), by repeated squaring.
+
+    Unlike an eigenvalue decomposition it takes a few products, on any device.
+
+    Args:
+        matrix: ``(size, size)``.
+    """
+    power, log_norm = matrix.detach().float(), 0.0
+    for squared in range(SQUARINGS + 1):
+        norm = float(torch.linalg.matrix_norm(power))
+        if norm == 0.0:
+            return 0.0
+        log_norm += math.log(norm) / 2**squared
+        power = power / norm
+        power = power @ power
+    return math.exp(log_norm)
+
+
+def recurrent_radii(network: LanguageNetwork) -> dict[str, float]:
+    """The spectral radius of every gate's recurrent weights, by ``layer0/z``; none where there are none."""
+    cell = network.recurrent.cell
+    radii: dict[str, float] = {}
+    for layer, weights in enumerate(network.recurrent.each_layer()):
+        if "weight_hh" in weights:
+            parts = weights["weight_hh"].chunk(len(cell.gates))
+            radii |= {
+                f"layer{layer}/{gate}": spectral_radius(part) for gate, part in zip(cell.gates, parts, strict=True)
+            }
+    return radii

@@ -1,0 +1,80 @@
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import seqlab
+from seqlab.fit import main
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def stacked(tmp_path_factory: pytest.TempPathFactory, small: list[str]) -> str:
+    """A checkpoint of an lstm of two layers."""
+    root = str(tmp_path_factory.mktemp("stacked"))
+    assert (
+        main(["--model", "lstm", *small, "--model.num_layers", "2", "--trainer.default_root_dir", root, "--run", "two"])
+        == 0
+    )
+    return f"{root}/lightning_logs/two/checkpoints/last.ckpt"
+
+
+@pytest.fixture
+def ckpt(story_run: Path) -> str:
+    return f"{story_run}/checkpoints/best.ckpt"
+
+
+def test_what_is_printed(verb: Command, ckpt: str, stacked: str) -> None:
+    code, out, err = verb("inspect", ckpt, stacked, "--num_steps", "20")
+    assert (code, err) == (0, "")
+    first, second = out.split("\n\ntwo: ")
+    assert re.search(r"k +1 +2 +4 +8 +16\n +layer 0 +1 ", first)
+    assert re.search(r"layer 1 +1 .*\n", second)
+    for gate in ("layer0/f", "layer1/o"):
+        assert re.search(rf"{gate} +\d+\.\d% +\d+\.\d%\n", second)
+        assert re.search(rf"{gate} +\d\.\d{{3}}\n", second)
+    assert "16 + 16 units" in second
+
+
+def test_the_figures(verb: Command, ckpt: str, stacked: str) -> None:
+    out = verb("inspect", ckpt, stacked, "--output", "of/figures").out
+    named = re.findall(r"Figure: (\S+)", out)
+    assert len(named) == 7
+    for path in named:
+        content = Path(path).read_bytes()
+        assert content.startswith(b"\x89PNG" if path.endswith(".png") else b"<!doctype html>"), path
+
+
+def test_a_text_of_ones_own_and_html_that_escapes(stacked: str, verb: Command) -> None:
+    assert verb("inspect", stacked, "--text", "the keeper of the lamp", "--output", ".").code == 0
+    page = Path("two-units.html").read_text(encoding="utf-8")
+    spans = re.findall(r"<span [^>]*>(.*?)</span>", page)
+    assert "".join(spans[:22]) == "the keeper of the lamp"
+    assert len(spans) == 22 * 6
+
+
+def test_from_python(ckpt: str) -> None:
+    found = seqlab.inspect(ckpt, num_steps=5)
+    assert found.gradients.shape == (1, 6)
+    assert all(math.isfinite(radius) for radius in found.radii.values())
+    assert "e" in found.neighbours
+
+
+def test_refusals(refusal: Command, ckpt: str, here: Path) -> None:
+    assert refusal("inspect", ckpt, "--num_steps", "0") == "num_steps 0 must be a whole number of at least 1"
+    assert refusal("inspect", ckpt, "--text", "a").startswith("the text has 1 tokens, which is too short")
+    assert refusal("inspect", "none.ckpt") == "there is no checkpoint 'none.ckpt'; python -m seqlab.fit makes one"
+    (here / "taken").write_text("")
+    assert refusal("inspect", ckpt, "--output", "taken").startswith("cannot write taken/gradient_flow.png: ")
+
+
+def test_n_grams_have_no_recurrence(verb: Command, small: list[str]) -> None:
+    ngram = ["--model", "ngram", *small[:8], "--run", "counts"]
+    assert verb("fit", *ngram).code == 0
+    finished = verb("inspect", "lightning_logs/counts/checkpoints/last.ckpt")
+    assert finished.code == 2
+    assert "holds n-grams, which have no recurrence" in finished.err
