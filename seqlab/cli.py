@@ -15,6 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from seqlab.callbacks.divergence import Divergence
+from seqlab.callbacks.gradient_norms import GradientNorms
 from seqlab.callbacks.interruption import Interruption
 from seqlab.callbacks.keeping import KeepLast, Often, RunRecord, WholeFiles, keep_best
 from seqlab.callbacks.progress import progress
@@ -260,15 +261,16 @@ class SeqlabCLI(LightningCLI):
             raise UserError(f"the trainer refuses its options: {error}") from None
 
     def _callbacks(self, config: dict[str, Any]) -> list[Any]:
-        checkpoints, log = self.folder / "checkpoints", TrainingLog()
+        checkpoints, norms = self.folder / "checkpoints", GradientNorms()
+        log = TrainingLog(norms)
         validates = bool(self.datamodule.val_dataloader()) and config["limit_val_batches"] != 0
         if not validates and self.plan.lr_scheduler == "reducelronplateau":
             raise UserError(
                 "reducelronplateau waits for a lower val/loss, but nothing validates; give --data.val_fraction"
             )
         record = RunRecord(self.folder, self.run, self._dump())
-        watch = Divergence(log, self.config.on_nan == "skip")
-        callbacks = [watch, log, Interruption(checkpoints / "last.ckpt"), record, RandomState()]
+        watch = Divergence(norms, self.config.on_nan == "skip")
+        callbacks = [norms, watch, log, Interruption(checkpoints / "last.ckpt"), record, RandomState()]
         if self.datamodule.prompt is not None or isinstance(self.model, Seq2Seq):
             callbacks.append(TextSamples(self.datamodule.prompt))
         if validates and self.config.patience is not None:

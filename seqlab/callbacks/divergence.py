@@ -1,7 +1,6 @@
 """A loss that is no number."""
 
 import sys
-from collections import deque
 from typing import Any, NoReturn
 
 import lightning.pytorch as pl
@@ -9,12 +8,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from seqlab.callbacks.training_log import TrainingLog, gradient_norm
+from seqlab.callbacks.gradient_norms import GradientNorms
 from seqlab.errors import UserError
 from seqlab.models.sequence_model import SequenceModel
-
-TOLD = 3
-"""Gradient norms that the sentence names."""
 
 
 class Divergence(pl.Callback):
@@ -23,37 +19,31 @@ class Divergence(pl.Callback):
     Comes before the log, which then counts nothing of a batch that was left out.
 
     Args:
-        training_log: Whose gradient norms are told.
+        norms: Comes before this one in the list of callbacks.
         skip: Whether to leave the update of such a batch out, rather than to stop.
     """
 
-    def __init__(self, training_log: TrainingLog, skip: bool) -> None:
-        self.training_log, self.skip = training_log, skip
+    def __init__(self, norms: GradientNorms, skip: bool) -> None:
+        self.norms, self.skip = norms, skip
         self.skipped = 0
-        self._norms: deque[float] = deque(maxlen=TOLD)
-
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        norm = self.training_log.latest.get("train/grad_norm")
-        if norm is not None and (not self._norms or self._norms[-1] != norm):
-            self._norms.append(norm)
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
         if not self.skip and not bool(torch.isfinite(loss)):
             self._stop(trainer, f"the loss is {float(loss.detach())}")
 
     def _stop(self, trainer: pl.Trainer, problem: str) -> NoReturn:
-        told = f", the last gradient norms logged were {', '.join(f'{norm:.3g}' for norm in self._norms)}"
+        before = [f"{float(norm):.3g}" for norm in self.norms.before]
+        told = f", the gradient norms of the steps before it were {', '.join(before)}" if before else ""
         raise UserError(
-            f"{problem} after step {trainer.global_step}{told if self._norms else ''}; lower "
+            f"{problem} after step {trainer.global_step}{told}; lower "
             "--optimizer.lr or --trainer.gradient_clip_val, or leave such batches out with --on_nan skip"
         )
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
-        norm = gradient_norm(pl_module)
+        norm = self.norms.total
+        assert norm is not None
         if bool(torch.isfinite(norm)):
             return
         if not self.skip:

@@ -9,41 +9,44 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from seqlab.callbacks.gradient_norms import GradientNorms, gradient_norm
 from seqlab.callbacks.per_process import of_all_processes, rank_and_world
-
-
-def gradient_norm(module: pl.LightningModule) -> Tensor:
-    """Euclidean norm of all gradients together, a scalar."""
-    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients)
 
 
 class TrainingLog(pl.Callback):
     """Logs what happened since it last logged, every ``trainer.log_every_n_steps`` optimizer steps.
 
     Between two logs it only adds on the device. Losses are summed over tokens and processes before they are
-    divided. The gradient norm, before and after clipping, and the learning rate are those of the logged step.
+    divided. The gradient norm, before and after clipping, and the learning rate are those of the logged step; where
+    gradients are clipped, ``train/clipped`` is the share of steps in which they were.
 
     ``latest`` holds the last values logged.
+
+    Args:
+        norms: Comes before this one in the list of callbacks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, norms: GradientNorms) -> None:
+        self.norms = norms
         self.latest: dict[str, float] = {}
         self._nats: Tensor | float = 0.0
         self._tokens: Tensor | int = 0
+        self._clipped: Tensor | int = 0
+        self._steps = 0
         self._since = 0.0
         self._paused = 0.0
         self._norm: Tensor | None = None
         self._rate = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"sums": of_all_processes([float(self._nats), int(self._tokens)])}
+        sums = [float(self._nats), int(self._tokens), int(self._clipped), self._steps]
+        return {"sums": of_all_processes(sums)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         sums, (rank, world) = state_dict["sums"], rank_and_world()
         if len(sums) != world:  # other processes than wrote them: the first takes all
-            sums = [[sum(column) for column in zip(*sums, strict=True)], *[[0.0, 0]] * (world - 1)]
-        self._nats, self._tokens = sums[rank]
+            sums = [[sum(column) for column in zip(*sums, strict=True)], *[[0.0, 0, 0, 0]] * (world - 1)]
+        self._nats, self._tokens, self._clipped, self._steps = sums[rank]
 
     def _due(self, trainer: pl.Trainer) -> bool:
         return (trainer.global_step + 1) % trainer.log_every_n_steps == 0
@@ -60,8 +63,13 @@ class TrainingLog(pl.Callback):
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
+        norm = self.norms.total
+        assert norm is not None
+        self._steps += 1
+        if trainer.gradient_clip_val:
+            self._clipped = self._clipped + (norm > trainer.gradient_clip_val)
         if self._due(trainer):
-            self._norm = gradient_norm(pl_module)
+            self._norm = norm
             self._rate = float(optimizer.param_groups[0]["lr"])
 
     def on_train_batch_end(
@@ -87,6 +95,8 @@ class TrainingLog(pl.Callback):
             "train/tokens_per_second": tokens / (now - self._since),
             "train/lr": self._rate,
         }
+        if trainer.gradient_clip_val:
+            self.latest["train/clipped"] = int(self._clipped) / self._steps
         for logger in trainer.loggers:
             logger.log_metrics({**self.latest, "epoch": trainer.current_epoch}, step=trainer.global_step)
-        self._nats, self._tokens, self._since = 0.0, 0, now
+        self._nats, self._tokens, self._clipped, self._steps, self._since = 0.0, 0, 0, 0, now

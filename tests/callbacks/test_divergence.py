@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from seqlab.callbacks.divergence import Divergence
+from seqlab.callbacks.gradient_norms import GradientNorms
 from seqlab.callbacks.training_log import TrainingLog
 from seqlab.errors import UserError
 
@@ -41,12 +42,12 @@ class Poison(pl.Callback):
 
 
 def test_it_stops_before_the_weights_are_lost(fit: Any, memory: Any) -> None:
-    log, poison = TrainingLog(), Poison({5})
+    norms, poison = GradientNorms(), Poison({5})
     with pytest.raises(UserError) as caught:
-        fit(poison, Divergence(log, skip=False), log, logger=memory, log_every_n_steps=2)
-    norms = [memory.logged[step]["train/grad_norm"] for step in (2, 4)]
+        fit(norms, poison, Divergence(norms, skip=False), TrainingLog(norms), logger=memory, log_every_n_steps=1)
+    told = [f"{memory.logged[step]['train/grad_norm']:.3g}" for step in (3, 4, 5)]
     assert str(caught.value) == (
-        f"the loss is nan after step 5, the last gradient norms logged were {norms[0]:.3g}, {norms[1]:.3g}; "
+        f"the loss is nan after step 5, the gradient norms of the steps before it were {', '.join(told)}; "
         "lower --optimizer.lr or --trainer.gradient_clip_val, or leave such batches out with --on_nan skip"
     )
     assert len(poison.weights) == 5
@@ -55,9 +56,9 @@ def test_it_stops_before_the_weights_are_lost(fit: Any, memory: Any) -> None:
 
 @pytest.mark.parametrize("gradients", [False, True])
 def test_an_update_is_left_out(gradients: bool, fit: Any, memory: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    log, poison = TrainingLog(), Poison({4}, gradients)
-    watch = Divergence(log, skip=True)
-    trainer, _ = fit(poison, watch, log, logger=memory, log_every_n_steps=1, max_epochs=1)
+    norms, poison = GradientNorms(), Poison({4}, gradients)
+    watch = Divergence(norms, skip=True)
+    trainer, _ = fit(poison, norms, watch, TrainingLog(norms), logger=memory, log_every_n_steps=1, max_epochs=1)
     assert trainer.global_step == 10
     assert watch.skipped == 1
     changed = [not torch.equal(*pair) for pair in zip(poison.weights, poison.weights[1:], strict=False)]
@@ -67,14 +68,15 @@ def test_an_update_is_left_out(gradients: bool, fit: Any, memory: Any, capsys: p
 
 
 def test_nothing_is_carried_out_of_a_batch_that_was_left_out(fit: Any) -> None:
-    log, poison = TrainingLog(), Poison({9})
-    fit(poison, Divergence(log, skip=True), log, max_epochs=1)
+    norms, poison = GradientNorms(), Poison({9})
+    fit(poison, norms, Divergence(norms, skip=True), max_epochs=1)
     assert poison.carried == 0
 
 
 def test_a_sound_run_is_left_alone(fit: Any) -> None:
     results = []
-    for callbacks in ((), (Divergence(TrainingLog(), skip=False),), (Divergence(TrainingLog(), skip=True),)):
+    norms = GradientNorms()
+    for callbacks in ((), (norms, Divergence(norms, skip=False)), (norms, Divergence(norms, skip=True))):
         poison = Poison(set())
         fit(poison, *callbacks)
         results.append(poison.weights[-1])
@@ -83,8 +85,8 @@ def test_a_sound_run_is_left_alone(fit: Any) -> None:
 
 
 def test_it_stops_at_a_gradient_that_is_no_number(fit: Any) -> None:
-    poison = Poison({4}, gradients=True)
-    with pytest.raises(UserError, match=r"^the gradient norm is (inf|nan) after step 4; lower --optimizer.lr or "):
-        fit(poison, Divergence(TrainingLog(), skip=False))
+    norms, poison = GradientNorms(), Poison({4}, gradients=True)
+    with pytest.raises(UserError, match=r"^the gradient norm is (inf|nan) after step 4, the gradient norms .*; lower "):
+        fit(poison, norms, Divergence(norms, skip=False))
     assert len(poison.weights) == 4
     assert bool(poison.weights[-1].isfinite().all())

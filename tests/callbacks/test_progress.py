@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from seqlab.callbacks.gradient_norms import GradientNorms
 from seqlab.callbacks.progress import Bar, Lines, progress
 from seqlab.callbacks.training_log import TrainingLog
 
@@ -15,12 +16,20 @@ def test_a_bar_on_a_terminal_and_lines_elsewhere(
     terminal: bool, kind: type[Bar | Lines], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
-    assert type(progress(TrainingLog())) is kind
+    assert type(progress(TrainingLog(GradientNorms()))) is kind
 
 
 def test_lines(fit: Any, memory: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    log = TrainingLog()
-    fit(log, Lines(log, seconds=0.0), logger=memory, log_every_n_steps=5, max_epochs=3, enable_progress_bar=True)
+    log = TrainingLog(GradientNorms())
+    fit(
+        log.norms,
+        log,
+        Lines(log, seconds=0.0),
+        logger=memory,
+        log_every_n_steps=5,
+        max_epochs=3,
+        enable_progress_bar=True,
+    )
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch")]
     assert lines[0] == "epoch 1/3 step 0: training starts"
     numbers = r"train ppl \d+\.\d{3}, val ppl \d+\.\d{3}, [\d,]+ tokens/s"
@@ -29,8 +38,8 @@ def test_lines(fit: Any, memory: Any, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_lines_hold_the_last_numbers(fit: Any, memory: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    log = TrainingLog()
-    trainer, _ = fit(log, Lines(log), logger=memory, log_every_n_steps=5, enable_progress_bar=True)
+    log = TrainingLog(GradientNorms())
+    trainer, _ = fit(log.norms, log, Lines(log), logger=memory, log_every_n_steps=5, enable_progress_bar=True)
     last = capsys.readouterr().err.splitlines()[-1]
     assert f"train ppl {memory.logged[20]['train/perplexity']:.3f}, " in last
     assert f"val ppl {float(trainer.callback_metrics['val/perplexity']):.3f}, " in last
@@ -38,22 +47,22 @@ def test_lines_hold_the_last_numbers(fit: Any, memory: Any, capsys: pytest.Captu
 
 
 def test_lines_are_not_too_many(fit: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    fit(Lines(TrainingLog(), seconds=1e6), max_epochs=4, enable_progress_bar=True)
+    fit(Lines(TrainingLog(GradientNorms()), seconds=1e6), max_epochs=4, enable_progress_bar=True)
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch")]
     assert [line.split(":")[0] for line in lines] == ["epoch 1/4 step 0", "epoch 4/4 step 40"]
 
 
 def test_lines_may_be_silenced(fit: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = Lines(TrainingLog(), seconds=0.0)
+    lines = Lines(TrainingLog(GradientNorms()), seconds=0.0)
     lines.disable()
     fit(lines, enable_progress_bar=True)
     assert "epoch" not in capsys.readouterr().err
 
 
 def test_the_bar_shows_perplexities_and_speed(fit: Any, memory: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    log = TrainingLog()
+    log = TrainingLog(GradientNorms())
     bar = Bar(log)
-    trainer, model = fit(log, bar, logger=memory, log_every_n_steps=5, enable_progress_bar=True)
+    trainer, model = fit(log.norms, log, bar, logger=memory, log_every_n_steps=5, enable_progress_bar=True)
     shown = bar.get_metrics(trainer, model)
     assert list(shown) == ["train ppl", "tokens/s", "val ppl"]
     assert shown["train ppl"] == f"{memory.logged[20]['train/perplexity']:.3g}"

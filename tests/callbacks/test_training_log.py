@@ -1,6 +1,6 @@
 import math
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning.pytorch as pl
 import pytest
@@ -8,11 +8,17 @@ import torch
 from torch.optim import SGD
 from torch.optim.lr_scheduler import StepLR
 
-from seqlab.callbacks.training_log import TrainingLog, gradient_norm
+from seqlab.callbacks.gradient_norms import GradientNorms, gradient_norm
+from seqlab.callbacks.training_log import TrainingLog
 
 NAMES = {"loss", "perplexity", "grad_norm", "grad_norm_clipped", "tokens_per_second", "lr"}
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
+
+
+def log_after_norms() -> tuple[GradientNorms, TrainingLog]:
+    norms = GradientNorms()
+    return norms, TrainingLog(norms)
 
 
 class Losses(pl.Callback):
@@ -26,8 +32,8 @@ class Losses(pl.Callback):
 
 
 def test_names_and_steps(fit: Any, memory: Any) -> None:
-    log = TrainingLog()
-    fit(log, logger=memory, log_every_n_steps=4)
+    norms, log = log_after_norms()
+    fit(norms, log, logger=memory, log_every_n_steps=4)
     logged = {step: values for step, values in memory.logged.items() if "train/loss" in values}
     assert list(logged) == [4, 8, 12, 16, 20]
     for values in logged.values():
@@ -40,7 +46,7 @@ def test_names_and_steps(fit: Any, memory: Any) -> None:
 
 def test_the_loss_is_the_mean_since_the_last_entry(fit: Any, memory: Any) -> None:
     losses = Losses()
-    fit(losses, TrainingLog(), logger=memory, log_every_n_steps=4)
+    fit(losses, *log_after_norms(), logger=memory, log_every_n_steps=4)
     assert {tokens for _, tokens in losses.steps} == {80}
     for step in (4, 8, 12, 16, 20):
         mean = sum(nats for nats, _ in losses.steps[step - 4 : step]) / 320
@@ -50,17 +56,34 @@ def test_the_loss_is_the_mean_since_the_last_entry(fit: Any, memory: Any) -> Non
 
 def test_the_penalty_is_not_in_the_loss(fit: Any, memory: Any) -> None:
     losses = Losses()
-    fit(losses, TrainingLog(), logger=memory, log_every_n_steps=1, max_steps=1, model={"l1": 5.0})
+    fit(losses, *log_after_norms(), logger=memory, log_every_n_steps=1, max_steps=1, model={"l1": 5.0})
     assert memory.logged[1]["train/loss"] == pytest.approx(losses.steps[0][0] / 80, rel=1e-6)
 
 
 @pytest.mark.parametrize("clip", [0.05, None, 1e6])
 def test_gradient_norm_before_and_after_clipping(clip: float | None, fit: Any, memory: Any) -> None:
-    fit(TrainingLog(), logger=memory, log_every_n_steps=3, gradient_clip_val=clip)
+    fit(*log_after_norms(), logger=memory, log_every_n_steps=3, gradient_clip_val=clip)
     for step in range(3, 20, 3):
         norm, clipped = (memory.logged[step][f"train/{name}"] for name in ("grad_norm", "grad_norm_clipped"))
         assert norm > 0.1
         assert clipped == pytest.approx(clip if clip == 0.05 else norm, rel=1e-4)
+
+
+@pytest.mark.parametrize("every", [1, 4])
+def test_the_share_of_steps_that_were_clipped(every: int, fit: Any, memory: Any) -> None:
+    class Norms(pl.Callback):
+        seen: ClassVar[list[float]] = []
+
+        def on_before_optimizer_step(self, trainer: Any, module: Any, optimizer: Any) -> None:
+            self.seen.append(float(gradient_norm(module)))
+
+    Norms.seen.clear()
+    fit(*log_after_norms(), logger=None, max_epochs=1, gradient_clip_val=1e6)
+    fit(Norms(), *log_after_norms(), logger=memory, log_every_n_steps=every, max_epochs=1, gradient_clip_val=0.3)
+    for step in range(every, 11, every):
+        share = sum(norm > 0.3 for norm in Norms.seen[step - every : step]) / every
+        assert memory.logged[step]["train/clipped"] == share
+    assert {norm > 0.3 for norm in Norms.seen} == {True, False}
 
 
 def test_gradient_norm_literal() -> None:
@@ -73,7 +96,7 @@ def test_gradient_norm_literal() -> None:
 
 def test_the_rate_of_the_schedule(fit: Any, memory: Any) -> None:
     options = {"optimizer": partial(SGD, lr=0.5), "lr_scheduler": partial(StepLR, step_size=1, gamma=0.1)}
-    fit(TrainingLog(), logger=memory, log_every_n_steps=5, model=options)
+    fit(*log_after_norms(), logger=memory, log_every_n_steps=5, model=options)
     assert [memory.logged[step]["train/lr"] for step in (5, 15)] == pytest.approx([0.5, 0.05])
 
 
@@ -90,14 +113,14 @@ def test_speed_counts_training_time_alone(fit: Any, memory: Any, monkeypatch: py
         def on_validation_batch_start(self, *_: Any) -> None:
             clock["now"] += 3600.0
 
-    fit(Passes(), TrainingLog(), logger=memory, log_every_n_steps=4)
+    fit(Passes(), *log_after_norms(), logger=memory, log_every_n_steps=4)
     speeds = [values["train/tokens_per_second"] for values in memory.logged.values() if "train/loss" in values]
     assert speeds == pytest.approx([160.0] * 5)
 
 
 def test_accumulated_batches_are_one_step(fit: Any, memory: Any) -> None:
     losses = Losses()
-    fit(losses, TrainingLog(), logger=memory, log_every_n_steps=1, accumulate_grad_batches=2, max_epochs=1)
+    fit(losses, *log_after_norms(), logger=memory, log_every_n_steps=1, accumulate_grad_batches=2, max_epochs=1)
     logged = {step: values["train/loss"] for step, values in memory.logged.items() if "train/loss" in values}
     assert list(logged) == [1, 2, 3, 4, 5]
     for step, loss in logged.items():
@@ -109,6 +132,6 @@ def test_an_enormous_loss_has_a_finite_perplexity(fit: Any, memory: Any) -> None
         def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, *_: Any) -> None:
             outputs["nats"] = torch.tensor(80e6)
 
-    fit(Explode(), TrainingLog(), logger=memory, log_every_n_steps=1, max_steps=1)
+    fit(Explode(), *log_after_norms(), logger=memory, log_every_n_steps=1, max_steps=1)
     assert memory.logged[1]["train/loss"] == pytest.approx(1e6)
     assert math.isfinite(memory.logged[1]["train/perplexity"])
