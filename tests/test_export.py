@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from seqlab.checkpoint import read_checkpoint
+from seqlab.checkpoint import load_network, read_checkpoint
+from seqlab.models import KINDS
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.text.codec import Codec
 
@@ -38,10 +40,63 @@ def test_beside_the_checkpoint_by_default(verb: Command, story_root: Path) -> No
     assert (story_root / CKPT).with_suffix(".safetensors").is_file()
 
 
+def test_an_onnx_file_that_goes_on_as_the_model_does(verb: Command, story_root: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    checkpoint = read_checkpoint(CKPT)
+    checkpoint["hyper_parameters"]["learned_state"] = True
+    checkpoint["state_dict"]["network.recurrent.first_state.h"] = torch.linspace(-1, 1, 16).unsqueeze(0)
+    torch.save(checkpoint, "learned.ckpt")
+    finished = verb("export", "learned.ckpt", "--format", "onnx")
+    assert finished == (0, "wrote learned.onnx\n", "")
+    session = onnxruntime.InferenceSession("learned.onnx", providers=["CPUExecutionProvider"])
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert metadata["kind"] == "language_model"
+    assert json.loads(metadata["hyper_parameters"]) == checkpoint["hyper_parameters"]
+    codec = Codec.from_state(json.loads(metadata["codec"]))
+    assert codec.state() == checkpoint["seqlab"]["codec"]
+    network, _ = load_network(checkpoint)
+    ids = torch.tensor([codec.encode("the dog")])
+    h = torch.tensor(json.loads(metadata["first_state"])["h"]).unsqueeze(1)  # (layers, batch, hidden_size)
+    logits, next_h = session.run(["logits", "next_h"], {"ids": ids.numpy(), "h": h.numpy()})
+    expected, (after,) = network(ids)
+    torch.testing.assert_close(torch.from_numpy(logits), expected.detach())
+    torch.testing.assert_close(torch.from_numpy(next_h), after.detach())
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"language_model"}))
+def test_onnx_is_for_recurrent_language_models(kind: str, verb: Command, story_root: Path) -> None:
+    pytest.importorskip("onnxscript")
+    checkpoint = read_checkpoint(CKPT)
+    checkpoint["seqlab"]["kind"] = kind
+    torch.save(checkpoint, "other.ckpt")
+    finished = verb("export", "other.ckpt", "--format", "onnx")
+    assert (finished.code, finished.err) == (
+        2,
+        f"seqlab: format onnx is for recurrent language models, and the checkpoint holds one of kind {kind}; "
+        "leave out --format onnx for its weights as safetensors\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "missing"), [("safetensors", ["safetensors"]), ("onnx", ["onnxscript"]), ("onnx", ["onnx", "onnxscript"])]
+)
+def test_without_the_packages(
+    form: str, missing: list[str], verb: Command, story_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if form == "onnx":
+        pytest.importorskip("onnx")
+    for package in missing:
+        monkeypatch.setitem(sys.modules, package, None)
+    finished = verb("export", CKPT, "--format", form)
+    words = f"format {form} needs {' and '.join(missing)}; install with pip install 'seqlab[export]'"
+    assert (finished.code, finished.err) == (2, f"seqlab: {words}\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([CKPT, "--format", "onxx"], "unknown format 'onxx': choose one of safetensors"),
+        ([CKPT, "--format", "onxx"], "unknown format 'onxx': did you mean 'onnx'?"),
+        ([CKPT, "--format", "pickle"], "unknown format 'pickle': choose one of onnx, safetensors"),
         ([CKPT, "--output", "no/where.safetensors"], "cannot write no/where.safetensors: "),
         (["gone.ckpt"], "there is no checkpoint 'gone.ckpt'; python -m seqlab.fit makes one"),
     ],

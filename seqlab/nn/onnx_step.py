@@ -1,0 +1,99 @@
+"""A recurrent language network as an ONNX graph, state in and state out."""
+
+import logging
+import warnings
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.nn.language_network import LanguageNetwork
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+TRACED_BATCH = 2
+"""Rows of the batch that is traced; torch takes sizes of 0 and 1 for fixed."""
+
+
+class _Step(nn.Module):
+    """The state and ids ``(batch,)`` of one step -> the state after it and logits ``(batch, vocab_size)``."""
+
+    def __init__(self, network: LanguageNetwork) -> None:
+        super().__init__()
+        self.network = deepcopy(network).float()
+        self.network.recurrent.backend = "reference"
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        *state, ids = inputs
+        logits, after = self.network(ids.unsqueeze(1), tuple(state))
+        return *after, logits.squeeze(1)
+
+
+def onnx_model(network: LanguageNetwork) -> "ModelProto":
+    """The graph of a network without its dropout: ONNX's Scan runs one step over time, so batch and time are dynamic.
+
+    Args:
+        network: To be copied, in float32.
+
+    Returns:
+        A model with inputs ``ids`` ``(batch, time)`` int64 and each part of the state under the name that it has in
+        the cell, ``h`` or ``h`` and ``c``, ``(layers, batch, hidden_size)`` float32; its outputs are ``logits``
+        ``(batch, time, vocab_size)`` and the state after the last step, ``next_h`` and ``next_c``.
+    """
+    from onnx import TensorProto
+    from onnx.helper import make_graph, make_node, make_tensor_value_info
+
+    layers, _, hidden_size = network.recurrent.zero_state(TRACED_BATCH)[0].shape
+    before = list(network.recurrent.cell.states)
+    after = [f"next_{part}" for part in before]
+    model = _one_step(network)
+    over_time = make_node(
+        "Scan",
+        [*before, "ids"],
+        [*after, "logits"],
+        body=model.graph,
+        num_scan_inputs=1,
+        scan_input_axes=[1],
+        scan_output_axes=[1],
+    )
+    ids = make_tensor_value_info("ids", TensorProto.INT64, ("batch", "time"))
+    logits = make_tensor_value_info("logits", TensorProto.FLOAT, ("batch", "time", network.output.out_features))
+    first, last = (
+        [make_tensor_value_info(part, TensorProto.FLOAT, (layers, "batch", hidden_size)) for part in parts]
+        for parts in (before, after)
+    )
+    model.graph.CopyFrom(make_graph([over_time], "language_network", [ids, *first], [logits, *last]))
+    return model
+
+
+def _one_step(network: LanguageNetwork) -> "ModelProto":
+    """The graph of ``_Step``, without the paths of source files that torch notes in it."""
+    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+    from onnxscript import FLOAT, opset20
+    from torch.export import Dim
+
+    def log_sigmoid(y: FLOAT) -> FLOAT:
+        """log sigmoid(y) = -softplus(-y); the logarithm of a sigmoid, which torch writes, is -inf far below 0."""
+        return opset20.Neg(opset20.Softplus(opset20.Neg(y)))
+
+    step, batch = _Step(network).eval(), Dim("batch")
+    state = step.network.recurrent.zero_state(TRACED_BATCH)
+    ids = torch.zeros(TRACED_BATCH, dtype=torch.int64)
+    for name in ("torch.onnx", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            step,
+            (*state, ids),
+            dynamo=True,
+            opset_version=20,
+            dynamic_shapes=((*({1: batch} for _ in state), {0: batch}),),
+            custom_translation_table={torch.ops.aten.log_sigmoid.default: log_sigmoid},
+            verbose=False,
+        )
+    assert program is not None
+    ClearMetadataAndDocStringPass()(program.model)
+    return program.model_proto
