@@ -15,13 +15,18 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from seqlab.callbacks.divergence import Divergence
+from seqlab.callbacks.embedding_view import EmbeddingView
 from seqlab.callbacks.gradient_norms import GradientNorms
 from seqlab.callbacks.interruption import Interruption
 from seqlab.callbacks.keeping import KeepLast, Often, RunRecord, WholeFiles, keep_best
 from seqlab.callbacks.progress import progress
 from seqlab.callbacks.random_state import RandomState
+from seqlab.callbacks.recurrence_watch import RecurrenceWatch
+from seqlab.callbacks.step_time import StepTime
 from seqlab.callbacks.text_samples import TextSamples
 from seqlab.callbacks.training_log import TrainingLog
+from seqlab.callbacks.translation_view import TranslationView
+from seqlab.callbacks.updates import Updates
 from seqlab.checkpoint import check_resumable
 from seqlab.choices import CHOICES, OPTIMIZERS, SCHEDULERS, STEP_WISE, plan
 from seqlab.data import DATA
@@ -29,6 +34,7 @@ from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Shard
 from seqlab.errors import UserError
 from seqlab.models import MODELS
+from seqlab.models.language_model import LanguageModel
 from seqlab.models.seq2seq import Seq2Seq
 from seqlab.parser import Parser
 from seqlab.runs import check_name, free_name, run_name, runs_folder
@@ -90,6 +96,7 @@ COMMON = (
     "ckpt_path",
     "ckpt_every",
     "on_nan",
+    "watch",
     "patience",
     "model.",
     "data.",
@@ -145,6 +152,13 @@ class SeqlabCLI(LightningCLI):
             type=Literal["stop", "skip"],
             default="stop",
             help="Stop at a loss that is NaN or infinite, or leave such updates out.",
+        )
+
+        parser.add_argument(
+            "--watch",
+            type=Literal["none", "light", "full"],
+            default="light",
+            help="What TensorBoard shows beside losses: none, what costs little, or pictures at each validation too.",
         )
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -271,8 +285,8 @@ class SeqlabCLI(LightningCLI):
         record = RunRecord(self.folder, self.run, self._dump())
         watch = Divergence(norms, self.config.on_nan == "skip")
         callbacks = [norms, watch, log, Interruption(checkpoints / "last.ckpt"), record, RandomState()]
-        if self.datamodule.prompt is not None or isinstance(self.model, Seq2Seq):
-            callbacks.append(TextSamples(self.datamodule.prompt))
+        if self.config.watch != "none":
+            callbacks += self._watching()
         if validates and self.config.patience is not None:
             callbacks.append(EarlyStopping("val/loss", patience=self.config.patience, check_on_train_epoch_end=False))
         if config["enable_progress_bar"] is not False:
@@ -282,6 +296,18 @@ class SeqlabCLI(LightningCLI):
             often = Often.read(self.config.ckpt_every) if self.config.ckpt_every else Often()
             callbacks.append(KeepLast(checkpoints, config["check_val_every_n_epoch"] or 1, often))
         return callbacks
+
+    def _watching(self) -> list[Any]:
+        """What fills TensorBoard beside the losses."""
+        pictures = self.config.watch == "full"
+        watching: list[Any] = [Updates(), StepTime()]
+        if isinstance(self.model, Seq2Seq):
+            return [*watching, TextSamples(None), TranslationView(pictures)]
+        if self.datamodule.prompt is not None:
+            watching.append(TextSamples(self.datamodule.prompt))
+        if isinstance(self.model, LanguageModel):
+            watching += [RecurrenceWatch(self.folder, pictures), EmbeddingView()]
+        return watching
 
     def _run_name(self, logs: Path) -> str:
         """The name asked for, or the resumed run's, or a free one that says what differs from the defaults."""

@@ -45,7 +45,7 @@ CASES: dict[str, tuple[str, ...]] = {
         *("--data.path", PAIRS, "--data.batch_size", "32", "--data.val_fraction", "0.1", "--data.min_freq", "1"),
     ),
 }
-TIMED = "tokens_per_second"
+TIMED = ("tokens_per_second", "speed/")
 RUN = "stressed"
 
 
@@ -102,7 +102,7 @@ def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Every scalar of a run but those of the clock, as TensorBoard shows them."""
     board = EventAccumulator(str(folder / "lightning_logs" / RUN), size_guidance={"scalars": 0})
     board.Reload()
-    tags = [tag for tag in board.Tags()["scalars"] if TIMED not in tag]
+    tags = [tag for tag in board.Tags()["scalars"] if not any(word in tag for word in TIMED)]
     return {tag: [(event.step, event.value) for event in board.Scalars(tag)] for tag in tags}
 
 

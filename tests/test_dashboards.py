@@ -119,6 +119,27 @@ def test_hparams_hold_what_was_chosen_and_what_was_reached(seen: EventAccumulato
     assert not [value for tag in reached for _, value in points(seen, tag) if value == -1]
 
 
+def test_what_is_watched_by_default(seen: EventAccumulator, run: Path) -> None:
+    tags = seen.Tags()
+    for tag in ("gradients/recurrent", "update_ratio/output", "speed/forward_ms", "speed/gflops"):
+        assert [step for step, _ in points(seen, tag)] == list(range(EVERY, 2 * 77 + 1, EVERY))
+    for tag in ("gradient_flow/layer0_lag_8", "spectral_radius/layer0/z", "gates/layer0/z_open", "state_norm/layer0"):
+        assert len(points(seen, tag)) == 2
+    assert tags["histograms"] == ["gates/layer0/r", "gates/layer0/z"]
+    assert tags["images"] == ["gradient_flow/by_lag"]
+    assert "embedding/neighbours/text_summary" in tags["tensors"]
+    assert (run / "projector_config.pbtxt").is_file()
+
+
+@pytest.mark.parametrize(("watch", "images"), [("none", []), ("full", ["gates", "gradient_flow/by_lag", "units"])])
+def test_watching_less_and_more(watch: str, images: list[str], verb: Command, here: Path, small: list[str]) -> None:
+    assert verb("fit", *small, "--watch", watch, "--trainer.log_every_n_steps", "7", "--run", "seen").code == 0
+    tags = board(here / "lightning_logs" / "seen").Tags()
+    assert sorted(tags["images"]) == images
+    assert ("speed/data_ms" in tags["scalars"]) == (watch == "full")
+    assert "train/loss" in tags["scalars"]
+
+
 def test_text_samples(verb: Command, here: Path, small: list[str], corpora: None) -> None:
     prompted = [word if word != "text" else "time_machine" for word in small]
     place = prompted.index("--data.path")
@@ -126,7 +147,9 @@ def test_text_samples(verb: Command, here: Path, small: list[str], corpora: None
     limits = ["--data.max_tokens", "2000", "--trainer.limit_train_batches", "2", "--run", "spoken"]
     assert verb("fit", *prompted, *limits, "--trainer.max_epochs", "2").code == 0
     read = board(here / "lightning_logs" / "spoken")
-    (tag,) = (tag for tag in read.Tags()["tensors"] if tag.startswith("sample/"))
+    tags = [tag for tag in read.Tags()["tensors"] if tag.startswith("sample/")]
+    assert tags == [f"sample/temperature {temperature}/text_summary" for temperature in ("0.5", "0.8", "1")]
+    tag = tags[1]
     texts = [event.tensor_proto.string_val[0].decode() for event in read.Tensors(tag)]
     assert [event.step for event in read.Tensors(tag)] == [2, 4]
     assert all(any(prompt in text for prompt in ("time traveller", "the keeper")) for text in texts)

@@ -1,10 +1,15 @@
 """What the model would write now."""
 
-import lightning.pytorch as pl
-from lightning.pytorch.loggers import TensorBoardLogger
+from collections.abc import Sequence
 
+import lightning.pytorch as pl
+
+from seqlab.callbacks.boards import boards
+from seqlab.decoding.text import continue_text
 from seqlab.models.sequence_model import SequenceModel
 from seqlab.models.text_model import TextModel
+
+SEED = 0
 
 
 class TextSamples(pl.Callback):
@@ -13,21 +18,28 @@ class TextSamples(pl.Callback):
     Args:
         prompt: Text that a language model continues.
         num_tokens: Tokens to draw.
-        temperature: Of the draws.
+        temperatures: Of the draws, one sample each.
     """
 
-    def __init__(self, prompt: str | None, num_tokens: int = 100, temperature: float = 0.8) -> None:
-        self.prompt, self.num_tokens, self.temperature = prompt, num_tokens, temperature
+    def __init__(
+        self, prompt: str | None, num_tokens: int = 100, temperatures: Sequence[float] = (0.5, 0.8, 1)
+    ) -> None:
+        self.prompt, self.num_tokens, self.temperatures = prompt, num_tokens, tuple(temperatures)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        boards = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-        if trainer.sanity_checking or not trainer.is_global_zero or not boards:
+        writers = boards(trainer)
+        if not writers:
             return
         assert isinstance(pl_module, SequenceModel)
         if isinstance(pl_module, TextModel):
-            label = f"sample/temperature {self.temperature}"
-            text = pl_module.generate(self.prompt or "", self.num_tokens, self.temperature)
+            assert pl_module.codec is not None
+            seeds = [SEED] * len(self.temperatures)
+            *_, texts = continue_text(
+                pl_module.network, pl_module.codec, self.prompt or "", self.num_tokens, self.temperatures, seeds=seeds
+            )
+            labels = [f"sample/temperature {temperature:g}" for temperature in self.temperatures]
         else:
-            label, text = "sample/translations", pl_module.sample(trainer.datamodule)
-        for board in boards:
-            board.experiment.add_text(label, f"```\n{text}\n```", trainer.global_step)
+            labels, texts = ["sample/translations"], [pl_module.sample(trainer.datamodule)]
+        for writer in writers:
+            for label, text in zip(labels, texts, strict=True):
+                writer.add_text(label, f"```\n{text}\n```", trainer.global_step)

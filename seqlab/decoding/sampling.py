@@ -20,7 +20,7 @@ class Sampling:
     """How the next token is drawn.
 
     Args:
-        temperature: Divides the logits; 0 takes the most likely token.
+        temperature: Divides the logits; 0 takes the most likely token. Or one for each row, all above 0.
         top_k: Draw among the k most likely tokens only.
         top_p: Draw among the fewest tokens whose probabilities sum to at least p (Holtzman et al. 2020).
         banned: Ids that are never drawn.
@@ -29,16 +29,18 @@ class Sampling:
         UserError: A value is out of its range.
     """
 
-    temperature: float = 1.0
+    temperature: float | Sequence[float] = 1.0
     top_k: int | None = None
     top_p: float | None = None
     banned: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature < math.inf:
-            raise UserError(
-                f"temperature {self.temperature} must be finite and at least 0 (0 takes the most likely token)"
-            )
+        temperatures = [self.temperature] if isinstance(self.temperature, int | float) else self.temperature
+        for value in temperatures:
+            if not 0 <= value < math.inf:
+                raise UserError(f"temperature {value} must be finite and at least 0 (0 takes the most likely token)")
+            if value == 0 and len(temperatures) > 1:
+                raise UserError("temperature 0 cannot stand among several; give it alone")
         if self.top_k is not None and self.top_k < 1:
             raise UserError(f"top_k {self.top_k} must be a whole number of at least 1, or left out")
         if self.top_p is not None and not 0 < self.top_p <= 1:
@@ -59,7 +61,8 @@ class Sampling:
         logits, ids = logits.sort(dim=-1, descending=True, stable=True)
         if self.top_k is not None:
             logits[:, self.top_k :] = -torch.inf
-        probabilities = ((logits - logits[:, :1]) / self.temperature).softmax(-1)
+        divisor = torch.as_tensor(self.temperature, dtype=logits.dtype, device=logits.device).unsqueeze(-1)
+        probabilities = ((logits - logits[:, :1]) / divisor).softmax(-1)
         if self.top_p is not None:
             before = probabilities.cumsum(-1) - probabilities
             probabilities = probabilities.where(before < self.top_p, 0)

@@ -17,7 +17,7 @@ def continue_text(
     codec: Codec,
     prefix: str = "",
     num_tokens: int = 200,
-    temperature: float = 1.0,
+    temperature: float | Sequence[float] = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
     seeds: Sequence[int] = (0,),
@@ -32,7 +32,7 @@ def continue_text(
         codec: Between text and ids.
         prefix: Text to continue, cleaned as the training text was.
         num_tokens: Tokens to draw.
-        temperature: Divides the logits; 0 takes the most likely token.
+        temperature: Divides the logits; 0 takes the most likely token. Or one for each sample, all above 0.
         top_k: Draw among the k most likely tokens only.
         top_p: Draw among the fewest tokens whose probabilities sum to at least p.
         seeds: One for each sample.

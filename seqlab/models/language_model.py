@@ -65,6 +65,11 @@ class LanguageModel(TextModel):
             outputs["loss"] = outputs["loss"] + self.l1 * sum(part.abs().sum() for part in self.network.parameters())
         return outputs
 
+    def flops_per_token(self) -> int:
+        """A multiplication and an addition for each weight going forward, two of each going back."""
+        assert isinstance(self.network, LanguageNetwork)
+        return 6 * self.network.weights_multiplied()
+
     @classmethod
     def from_checkpoint(cls, checkpoint: dict[str, Any]) -> Self:
         return cls(**checkpoint["hyper_parameters"], codec=Codec.from_state(checkpoint["seqlab"]["codec"]))

@@ -112,10 +112,15 @@ class Seq2Seq(SequenceModel):
             self.train(training)
         return [translations[0].text for translations in found]
 
-    def sample(self, data: ParallelData) -> str:
+    @staticmethod
+    def shown_sources(data: ParallelData) -> list[str]:
+        """A few sources, held out where there are such, from all over the part."""
         split: Literal["val", "train"] = "val" if data.has("val") else "train"
         sources = list(dict.fromkeys(source for source, _ in data.pairs(split)))
-        shown = sources[:: max(1, len(sources) // SHOWN)][:SHOWN]
+        return sources[:: max(1, len(sources) // SHOWN)][:SHOWN]
+
+    def sample(self, data: ParallelData) -> str:
+        shown = self.shown_sources(data)
         return "\n".join(f"{source} -> {text}" for source, text in zip(shown, self.translate(shown), strict=True))
 
     @classmethod

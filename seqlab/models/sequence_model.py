@@ -59,6 +59,10 @@ class SequenceModel(pl.LightningModule):
     def sample(self, data: Any) -> str:
         """A little of what the model says now, for a person to read; empty where there is nothing to say."""
 
+    def flops_per_token(self) -> int:
+        """Floating-point operations that training takes for a token; 0 where nobody counted them."""
+        return 0
+
     def forget(self) -> None:
         """Drops what is carried from batch to batch."""
 

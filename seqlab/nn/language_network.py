@@ -126,6 +126,12 @@ class LanguageNetwork(nn.Module):
         tokens = targets.numel() if valid is None else valid.sum()
         return linear_cross_entropy(rows, self.output.weight, self.output.bias, wanted), tokens, state
 
+    def weights_multiplied(self) -> int:
+        """Weights that every token meets in a matrix product; looking up a row of the embedding multiplies nothing."""
+        matrices = [*self.recurrent.layers.parameters(), *self.recurrent.connection.parameters(), self.output.weight]
+        looked_up = next(self.recurrent.each_layer())["weight_ih"].numel() if self.embedding is None else 0
+        return sum(weights.numel() for weights in matrices if weights.ndim == 2) - looked_up
+
     def _hidden(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
         """What the output layer reads, ``(batch, time, hidden_size)``, and the state."""
         inputs = ids if self.embedding is None else self.embedding_dropout(self.embedding(ids))

@@ -3,6 +3,7 @@
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.cells import make_cell
@@ -161,6 +162,12 @@ class TranslationNetwork(nn.Module):
         real = valid.flatten()
         rows, wanted = features.flatten(0, 1)[real], targets.flatten()[real]
         return linear_cross_entropy(rows, self.output.weight, self.output.bias, wanted, smoothing)
+
+    @torch.no_grad()
+    def sentence_nats(self, source: Tensor, lengths: Tensor, inputs: Tensor, targets: Tensor, valid: Tensor) -> Tensor:
+        """As ``nats``, of each sentence by itself ``(batch,)``, without gradients."""
+        logits = self(source, lengths, inputs).float().transpose(1, 2)
+        return (F.cross_entropy(logits, targets, reduction="none") * valid).sum(1)
 
     @torch.no_grad()
     def _mixed(self, inputs: Tensor, state: DecoderState, share: float) -> Tensor:

@@ -9,20 +9,23 @@ from seqlab.callbacks.text_samples import TextSamples
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
 
 
-def test_each_validation_writes_a_sample(tmp_path: Path, fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_validation_writes_a_sample_of_each_temperature(
+    tmp_path: Path, fit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     board = TensorBoardLogger(str(tmp_path), name="run", version="")
     written: list[tuple[str, str, int]] = []
     monkeypatch.setattr(board.experiment, "add_text", lambda *words: written.append(words))
-    _, model = fit(TextSamples("the dog", num_tokens=12, temperature=0.5), logger=board)
-    assert [(label, step) for label, _, step in written] == [("sample/temperature 0.5", step) for step in (10, 20)]
-    text = written[-1][1]
-    assert text == f"```\n{model.generate('the dog', 12, 0.5)}\n```"
-    assert text.startswith("```\nthe dog")
-    assert len(text) == 8 + 7 + 12
+    _, model = fit(TextSamples("the dog", num_tokens=12, temperatures=(0.5, 1.0)), logger=board)
+    labels = ["sample/temperature 0.5", "sample/temperature 1"]
+    assert [(label, step) for label, _, step in written] == [(label, step) for step in (10, 20) for label in labels]
+    for (_, text, _), temperature in zip(written[-2:], (0.5, 1.0), strict=True):
+        assert text == f"```\n{model.generate('the dog', 12, temperature)}\n```"
+        assert text.startswith("```\nthe dog")
+        assert len(text) == 8 + 7 + 12
 
 
 def test_without_tensorboard_nothing_is_drawn(fit: Any, memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqlab.models.language_model.LanguageModel.generate", None)
+    monkeypatch.setattr("seqlab.callbacks.text_samples.continue_text", None)
     fit(TextSamples("the dog"), logger=memory)
 
 

@@ -216,3 +216,17 @@ def test_no_gradients(network: LanguageNetwork) -> None:
 def test_wrong_options(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=f"^{re.escape(words)}$"):
         Sampling(**wrong)
+
+
+def test_a_temperature_for_each_row() -> None:
+    logits = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
+    together, _ = Sampling(temperature=(0.3, 1.0, 2.0)).probabilities(logits)
+    for row, temperature in enumerate((0.3, 1.0, 2.0)):
+        alone, _ = Sampling(temperature=temperature).probabilities(logits[row : row + 1])
+        assert torch.equal(together[row], alone[0])
+
+
+@pytest.mark.parametrize("temperatures", [(0.5, -1.0), (0.5, float("nan")), (0.0, 1.0)])
+def test_temperatures_that_cannot_be(temperatures: tuple[float, ...]) -> None:
+    with pytest.raises(UserError, match="temperature"):
+        Sampling(temperature=temperatures)
