@@ -83,6 +83,8 @@ EXACT: dict[str, tuple[str, ...]] = {
     "trainer": ("devices", "num_nodes", "precision", "accumulate_grad_batches", "gradient_clip_val"),
 }
 """Options, by group, whose change makes a resumed run another one; all of a group where none is named."""
+READ_ONCE = ("vectors", "source_vectors", "target_vectors")
+"""Files, by the model's options, that a new run begins with and a resumed one does without."""
 BUILT = {
     *("vocab_size", "codec", "source_vocab_size", "target_vocab_size", "source_codec", "target_codec"),
     *("optimizer", "lr_scheduler", "lr_interval"),
@@ -199,6 +201,8 @@ class SeqlabCLI(LightningCLI):
         chosen = {key: self.config[key].as_dict() for key in CHOICES}
         for arguments in chosen.values():
             arguments.pop("name")
+        if self.plan.checkpoint is not None:
+            chosen["model"] = {key: value for key, value in chosen["model"].items() if key not in READ_ONCE}
         interval = chosen["lr_scheduler"].pop("interval", "epoch")
         read: Callable[..., DataModule] = DATA[self.plan.data]
         self.datamodule = read(**chosen["data"], seed=self.config.seed)

@@ -95,7 +95,8 @@ def _resume_command(cli: SeqlabCLI) -> str:
 def _headline(cli: SeqlabCLI) -> str:
     parameters = sum(weights.numel() for weights in cli.model.parameters())
     data = cli.datamodule
-    return f"{cli.plan.model} ({parameters:,} parameters) on {data.corpus_name}: {data.describe()}; run {cli.run}"
+    weights = ", ".join([f"{parameters:,} parameters", *cli.model.loaded])
+    return f"{cli.plan.model} ({weights}) on {data.corpus_name}: {data.describe()}; run {cli.run}"
 
 
 def _close(cli: SeqlabCLI, seconds: float) -> Run:

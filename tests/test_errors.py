@@ -88,6 +88,10 @@ FIT: dict[str, tuple[str, str]] = {
         "backend torch does not have this MGU; choose one of auto, reference, scan",
     ),
     "backend by another name": ("--model.backend cuda", "--model.backend does not take 'cuda': .*"),
+    "missing vectors": (
+        "--model.vectors nowhere.txt",
+        "cannot read nowhere.txt: no such file or directory; name a file of vectors",
+    ),
     "l1": ("--model.l1 -1", "l1 -1.0 must be at least 0"),
     "tokens": ("--data.tokens chars", r"unknown tokens 'chars'. did you mean 'char'\?"),
     "cleaning": ("--data.cleaning bookish", "unknown cleaning 'bookish'. choose one of classic, letters, raw, spaced"),

@@ -12,6 +12,7 @@ import pytest
 from stress_resume import CASES, stress
 
 from seqlab.checkpoint import read_checkpoint
+from seqlab.models import load
 from seqlab.models.language_model import LanguageModel
 
 Command = Callable[..., Any]
@@ -66,6 +67,21 @@ def test_a_failure_says_how_to_go_on(
     monkeypatch.chdir(here)
     assert verb("fit", "--ckpt_path", "last", "--run", "fails").code == 0
     assert read_checkpoint(here / "lightning_logs/fails/checkpoints/last.ckpt")["global_step"] == 77
+
+
+def test_vectors_are_read_once(verb: Command, small: list[str], here: Path) -> None:
+    (here / "v.txt").write_text("e 1 2\nt 3 4\n")
+    options = ["--model.embedding_size", "2", "--model.vectors", "v.txt", "--run", "begun", "--optimizer.lr", "0"]
+    assert "parameters, vectors of 2 of 45 tokens from v.txt) on story" in verb("fit", *small, *options).out
+    (here / "v.txt").unlink()
+    finished = verb("fit", "--ckpt_path", "last", "--trainer.max_epochs", "2")
+    assert finished.code == 0, finished.err
+    assert "vectors" not in finished.out
+    for name in ("last", "best"):
+        made = load(here / "lightning_logs" / "begun" / "checkpoints" / f"{name}.ckpt")
+        assert isinstance(made, LanguageModel)
+        assert made.codec is not None
+        assert made.network.embedding.weight[made.codec.vocab.ids("et")].tolist() == [[1, 2], [3, 4]]
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])

@@ -22,6 +22,7 @@ class LanguageModel(TextModel):
     Args:
         vocab_size: Ids that go in and logits that come out.
         bidirectional: Refused: a language model must not see the token that it predicts.
+        vectors: File of word vectors, a token and its numbers a line, plain or .gz, that the embedding begins with.
         l1: Weight of the sum of absolute weights in the training loss.
         optimizer: Parameters -> optimizer.
         lr_scheduler: Optimizer -> learning-rate schedule; none keeps the rate.
@@ -39,6 +40,7 @@ class LanguageModel(TextModel):
         self,
         vocab_size: int,
         bidirectional: bool = False,
+        vectors: str | None = None,
         l1: float = 0.0,
         optimizer: OptimizerCallable = partial(Adam, lr=0.002),
         lr_scheduler: SchedulerCallable | None = None,
@@ -53,11 +55,18 @@ class LanguageModel(TextModel):
             )
         if l1 < 0:
             raise UserError(f"l1 {l1} must be at least 0")
-        super().__init__(LanguageNetwork(vocab_size, **network), codec, optimizer, lr_scheduler, lr_interval)
+        made = LanguageNetwork(vocab_size, **network)
+        super().__init__(made, codec, optimizer, lr_scheduler, lr_interval)
         options = inspect.signature(LanguageNetwork).bind(vocab_size, **network)
         options.apply_defaults()
         self.save_hyperparameters({**options.arguments, "bidirectional": bidirectional, "l1": l1})
         self.l1 = l1
+        if vectors is not None:
+            if made.embedding is None:
+                raise UserError("vectors need an embedding; give --model.embedding_size, or leave out --model.vectors")
+            if codec is None:
+                raise UserError("vectors need a codec, which knows the tokens; give codec=data.codec")
+            self._set_vectors(made.embedding, vectors, codec.vocab)
 
     def training_step(self, batch: TextBatch, batch_idx: int) -> dict[str, Any]:
         outputs = super().training_step(batch, batch_idx)

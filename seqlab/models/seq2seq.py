@@ -30,6 +30,9 @@ class Seq2Seq(SequenceModel):
     Args:
         source_codec: Between source text and ids; kept in checkpoints.
         target_codec: Between target text and ids; kept in checkpoints.
+        source_vectors: File of word vectors, a token and its numbers a line, plain or .gz, that the source embedding
+            begins with.
+        target_vectors: The same of the target.
         label_smoothing: Share of the target's probability that is spread evenly over all ids, in training alone.
         scheduled_sampling: Share of the decoder's inputs replaced by its own choices, in training alone.
         bleu_sentences: Sentences of the validation part that are translated greedily for val/bleu; 0 for none.
@@ -49,6 +52,8 @@ class Seq2Seq(SequenceModel):
         self,
         source_codec: Codec,
         target_codec: Codec,
+        source_vectors: str | None = None,
+        target_vectors: str | None = None,
         label_smoothing: float = 0.0,
         scheduled_sampling: float = 0.0,
         bleu_sentences: int = 500,
@@ -67,11 +72,19 @@ class Seq2Seq(SequenceModel):
                 raise UserError(f"{name} {share} must be at least 0 and below 1")
         if bleu_sentences < 0:
             raise UserError(f"bleu_sentences {bleu_sentences} must be at least 0")
+        if options.arguments["shared"] and source_vectors is not None and target_vectors is not None:
+            raise UserError(
+                "a shared embedding begins with one file; leave out --model.source_vectors or --model.target_vectors"
+            )
         self.save_hyperparameters({**options.arguments, **own, "bleu_sentences": bleu_sentences})
         self.label_smoothing, self.scheduled_sampling = label_smoothing, scheduled_sampling
         self.bleu_sentences = bleu_sentences
         self.network = TranslationNetwork(*sizes, **network)
         self.source_codec, self.target_codec = source_codec, target_codec
+        if source_vectors is not None:
+            self._set_vectors(self.network.encoder.embedding, source_vectors, source_codec.vocab, "source tokens")
+        if target_vectors is not None:
+            self._set_vectors(self.network.decoder.embedding, target_vectors, target_codec.vocab, "target tokens")
 
     def forward(self, source: Tensor, lengths: Tensor, inputs: Tensor) -> Tensor:
         """Logits ``(batch, time, target_vocab_size)``, of ``TranslationNetwork``."""

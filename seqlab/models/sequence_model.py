@@ -3,9 +3,11 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import lightning.pytorch as pl
+import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -13,6 +15,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from seqlab.checkpoint import FORMAT
 from seqlab.data.data_module import DataModule
 from seqlab.metrics import TokenLoss
+from seqlab.text.vectors import read_vectors
+from seqlab.text.vocab import Vocab
 
 OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
 SchedulerCallable = Callable[[Optimizer], LRScheduler]
@@ -21,7 +25,8 @@ SchedulerCallable = Callable[[Optimizer], LRScheduler]
 class SequenceModel(pl.LightningModule):
     """A model whose loss is a cross-entropy in nats per token.
 
-    ``kind`` is what a checkpoint says that it holds, ``reads`` the data that the model is trained on.
+    ``kind`` is what a checkpoint says that it holds, ``reads`` the data that the model is trained on;
+    ``loaded`` names the weights that were read from files, a phrase each.
 
     Args:
         optimizer: Parameters -> optimizer.
@@ -41,6 +46,7 @@ class SequenceModel(pl.LightningModule):
         super().__init__()
         self.optimizer, self.lr_scheduler, self.lr_interval = optimizer, lr_scheduler, lr_interval
         self.token_loss = TokenLoss()
+        self.loaded: list[str] = []
 
     @classmethod
     @abstractmethod
@@ -62,6 +68,18 @@ class SequenceModel(pl.LightningModule):
     def flops_per_token(self) -> int:
         """Floating-point operations that training takes for a token; 0 where nobody counted them."""
         return 0
+
+    @torch.no_grad()
+    def _set_vectors(self, embedding: nn.Embedding, file: str, vocab: Vocab, kind: str = "tokens") -> None:
+        """Sets those rows of an embedding whose tokens have a vector in a file.
+
+        Raises:
+            UserError: The file holds no vectors of such tokens and of the embedding's size.
+        """
+        path = Path(file).expanduser()
+        ids, rows = read_vectors(path, vocab, embedding.embedding_dim)
+        embedding.weight[torch.from_numpy(ids)] = torch.from_numpy(rows).to(embedding.weight)
+        self.loaded.append(f"vectors of {len(ids):,} of {len(vocab):,} {kind} from {path.name}")
 
     def forget(self) -> None:
         """Drops what is carried from batch to batch."""

@@ -283,7 +283,7 @@ def test_every_option_changes_something(option: str) -> None:
 
 
 def test_no_option_is_forgotten() -> None:
-    tested_below = {"vocab_size", "codec", "bidirectional", "backend", "self", "network"}
+    tested_below = {"vectors", "vocab_size", "codec", "bidirectional", "backend", "self", "network"}
     taken = {*inspect.signature(LanguageModel.__init__).parameters, *inspect.signature(LanguageNetwork).parameters}
     assert {*OPTIONS, *tested_below} == taken
 
@@ -320,6 +320,29 @@ def test_bidirectional_is_refused() -> None:
 def test_wrong_options(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
         LanguageModel(5, **wrong)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_vectors_are_the_rows_of_their_tokens(tied: bool, tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("e 1 2 3\nt -0.5 0 0.25\nnever 9 9 9\n")
+    data, options = story(), {"embedding_size": 3, "hidden_size": 3, "tied": tied}
+    drawn, made = model(data, **options), model(data, vectors=str(tmp_path / "v.txt"), **options)
+    assert drawn.network.embedding is not None
+    assert made.network.embedding is not None
+    e, t = data.codec.vocab.ids("et")
+    expected = drawn.network.embedding.weight.detach().clone()
+    expected[e], expected[t] = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-0.5, 0.0, 0.25])
+    assert torch.equal(made.network.embedding.weight, expected)
+    assert torch.equal(made.network.output.weight, expected if tied else drawn.network.output.weight)
+    assert made.loaded == [f"vectors of 2 of {data.vocab_size} tokens from v.txt"]
+
+
+def test_vectors_need_an_embedding_and_a_codec() -> None:
+    words = "^vectors need an embedding; give --model.embedding_size, or leave out --model.vectors$"
+    with pytest.raises(UserError, match=words):
+        LanguageModel(5, embedding_size=None, vectors="v.txt")
+    with pytest.raises(UserError, match=r"^vectors need a codec, which knows the tokens; give codec=data.codec$"):
+        LanguageModel(5, embedding_size=3, vectors="v.txt")
 
 
 @pytest.fixture

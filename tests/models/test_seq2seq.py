@@ -137,6 +137,33 @@ def test_shares_lie_below_one(name: str, toy: Path) -> None:
         model(data(toy), **{name: 1.0})
 
 
+def rows(embedding: torch.nn.Embedding, ids: list[int]) -> list[list[float]]:
+    return [[round(value, 4) for value in embedding.weight[row].tolist()] for row in ids]
+
+
+def test_vectors_of_either_side(toy: Path, tmp_path: Path) -> None:
+    (tmp_path / "source.vec").write_text("2 2\na 1 2\nb 3 4\n")
+    (tmp_path / "target.vec").write_text("1 2\nb 5 6\n")
+    files = {f"{side}_vectors": str(tmp_path / f"{side}.vec") for side in ("source", "target")}
+    toy_data = data(toy)
+    drawn, made = (model(toy_data, embedding_size=2, **given) for given in ({}, files))
+    source_ids, target_ids = toy_data.source_codec.vocab.ids("abc"), toy_data.target_codec.vocab.ids("abc")
+    before = rows(drawn.network.encoder.embedding, source_ids), rows(drawn.network.decoder.embedding, target_ids)
+    assert rows(made.network.encoder.embedding, source_ids) == [[1, 2], [3, 4], before[0][2]]
+    assert rows(made.network.decoder.embedding, target_ids) == [before[1][0], [5, 6], before[1][2]]
+    said = ["vectors of 2 of 12 source tokens from source.vec", "vectors of 1 of 12 target tokens from target.vec"]
+    assert made.loaded == said
+
+
+def test_a_shared_embedding_begins_with_one_file(toy: Path, tmp_path: Path) -> None:
+    (tmp_path / "v.vec").write_text("a 1 2\n")
+    toy_data, file = data(toy, shared_vocab=True), str(tmp_path / "v.vec")
+    made = model(toy_data, embedding_size=2, shared=True, source_vectors=file)
+    assert rows(made.network.decoder.embedding, toy_data.target_codec.vocab.ids("a")) == [[1, 2]]
+    with pytest.raises(UserError, match=r"^a shared embedding begins with one file; leave out --model.source_vectors"):
+        model(toy_data, embedding_size=2, shared=True, source_vectors=file, target_vectors=file)
+
+
 def test_an_empty_sentence_is_refused(trained: tuple[Seq2Seq, ParallelData, pl.Trainer]) -> None:
     with pytest.raises(UserError, match=r"^sentence 2 \('  '\) has nothing to translate; give it at least one word$"):
         trained[0].translate(["a b c", "  "])

@@ -1,0 +1,102 @@
+"""Word vectors in text files, as GloVe and word2vec write them."""
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqlab.errors import UserError, reason_of
+from seqlab.text.vocab import Vocab
+
+LONGEST_LINE = 2**20
+"""Bytes; a file without lines is given up after so many."""
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The vectors of the tokens that a vocabulary has; of a token that stands there twice, the first.
+
+    The file is UTF-8, plain or .gz, ``token v1 ... vd`` a line, with or without a first line ``count dimension``. It is
+    read line by line, so that memory grows with the vocabulary alone.
+
+    Args:
+        path: Of the file.
+        vocab: Whose tokens are looked for.
+        size: Numbers in a vector.
+
+    Returns:
+        Ids ``(found,)`` and their vectors ``(found, size)``.
+
+    Raises:
+        UserError: The file cannot be read, a line is no vector of the size, or no token is of the vocabulary.
+    """
+    found: dict[int, NDArray[np.float32]] = {}
+    sized = False
+    for number, line in enumerate(_lines(path), 1):
+        where = f"{path}, line {number}"
+        fields = _fields(line, where)
+        if not fields or (number == 1 and len(fields) == 2 and all(field.isdigit() for field in fields)):
+            continue
+        if not sized:
+            _check_size(fields, size, where)
+            sized = True
+        words, numbers = fields[:-size], fields[-size:]  # a few tokens of GloVe hold spaces
+        if not words or (len(words) > 1 and _is_number(words[-1])):
+            raise UserError(f"{where} has a vector of size {len(fields) - 1} after those of {size}; mend or remove it")
+        token = b" ".join(words).decode()
+        if token in vocab and vocab[token] not in found:
+            found[vocab[token]] = _row(numbers, where)
+    if not found:
+        raise UserError(
+            f"{path} has a vector of none of the {len(vocab):,} tokens of the vocabulary; give vectors of its language "
+            "and kind of tokens"
+        )
+    return np.array(list(found)), np.stack(list(found.values()))
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            while line := file.readline(LONGEST_LINE):
+                yield line
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"cannot read {path}: {reason_of(error)}; name a file of vectors") from None
+
+
+def _fields(line: bytes, where: str) -> list[bytes]:
+    """What ASCII spaces part; other spaces belong to tokens."""
+    if len(line) == LONGEST_LINE:
+        raise UserError(f"{where} is longer than {LONGEST_LINE:,} bytes; give a file with one vector a line")
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        raise UserError(f"{where} is not UTF-8 text; give vectors as text, as GloVe has them") from None
+    return line.removeprefix(codecs.BOM_UTF8).split()
+
+
+def _check_size(fields: Sequence[bytes], size: int, where: str) -> None:
+    width = len(_row(fields[1:], where))
+    if not width:
+        raise UserError(f"{where} has a token without numbers; give a file with one vector a line")
+    if width != size:
+        raise UserError(
+            f"{where} has a vector of size {width}, but embedding_size is {size}; give --model.embedding_size {width}"
+        )
+
+
+def _row(fields: Sequence[bytes], where: str) -> NDArray[np.float32]:
+    if wrong := next((field for field in fields if not _is_number(field)), None):
+        raise UserError(f"{where}: '{wrong.decode()}' is not a finite number")
+    return np.array([float(field) for field in fields], dtype=np.float32)
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        return abs(float(field)) <= LARGEST
+    except ValueError:
+        return False
