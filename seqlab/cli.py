@@ -328,8 +328,8 @@ class SeqlabCLI(LightningCLI):
     def _changes(self) -> list[str]:
         """``hidden_size=512`` for every option of the command line that changes what is learnt."""
         given = {argument.removeprefix("--").split("=")[0] for argument in self.plan.arguments if argument[:2] == "--"}
-        ignored = {"model.name", "data.name", "data.root", "data.path", "data.val_path", "data.test_path"}
-        keys = [action.dest for action in self.parser._actions if action.dest in given - ignored]
+        given -= {"model.name", "data.name", "data.root"}
+        keys = [a.dest for a in self.parser._actions if a.dest in given and not a.dest.endswith("path")]
         return [f"{key.partition('.')[2]}={self.config[key]}" for key in keys if key.partition(".")[0] in CHOICES]
 
     def _dump(self) -> str:

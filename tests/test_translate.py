@@ -91,6 +91,21 @@ def test_evaluate_says_bleu_by_length(ckpt: str, verb: Command) -> None:
     assert found.perplexity == pytest.approx(float(rows["perplexity"]), abs=1e-3)
 
 
+def test_two_files_of_pairs_train_validate_and_test(verb: Command, here: Path) -> None:
+    for part, number in (("train", 8), ("val", 2), ("test", 3)):
+        (here / f"{part}.en").write_text("".join(f"one {part} {n}\n" for n in range(number)))
+        (here / f"{part}.fr").write_text("".join(f"un {n}\n" for n in range(number)))
+    data = ["--data.source_path", "train.en", "--data.target_path", "train.fr", "--data.val_path", "[val.en,val.fr]"]
+    small = ["--model.hidden_size", "4", "--model.embedding_size", "4", "--data.batch_size", "4"]
+    finished = verb("fit", "--model", "seq2seq", "--data", "parallel", *data, *small, "--trainer.max_epochs", "1")
+    assert finished.code == 0, finished.err
+    name = "seq2seq-train-hidden_size=4-embedding_size=4-batch_size=4"
+    assert f"on train: 8 pairs to train on, 6 and 5 ids; run {name}\n" in finished.out
+    checkpoint = str(here / "lightning_logs" / name / "checkpoints" / "best.ckpt")
+    assert " 2 sentences, " in verb("evaluate", checkpoint, "--split", "val").out
+    assert " 3 sentences, " in verb("evaluate", checkpoint, "--data.test_path", "[test.en,test.fr]").out
+
+
 def test_it_goes_on_where_it_stopped(ckpt: str, verb: Command) -> None:
     finished = verb("fit", "--ckpt_path", "last", "--run", "toy", "--trainer.max_epochs", "41", "--patience", "null")
     assert finished.code == 0, finished.err

@@ -3,7 +3,9 @@
 import gzip
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 from seqlab.data.corpus import Split
@@ -29,7 +31,7 @@ def read_two(source: Path, target: Path) -> list[Pair]:
     Raises:
         UserError: A file cannot be read, they have unequal numbers of lines, or a line is empty.
     """
-    sides = [_text(path).splitlines() for path in (source, target)]
+    sides = [list(StringIO(_text(path), newline=None)) for path in (source, target)]
     if len(sides[0]) != len(sides[1]):
         raise UserError(
             f"{source} has {len(sides[0]):,} lines and {target} {len(sides[1]):,}; give one target for every source"
@@ -91,7 +93,7 @@ def _text(path: Path) -> str:
         data = path.read_bytes()
         if path.suffix == ".gz":
             data = gzip.decompress(data)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"cannot read {path}: {reason_of(error)}") from None
     return _decoded(data, str(path))
 

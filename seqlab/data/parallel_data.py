@@ -31,8 +31,9 @@ class ParallelData(DataModule):
         path: UTF-8 file of lines ``source TAB target``, plain or .gz; further columns are left out.
         source_path: UTF-8 file of sources, plain or .gz, instead of path.
         target_path: UTF-8 file of targets, line by line those of source_path.
-        val_path: As path, to validate on; without val_path and test_path the pairs are cut into the three parts.
-        test_path: As path, to test on.
+        val_path: As path, or a list of two files [SOURCES,TARGETS], to validate on; without val_path and test_path the
+            pairs are cut into the three parts.
+        test_path: As val_path, to test on.
         reverse: Whether to translate from the second language to the first.
         cleaning: spaced (lowercase, a space before , . ! ?, as in the book) or raw.
         tokens: word, char, bpe, wordpiece or unigram.
@@ -58,8 +59,8 @@ class ParallelData(DataModule):
         path: str | None = None,
         source_path: str | None = None,
         target_path: str | None = None,
-        val_path: str | None = None,
-        test_path: str | None = None,
+        val_path: str | list[str] | None = None,
+        test_path: str | list[str] | None = None,
         reverse: bool = False,
         cleaning: str = "spaced",
         tokens: str = "word",
@@ -96,7 +97,8 @@ class ParallelData(DataModule):
         self.max_length, self.too_long = max_length, too_long
         self.root = Path(root).expanduser() if root else None
         pairs, self.corpus_name = self.read(path, source_path, target_path)
-        given = {split: read_columns(Path(file)) for split, file in (("val", val_path), ("test", test_path)) if file}
+        held = {"val": val_path, "test": test_path}
+        given = {split: _held_out(files, f"{split}_path") for split, files in held.items() if files}
         if reverse:
             pairs = [(target, source) for source, target in pairs]
             given = {split: [(target, source) for source, target in part] for split, part in given.items()}
@@ -176,7 +178,8 @@ class ParallelData(DataModule):
             UserError: The part is empty.
         """
         if not self.has(split):
-            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; give --data.{split}_fraction")
+            way_out = f"give --data.{split}_fraction or --data.{split}_path"
+            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
         return Loader(EvaluationPairs(self.encoded(split), EVALUATED, self.shard()))
 
     def val_dataloader(self) -> Loader[PairBatch] | Sequence[Loader[PairBatch]]:
@@ -184,6 +187,14 @@ class ParallelData(DataModule):
 
     def test_dataloader(self) -> Loader[PairBatch]:
         return self.evaluation_loader("test")
+
+
+def _held_out(files: str | list[str], option: str) -> list[Pair]:
+    """The pairs of one file of two columns, or of two files."""
+    paths = [Path(name).expanduser() for name in ([files] if isinstance(files, str) else files)]
+    if len(paths) > 2:
+        raise UserError(f"{option} has {len(paths)} files; give one of pairs, or two as [SOURCES,TARGETS]")
+    return read_two(*paths) if len(paths) == 2 else read_columns(*paths)
 
 
 def _divided(

@@ -128,6 +128,58 @@ def test_files_of_their_own_to_validate_on(pairs: Path, tmp_path: Path) -> None:
     assert len(made.pairs("train")) == 58  # without the two pairs whose source is held out
 
 
+def test_files_may_lie_in_the_home_folder(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "held.tsv").write_text("Another one\tUn autre\n")
+    (tmp_path / "en").write_text("One more\n")
+    (tmp_path / "fr").write_text("Encore un\n")
+    made = data(Path("~/pairs.tsv"), val_path="~/held.tsv", test_path=["~/en", "~/fr"])
+    assert made.pairs("val") == [("Another one", "Un autre")]
+    assert made.pairs("test") == [("One more", "Encore un")]
+    assert len(made.pairs("train")) == 60
+
+
+def test_two_files_to_validate_on_and_to_test_on(pairs: Path, tmp_path: Path) -> None:
+    texts = {"val.en": "Sentence 3, go!\nA b\u2028c\n", "val.fr": "Phrase trois\nD", "test.en": "E\n", "test.fr": "F\n"}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(text.encode()))
+    val, test = ([str(tmp_path / f"{part}.{side}.gz") for side in ("en", "fr")] for part in ("val", "test"))
+    made = data(pairs, val_path=val, test_path=test)
+    assert made.pairs("val") == [("Sentence 3, go!", "Phrase trois"), ("A b\u2028c", "D")]
+    assert made.pairs("test") == [("E", "F")]
+    assert len(made.pairs("train")) == 58
+    assert data(pairs, val_path=val, reverse=True).pairs("val")[0] == ("Phrase trois", "Sentence 3, go!")
+    recipe = {name: value for name, value in made.recipe().items() if name != "name"}
+    assert ParallelData(**recipe).pairs("val") == made.pairs("val")  # type: ignore[arg-type]
+
+
+HELD_OUT = {
+    "no file": (["gone"], "cannot read gone: no such file or directory"),
+    "no second file": (["a", "gone"], "cannot read gone: no such file or directory"),
+    "one of them": (["a"], "a, line 1 has no tab between a source and a target"),
+    "lengths": (["a", "b"], "a has 2 lines and b 1; give one target for every source"),
+    "empty line": (["a", "c"], "c, line 2 is empty; give a sentence on every line of both files"),
+    "not UTF-8": (["a", "d"], "d, line 2 is not UTF-8 text; convert the file first"),
+    "three files": (["a", "b", "c"], "val_path has 3 files; give one of pairs, or two as [SOURCES,TARGETS]"),
+}
+
+
+@pytest.mark.parametrize("case", HELD_OUT)
+def test_held_out_files_that_hold_no_pairs(case: str, pairs: Path, here: Path) -> None:
+    for name, content in {"a": b"one\ntwo\n", "b": b"un\n", "c": b"un\n\n", "d": b"un\n\xff\n"}.items():
+        (here / name).write_bytes(content)
+    files, words = HELD_OUT[case]
+    with pytest.raises(UserError, match=f"^{re.escape(words)}$"):
+        data(pairs, val_path=files)
+
+
+def test_a_part_without_pairs(pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "held.tsv").write_text("Another one\tUn autre\n")
+    words = "^the corpus 'pairs' has no test part; give --data.test_fraction or --data.test_path$"
+    with pytest.raises(UserError, match=words):
+        data(pairs, val_path=str(tmp_path / "held.tsv")).test_dataloader()
+
+
 def test_the_recipe_makes_it_again(pairs: Path) -> None:
     made = data(pairs, reverse=True)
     recipe = made.recipe()
@@ -158,6 +210,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^cannot read .*gone.tsv: no such file or directory$"):
         data(tmp_path / "gone.tsv")
     (tmp_path / "cut.tsv.gz").write_bytes(gzip.compress(b"go\tva\n" * 50)[:-20])
+    with pytest.raises(UserError, match=r"^cannot read .*cut.tsv.gz: "):
+        data(tmp_path / "cut.tsv.gz")
+    whole = gzip.compress(b"go\tva\n" * 5000)
+    (tmp_path / "cut.tsv.gz").write_bytes(whole[:20] + b"\xff" * 20 + whole[40:])
     with pytest.raises(UserError, match=r"^cannot read .*cut.tsv.gz: "):
         data(tmp_path / "cut.tsv.gz")
     (tmp_path / "a").write_text("one\ntwo\n")
