@@ -1,6 +1,7 @@
 """What a command line chooses by name: model, data, optimizer, schedule, and the checkpoint to go on from."""
 
 import inspect
+import re
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -109,6 +110,17 @@ def _split_off_configs(arguments: list[str]) -> tuple[list[str], list[str]]:
     return values, rest
 
 
+def _check_counted(model: str, words: list[str], checkpoint: Path | None) -> None:
+    """Refuses what means something only to a model that is trained by gradients."""
+    if checkpoint is not None:
+        raise UserError(
+            f"{checkpoint} holds {model}, counted all at once: nothing is left to train; see seqlab.evaluate"
+        )
+    if useless := next((word for word in words if re.match(rf"--({'|'.join(OF_ITS_NAME)})\.", word)), None):
+        option = useless.split("=")[0].removesuffix(".name")
+        raise UserError(f"{option} means nothing to {model}, which counts; leave it out")
+
+
 def plan(argv: list[str]) -> Plan:
     """Reads the choices off a command line and its configuration files.
 
@@ -142,6 +154,8 @@ def plan(argv: list[str]) -> Plan:
         options = content.get(key, {})
         if pick(key, str(options.pop("name", chosen[key])), NAMES[key]) != chosen[key] and key in OF_ITS_NAME:
             options.clear()
+    if not MODELS[chosen["model"]].kind.by_gradients:
+        _check_counted(chosen["model"], rest, checkpoint)
     texts = [word for content in contents for word in ("--config", yaml.safe_dump(content))]
     names = [word for key in CHOICES if values_of(rest, f"{key}.name") for word in (f"--{key}.name", chosen[key])]
     return Plan(**chosen, arguments=[*texts, *rest, *names], checkpoint=checkpoint, resumed=resumed, label=label)

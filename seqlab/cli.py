@@ -184,7 +184,8 @@ class SeqlabCLI(LightningCLI):
                 help="What the schedule counts.",
             )
         parser.add_lightning_class_args(Trainer, "trainer")
-        parser.set_defaults({f"trainer.{key}": value for key, value in TRAINER_DEFAULTS.items()})
+        epochs = {} if model.kind.by_gradients else {"max_epochs": 1}
+        parser.set_defaults({f"trainer.{key}": value for key, value in {**TRAINER_DEFAULTS, **epochs}.items()})
         for action in parser._actions:
             action.help = HELP.get(action.dest, action.help)
 

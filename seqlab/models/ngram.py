@@ -16,8 +16,6 @@ from seqlab.text.codec import Codec
 class NGramModel(TextModel):
     """An n-gram model: the training text is counted whole before the one epoch, which measures what came of it.
 
-    Nothing is learned by gradients, so the optimizer and its schedule change nothing.
-
     Args:
         vocab_size: Ids.
         order: Tokens in the longest n-gram: the one predicted and order - 1 before it.
@@ -32,6 +30,7 @@ class NGramModel(TextModel):
     """
 
     kind: ClassVar[str] = "ngram"
+    by_gradients: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ class SequenceModel(pl.LightningModule):
 
     kind: ClassVar[str]
     reads: ClassVar[type[DataModule]]
+    by_gradients: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -96,7 +96,16 @@ def test_an_unsmoothed_model_cannot_go_on_from_what_it_never_saw(verb: Command) 
         ("--model.smoothing kneserney", "--model.smoothing does not take 'kneserney': did you mean 'kneser_ney'?"),
         ("--model.ordr 3", "unknown option --model.ordr: did you mean 'model.order'?; --help lists them"),
         ("--model.order 0", "order 0 must be a whole number of at least 1"),
+        ("--optimizer sgd", "--optimizer means nothing to ngram, which counts; leave it out"),
+        ("--lr_scheduler.gamma=0.5", "--lr_scheduler.gamma means nothing to ngram, which counts; leave it out"),
     ],
 )
 def test_refusals(refusal: Command, options: str, words: str) -> None:
     assert refusal("fit", *OPTIONS, *options.split()) == words
+
+
+def test_there_is_nothing_to_go_on_with(verb: Command) -> None:
+    fit(verb, "--model.order", "3")
+    finished = verb("fit", "--ckpt_path", "last", "--run", "n")
+    assert finished.code == 2
+    assert "holds ngram, counted all at once: nothing is left to train; see seqlab.evaluate" in finished.err
