@@ -10,6 +10,7 @@ from seqlab.cells import Cell
 from seqlab.cells.cell import State
 from seqlab.errors import UserError, nearest
 from seqlab.nn.lengths import last_steps
+from seqlab.nn.recompute import in_pieces
 from seqlab.nn.scan import scan, step_by_step
 
 BACKENDS = ("auto", "torch", "scan", "reference")
@@ -58,6 +59,7 @@ def run(
     state: State,
     weights: Mapping[str, Tensor],
     lengths: Tensor | None = None,
+    recompute_every: int | None = None,
 ) -> tuple[Tensor, State]:
     """One direction of one layer over time.
 
@@ -68,6 +70,7 @@ def run(
         state: First state, each part ``(batch, hidden_size)``.
         weights: Of the cell.
         lengths: Real steps of each sequence ``(batch,)``.
+        recompute_every: Steps of the pieces that are computed twice to save memory, see ``in_pieces``.
 
     Returns:
         Outputs ``(time, batch, hidden_size)``, meaningless behind the lengths, and the state after the last real step.
@@ -75,7 +78,10 @@ def run(
     if backend == "torch":
         return _torch_layer(cell, inputs, state, weights, lengths)
     over_time = scan if backend == "scan" else step_by_step
-    steps = over_time(cell, inputs, state, weights)
+    if recompute_every and torch.is_grad_enabled():
+        steps = in_pieces(over_time, cell, inputs, state, weights, recompute_every)
+    else:
+        steps = over_time(cell, inputs, state, weights)
     return steps[0], tuple(last_steps(part, lengths) for part in steps)
 
 

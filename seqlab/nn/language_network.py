@@ -30,6 +30,7 @@ class LanguageNetwork(nn.Module):
         reset_after: Of a gru: whether the reset gate acts after the matrix product (torch) or before it (the book).
         nonlinearity: Of an rnn: tanh or relu.
         backend: Who runs the recurrence: torch, scan, reference, or auto for the fastest.
+        recompute_every: Steps of time whose gates are computed twice rather than kept, to save memory; null keeps all.
         tied: Whether input and output share one matrix (Press & Wolf 2017).
         init: torch, normal (0.01, as in the book), xavier or orthogonal (recurrent weights).
         forget_bias: First bias of the forget gate of an lstm or its kin; as init has it if not given.
@@ -54,6 +55,7 @@ class LanguageNetwork(nn.Module):
         reset_after: bool | None = None,
         nonlinearity: Literal["tanh", "relu"] | None = None,
         backend: Literal["auto", "torch", "scan", "reference"] = "auto",
+        recompute_every: int | None = None,
         tied: bool = False,
         init: str = "torch",
         forget_bias: float | None = None,
@@ -80,6 +82,7 @@ class LanguageNetwork(nn.Module):
             connections=connections,
             learned_state=learned_state,
             backend=backend,
+            recompute_every=recompute_every,
         )
         width = self.recurrent.output_size
         if tied and embedding_size != width:

@@ -42,6 +42,8 @@ class Recurrent(nn.Module):
         connections: ``plain``, ``residual``, ``highway`` or ``dense``, see ``CONNECTIONS``.
         learned_state: Whether the state before the first step is learned rather than zero.
         backend: ``torch``, ``scan``, ``reference``, or ``auto`` for the fastest of them, see ``fastest``.
+        recompute_every: Steps of pieces whose gates are computed again for the gradient rather than kept, see
+            ``in_pieces``; keeps all if not given.
 
     Raises:
         UserError: A name or a size makes no such stack.
@@ -60,6 +62,7 @@ class Recurrent(nn.Module):
         connections: Literal["plain", "residual", "highway", "dense"] = "plain",
         learned_state: bool = False,
         backend: Literal["auto", "torch", "scan", "reference"] = "auto",
+        recompute_every: int | None = None,
     ) -> None:
         super().__init__()
         self.cell = cell if isinstance(cell, Cell) else make_cell(cell)
@@ -70,7 +73,11 @@ class Recurrent(nn.Module):
             raise UserError(f"weight_drop {weight_drop} must be at least 0 and below 1")
         if connections not in CONNECTIONS:
             raise UserError(f"unknown connections '{connections}': {nearest(connections, CONNECTIONS)}")
-        self.weight_drop = weight_drop
+        if recompute_every is not None and recompute_every < 1:
+            raise UserError(f"recompute_every {recompute_every} must be a whole number of at least 1")
+        if recompute_every is not None and backend == "torch":
+            raise UserError("recompute_every needs a backend of our own; leave out backend torch")
+        self.weight_drop, self.recompute_every = weight_drop, recompute_every
         self.input_size, self.output_size = input_size, self.directions * self.widths[-1]
         outputs = [self.directions * width for width in self.widths]
         self.connection = CONNECTIONS[connections](input_size, outputs)
@@ -121,6 +128,8 @@ class Recurrent(nn.Module):
         if lengths is not None and not bool(((lengths >= 1) & (lengths <= inputs.shape[1])).all()):
             raise UserError(f"lengths {lengths.tolist()} must lie between 1 and the {inputs.shape[1]} steps")
         backend = self.backend
+        if backend == "auto" and self.recompute_every is not None:
+            backend = "scan"
         if backend == "auto":
             ids = 0 if inputs.is_floating_point() else self.input_size
             backend = fastest(self.cell, inputs.device.type, inputs.shape[1], torch.is_grad_enabled(), ids)
@@ -128,7 +137,8 @@ class Recurrent(nn.Module):
             inputs = self._vectors(inputs)
             if self._in_one_call and isinstance(self.layers, nn.RNNBase):
                 return run_whole(self.layers, inputs, state, lengths)
-        return self._layer_by_layer(partial(run, backend), inputs, state, lengths)
+        run_layer = partial(run, backend, recompute_every=self.recompute_every)
+        return self._layer_by_layer(run_layer, inputs, state, lengths)
 
     def forward_by(self, run_layer: RunLayer, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """As ``forward``, each direction of each layer run by a function, from the lowest layer up."""
