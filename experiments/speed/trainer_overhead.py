@@ -3,8 +3,9 @@
     python experiments/speed/trainer_overhead.py [--steps 150] [--rounds 9]
 
 Both train the GRU of `fit --model gru` (hidden 256) on the same characters (32 x 35, state carried) with the same Adam
-and clipping; one through the Trainer with all that `fit` does by default (logging, gradient norms, progress,
-signals), the other in a loop of eight lines.
+and clipping; one through the Trainer with all that `fit` does by default (logging, gradient norms, watching, progress,
+signals), the other in a loop of eight lines. The second row is about watching alone: three epochs and their validations
+with `--watch light`, the default, against `--watch none`.
 """
 
 import argparse
@@ -26,22 +27,34 @@ WARM = 10
 
 
 class Stopwatch(pl.Callback):
-    """Seconds from the end of the first ``WARM`` steps to the end of the last."""
+    """Seconds from the end of the first ``WARM`` steps to the end of the last, or of the validation after it."""
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.global_step == WARM:
             self.started = time.perf_counter()
         self.ended = time.perf_counter()
 
+    def on_validation_end(self, *_: Any) -> None:
+        self.ended = time.perf_counter()
 
-def under_trainer(steps: int) -> float:
+
+def fit(*words: str, **options: object) -> float:
+    """Seconds of a step."""
     with tempfile.TemporaryDirectory() as folder:
-        options = {"default_root_dir": folder, "max_steps": steps + WARM, "max_epochs": -1, "limit_val_batches": 0}
-        cli = SeqlabCLI(["--model", "gru", *(f"--trainer.{key}={value}" for key, value in options.items())])
+        trainer = {"default_root_dir": folder, "enable_progress_bar": False, **options}
+        cli = SeqlabCLI(["--model", "gru", *words, *(f"--trainer.{key}={value}" for key, value in trainer.items())])
         watch = Stopwatch()
         cli.trainer.callbacks.append(watch)
         cli.trainer.fit(cli.model, cli.datamodule)
-    return (watch.ended - watch.started) / steps
+    return (watch.ended - watch.started) / (cli.trainer.global_step - WARM)
+
+
+def under_trainer(steps: int) -> float:
+    return fit(max_steps=steps + WARM, max_epochs=-1, limit_val_batches=0)
+
+
+def watching(how: str) -> float:
+    return fit("--watch", how, max_epochs=3)
 
 
 def bare(steps: int) -> float:
@@ -74,6 +87,8 @@ def main() -> None:
     print(f"{'a step of':<34}{'fit':>11}{'bare':>12}{'ratio':>9}  [lowest .. highest]")
     row = compare("gru 256, 32 x 35", lambda: under_trainer(options.steps), lambda: bare(options.steps), options.rounds)
     print(row)
+    print(f"{'a step and its share of validation':<34}{'light':>11}{'none':>12}{'ratio':>9}  [lowest .. highest]")
+    print(compare("gru 256, 32 x 35", lambda: watching("light"), lambda: watching("none"), options.rounds))
 
 
 if __name__ == "__main__":
