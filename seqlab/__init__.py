@@ -1,8 +1,8 @@
 """seqlab: a laboratory for sequence models on PyTorch Lightning.
 
 ``seqlab.fit(model="gru")`` trains, ``seqlab.load(CKPT)`` gives a trained model back; ``seqlab.evaluate``,
-``seqlab.generate``, ``seqlab.translate``, ``seqlab.corpus`` and ``seqlab.inspect`` are other verbs, with the options of
-the command line as arguments.
+``seqlab.generate``, ``seqlab.translate``, ``seqlab.corpus``, ``seqlab.inspect`` and ``seqlab.memory`` are other verbs,
+with the options of the command line as arguments.
 """
 
 import sys
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from seqlab.evaluate import Evaluation
     from seqlab.fit import Run
     from seqlab.inspect import Inspection
+    from seqlab.memory import Memory
     from seqlab.models.sequence_model import SequenceModel
 
 __version__ = "0.1.0"
-__all__ = ["corpus", "evaluate", "fit", "generate", "inspect", "load", "translate"]
+__all__ = ["corpus", "evaluate", "fit", "generate", "inspect", "load", "memory", "translate"]
 
-VERBS = ("fit", "evaluate", "generate", "translate", "corpus", "inspect", "export")
+VERBS = ("fit", "evaluate", "generate", "translate", "corpus", "inspect", "memory", "export")
 
 
 def fit(**options: Any) -> "Run":
@@ -57,6 +58,12 @@ def corpus(**options: Any) -> "Statistics":
 def inspect(ckpt: str, **options: Any) -> "Inspection":
     """What a trained recurrence does with its memory; the arguments are those of ``seqlab.inspect.inspect``."""
     result: Inspection = import_module("seqlab.inspect").inspect(ckpt, **options)
+    return result
+
+
+def memory(**options: Any) -> "Memory":
+    """How far back cells learn to remember; the arguments are those of ``seqlab.memory.memory``."""
+    result: Memory = import_module("seqlab.memory").memory(**options)
     return result
 
 

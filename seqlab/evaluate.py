@@ -15,6 +15,7 @@ from seqlab.data.corpus import Split
 from seqlab.data.data_module import DataModule
 from seqlab.data.parallel_data import ParallelData
 from seqlab.decoding.beam import Beam
+from seqlab.devices import choose_device
 from seqlab.errors import UserError, nearest
 from seqlab.evaluate_translation import TranslationEvaluation, evaluate_translation
 from seqlab.metrics import TokenLoss, bits
@@ -140,7 +141,7 @@ def evaluate(
     """
     if split not in get_args(Split):
         raise UserError(f"unknown split '{split}': {nearest(split, get_args(Split))}")
-    checkpoint, where = read_checkpoint(ckpt), _device(device)
+    checkpoint, where = read_checkpoint(ckpt), choose_device(device)
     given = data or {}
     trained_on = checkpoint["seqlab"]["data"] or {"name": "text"}
     recipe = {**trained_on, **given} if given.get("name", trained_on["name"]) == trained_on["name"] else given
@@ -165,18 +166,6 @@ def _translation(
     corpus = _data(recipe, ParallelData, codecs=(model.source_codec, model.target_codec))
     assert isinstance(corpus, ParallelData)
     return evaluate_translation(model, corpus, split, device, beam, sentences)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.empty(0, device=name)
-        return torch.device(name)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(
-            f"device '{name}' cannot be used here: {str(error).splitlines()[0]}; give --device cpu"
-        ) from None
 
 
 def _first_word(arguments: list[str]) -> str:

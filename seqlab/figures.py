@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from seqlab.errors import UserError, reason_of
 
-__all__ = ["Axes", "Figure", "new_figure", "save_figure"]
+__all__ = ["Axes", "Figure", "new_figure", "new_panels", "save_figure"]
 
 DOTS_PER_INCH = 150
 
@@ -16,6 +16,12 @@ def new_figure(width: float = 6.4, height: float = 4.0) -> tuple[Figure, Axes]:
     """An empty figure of so many inches, with one pair of axes; it belongs to no window and needs no closing."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
+
+
+def new_panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """An empty figure of so many panels side by side, each of so many inches."""
+    figure = Figure(figsize=(count * width, height), layout="constrained")
+    return figure, [figure.add_subplot(1, count, place + 1) for place in range(count)]
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -63,7 +63,7 @@ def test_help_all_shows_more(verb: Callable[..., tuple[int, str, str]]) -> None:
 
 
 def test_no_option_shown_is_without_words(verb: Callable[..., tuple[int, str, str]]) -> None:
-    for name in ("fit", "evaluate", "generate", "corpus"):
+    for name in ("fit", "evaluate", "generate", "corpus", "memory"):
         rows = re.findall(r"^  (\S.*(?:\n {10,}\S.*)?)", text_of(verb(name, "--help")), re.MULTILINE)
         assert rows
         assert not [row for row in rows if not re.search(r"\s{2,}\S", row)]

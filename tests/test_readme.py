@@ -79,7 +79,7 @@ def place(trained: Path, translating: Path, here: Path, corpora: None) -> Path:
 
 
 def test_there_are_commands_of_every_verb() -> None:
-    assert {verb for verb, _ in COMMANDS} == {"fit", "evaluate", "generate", "translate", "corpus", "inspect"}
+    assert {verb for verb, _ in COMMANDS} == {"fit", "evaluate", "generate", "translate", "corpus", "inspect", "memory"}
     assert ["--ckpt_path", "last"] in [arguments[:2] for _, arguments in COMMANDS]
 
 
@@ -91,6 +91,8 @@ def test_each_command_runs(name: str, arguments: list[str], place: Path, verb: C
         files = [Path(word).read_text(encoding="utf-8") for word in own if word.endswith(".yaml")]
         if any("warmup_steps" in text for text in [*own, *files]):
             own += ["--lr_scheduler.warmup_steps", "1"]
+    if name == "memory":
+        own += ["--max_steps", "2", "--lengths", "5", "--device", "cpu"]
     finished = verb(name, *own)
     assert finished.code == 0, finished.err
     assert finished.out or "--output" in own
