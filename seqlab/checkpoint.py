@@ -1,8 +1,6 @@
 """Checkpoints: tensors and plain values, written whole or not at all, read without running their code."""
 
-import os
 import pickle
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import torch
 from torch import Tensor
 
 from seqlab.errors import UserError
+from seqlab.files import whole_file
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.ngram import NGram
 from seqlab.text.codec import Codec
@@ -20,22 +19,14 @@ FORMAT = 1
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
-    """Writes a checkpoint beside its place, then moves it there, so that a good file is never cut short.
+    """Writes a checkpoint, in a folder that is made if need be.
 
     Raises:
         OSError: The disk is full or the folder cannot be written; what stood at the path stands there still.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(unfinished).replace(path)
-    except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file:
+        torch.save(checkpoint, file)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seqlab.checkpoint import load_network, read_checkpoint
 from seqlab.errors import UserError, nearest, reason_of
+from seqlab.files import whole_file
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.onnx_step import onnx_model
 from seqlab.parser import Parser, run_verb
@@ -83,12 +84,10 @@ def export(ckpt: str, output: str | None = None, format: str = "safetensors") ->
         raise UserError(f"format {format} needs {' and '.join(missing)}; install with pip install 'seqlab[export]'")
     content = content_of(read_checkpoint(ckpt))
     path = Path(output) if output is not None else Path(ckpt).with_suffix(f".{format}")
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        with whole_file(path) as file:
+            file.write(content)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise UserError(f"cannot write {path}: {reason_of(error)}") from None
     return path
 

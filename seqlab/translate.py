@@ -1,7 +1,6 @@
 """``python -m seqlab.translate CKPT "i am home ."``: let a trained model translate."""
 
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from seqlab.decoding.beam import Beam
 from seqlab.decoding.translation import Translation
 from seqlab.decoding.translation import translate as translations_of
 from seqlab.errors import UserError, reason_of
+from seqlab.files import whole_file
 from seqlab.models import load_model
 from seqlab.models.seq2seq import Seq2Seq
 from seqlab.parser import Parser, run_verb
@@ -134,11 +134,9 @@ def _write(path: str | None, lines: Iterable[str]) -> None:
     if path is None:
         print(text, end="")
         return
-    target = Path(path)
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:
-            file.write(text)
-        Path(file.name).replace(target)
+        with whole_file(Path(path)) as file:
+            file.write(text.encode())
     except OSError as error:
         raise UserError(f"cannot write {path}: {reason_of(error)}") from None
 

@@ -83,11 +83,17 @@ def test_who_may_import_whom(room: str) -> None:
     assert not found
 
 
-def test_text_knows_only_itself_and_errors() -> None:
+def test_text_knows_only_itself_errors_and_files() -> None:
+    known = ("seqlab.text", "seqlab.errors", "seqlab.files")
     assert members("text")
     for name, path in members("text").items():
         own = [imported for imported in imports_of(name, path) if within(imported, "seqlab")]
-        assert all(within(imported, "seqlab.text") or within(imported, "seqlab.errors") for imported in own), name
+        assert all(any(within(imported, package) for package in known) for imported in own), name
+
+
+def test_errors_and_files_know_nothing_of_seqlab() -> None:
+    for name in ("seqlab.errors", "seqlab.files"):
+        assert not [imported for imported in imports_of(name, MODULES[name]) if within(imported, "seqlab")]
 
 
 def test_importing_text_does_not_import_torch() -> None:

@@ -55,6 +55,14 @@ def test_files_keep_their_order(ckpt: str, verb: Command, tmp_path: Path) -> Non
     assert (out[0], out[2], out[3]) == ("six un.", "deux trois.", "un deux.")
 
 
+def test_a_file_that_cannot_be_written_leaves_nothing_beside_it(ckpt: str, verb: Command, tmp_path: Path) -> None:
+    (tmp_path / "out" / "folder").mkdir(parents=True)
+    finished = verb("translate", ckpt, "one.", "--output", str(tmp_path / "out" / "folder"))
+    assert finished.code == 2
+    assert finished.err == f"seqlab: cannot write {tmp_path / 'out' / 'folder'}: is a directory\n"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["folder"]
+
+
 def test_lines_of_stdin(ckpt: str, verb: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"one two.\nfive six.\n")))
     assert verb("translate", ckpt).out == "un deux.\ncinq six.\n"

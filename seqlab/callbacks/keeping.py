@@ -14,6 +14,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from seqlab.callbacks.interruption import is_border
 from seqlab.checkpoint import read_checkpoint, write_checkpoint
 from seqlab.errors import UserError, reason_of
+from seqlab.files import remove_unfinished
 
 
 class WholeFiles(CheckpointIO):
@@ -132,8 +133,7 @@ class RunRecord(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero and not trainer.fast_dev_run:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for unfinished in (self.folder / "checkpoints").glob(".*.ckpt.*"):  # of a process that was killed
-                unfinished.unlink(missing_ok=True)
+            remove_unfinished(self.folder / "checkpoints")
             (self.folder / "config.yaml").write_text(self.config)
 
     def on_save_checkpoint(

@@ -1,8 +1,6 @@
 """Tokens <-> ids."""
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -10,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqlab.errors import UserError
+from seqlab.files import whole_file
 
 UNK, PAD, BOS, EOS = "<unk>", "<pad>", "<bos>", "<eos>"
 
@@ -109,16 +108,9 @@ class Vocab:
         Raises:
             UserError: The file cannot be written.
         """
-        path = Path(path)
         try:
-            handle, unfinished = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(self.state(), file)
-                Path(unfinished).replace(path)
-            except BaseException:
-                Path(unfinished).unlink(missing_ok=True)
-                raise
+            with whole_file(Path(path)) as file:
+                file.write(json.dumps(self.state()).encode())
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise UserError(
