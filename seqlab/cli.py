@@ -268,7 +268,7 @@ class SeqlabCLI(LightningCLI):
         self.run = self._run_name(logs)
         self.folder = logs / self.run
         if config["logger"] in (None, True):
-            purge = None if self.plan.resumed is None else self.plan.resumed.step + 1
+            purge = 0 if self.plan.resumed is None else self.plan.resumed.step + 1
             config["logger"] = TensorBoardLogger(
                 str(logs), name=self.run, version="", default_hp_metric=False, purge_step=purge
             )

@@ -1,9 +1,10 @@
-"""Kills runs at random moments, goes on with them, and compares what they end with to a run that was left alone.
+"""Kills runs, goes on with them, and compares what they end with to a run that was left alone.
 
     python -m tests.stress_resume [--kills 20] [--case gru lstm ...] [--seed 0]
 
-A run is a process of its own, killed with SIGKILL, also while a checkpoint is being written; the next process goes on
-with ``--ckpt_path last``. In the end every weight and every logged scalar must be equal to the bit.
+A run is a process of its own, killed with SIGKILL: by turns in the middle of the writing of a checkpoint, for certain,
+and at a random moment. The next process goes on with ``--ckpt_path last``. In the end every weight and every logged
+scalar must be equal to the bit, and no unfinished file may be left.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -24,6 +26,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from seqlab.checkpoint import read_checkpoint
 
 TESTS = Path(__file__).parent
+FIT = ("-m", "seqlab.fit")
+KILLED_WRITING = (str(TESTS / "killed_writing.py"),)
+MOMENTS = ("half", "whole")
 TEXT = ("--data", "text", "--data.path", str(TESTS / "fixtures" / "story.txt"), "--data.num_steps", "8")
 PAIRS = str(TESTS.parent / "seqlab" / "data" / "samples" / "english_french.tsv")
 COMMON = (
@@ -49,51 +54,78 @@ TIMED = ("tokens_per_second", "speed/")
 RUN = "stressed"
 
 
-def command(arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "seqlab.fit", *arguments, "--run", RUN]
+class Outcome(NamedTuple):
+    """What became of a run that was killed.
+
+    Args:
+        training: Kills that hit a process that was training.
+        writing: Kills in the middle of the writing of a checkpoint.
+        differing: What is not equal to a run that was left alone.
+    """
+
+    training: int
+    writing: int
+    differing: list[str]
 
 
 def last(folder: Path) -> Path:
     return folder / "lightning_logs" / RUN / "checkpoints" / "last.ckpt"
 
 
+def command(folder: Path, program: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """What starts the run, or goes on with it."""
+    words = ("--ckpt_path", "last") if last(folder).exists() else arguments
+    return [sys.executable, *program, *words, "--run", RUN]
+
+
+def start(folder: Path, program: Sequence[str], arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    environment, silent = {**os.environ, "OMP_NUM_THREADS": "1"}, subprocess.DEVNULL
+    words = command(folder, program, arguments)
+    return subprocess.Popen(words, cwd=folder, env=environment, stdout=silent, stderr=silent, start_new_session=True)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def finish(folder: Path, arguments: Sequence[str]) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command(arguments), cwd=folder, env=environment, check=True, capture_output=True, timeout=600)
+    words = command(folder, FIT, arguments)
+    subprocess.run(words, cwd=folder, env=environment, check=True, capture_output=True, timeout=600)
 
 
-def run_and_kill(folder: Path, arguments: Sequence[str], kills: int, dice: random.Random) -> int:
-    """Trains to the end in spite of so many kills; returns how many hit a process that was training."""
-    environment, hits = {**os.environ, "OMP_NUM_THREADS": "1"}, 0
-    for _ in range(kills):
-        resuming = last(folder).exists()
-        words = ("--ckpt_path", "last") if resuming else arguments
-        begun = read_checkpoint(last(folder))["global_step"] if resuming else 0
-        process = subprocess.Popen(
-            command(words),
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        wait_for_progress(process, folder, begun)
-        time.sleep(dice.expovariate(1 / 0.08))
-        hits += process.poll() is None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def run_and_kill(folder: Path, arguments: Sequence[str], kills: int, dice: random.Random) -> tuple[int, int]:
+    """Trains to the end in spite of so many kills; returns how many hit a process that was training, and writing."""
+    training = writing = 0
+    for number in range(kills):
+        if number % 2:
+            process = start(folder, FIT, arguments)
+            wait_for_progress(process, last(folder))
+            time.sleep(dice.expovariate(1 / 0.08))
+            training += process.poll() is None
+        else:
+            when = (dice.choice(MOMENTS), str(dice.randint(1, 5)))
+            process = start(folder, (*KILLED_WRITING, *when), arguments)
+            process.wait(timeout=600)
+            writing += process.returncode == -signal.SIGKILL and len(unfinished(folder)) == 1
+        end(process)
         if process.returncode == 0:
             break
-    finish(folder, ("--ckpt_path", "last") if last(folder).exists() else arguments)
-    return hits
+    finish(folder, arguments)
+    return training, writing
 
 
-def wait_for_progress(process: subprocess.Popen[bytes], folder: Path, begun: int) -> None:
+def unfinished(folder: Path) -> list[str]:
+    return [path.name for path in last(folder).parent.iterdir() if path.name not in ("best.ckpt", "last.ckpt")]
+
+
+def wait_for_progress(process: subprocess.Popen[bytes], path: Path) -> None:
     """Until the process has written a checkpoint of its own, or has ended."""
-    stamp = last(folder).stat().st_mtime_ns if begun else 0
+    stamp = path.stat().st_mtime_ns if path.exists() else 0
     while process.poll() is None:
-        if last(folder).exists() and last(folder).stat().st_mtime_ns != stamp:
+        if path.exists() and path.stat().st_mtime_ns != stamp:
             return
         time.sleep(0.002)
 
@@ -115,18 +147,19 @@ def differences(one: Path, other: Path) -> list[str]:
         found.append("global_step")
     logged = [curves(folder) for folder in (one, other)]
     tags = sorted(logged[0].keys() | logged[1].keys())
-    return found + [tag for tag in tags if logged[0].get(tag) != logged[1].get(tag)]
+    found += [tag for tag in tags if logged[0].get(tag) != logged[1].get(tag)]
+    return found + unfinished(one) + unfinished(other)
 
 
-def stress(case: str, kills: int, seed: int, folder: Path) -> tuple[int, list[str]]:
-    """How many kills hit, and what differs from the run that was left alone."""
+def stress(case: str, kills: int, seed: int, folder: Path) -> Outcome:
+    """Trains a case twice, killed and left alone."""
     arguments = (*CASES[case], *COMMON)
     whole, cut = folder / "whole", folder / "cut"
     whole.mkdir(parents=True)
     cut.mkdir()
     finish(whole, arguments)
     hits = run_and_kill(cut, arguments, kills, random.Random(f"{case} {seed}"))
-    return hits, differences(whole, cut)
+    return Outcome(*hits, differences(whole, cut))
 
 
 def main() -> int:
@@ -138,10 +171,10 @@ def main() -> int:
     failed = 0
     for case in options.case:
         with tempfile.TemporaryDirectory() as folder:
-            hits, differing = stress(case, options.kills, options.seed, Path(folder))
+            training, writing, differing = stress(case, options.kills, options.seed, Path(folder))
         failed += bool(differing)
         said = f"differs in {', '.join(differing)}" if differing else "equal to the bit"
-        print(f"{case:<20} killed {hits} times while training: {said}", flush=True)
+        print(f"{case:<20} killed {training} times while training, {writing} while writing: {said}", flush=True)
     return int(failed > 0)
 
 

@@ -20,17 +20,18 @@ Command = Callable[..., Any]
 
 @pytest.mark.parametrize("case", ["gru", "seq2seq", "lstm, two processes"])
 def test_killed_runs_end_as_if_left_alone(case: str, tmp_path: Path) -> None:
-    hits, differing = stress(case, kills=2, seed=1, folder=tmp_path)
+    training, writing, differing = stress(case, kills=2, seed=1, folder=tmp_path)
     assert not differing
-    assert hits >= 1
+    assert (training, writing) == (1, 1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_runs_killed_many_times(case: str, tmp_path: Path) -> None:
-    hits, differing = stress(case, kills=20, seed=2, folder=tmp_path)
+    training, writing, differing = stress(case, kills=20, seed=2, folder=tmp_path)
     assert not differing
-    assert hits >= 5
+    assert training >= 3
+    assert writing >= 3
 
 
 def test_a_change_that_makes_it_another_run_is_said(verb: Command, story_root: Path) -> None:
