@@ -281,14 +281,14 @@ class SeqlabCLI(LightningCLI):
 
     def _callbacks(self, config: dict[str, Any]) -> list[Any]:
         checkpoints, norms = self.folder / "checkpoints", GradientNorms()
-        log = TrainingLog(norms)
+        watch = Divergence(norms, self.config.on_nan == "skip")
+        log = TrainingLog(norms, watch)
         validates = bool(self.datamodule.val_dataloader()) and config["limit_val_batches"] != 0
         if not validates and self.plan.lr_scheduler == "reducelronplateau":
             raise UserError(
                 "reducelronplateau waits for a lower val/loss, but nothing validates; give --data.val_fraction"
             )
         record = RunRecord(self.folder, self.run, self._dump())
-        watch = Divergence(norms, self.config.on_nan == "skip")
         callbacks = [norms, watch, log, Interruption(checkpoints / "last.ckpt"), record, RandomState()]
         if self.config.watch != "none":
             callbacks += self._watching()

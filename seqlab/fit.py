@@ -14,6 +14,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from seqlab.allocator import keep_freed_memory
+from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.interruption import Interrupted
 from seqlab.callbacks.keeping import KeepLast
 from seqlab.checkpoint import read_checkpoint
@@ -146,6 +147,9 @@ def _summary(cli: SeqlabCLI, run: Run, seconds: float) -> str:
     }
     reached = [form.format(run.metrics[name]) for name, form in shown.items() if name in run.metrics]
     lines = ["", f"Done in {seconds:.0f} s, {cli.trainer.global_step:,} steps: {', '.join(reached)}."]
+    skipped = next(callback.skipped for callback in cli.trainer.callbacks if isinstance(callback, Divergence))
+    if skipped:
+        lines.append(f"Updates left out because no number came out: {skipped:,}; train/skipped shows when.")
     lines += ["", run.model.sample(cli.datamodule), ""]
     if run.checkpoint is not None:
         lines += ["Next:", f"  tensorboard --logdir {shlex.quote(str(cli.folder.parent))}"]

@@ -16,7 +16,8 @@ from seqlab.models.sequence_model import SequenceModel
 class Divergence(pl.Callback):
     """Keeps a loss or a gradient that is NaN or infinite from the weights.
 
-    Comes before the log, which then counts nothing of a batch that was left out.
+    Comes before the log, which then counts nothing of a batch that was left out. ``skipped`` counts the updates that
+    were left out, from the beginning of the run.
 
     Args:
         norms: Comes before this one in the list of callbacks.
@@ -26,6 +27,12 @@ class Divergence(pl.Callback):
     def __init__(self, norms: GradientNorms, skip: bool) -> None:
         self.norms, self.skip = norms, skip
         self.skipped = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"skipped": self.skipped}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.skipped = state_dict["skipped"]
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
         if not self.skip and not bool(torch.isfinite(loss)):
@@ -53,7 +60,9 @@ class Divergence(pl.Callback):
         assert isinstance(pl_module, SequenceModel)
         pl_module.forget()
         self.skipped += 1
-        print(f"seqlab: no number came out after step {trainer.global_step}; its update is left out", file=sys.stderr)
+        if trainer.is_global_zero:
+            words = f"seqlab: no number came out after step {trainer.global_step}; its update is left out"
+            print(words, file=sys.stderr)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.gradient_norms import GradientNorms, gradient_norm
 from seqlab.callbacks.per_process import of_all_processes, rank_and_world
 
@@ -18,16 +19,18 @@ class TrainingLog(pl.Callback):
 
     Between two logs it only adds on the device. Losses are summed over tokens and processes before they are
     divided. The gradient norm, before and after clipping, and the learning rate are those of the logged step; where
-    gradients are clipped, ``train/clipped`` is the share of steps in which they were.
+    gradients are clipped, ``train/clipped`` is the share of steps in which they were; where updates may be left out,
+    ``train/skipped`` is how many were since the run began.
 
     ``latest`` holds the last values logged.
 
     Args:
         norms: Comes before this one in the list of callbacks.
+        watch: Leaves updates out, if given; comes before this one too.
     """
 
-    def __init__(self, norms: GradientNorms) -> None:
-        self.norms = norms
+    def __init__(self, norms: GradientNorms, watch: Divergence | None = None) -> None:
+        self.norms, self.watch = norms, watch
         self.latest: dict[str, float] = {}
         self._nats: Tensor | float = 0.0
         self._tokens: Tensor | int = 0
@@ -97,6 +100,8 @@ class TrainingLog(pl.Callback):
         }
         if trainer.gradient_clip_val:
             self.latest["train/clipped"] = int(self._clipped) / self._steps
+        if self.watch is not None and self.watch.skip:
+            self.latest["train/skipped"] = self.watch.skipped
         for logger in trainer.loggers:
             logger.log_metrics({**self.latest, "epoch": trainer.current_epoch}, step=trainer.global_step)
         self._nats, self._tokens, self._clipped, self._steps, self._since = 0.0, 0, 0, 0, now

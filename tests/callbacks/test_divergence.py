@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -7,8 +8,10 @@ import torch
 
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.gradient_norms import GradientNorms
+from seqlab.callbacks.keeping import KeepLast, WholeFiles
 from seqlab.callbacks.training_log import TrainingLog
 from seqlab.errors import UserError
+from seqlab.models.language_model import LanguageModel
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
 
@@ -65,6 +68,33 @@ def test_an_update_is_left_out(gradients: bool, fit: Any, memory: Any, capsys: p
     assert changed == [True] * 3 + [False] + [True] * 5
     assert all(value == value for row in memory.logged.values() for value in row.values())
     assert re.search("no number came out after step 4; its update is left out", capsys.readouterr().err)
+
+
+def test_updates_left_out_are_counted_through_checkpoints(tmp_path: Path, fit: Any, memory: Any) -> None:
+    options = {"plugins": [WholeFiles()], "enable_checkpointing": True, "logger": memory, "log_every_n_steps": 1}
+    first, second = GradientNorms(), GradientNorms()
+    watch = Divergence(first, skip=True)
+    fit(first, Poison({4}), watch, TrainingLog(first, watch), KeepLast(tmp_path), max_epochs=1, **options)
+    watch = Divergence(second, skip=True)
+    path = tmp_path / "last.ckpt"
+    keep = KeepLast(tmp_path)
+    fit(second, Poison({2, 5}), watch, TrainingLog(second, watch), keep, max_epochs=2, ckpt_path=path, **options)
+    assert watch.skipped == 3
+    counted = {step: row["train/skipped"] for step, row in memory.logged.items() if "train/skipped" in row}
+    assert [counted[step] for step in (3, 6, 10, 12, 14, 15, 17, 20)] == [0, 1, 1, 1, 2, 2, 3, 3]
+
+
+def test_a_run_says_how_many_updates_it_left_out(verb: Any, small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    step = LanguageModel.training_step
+
+    def poisoned(self: LanguageModel, batch: Any, batch_idx: int) -> dict[str, Any]:
+        outputs = step(self, batch, batch_idx)
+        return {**outputs, "loss": outputs["loss"] * torch.nan} if batch_idx in (3, 8) else outputs
+
+    words = "Updates left out because no number came out: 2; train/skipped shows when.\n"
+    assert "left out" not in verb("fit", *small, "--on_nan", "skip", "--trainer.max_steps", "10").out
+    monkeypatch.setattr(LanguageModel, "training_step", poisoned)
+    assert words in verb("fit", *small, "--on_nan", "skip", "--trainer.max_steps", "10").out
 
 
 def test_nothing_is_carried_out_of_a_batch_that_was_left_out(fit: Any) -> None:
