@@ -43,6 +43,8 @@ DESCRIPTION = "Trains a sequence model; the options below belong to the chosen m
 USAGE = "python -m seqlab.fit [--model gru] [--data time_machine] [--config FILE.yaml] [--OPTION VALUE ...]"
 
 DEFAULT_LR = 0.002
+PLATEAU = "reducelronplateau"
+"""The schedule that counts validations."""
 TRAINER_DEFAULTS: dict[str, Any] = {
     "max_epochs": 20,
     "gradient_clip_val": 1.0,
@@ -177,12 +179,13 @@ class SeqlabCLI(LightningCLI):
         if self.plan.lr_scheduler != "none":
             kind = SCHEDULERS[self.plan.lr_scheduler]
             parser.add_class_arguments(kind, "lr_scheduler", instantiate=False, skip={"optimizer"}, fail_untyped=False)
-            parser.add_argument(
-                "--lr_scheduler.interval",
-                type=Literal["epoch", "step"],
-                default="step" if self.plan.lr_scheduler in STEP_WISE else "epoch",
-                help="What the schedule counts.",
-            )
+            if self.plan.lr_scheduler != PLATEAU:
+                parser.add_argument(
+                    "--lr_scheduler.interval",
+                    type=Literal["epoch", "step"],
+                    default="step" if self.plan.lr_scheduler in STEP_WISE else "epoch",
+                    help="What the schedule counts.",
+                )
         parser.add_lightning_class_args(Trainer, "trainer")
         epochs = {} if model.kind.by_gradients else {"max_epochs": 1}
         parser.set_defaults({f"trainer.{key}": value for key, value in {**TRAINER_DEFAULTS, **epochs}.items()})
@@ -284,10 +287,8 @@ class SeqlabCLI(LightningCLI):
         watch = Divergence(norms, self.config.on_nan == "skip")
         log = TrainingLog(norms, watch)
         validates = bool(self.datamodule.val_dataloader()) and config["limit_val_batches"] != 0
-        if not validates and self.plan.lr_scheduler == "reducelronplateau":
-            raise UserError(
-                "reducelronplateau waits for a lower val/loss, but nothing validates; give --data.val_fraction"
-            )
+        if not validates and self.plan.lr_scheduler == PLATEAU:
+            raise UserError(f"{PLATEAU} waits for a lower val/loss, but nothing validates; give --data.val_fraction")
         record = RunRecord(self.folder, self.run, self._dump())
         callbacks = [norms, watch, log, Interruption(checkpoints / "last.ckpt"), record, RandomState()]
         if self.config.watch != "none":

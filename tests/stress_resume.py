@@ -40,6 +40,10 @@ CASES: dict[str, tuple[str, ...]] = {
     "lstm": (*TEXT, "--model", "lstm", "--data.batch_size", "4", "--lr_scheduler", "warmupcosinelr"),
     "mgu, random": (*TEXT, "--model", "mgu", "--data.batch_size", "4", "--data.sampling", "random"),
     "gru, accumulated": (*TEXT, "--data.batch_size", "4", "--trainer.accumulate_grad_batches", "3"),
+    "gru, validated often": (
+        *(*TEXT, "--data.batch_size", "4", "--trainer.val_check_interval", "0.25"),
+        *("--lr_scheduler", "reducelronplateau", "--lr_scheduler.patience", "0"),
+    ),
     "lstm, bf16": (*TEXT, "--model", "lstm", "--data.batch_size", "4", "--trainer.precision", "bf16-mixed"),
     "lstm, two processes": (
         *(*TEXT, "--model", "lstm", "--data.batch_size", "4"),

@@ -18,12 +18,26 @@ ASK_EVERY = 10
 def is_border(trainer: pl.Trainer, batch_idx: int) -> bool:
     """Whether a checkpoint after this batch goes on exactly.
 
-    Gradients that are still being accumulated are in no checkpoint; and one taken between a batch and the validation
-    that follows it would go on behind that validation.
+    Not after the last batch of an epoch, nor between a batch and the validation that follows it: the run would go on
+    behind that validation.
     """
+    return ends_step(trainer, batch_idx) and not _validates(trainer, batch_idx)
+
+
+def ends_step(trainer: pl.Trainer, batch_idx: int) -> bool:
+    """Whether a batch within an epoch leaves no gradients to be added to, which are in no checkpoint."""
     done = batch_idx + 1
-    validates = done == trainer.num_training_batches or done % trainer.val_check_batch == 0
-    return done % trainer.accumulate_grad_batches == 0 and not validates
+    return done < trainer.num_training_batches and done % trainer.accumulate_grad_batches == 0
+
+
+def _validates(trainer: pl.Trainer, batch_idx: int) -> bool:
+    """Whether a validation follows this batch; one that the clock asks for is not foreseen."""
+    if trainer.val_check_batch is None:
+        return False
+    if trainer.check_val_every_n_epoch is None:
+        return (trainer.fit_loop.total_batch_idx + 1) % trainer.val_check_batch == 0
+    in_this_epoch = (trainer.current_epoch + 1) % trainer.check_val_every_n_epoch == 0
+    return in_this_epoch and (batch_idx + 1) % trainer.val_check_batch == 0
 
 
 class Interrupted(SystemExit):
@@ -45,6 +59,7 @@ class Interruption(pl.Callback):
         self.path = path
         self._received = 0
         self._agreed = False
+        self._kept = False
         self._before: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -72,6 +87,16 @@ class Interruption(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._is_told(trainer):
             self._stop(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._kept = bool(trainer.checkpoint_callbacks) and ends_step(trainer, trainer.fit_loop.batch_idx)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        kept, self._kept = self._kept, False
+        if kept and self._is_told(trainer):
+            raise Interrupted(self._received or signal.SIGTERM)  # the validation's own checkpoint goes on from here
 
     def _is_told(self, trainer: pl.Trainer) -> bool:
         """Whether any of the processes was told to stop."""

@@ -11,7 +11,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import CheckpointIO
 
-from seqlab.callbacks.interruption import is_border
+from seqlab.callbacks.interruption import ends_step, is_border
 from seqlab.checkpoint import read_checkpoint, write_checkpoint
 from seqlab.errors import UserError, reason_of
 from seqlab.files import remove_unfinished
@@ -75,7 +75,8 @@ class Often(NamedTuple):
 
 
 class KeepLast(Checkpoint):
-    """Keeps ``last.ckpt``: of every n-th epoch, of the last step, and within an epoch as often as asked for.
+    """Keeps ``last.ckpt``: of every n-th epoch, of the last step, and within an epoch of every validation and as often
+    as asked for.
 
     Args:
         folder: Of the file.
@@ -102,6 +103,10 @@ class KeepLast(Checkpoint):
             return False
         due = time.monotonic() - self._saved_at >= self.often.seconds
         return bool(trainer.strategy.broadcast(due)) if trainer.world_size > 1 else due
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.sanity_checking and ends_step(trainer, trainer.fit_loop.batch_idx):
+            self._save(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if (trainer.current_epoch + 1) % self.every_n_epochs == 0:

@@ -10,7 +10,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from seqlab.checkpoint import FORMAT
 from seqlab.data.data_module import DataModule
@@ -31,7 +31,8 @@ class SequenceModel(pl.LightningModule):
     Args:
         optimizer: Parameters -> optimizer.
         lr_scheduler: Optimizer -> learning-rate schedule; none keeps the rate.
-        lr_interval: Whether the schedule steps after every ``epoch`` or every optimizer ``step``.
+        lr_interval: Whether the schedule steps after every ``epoch`` or every optimizer ``step``; ReduceLROnPlateau
+            steps after every validation.
     """
 
     kind: ClassVar[str]
@@ -102,20 +103,29 @@ class SequenceModel(pl.LightningModule):
         self.token_loss.reset()
 
     def on_validation_epoch_end(self) -> None:
-        self._log_loss("val")
+        loss = self._log_loss("val")
+        schedule = self.lr_schedulers() if self.trainer.state.fn == "fit" else None
+        if isinstance(schedule, ReduceLROnPlateau) and not self.trainer.sanity_checking:
+            schedule.step(loss)
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Steps a schedule; one that waits for val/loss has stepped with the validation, before it was checkpointed."""
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            super().lr_scheduler_step(scheduler, metric)
 
     def on_test_epoch_end(self) -> None:
         self._log_loss("test")
 
-    def _log_loss(self, stage: str) -> None:
+    def _log_loss(self, stage: str) -> float:
         loss = self.token_loss.compute()
         self.log_dict({f"{stage}/loss": loss, f"{stage}/perplexity": loss.exp()})
+        return float(loss)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
         if self.lr_scheduler is None:
             return optimizer
-        schedule = {"scheduler": self.lr_scheduler(optimizer), "interval": self.lr_interval, "monitor": "val/loss"}
+        schedule = {"scheduler": self.lr_scheduler(optimizer), "interval": self.lr_interval, "reduce_on_plateau": False}
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -39,6 +39,12 @@ def memory() -> Memory:
 
 
 @pytest.fixture
+def memory_of() -> type[Memory]:
+    """Makes a memory for each of several runs."""
+    return Memory
+
+
+@pytest.fixture
 def data() -> TextData:
     return TextData(STORY, batch_size=4, num_steps=20, cleaning="classic", max_tokens=820)  # ten steps an epoch
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqlab.callbacks.interruption import Interrupted, Interruption
-from seqlab.callbacks.keeping import WholeFiles
+from seqlab.callbacks.keeping import KeepLast, WholeFiles
 from seqlab.checkpoint import read_checkpoint
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
@@ -50,6 +50,19 @@ def test_the_run_goes_on_to_the_same_end(step: int, tmp_path: Path, fit: Any) ->
     _, whole = fit()
     trainer, resumed = fit(Interruption(path), ckpt_path=path, plugins=[WholeFiles()])
     assert trainer.global_step == 20
+    for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("step", [4, 5, 10])
+def test_it_stops_where_every_step_is_validated(step: int, tmp_path: Path, fit: Any) -> None:
+    options = {"plugins": [WholeFiles()], "enable_checkpointing": True, "val_check_interval": 1}
+    keep = KeepLast(tmp_path)
+    with pytest.raises(Interrupted):
+        fit(Signals(signal.SIGTERM, step), Interruption(keep.path), keep, **options)
+    assert read_checkpoint(keep.path)["global_step"] == step
+    _, whole = fit(KeepLast(tmp_path / "whole"), **options)
+    _, resumed = fit(KeepLast(tmp_path / "resumed"), ckpt_path=keep.path, **options)
     for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other)
 

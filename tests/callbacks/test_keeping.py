@@ -1,4 +1,5 @@
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -6,9 +7,15 @@ from typing import Any, ClassVar
 import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from torch.optim import SGD
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from seqlab.callbacks.gradient_norms import GradientNorms
+from seqlab.callbacks.interruption import is_border
 from seqlab.callbacks.keeping import KeepLast, Often, RunRecord, WholeFiles, keep_best
+from seqlab.callbacks.random_state import RandomState
+from seqlab.callbacks.training_log import TrainingLog
 from seqlab.checkpoint import read_checkpoint
 from seqlab.errors import UserError
 
@@ -155,3 +162,72 @@ def test_a_folder_that_cannot_be_written_does_not_end_training(
     kept = f"{tmp_path / 'last.ckpt'}, which still holds an earlier step"
     words = f"seqlab: cannot write {kept}: no space left on device; training goes on"
     assert capsys.readouterr().err.splitlines()[:1] == [words]
+
+
+class Copies(KeepLast):
+    """Keeps every checkpoint, by its step."""
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        super()._save(trainer)
+        shutil.copy(self.path, self.path.parent / f"{trainer.global_step}.ckpt")
+
+
+WITHIN: dict[str, tuple[dict[str, Any], list[int]]] = {
+    "a third of an epoch": ({"val_check_interval": 0.34}, [3, 6, 9, 10, 13, 16, 19, 20, 23, 26, 29, 30]),
+    "accumulated": ({"val_check_interval": 4, "accumulate_grad_batches": 2}, [2, 4, 5, 7, 9, 10, 12, 14, 15]),
+    "between two updates": ({"val_check_interval": 3, "accumulate_grad_batches": 2}, [3, 5, 8, 10, 13, 15]),
+    "across epochs": ({"val_check_interval": 7, "check_val_every_n_epoch": None}, [7, 10, 14, 20, 21, 28, 30]),
+}
+
+
+@pytest.mark.parametrize("case", WITHIN)
+def test_every_validation_within_an_epoch_is_kept_and_goes_on_exactly(
+    case: str, tmp_path: Path, fit: Any, memory_of: Any
+) -> None:
+    options, steps = WITHIN[case]
+    options = {"plugins": [WholeFiles()], "enable_checkpointing": True, "max_epochs": 3, **options}
+    model = {"cell": "lstm", "dropout": 0.5, "optimizer": partial(SGD, lr=0.3, momentum=0.9)}
+    model["lr_scheduler"] = partial(ReduceLROnPlateau, factor=0.5, patience=0, threshold=0.5)
+
+    def trained(folder: Path, **more: Any) -> tuple[Any, dict[int, dict[str, float]]]:
+        norms, memory = GradientNorms(), memory_of()
+        keep = [EarlyStopping("val/loss", patience=50), keep_best(folder), Copies(folder)]
+        callbacks = (norms, TrainingLog(norms), RandomState(), *keep)
+        return fit(*callbacks, model=model, logger=memory, log_every_n_steps=1, **options, **more)[1], memory.logged
+
+    whole, logged = trained(tmp_path / "whole")
+    kept = sorted(int(path.stem) for path in (tmp_path / "whole").glob("*.ckpt") if path.stem.isdigit())
+    assert kept == steps
+    for step in kept[:-1]:
+        resumed, rest = trained(tmp_path / "resumed", ckpt_path=tmp_path / "whole" / f"{step}.ckpt")
+        for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
+            assert torch.equal(one, other), step
+        assert after(step, rest) == after(step, logged), step
+
+
+@pytest.mark.parametrize(
+    ("validations", "steps"),
+    [
+        ({"val_check_interval": 7, "check_val_every_n_epoch": None}, [0, 1, 2, 3, 4, 5, 7, 8]),
+        ({"val_check_interval": 4, "check_val_every_n_epoch": 2}, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        ({"val_check_interval": 4}, [0, 1, 2, 4, 5, 6, 8]),
+        ({"val_check_interval": "00:10:00:00"}, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+    ],
+)
+def test_borders_are_where_no_validation_follows(validations: dict[str, Any], steps: list[int], fit: Any) -> None:
+    class Borders(pl.Callback):
+        found: ClassVar[list[int]] = []
+
+        def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *rest: Any) -> None:
+            if is_border(trainer, rest[-1]):
+                self.found.append(rest[-1])
+
+    Borders.found.clear()
+    fit(Borders(), max_epochs=1, **validations)
+    assert Borders.found == steps
+
+
+def after(step: int, logged: dict[int, dict[str, float]]) -> dict[int, dict[str, float]]:
+    """What was logged after a step, but for the speed."""
+    rows = {later: row for later, row in logged.items() if later > step}
+    return {later: {k: v for k, v in row.items() if k != "train/tokens_per_second"} for later, row in rows.items()}
