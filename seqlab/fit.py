@@ -24,6 +24,7 @@ from seqlab.errors import UserError
 from seqlab.models.seq2seq import Seq2Seq
 from seqlab.models.sequence_model import SequenceModel
 from seqlab.parser import arguments_of, run_verb
+from seqlab.processes import one_fate
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def _fit(arguments: list[str]) -> Run:
     begun = 0 if cli.plan.resumed is None else cli.plan.resumed.step
     _say(trainer, _headline(cli))
     try:
-        trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.plan.checkpoint, weights_only=True)
+        with one_fate():
+            trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.plan.checkpoint, weights_only=True)
     except UserError:
         raise
     except Exception:

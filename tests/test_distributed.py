@@ -1,4 +1,5 @@
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,3 +110,47 @@ def test_two_processes_translate_as_one_learns(shell: Command, verb: Command, he
     scores = [state["callbacks"] for state in (own, theirs)]
     best = [next(float(v["best_model_score"]) for k, v in each.items() if "best_model_score" in v) for each in scores]
     assert best[0] == pytest.approx(best[1], rel=1e-5)
+
+
+DYING_RANK = str(Path(__file__).parent / "dying_rank.py")
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("how", "rank"),
+    [
+        ("raising", "1"),
+        ("killed", "0"),
+        pytest.param("raising", "0", marks=slow),
+        pytest.param("killed", "1", marks=slow),
+    ],
+)
+def test_a_process_that_ends_takes_the_other_with_it(
+    how: str, rank: str, shell: Command, verb: Command, small: list[str], here: Path
+) -> None:
+    """The command is over only when none of its processes holds its outputs any more."""
+    options = [*small, *TWO, "--ckpt_every", "7", "--run", "dies"]
+    finished = shell(DYING_RANK, how, rank, *options, cwd=here, timeout=60)
+    assert finished.code not in (0, 2)
+    assert ("RuntimeError: a broken worker" in finished.err) == (how == "raising")
+    assert last(here, "dies")["global_step"] == 28
+    if rank == "1":
+        assert "last.ckpt holds step 28; go on with:" in finished.out
+    alone = ("--trainer.devices", "1", "--trainer.strategy", "auto")
+    assert verb("fit", "--ckpt_path", "last", "--run", "dies", *alone).code == 0
+    assert last(here, "dies")["global_step"] == 77
+
+
+@slow
+def test_the_run_of_a_dead_process_goes_on_with_two(shell: Command, small: list[str], here: Path) -> None:
+    assert shell(DYING_RANK, "killed", "0", *small, *TWO, "--ckpt_every", "7", "--run", "dies", cwd=here).code != 0
+    assert shell("-m", "seqlab.fit", "--ckpt_path", "last", "--run", "dies", cwd=here).code == 0
+    assert shell("-m", "seqlab.fit", *small, *TWO, "--ckpt_every", "7", "--run", "whole", cwd=here).code == 0
+    weights = [last(here, run)["state_dict"] for run in ("dies", "whole")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
+
+
+def test_nobody_waits_for_a_process_that_never_came(shell: Command, small: list[str], here: Path) -> None:
+    finished = shell(DYING_RANK, "alone", "0", *small, *TWO, cwd=here, timeout=60)
+    assert finished.code == -signal.SIGKILL
+    assert "seqlab: the first process of this run is gone; this one stops too" in finished.err
