@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from same_numbers import CASES, TOLERANCE, differences
 
 from seqlab.checkpoint import read_checkpoint
 
@@ -110,6 +111,12 @@ def test_two_processes_translate_as_one_learns(shell: Command, verb: Command, he
     scores = [state["callbacks"] for state in (own, theirs)]
     best = [next(float(v["best_model_score"]) for k, v in each.items() if "best_model_score" in v) for each in scores]
     assert best[0] == pytest.approx(best[1], rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_four_processes_learn_what_one_learns(case: str, tmp_path: Path) -> None:
+    assert max(differences(case, [1, 4], tmp_path)[4]) < TOLERANCE
 
 
 DYING_RANK = str(Path(__file__).parent / "dying_rank.py")
