@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
@@ -43,6 +44,7 @@ DESCRIPTION = "Trains a sequence model; the options below belong to the chosen m
 USAGE = "python -m seqlab.fit [--model gru] [--data time_machine] [--config FILE.yaml] [--OPTION VALUE ...]"
 
 DEFAULT_LR = 0.002
+STRATEGIES = ("auto", "ddp", "single_device")
 PLATEAU = "reducelronplateau"
 """The schedule that counts validations."""
 TRAINER_DEFAULTS: dict[str, Any] = {
@@ -68,7 +70,7 @@ HELP = {
     "optimizer.momentum": "Momentum.",
     "trainer.accelerator": "auto, cpu, gpu or mps.",
     "trainer.devices": "Number of devices or processes, or auto.",
-    "trainer.strategy": "auto, ddp for several devices, or any of Lightning's.",
+    "trainer.strategy": "auto, ddp for several devices, or single_device.",
     "trainer.precision": "32-true, bf16-mixed, 16-mixed (GPU) or 64-true.",
     "trainer.fast_dev_run": "Run this many batches of everything, keep nothing.",
     "trainer.max_epochs": "Passes over the training part.",
@@ -275,12 +277,20 @@ class SeqlabCLI(LightningCLI):
             config["logger"] = TensorBoardLogger(
                 str(logs), name=self.run, version="", default_hp_metric=False, purge_step=purge
             )
+        if isinstance(config["strategy"], str):
+            _check_strategy(config["strategy"])
         config["callbacks"] = [*self._callbacks(config), *(config["callbacks"] or [])]
-        config["plugins"] = [WholeFiles(), *(config["plugins"] or [])]
         try:
-            return Trainer(**config)
-        except (MisconfigurationException, ValueError, TypeError, ImportError) as error:
+            started = _cluster()
+            config["plugins"] = [WholeFiles(), *([started] if started else []), *(config["plugins"] or [])]
+            trainer = Trainer(**config)
+            if started is not None:
+                started.validate_settings(trainer.num_devices, trainer.num_nodes)
+        except (MisconfigurationException, RuntimeError, ValueError, TypeError, ImportError) as error:
             raise UserError(f"the trainer refuses its options: {error}") from None
+        if trainer.strategy.launcher is not None and trainer.strategy.launcher.is_interactive_compatible:
+            raise UserError("a notebook trains on one device; leave out devices, or start python -m seqlab.fit")
+        return trainer
 
     def _callbacks(self, config: dict[str, Any]) -> list[Any]:
         checkpoints, norms = self.folder / "checkpoints", GradientNorms()
@@ -338,3 +348,19 @@ class SeqlabCLI(LightningCLI):
         config = self.config.clone()
         config.run = config.ckpt_path = None
         return str(self.parser.dump(config, skip_unset=False))
+
+
+def _cluster() -> ClusterEnvironment | None:
+    """What has started the processes of this run, where it was not the first of them."""
+    if TorchElasticEnvironment.detect():  # also inside a job of SLURM
+        return TorchElasticEnvironment()
+    return SLURMEnvironment(auto_requeue=False) if SLURMEnvironment.detect() else None
+
+
+def _check_strategy(name: str) -> None:
+    """Refuses what forks, spawns or cuts weights in pieces, of which no whole checkpoint comes back."""
+    if name not in STRATEGIES and not name.startswith("ddp_find_unused_parameters_"):
+        raise UserError(
+            f"--trainer.strategy does not take '{name}', only what starts its processes as commands and keeps weights "
+            f"whole; choose one of {', '.join(STRATEGIES)}"
+        )

@@ -1,6 +1,8 @@
 import re
 import signal
+import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,58 @@ def test_two_processes_translate_as_one_learns(shell: Command, verb: Command, he
     scores = [state["callbacks"] for state in (own, theirs)]
     best = [next(float(v["best_model_score"]) for k, v in each.items() if "best_model_score" in v) for each in scores]
     assert best[0] == pytest.approx(best[1], rel=1e-5)
+
+
+def slurm_job(tasks: int, rank: int, port: int = 0) -> dict[str, str]:
+    """What srun tells a process of a job of so many tasks on one machine."""
+    size = {"NTASKS": tasks, "NTASKS_PER_NODE": tasks, "NNODES": 1, "JOB_ID": 4242, "JOB_NAME": "train"}
+    own = {"PROCID": rank, "LOCALID": rank, "NODEID": 0}
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return {f"SLURM_{name}": str(value) for name, value in (size | own).items()} | address
+
+
+def test_processes_of_slurm_train_together(
+    two: tuple[Path, Any], shell: Command, small: list[str], tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ("-m", "seqlab.fit", *small, *OPTIONS, *TWO, "--run", "srun")
+
+    def task(rank: int) -> Any:
+        return shell(*command, cwd=tmp_path, **slurm_job(2, rank, port))
+
+    with ThreadPoolExecutor() as tasks:
+        first, second = tasks.map(task, range(2))
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    assert ("Done in" in first.out, second.out) == (True, "")
+    ours, theirs = last(tmp_path, "srun"), last(two[0], "two")
+    assert ours["global_step"] == theirs["global_step"]
+    assert all(torch.equal(ours["state_dict"][name], weights) for name, weights in theirs["state_dict"].items())
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        slurm_job(2, 0),
+        {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "GROUP_RANK": "0"},
+    ],
+    ids=["slurm", "torchrun"],
+)
+def test_more_processes_than_the_trainer_was_told_of_are_refused(
+    variables: dict[str, str], refusal: Command, small: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    words = refusal("fit", *small)
+    assert "You set `devices=1`" in words
+    assert "2" in words
+
+
+def test_a_notebook_trains_on_one_device(refusal: Command, small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightning.pytorch.trainer.connectors.accelerator_connector._IS_INTERACTIVE", True)
+    words = "a notebook trains on one device; leave out devices, or start python -m seqlab.fit"
+    assert refusal("fit", *small, "--trainer.devices", "2") == words
 
 
 @pytest.mark.slow

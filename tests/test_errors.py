@@ -112,7 +112,16 @@ FIT: dict[str, tuple[str, str]] = {
     ),
     "missing test text": ("--data.test_path nowhere.txt", "cannot read nowhere.txt: no such file or directory; .*"),
     "accelerator": ("--trainer.accelerator tpux", "the trainer refuses its options: .*accelerator.*tpux.*"),
-    "strategy": ("--trainer.strategy ddpp", "the trainer refuses its options: .*strategy.*ddpp.*"),
+    "strategy": ("--trainer.strategy ddpp", "--trainer.strategy does not take 'ddpp', .*; choose one of auto, ddp, .*"),
+    "strategy that cuts weights": (
+        "--trainer.strategy fsdp",
+        "--trainer.strategy does not take 'fsdp', only what starts its processes as commands and keeps weights whole; "
+        "choose one of auto, ddp, single_device",
+    ),
+    "strategy that spawns": (
+        "--trainer.strategy ddp_spawn --trainer.devices 2",
+        "--trainer.strategy does not take 'ddp_spawn', .*; choose one of auto, ddp, single_device",
+    ),
     "max_time": ("--trainer.max_time tomorrow", "the trainer refuses its options: .*tomorrow.*DD:HH:MM:SS.*"),
     "negative clipping": ("--trainer.gradient_clip_val -1", ".*gradient_clip_val -1.*"),
     "configuration": (
