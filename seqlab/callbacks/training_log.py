@@ -49,7 +49,8 @@ class TrainingLog(pl.Callback):
         sums, (rank, world) = state_dict["sums"], rank_and_world()
         if len(sums) != world:  # other processes than wrote them: the first takes all
             sums = [[sum(column) for column in zip(*sums, strict=True)], *[[0.0, 0, 0, 0]] * (world - 1)]
-        self._nats, self._tokens, self._clipped, self._steps = sums[rank]
+        self._nats, self._tokens, *counts = sums[rank]
+        self._clipped, self._steps = counts or (0, 0)
 
     def _due(self, trainer: pl.Trainer) -> bool:
         return (trainer.global_step + 1) % trainer.log_every_n_steps == 0
