@@ -22,7 +22,7 @@ from seqlab.cli import SeqlabCLI
 from seqlab.data.data_module import DataModule
 from seqlab.errors import UserError
 from seqlab.models.seq2seq import Seq2Seq
-from seqlab.models.sequence_model import SequenceModel
+from seqlab.models.sequence_model import STEP, SequenceModel
 from seqlab.parser import arguments_of, run_verb
 from seqlab.processes import one_fate
 
@@ -105,7 +105,8 @@ def _headline(cli: SeqlabCLI) -> str:
 def _close(cli: SeqlabCLI, seconds: float) -> Run:
     trainer = cli.trainer
     log = next(callback for callback in trainer.callbacks if hasattr(callback, "latest"))
-    metrics = {**log.latest, **{name: float(value) for name, value in trainer.callback_metrics.items()}}
+    validated = {name: float(value) for name, value in trainer.callback_metrics.items() if name != STEP}
+    metrics = {**log.latest, **validated}
     checkpoint = None
     for keeper in trainer.checkpoint_callbacks:
         if isinstance(keeper, KeepLast) and keeper.path.is_file():

@@ -18,6 +18,9 @@ from seqlab.metrics import TokenLoss
 from seqlab.text.vectors import read_vectors
 from seqlab.text.vocab import Vocab
 
+STEP = "step"
+"""Name under which Lightning is told the step that a validation is logged at; by itself it takes the one before."""
+
 OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
 SchedulerCallable = Callable[[Optimizer], LRScheduler]
 
@@ -104,8 +107,11 @@ class SequenceModel(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         loss = self._log_loss("val")
-        schedule = self.lr_schedulers() if self.trainer.state.fn == "fit" else None
-        if isinstance(schedule, ReduceLROnPlateau) and not self.trainer.sanity_checking:
+        if self.trainer.state.fn != "fit" or self.trainer.sanity_checking:
+            return
+        self.log(STEP, float(self.trainer.global_step))
+        schedule = self.lr_schedulers()
+        if isinstance(schedule, ReduceLROnPlateau):
             schedule.step(loss)
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:

@@ -168,6 +168,7 @@ def test_validation_loss_is_that_of_one_pass_over_the_text(cell: str) -> None:
     fit = trainer(2)
     fit.fit(made, data)
     measured = {name: float(value) for name, value in fit.callback_metrics.items()}
+    assert measured.pop("step") == fit.global_step
     assert len(data.val_dataloader()) > 2
     expected = mean_nats(made, data.part("val").ids.tolist())
     assert set(measured) == {"val/loss", "val/perplexity"}
