@@ -1,8 +1,8 @@
 """seqlab: a laboratory for sequence models on PyTorch Lightning.
 
 ``seqlab.fit(model="gru")`` trains, ``seqlab.load(CKPT)`` gives a trained model back; ``seqlab.evaluate``,
-``seqlab.generate``, ``seqlab.translate``, ``seqlab.corpus``, ``seqlab.inspect`` and ``seqlab.memory`` are other verbs,
-with the options of the command line as arguments.
+``seqlab.generate``, ``seqlab.translate``, ``seqlab.corpus``, ``seqlab.inspect``, ``seqlab.memory`` and
+``seqlab.compare`` are other verbs, with the options of the command line as arguments.
 """
 
 import sys
@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqlab.compare import Comparison
     from seqlab.corpus import Statistics
     from seqlab.evaluate import Evaluation
     from seqlab.fit import Run
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from seqlab.models.sequence_model import SequenceModel
 
 __version__ = "0.1.0"
-__all__ = ["corpus", "evaluate", "fit", "generate", "inspect", "load", "memory", "translate"]
+__all__ = ["compare", "corpus", "evaluate", "fit", "generate", "inspect", "load", "memory", "translate"]
 
-VERBS = ("fit", "evaluate", "generate", "translate", "corpus", "inspect", "memory", "export")
+VERBS = ("fit", "evaluate", "generate", "translate", "corpus", "inspect", "memory", "compare", "export")
 
 
 def fit(**options: Any) -> "Run":
@@ -64,6 +65,12 @@ def inspect(ckpt: str, **options: Any) -> "Inspection":
 def memory(**options: Any) -> "Memory":
     """How far back cells learn to remember; the arguments are those of ``seqlab.memory.memory``."""
     result: Memory = import_module("seqlab.memory").memory(**options)
+    return result
+
+
+def compare(experiments: Sequence[str] = (), **options: Any) -> "Comparison":
+    """Runs a grid of models and compares them; the arguments are those of ``seqlab.compare.compare``."""
+    result: Comparison = import_module("seqlab.compare").compare(experiments, **options)
     return result
 
 

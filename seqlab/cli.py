@@ -15,6 +15,7 @@ from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvi
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from seqlab.callbacks.clock import Clock
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.embedding_view import EmbeddingView
 from seqlab.callbacks.gradient_norms import GradientNorms
@@ -127,10 +128,12 @@ class SeqlabCLI(LightningCLI):
         UserError: An argument, a configuration file or a corpus is wrong.
     """
 
+    parser_kind: type[TrainingParser] = TrainingParser
+
     def __init__(self, argv: list[str]) -> None:
         self.plan = plan(argv)
         super().__init__(
-            parser_class=TrainingParser,
+            parser_class=self.parser_kind,
             parser_kwargs={"prog": "python -m seqlab.fit", "description": DESCRIPTION, "usage": USAGE},
             save_config_callback=None,
             args=self.plan.arguments,
@@ -293,14 +296,14 @@ class SeqlabCLI(LightningCLI):
         return trainer
 
     def _callbacks(self, config: dict[str, Any]) -> list[Any]:
-        checkpoints, norms = self.folder / "checkpoints", GradientNorms()
+        checkpoints, norms, self.clock = self.folder / "checkpoints", GradientNorms(), Clock()
         watch = Divergence(norms, self.config.on_nan == "skip")
         log = TrainingLog(norms, watch)
         validates = bool(self.datamodule.val_dataloader()) and config["limit_val_batches"] != 0
         if not validates and self.plan.lr_scheduler == PLATEAU:
             raise UserError(f"{PLATEAU} waits for a lower val/loss, but nothing validates; give --data.val_fraction")
         record = RunRecord(self.folder, self.run, self._dump())
-        callbacks = [norms, watch, log, Interruption(checkpoints / "last.ckpt"), record, RandomState()]
+        callbacks = [self.clock, norms, watch, log, Interruption(checkpoints / "last.ckpt"), record, RandomState()]
         if self.config.watch != "none":
             callbacks += self._watching()
         if validates and self.config.patience is not None:

@@ -20,11 +20,12 @@ from seqlab.callbacks.keeping import KeepLast
 from seqlab.checkpoint import read_checkpoint
 from seqlab.cli import SeqlabCLI
 from seqlab.data.data_module import DataModule
-from seqlab.errors import UserError
+from seqlab.errors import UserError, reason_of
 from seqlab.models.seq2seq import Seq2Seq
 from seqlab.models.sequence_model import STEP, SequenceModel
 from seqlab.parser import arguments_of, run_verb
 from seqlab.processes import one_fate
+from seqlab.runs import RESULT, write_json
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,11 @@ def _fit(arguments: list[str]) -> Run:
     if 0 < begun == trainer.global_step:
         more = f"give it more with --trainer.max_epochs {2 * max(1, trainer.current_epoch)}"
         _say(trainer, f"\nThis run had finished before, after epoch {trainer.current_epoch}; {more}.")
-    return _close(cli, time.monotonic() - started)
+    run = _close(cli, time.monotonic() - started)
+    trained = begun != trainer.global_step or not (cli.folder / RESULT).is_file()
+    if trained and trainer.is_global_zero and not trainer.fast_dev_run:
+        _write_result(cli, run)
+    return run
 
 
 def _resume_command(cli: SeqlabCLI) -> str:
@@ -120,6 +125,29 @@ def _close(cli: SeqlabCLI, seconds: float) -> Run:
     result = Run(cli.model, cli.datamodule, trainer, checkpoint, metrics)
     _say(trainer, _summary(cli, result, seconds))
     return result
+
+
+def _write_result(cli: SeqlabCLI, run: Run) -> None:
+    """Leaves what was reached in the run's folder, for other programs to read.
+
+    ``seconds`` are those of training and validation; of a resumed run, those up to the checkpoint that it went on from
+    too.
+    """
+    result = {
+        "run": cli.run,
+        "model": cli.plan.model,
+        "corpus": run.data.corpus_name,
+        "parameters": sum(weights.numel() for weights in run.model.parameters()),
+        "steps": run.trainer.global_step,
+        "epochs": run.trainer.current_epoch,
+        "seconds": cli.clock.seconds,
+        "checkpoint": None if run.checkpoint is None else f"checkpoints/{run.checkpoint.name}",
+        "metrics": run.metrics,
+    }
+    try:
+        write_json(cli.folder / RESULT, result)
+    except OSError as error:
+        print(f"seqlab: cannot write {cli.folder / RESULT}: {reason_of(error)}", file=sys.stderr)
 
 
 def _write_hparams(cli: SeqlabCLI, metrics: dict[str, float]) -> None:

@@ -57,10 +57,12 @@ class Parser(ArgumentParser):
     """A jsonargparse parser that raises ``UserError`` and prints help in columns.
 
     ``common`` names the options that ``--help`` shows, by their dotted names or their leading parts; none shows all.
-    ``--help_all`` shows every option.
+    ``--help_all`` shows every option. ``others`` are options that are read elsewhere, and may have been meant by a
+    misspelt one.
     """
 
     common: Iterable[str] | None = None
+    others: Iterable[str] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("exit_on_error", False)
@@ -103,6 +105,7 @@ class Parser(ArgumentParser):
 
     def _unknown(self, key: str) -> str:
         names = {option.lstrip("-") for action in self._actions for option in action.option_strings}
+        names |= {*self.others}
         dash = "--" if not key.startswith("-") else ""
         same_group = {name for name in names if name.rpartition(".")[0] == key.rpartition(".")[0]} or names
         return f"unknown option {dash}{key}: {nearest(key, same_group)}; --help lists them"
@@ -217,18 +220,18 @@ def pick(kind: str, name: str, known: Iterable[str]) -> str:
     raise UserError(f"unknown {kind} '{name}': {nearest(name, known)}")
 
 
-def run_verb(verb: Callable[[list[str]], None], argv: list[str] | None) -> int:
+def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None) -> int:
     """Runs a verb as a process should: one sentence on stderr and code 2 for what the user can mend.
 
     Args:
-        verb: Takes the arguments after the program's name.
+        verb: Takes the arguments after the program's name; may return an exit code.
         argv: Those arguments; of this process if not given.
 
     Returns:
         The exit code.
     """
     try:
-        verb(sys.argv[1:] if argv is None else argv)
+        return verb(sys.argv[1:] if argv is None else argv) or 0
     except UserError as error:
         print(f"seqlab: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -238,4 +241,3 @@ def run_verb(verb: Callable[[list[str]], None], argv: list[str] | None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
-    return 0

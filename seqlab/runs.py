@@ -1,13 +1,18 @@
-"""Run folders: ``lightning_logs/<run>`` with TensorBoard events, ``config.yaml`` and ``checkpoints``."""
+"""Run folders: ``lightning_logs/<run>`` with TensorBoard events, ``config.yaml``, ``checkpoints``, ``result.json``."""
 
+import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from seqlab.errors import UserError, nearest
+from seqlab.files import whole_file
 
 LOGS = "lightning_logs"
 LONGEST_NAME = 80
+RESULT = "result.json"
+"""What a finished run reached."""
 
 
 def run_name(*words: str) -> str:
@@ -71,3 +76,13 @@ def checkpoint_path(logs: Path, which: str, run: str | None) -> Path:
     if run not in runs:
         raise UserError(f"run '{run}' under {logs} has no checkpoint '{which}': {nearest(run, runs)}")
     return runs[run]
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes plain values as JSON, whole or not at all.
+
+    Raises:
+        OSError: The disk is full or the folder cannot be written; what stood at the path stands there still.
+    """
+    with whole_file(path) as file:
+        file.write(f"{json.dumps(content, indent=1)}\n".encode())

@@ -54,7 +54,7 @@ CASES: dict[str, tuple[str, ...]] = {
         *("--data.path", PAIRS, "--data.batch_size", "32", "--data.val_fraction", "0.1", "--data.min_freq", "1"),
     ),
 }
-TIMED = ("tokens_per_second", "speed/")
+TIMED = ("tokens_per_second", "train/seconds", "speed/")
 RUN = "stressed"
 
 

@@ -79,18 +79,31 @@ def place(trained: Path, translating: Path, here: Path, corpora: None) -> Path:
 
 
 def test_there_are_commands_of_every_verb() -> None:
-    assert {verb for verb, _ in COMMANDS} == {"fit", "evaluate", "generate", "translate", "corpus", "inspect", "memory"}
+    assert {verb for verb, _ in COMMANDS} == {
+        "fit",
+        "evaluate",
+        "generate",
+        "translate",
+        "corpus",
+        "inspect",
+        "memory",
+        "compare",
+    }
     assert ["--ckpt_path", "last"] in [arguments[:2] for _, arguments in COMMANDS]
 
 
 @pytest.mark.parametrize(("name", "arguments"), COMMANDS, ids=[" ".join([n, *a])[:70] for n, a in COMMANDS])
 def test_each_command_runs(name: str, arguments: list[str], place: Path, verb: Command) -> None:
     own = list(arguments)
-    if name == "fit":
-        own += [*LIMITS, *ONE_PROCESS, "--trainer.max_epochs", "2" if "--ckpt_path" in own else "1"]
+    if name in ("fit", "compare"):
+        own += [*LIMITS, "--trainer.max_epochs", "2" if "--ckpt_path" in own else "1"]
         files = [Path(word).read_text(encoding="utf-8") for word in own if word.endswith(".yaml")]
         if any("warmup_steps" in text for text in [*own, *files]):
             own += ["--lr_scheduler.warmup_steps", "1"]
+    if name == "fit":
+        own += ONE_PROCESS
+    if name == "compare":
+        own += ["--seeds", "1", "--watch", "none"]
     if name == "memory":
         own += ["--max_steps", "2", "--lengths", "5", "--device", "cpu"]
     finished = verb(name, *own)

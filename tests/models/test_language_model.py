@@ -284,9 +284,16 @@ def test_every_option_changes_something(option: str) -> None:
 
 
 def test_no_option_is_forgotten() -> None:
-    tested_below = {"vectors", "vocab_size", "codec", "bidirectional", "backend", "self", "network"}
+    tested_below = {"vectors", "vocab_size", "codec", "bidirectional", "backend", "recompute_every", "self", "network"}
     taken = {*inspect.signature(LanguageModel.__init__).parameters, *inspect.signature(LanguageNetwork).parameters}
     assert {*OPTIONS, *tested_below} == taken
+
+
+def test_what_is_computed_twice_is_learned_as_what_is_kept() -> None:
+    fit = {"limit_train_batches": 3, "limit_val_batches": 0}
+    kept, twice = (weights(fitted(epochs=1, fit=fit, recompute_every=every)) for every in (None, 4))
+    for one, other in zip(kept, twice, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])

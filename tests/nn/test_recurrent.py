@@ -398,7 +398,9 @@ def test_auto_takes_what_was_measured_to_be_fastest(
 ) -> None:
     taken: list[str] = []
     run, run_whole = recurrent_module.run, recurrent_module.run_whole
-    monkeypatch.setattr(recurrent_module, "run", lambda name, *call: taken.append(name) or run(name, *call))
+    monkeypatch.setattr(
+        recurrent_module, "run", lambda name, *call, **more: taken.append(name) or run(name, *call, **more)
+    )
     monkeypatch.setattr(recurrent_module, "run_whole", lambda *call: taken.append("torch") or run_whole(*call))
     with torch.set_grad_enabled(learning):
         stack(variant)(numbers(BATCH, steps, SIZE))

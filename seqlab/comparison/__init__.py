@@ -1,0 +1,1 @@
+"""Comparisons: a grid of runs, each a process of its own, and what they reached as a table and figures."""

@@ -1,0 +1,176 @@
+"""The grid of a comparison: from what was typed to runs with names."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from seqlab.errors import UserError
+from seqlab.runs import LONGEST_NAME, run_name
+
+PAIRS = {"[": "]", "{": "}", "(": ")"}
+OF_THE_GRID = {
+    "seed": "--seeds N runs the seeds 1 to N",
+    "run": "each run is named after what varies in it",
+    "ckpt_path": "unfinished runs go on by themselves",
+    "trainer.default_root_dir": "--output names the folder",
+    "trainer.fast_dev_run": "it keeps nothing that could be compared",
+}
+"""Options of ``fit`` that a comparison sets itself, and why they are not taken."""
+
+
+def split_values(text: str) -> list[str]:
+    """Values between the commas that stand outside of brackets: ``[64,32],[128]`` -> ``["[64,32]", "[128]"]``.
+
+    Raises:
+        UserError: A bracket is not closed, or there is nothing between two commas.
+    """
+    values, closing = [""], ""
+    for sign in text:
+        if sign == "," and not closing:
+            values.append("")
+            continue
+        if sign in PAIRS:
+            closing = PAIRS[sign] + closing
+        elif closing and sign == closing[0]:
+            closing = closing[1:]
+        values[-1] += sign
+    values = [value.strip() for value in values]
+    if closing:
+        raise UserError(f"'{text}' lacks a closing '{closing[0]}'; lists are written as [64,32],[128]")
+    if not all(values):
+        raise UserError(f"'{text}' has an empty value; give values with commas between them, such as 16,32,64")
+    return values
+
+
+def key_of(word: str) -> str:
+    """The option that ``--key``, ``--key=value`` or ``key=value`` names; ``model.name`` is ``model``."""
+    return word.partition("=")[0].strip().lstrip("-").removesuffix(".name")
+
+
+def read_variations(texts: Iterable[str]) -> dict[str, list[str]]:
+    """``["data.num_steps=16,32"]`` -> ``{"data.num_steps": ["16", "32"]}``.
+
+    Raises:
+        UserError: A key has no values, or is varied twice.
+    """
+    varied: dict[str, list[str]] = {}
+    for text in texts:
+        key, (_, equals, values) = key_of(text), text.partition("=")
+        if not equals or not values.strip() or not key:
+            raise UserError(f"--vary {text} has no values; write it as --vary data.num_steps=16,32,64")
+        if key in varied:
+            raise UserError(f"{key} is varied twice; give all its values in one --vary")
+        varied[key] = split_values(values)
+    return varied
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a comparison.
+
+    Args:
+        name: Of the run.
+        varied: What varies and its value here, the seed apart.
+        seed: Of the run.
+        arguments: Of ``fit``, but for the run's name and folder.
+    """
+
+    name: str
+    varied: Mapping[str, str]
+    seed: int
+    arguments: Sequence[str]
+
+    @property
+    def label(self) -> str:
+        """What varies, in few words."""
+        return ", ".join(_words(self.varied))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All that is to be compared.
+
+    Args:
+        experiments: Configuration files.
+        models: Names of models; the experiments', or the default one, if none.
+        varied: Values of each option that varies.
+        seeds: Runs of each combination, with the seeds 1, 2, ...
+        options: Of ``fit``, the same for all runs.
+
+    Raises:
+        UserError: Something is given twice, or varied and given too, or is not a comparison's to vary.
+    """
+
+    experiments: Sequence[str]
+    models: Sequence[str]
+    varied: Mapping[str, Sequence[str]]
+    seeds: int
+    options: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise UserError(f"seeds {self.seeds} must be a whole number of at least 1")
+        fixed = {key_of(word) for word in self.options if word.startswith("--")}
+        for key in [*self.varied, *fixed]:
+            if key in OF_THE_GRID:
+                raise UserError(f"--{key} is not taken by a comparison: {OF_THE_GRID[key]}")
+        if "config" in self.varied:
+            raise UserError("config cannot be varied; give the configuration files without an option before them")
+        if both := next((key for key in self.varied if key in fixed), None):
+            raise UserError(f"{both} is both varied and given; leave out --{both}")
+        for key, values in {"experiment": self.experiments, "model": self.models, **self.varied}.items():
+            if twice := next((value for value in values if values.count(value) > 1), None):
+                raise UserError(f"{key} {twice} is given twice; leave one out")
+
+    def axes(self) -> dict[str, Sequence[str]]:
+        """What varies, with its values; the default model's name where nothing says more."""
+        models = self.models or ([] if self.experiments else ["gru"])
+        axes = {"experiment": self.experiments, "model": models, **self.varied}
+        return {key: values for key, values in axes.items() if values}
+
+    def cells(self) -> list[Cell]:
+        """Every run, those of the first seed first.
+
+        Raises:
+            UserError: Two runs would have one name.
+        """
+        axes = self.axes()
+        combinations = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+        cells = [cell(one, seed, self.options) for seed in range(1, self.seeds + 1) for one in combinations]
+        names = [one.name for one in cells]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise UserError(f"two of the runs would be called '{twice}'; give their files or values other names")
+        return cells
+
+
+def cell(chosen: Mapping[str, str], seed: int, options: Sequence[str], prefix: Sequence[str] = ()) -> Cell:
+    """The run of one combination.
+
+    Args:
+        chosen: Value of each axis.
+        seed: Of the run.
+        options: Of ``fit``, the same for all runs.
+        prefix: First words of the name.
+    """
+    own = [f"--{key}={value}" for key, value in chosen.items() if key != "experiment"]
+    files = [f"--config={chosen['experiment']}"] if "experiment" in chosen else []
+    varied = {key: Path(value).stem if key == "experiment" else value for key, value in chosen.items()}
+    name = _name([*prefix, *_words(varied)], f"seed={seed}")
+    return Cell(name, varied, seed, [*files, *options, *own, f"--seed={seed}"])
+
+
+def _words(varied: Mapping[str, str]) -> list[str]:
+    """``gru`` and ``num_steps=32``."""
+    named = ("experiment", "model")
+    return [value if key in named else f"{key.partition('.')[2] or key}={value}" for key, value in varied.items()]
+
+
+def _name(words: Sequence[str], seed: str) -> str:
+    """The words as the name of a run; where it would be cut, a few letters of their hash keep it apart."""
+    name = run_name(*words, seed)
+    if name.endswith(f"-{seed}"):
+        return name
+    digest = hashlib.sha1("-".join(words).encode()).hexdigest()[:8]
+    return f"{run_name(*words)[: LONGEST_NAME - len(seed) - len(digest) - 2]}-{digest}-{seed}"

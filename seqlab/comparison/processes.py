@@ -1,0 +1,125 @@
+"""Processes of runs: how many at once, how they are stopped, and one comparison in a folder at a time."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from seqlab.errors import UserError, reason_of
+
+LOCK = ".comparison.lock"
+
+
+def threads_of_each(jobs: int) -> int:
+    """Threads of each of so many processes: an equal share of the cores, and no more than $OMP_NUM_THREADS."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores // jobs, int(asked) if asked.isdecimal() else cores))
+
+
+@contextlib.contextmanager
+def sole(folder: Path) -> Iterator[int]:
+    """Keeps every other comparison out of a folder.
+
+    Yields:
+        A descriptor; as long as a process that inherited it lives, the folder is taken.
+
+    Raises:
+        UserError: Another comparison, or a run that outlived it, is at work there, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise UserError(f"nothing can be kept in {folder}: {reason_of(error)}; choose another --output") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise UserError(
+            f"another comparison, or a run that it left behind, is still at work in {folder}; wait for it or end it"
+        ) from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+class Processes:
+    """Starts processes, and stops them all at once.
+
+    Args:
+        jobs: How many there will be at a time.
+        lock: Descriptor that they inherit.
+    """
+
+    def __init__(self, jobs: int, lock: int) -> None:
+        self.stopping = False
+        self._lock = lock
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._guard = threading.Lock()
+        self._environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(threads_of_each(jobs)),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def run(self, words: Sequence[str], log: Path) -> int | None:
+        """Runs a command to its end, its output appended to a file.
+
+        Returns:
+            Its exit code, minus the signal's number where one ended it; none if all was stopped before it began.
+        """
+        with log.open("ab") as file:
+            with self._guard:
+                if self.stopping:
+                    return None
+                process = subprocess.Popen(
+                    words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    env=self._environment,
+                    pass_fds=(self._lock,),
+                    process_group=0,  # Ctrl-C reaches it once, through stop(), and not from the terminal too
+                )
+                self._running.add(process)
+            code = process.wait()
+        with self._guard:
+            self._running.discard(process)
+        return code
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Starts no more processes, and sends a signal to those that run."""
+        with self._guard:
+            self.stopping = True
+            for process in self._running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM raise KeyboardInterrupt, in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def last_line(log: Path, begin: int = 0) -> str:
+    """The last line with words in it, from some byte on."""
+    with log.open("rb") as file:
+        file.seek(begin)
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    return next((line.strip().removeprefix("seqlab: ") for line in reversed(lines) if line.strip()), "")
