@@ -11,6 +11,7 @@ from seqlab.comparison.grid import Cell, Grid, key_of, read_variations, split_va
 from seqlab.comparison.options import OWN
 from seqlab.comparison.records import Record
 from seqlab.comparison.runs import at_work, carry_out_all, plan_runs
+from seqlab.comparison.search import Search, is_range
 from seqlab.comparison.table import Row, as_csv, as_markdown, rows_of, runs_as_csv
 from seqlab.errors import UserError, reason_of
 from seqlab.evaluate import evaluate
@@ -56,6 +57,8 @@ def compare(
     vary: Mapping[str, Sequence[object]] | None = None,
     jobs: int = 1,
     output: str = "results",
+    sampler: str | None = None,
+    trials: int = 30,
     **options: Any,
 ) -> Comparison:
     """Runs models x experiments x varied options x seeds, each as a process of its own, and compares them.
@@ -69,6 +72,8 @@ def compare(
         vary: Values of each option that varies: ``{"data.num_steps": [16, 32]}``.
         jobs: Runs at a time, which share the cores; their times compare fairly where it is 1.
         output: Folder of the runs, the tables and the figures.
+        sampler: Searches what varies, values or one range ``["1e-4..1e-1"]``, instead of running all: tpe or random.
+        trials: Runs of a search, each with seed 1.
         options: Of ``seqlab.fit``, the same for all runs.
 
     Raises:
@@ -77,6 +82,8 @@ def compare(
     varied = {key_of(key): [_word(value) for value in values] for key, values in (vary or {}).items()}
     models = [model] if isinstance(model, str) else [*model]
     grid = Grid([str(path) for path in experiments], models, varied, seeds, arguments_of(options))
+    if sampler is not None:
+        return _search(grid, sampler, trials, jobs, Path(output))
     return _compare(grid, jobs, Path(output))
 
 
@@ -85,8 +92,7 @@ def _word(value: object) -> str:
 
 
 def _compare(grid: Grid, jobs: int, output: Path) -> Comparison:
-    if jobs < 1:
-        raise UserError(f"jobs {jobs} must be a whole number of at least 1")
+    _check_jobs(jobs)
     cells = grid.cells()
     planned = plan_runs(cells, output)
     with at_work(output, jobs, _test_perplexity) as runs:
@@ -97,6 +103,18 @@ def _compare(grid: Grid, jobs: int, output: Path) -> Comparison:
             print("\nStopped; the same command goes on from here.", flush=True)
             raise
     return write(list(zip(cells, records, strict=True)), output)
+
+
+def _search(grid: Grid, sampler: str, trials: int, jobs: int, output: Path) -> Comparison:
+    _check_jobs(jobs)
+    search = Search(grid.axes(), grid.options, sampler, trials, output)
+    with at_work(output, jobs, _test_perplexity) as runs:
+        return write(search.run(runs, jobs, _Progress(trials).say), output)
+
+
+def _check_jobs(jobs: int) -> None:
+    if jobs < 1:
+        raise UserError(f"jobs {jobs} must be a whole number of at least 1")
 
 
 class _Progress:
@@ -177,8 +195,12 @@ def _run(argv: list[str]) -> int:
     parser.add_argument("experiments", type=str, nargs="*", help="YAML files of options, compared with each other.")
     parser.add_argument("--model", type=str | None, metavar="A,B,...", help="Models; the experiments', or gru.")
     parser.add_argument("--seeds", type=int, default=3, help="Runs of each combination, with the seeds 1, 2, ...")
-    parser.add_argument("--vary", type=str | None, metavar="KEY=A,B,...", help="An option of fit and its values.")
+    parser.add_argument(
+        "--vary", type=str | None, metavar="KEY=A,B,...", help="An option of fit and its values; LOW..HIGH to search."
+    )
     parser.add_argument("--jobs", type=int, default=1, help="Runs at a time, which share the cores.")
+    parser.add_argument("--sampler", type=str | None, help="Search by tpe or random instead of running all.")
+    parser.add_argument("--trials", type=int, default=30, help="Runs of a search.")
     parser.add_argument("--output", type=str, default="results", help="Folder of runs, tables and figures.")
     config = parser.parse_sentence(own)
     varied = read_variations(values_of(own, "vary"))
@@ -187,8 +209,17 @@ def _run(argv: list[str]) -> int:
         if models:
             raise UserError("model is varied twice; give all models in one --model")
         models = varied.pop("model")
-    grid = Grid(config.experiments, models, varied, config.seeds, options)
-    found = _compare(grid, config.jobs, Path(config.output))
+    if config.sampler is None:
+        if ranged := next((key for key, values in varied.items() if any(map(is_range, values))), None):
+            raise UserError(f"{ranged} is given a range, which --sampler tpe searches; without it give values")
+        found = _compare(
+            Grid(config.experiments, models, varied, config.seeds, options), config.jobs, Path(config.output)
+        )
+    else:
+        if values_of(own, "seeds"):
+            raise UserError("--seeds is for grids; every trial of a search is one run, with seed 1")
+        grid = Grid(config.experiments, models, varied, 1, options)
+        found = _search(grid, config.sampler, config.trials, config.jobs, Path(config.output))
     print("", found, "", *(f"Written: {path}" for path in found.files), sep="\n")
     return int(bool(found.failed))
 

@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
@@ -175,3 +176,69 @@ def test_a_record_is_plain(compared: Path) -> None:
     record = json.loads((compared / "lightning_logs" / "gru-seed=2" / RECORD).read_text(encoding="utf-8"))
     assert record["options"]["seed"] == 2
     assert record["corpus"] == "story"
+
+
+class TestSearch:
+    SPACE = ("--vary", "optimizer.lr=1e-4..1e-1", "--vary", "model=rnn,gru", "--sampler", "tpe")
+
+    @pytest.fixture(autouse=True)
+    def _optuna(self) -> None:
+        pytest.importorskip("optuna")
+
+    def test_trials_and_more_of_them(self, words: list[str], verb: Command, here: Path) -> None:
+        assert verb("compare", *self.SPACE, "--trials", "3", *words).code == 0
+        first = rows(here / "results" / "runs.csv")
+        assert [row["run"].split("-")[0] for row in first] == ["trial0", "trial1", "trial2"]
+        assert all(1e-4 <= float(row["optimizer.lr"]) <= 1e-1 for row in first)
+        assert len({row["optimizer.lr"] for row in first}) == 3
+        assert verb("compare", *self.SPACE, "--trials", "4", *words).code == 0
+        assert rows(here / "results" / "runs.csv")[:3] == first
+
+    def test_choices_are_those_of_the_seed(self, words: list[str], verb: Command, here: Path) -> None:
+        for folder in ("one", "other"):
+            assert verb("compare", *self.SPACE, "--trials", "2", *words, "--output", folder).code == 0
+        assert numbers(here / "one") == numbers(here / "other")
+
+    def test_a_trial_cut_short_is_carried_out_first(self, words: list[str], verb: Command, here: Path) -> None:
+        import optuna
+
+        assert verb("compare", *self.SPACE, "--trials", "1", *words).code == 0
+        study = optuna.load_study(study_name="comparison", storage="sqlite:///results/study.db")
+        study.ask({key: study.trials[0].distributions[key] for key in ("model", "optimizer.lr")})
+        assert verb("compare", *self.SPACE, "--trials", "2", *words).code == 0
+        assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE"]
+        assert study.trials[1].value == pytest.approx(
+            math.log(float(rows(here / "results" / "runs.csv")[1]["val_perplexity"]))
+        )
+
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [
+            (
+                "--vary optimizer.lr=1e-4..1e-1",
+                "optimizer.lr is given a range, which --sampler tpe searches; without it give values",
+            ),
+            ("--sampler tqe", "unknown sampler 'tqe': did you mean 'tpe'?"),
+            ("--sampler tpe --trials 0", "trials 0 must be a whole number of at least 1"),
+            ("--sampler tpe --seeds 2", "--seeds is for grids; every trial of a search is one run, with seed 1"),
+            ("--sampler tpe --vary optimizer.lr=2..1", "the range 2..1 of optimizer.lr must rise, such as 1e-4..1e-1"),
+            (
+                "--sampler tpe --vary optimizer.lt=1..2",
+                "unknown option --optimizer.lt: did you mean 'optimizer.lr'?; --help lists them",
+            ),
+        ],
+    )
+    def test_searches_that_cannot_be(self, words: str, sentence: str, refusal: Command) -> None:
+        assert refusal("compare", *words.split()) == sentence
+
+    def test_another_search_in_the_folder(self, words: list[str], verb: Command) -> None:
+        assert verb("compare", *self.SPACE, "--trials", "1", *words).code == 0
+        finished = verb("compare", *self.SPACE[2:], "--trials", "1", *words)
+        assert finished.code == 2
+        assert "searches other options than these; choose another --output" in finished.err
+
+    def test_without_optuna(self, refusal: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "optuna", None)
+        assert refusal("compare", "--sampler", "tpe") == (
+            "--sampler needs optuna; install it with pip install 'seqlab[search]'"
+        )

@@ -1,0 +1,144 @@
+"""A search instead of a grid: Optuna chooses what is run next from what has been reached."""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqlab.comparison.grid import Cell, cell
+from seqlab.comparison.records import Record
+from seqlab.comparison.runs import Planned, Runs, carry_out_all, plan_runs
+from seqlab.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+SAMPLERS = {"tpe": "TPESampler", "random": "RandomSampler"}
+STUDY = "study.db"
+NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+RANGE = re.compile(rf"({NUMBER})\.\.({NUMBER})")
+WIDE = 10
+"""Ratio of the ends of a range from which on it is searched by its logarithm."""
+
+
+def is_range(value: str) -> bool:
+    """Whether a value is a range such as ``1e-4..1e-1``."""
+    return RANGE.fullmatch(value) is not None
+
+
+def _distribution(key: str, values: Sequence[str]) -> "BaseDistribution":
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    found = RANGE.fullmatch(values[0]) if len(values) == 1 else None
+    if found is None:
+        if mixed := next((value for value in values if is_range(value)), None):
+            raise UserError(f"{key} has the range {mixed} among its values; give one range, or values alone")
+        return CategoricalDistribution(list(values))
+    low, high = (float(end) for end in found.groups())
+    if low >= high:
+        raise UserError(f"the range {values[0]} of {key} must rise, such as 1e-4..1e-1")
+    wide = low > 0 and high / low >= WIDE
+    if all(re.fullmatch(r"[-+]?\d+", end) for end in found.groups()):
+        return IntDistribution(int(low), int(high), log=wide)
+    return FloatDistribution(low, high, log=wide)
+
+
+class Search:
+    """Trials of a study, each one run.
+
+    The study lies in the output folder as an SQLite file, so that the same command goes on with it. Every choice is
+    made by a sampler seeded with the number of trials before it.
+
+    Args:
+        axes: What varies: values, or one range.
+        options: Of ``fit``, the same for all trials.
+        sampler: ``tpe`` (Bergstra et al. 2011) or ``random``.
+        trials: In all.
+        output: Folder of the study.
+
+    Raises:
+        UserError: Optuna is missing, a name, a range or an option is wrong, or the folder's study is of something else.
+    """
+
+    def __init__(
+        self, axes: Mapping[str, Sequence[str]], options: Sequence[str], sampler: str, trials: int, output: Path
+    ) -> None:
+        if sampler not in SAMPLERS:
+            raise UserError(f"unknown sampler '{sampler}': {nearest(sampler, SAMPLERS)}")
+        if trials < 1:
+            raise UserError(f"trials {trials} must be a whole number of at least 1")
+        try:
+            import optuna
+        except ImportError:
+            raise UserError("--sampler needs optuna; install it with pip install 'seqlab[search]'") from None
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.space = {key: _distribution(key, values) for key, values in axes.items()}
+        self.options, self.sampler, self.trials, self.output = options, sampler, trials, output
+        for end in range(2):
+            plan_runs([cell(_end(axes, end), 1, options)], output / "unwritten")
+
+    def run(self, runs: Runs, jobs: int, say: Callable[[Record], None]) -> list[Planned]:
+        """Carries out the trials that are missing; returns all of the study, in order."""
+        from optuna.trial import TrialState
+
+        study = self._study()
+        while True:
+            begun = [trial for trial in study.trials if trial.state == TrialState.RUNNING]
+            while len(begun) < jobs and len(study.trials) < self.trials:
+                study.sampler = self._seeded(len(study.trials))
+                number = study.ask(self.space).number
+                begun.append(study.trials[number])
+            if not begun:
+                return [self._planned(trial) for trial in study.trials]
+            records = carry_out_all(runs, [self._planned(trial) for trial in begun], jobs, say)
+            for trial, record in zip(begun, records, strict=True):
+                if record.result is not None and "val_perplexity" in record.result:
+                    study.tell(trial.number, math.log(record.result["val_perplexity"]))
+                else:
+                    study.tell(trial.number, state=TrialState.FAIL)
+
+    def _planned(self, trial: "FrozenTrial") -> Planned:
+        chosen = {
+            key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in trial.params.items()
+        }
+        ((each, record),) = plan_runs([self._cell(trial.number, chosen)], self.output)
+        return each, record
+
+    def _cell(self, number: int, chosen: Mapping[str, str]) -> Cell:
+        return cell(chosen, 1, self.options, prefix=[f"trial{number}"])
+
+    def _study(self) -> "Study":
+        import optuna
+
+        study = optuna.create_study(
+            storage=f"sqlite:///{self.output / STUDY}",
+            study_name="comparison",
+            direction="minimize",
+            load_if_exists=True,
+        )
+        said = {"space": {key: repr(values) for key, values in self.space.items()}, "options": [*self.options]}
+        if study.user_attrs and study.user_attrs != said:
+            raise UserError(f"{self.output / STUDY} searches other options than these; choose another --output")
+        for name, value in said.items():
+            study.set_user_attr(name, value)
+        return study
+
+    def _seeded(self, seed: int) -> "BaseSampler":
+        import optuna
+
+        made: Any = getattr(optuna.samplers, SAMPLERS[self.sampler])
+        sampler: BaseSampler = made(seed=seed)
+        return sampler
+
+
+def _end(axes: Mapping[str, Sequence[str]], end: int) -> dict[str, str]:
+    """The first or the last value of every axis, of a range its lower or upper end."""
+    ends = {}
+    for key, values in axes.items():
+        found = RANGE.fullmatch(values[0])
+        ends[key] = found[end + 1] if found else values[-end]
+    return ends
