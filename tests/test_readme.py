@@ -69,10 +69,11 @@ def place(trained: Path, translating: Path, here: Path, corpora: None) -> Path:
     """The current folder, with all that the README's commands speak of."""
     (here / "pairs.tsv").write_text(PAIRS, encoding="utf-8")
     (here / "english.txt").write_text("we see the sea .\ni am here .\n", encoding="utf-8")
-    runs = {name for _, arguments in COMMANDS for name in re.findall(r"lightning_logs/([^/\s]+)", " ".join(arguments))}
-    runs |= {arguments[arguments.index("--run") + 1] for _, arguments in COMMANDS if "--run" in arguments}
+    words = " ".join(word for _, arguments in COMMANDS for word in arguments)
+    runs = set(re.findall(r"(?:\w+/)?lightning_logs/[^/\s]+", words))
+    runs |= {f"lightning_logs/{a[a.index('--run') + 1]}" for _, a in COMMANDS if "--run" in a}
     for run in sorted(runs):
-        shutil.copytree(translating if run.startswith("fra_eng") else trained, here / "lightning_logs" / run)
+        shutil.copytree(translating if "fra_eng" in run else trained, here / run)
     shutil.copy(README, here)
     shutil.copytree(README.parent / "experiments", here / "experiments")
     return here

@@ -62,6 +62,8 @@ def draw_curves(curves: Mapping[str, Sequence[Curve]], unit: str, mean_of: Calla
         axes.plot(*mean, color=_colour(number), label=label, marker="." if len(mean.steps) < 3 else None)
         axes.fill_between(mean.steps, low.values, high.values, color=_colour(number), alpha=0.2, linewidth=0)
     axes.set(xlabel=unit, ylabel="validation perplexity", yscale="log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.set_title(
         "Validation perplexity" + ", mean and 95% interval over seeds" * any(len(r) > 1 for r in curves.values())
     )
