@@ -104,7 +104,8 @@ def test_each_command_runs(name: str, arguments: list[str], place: Path, verb: C
     if name == "fit":
         own += ONE_PROCESS
     if name == "compare":
-        own += ["--seeds", "1", "--watch", "none"]
+        own += ["--seeds", "1", "--watch", "none", "--output", "compared"]
+        own += ["--model", "rnn"] if "--model" in own else []
     if name == "memory":
         own += ["--max_steps", "2", "--lengths", "5", "--device", "cpu"]
     finished = verb(name, *own)
