@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqlab.decoding.beam import Beam, Hypothesis, beam_search
+from seqlab.decoding.beam import Beam, Hypothesis, beam_search, best_of_rows
 from seqlab.errors import UserError
 
 BOS, EOS, VOCAB, POSITIONS = 0, 1, 5, 3
@@ -192,3 +192,24 @@ def test_a_model_without_attention() -> None:
 def test_wrong_options(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=f"^{re.escape(words)}$"):
         Beam(**wrong)
+
+
+@pytest.mark.parametrize("size", [7, 600, 3000, 3001, 3063])
+@pytest.mark.parametrize("k", [1, 7])
+def test_the_best_of_long_rows(size: int, k: int) -> None:
+    values = torch.randn(5, size, generator=torch.Generator().manual_seed(size))
+    values[1, : size // 2] = -torch.inf
+    values[2, -k:] = 10.0 + torch.arange(k)
+    best, places = best_of_rows(values, k)
+    wanted, where = values.topk(k, dim=1)
+    assert torch.equal(best, wanted)
+    assert torch.equal(places, where)
+
+
+def test_rows_with_next_to_nothing_allowed() -> None:
+    values = torch.full((2, 3000), -torch.inf)
+    values[0, 2999], values[1, 5] = 1.0, 2.0
+    best, places = best_of_rows(values, 4)
+    assert places[:, 0].tolist() == [2999, 5]
+    assert best[:, 1:].eq(-torch.inf).all()
+    assert all(len(set(row)) == 4 for row in places.tolist())
