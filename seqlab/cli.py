@@ -46,6 +46,8 @@ USAGE = "python -m seqlab.fit [--model gru] [--data time_machine] [--config FILE
 
 DEFAULT_LR = 0.002
 STRATEGIES = ("auto", "ddp", "single_device")
+LOOK_EVERY = 200
+"""Steps between looks at the recurrence, so that they cost no more than a fiftieth of the time."""
 PLATEAU = "reducelronplateau"
 """The schedule that counts validations."""
 TRAINER_DEFAULTS: dict[str, Any] = {
@@ -325,7 +327,8 @@ class SeqlabCLI(LightningCLI):
         if self.datamodule.prompt is not None:
             watching.append(TextSamples(self.datamodule.prompt))
         if isinstance(self.model, LanguageModel):
-            watching += [RecurrenceWatch(self.folder, pictures), EmbeddingView()]
+            every = 1 if pictures else LOOK_EVERY
+            watching += [RecurrenceWatch(self.folder, pictures, every), EmbeddingView()]
         return watching
 
     def _run_name(self, logs: Path) -> str:

@@ -129,7 +129,7 @@ def test_what_is_watched_by_default(seen: EventAccumulator, run: Path) -> None:
     for tag in ("gradients/recurrent", "update_ratio/output", "speed/forward_ms", "speed/gflops"):
         assert [step for step, _ in points(seen, tag)] == list(range(EVERY, 2 * 77 + 1, EVERY))
     for tag in ("gradient_flow/layer0_lag_8", "spectral_radius/layer0/z", "gates/layer0/z_open", "state_norm/layer0"):
-        assert len(points(seen, tag)) == 2
+        assert len(points(seen, tag)) == 1  # the second validation follows too soon
     assert tags["histograms"] == ["gates/layer0/r", "gates/layer0/z"]
     assert tags["images"] == ["gradient_flow/by_lag"]
     assert "embedding/neighbours/text_summary" in tags["tensors"]

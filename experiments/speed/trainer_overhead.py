@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from pairing import compare, machine
 
+from seqlab.allocator import keep_freed_memory
 from seqlab.cli import DEFAULT_LR, SeqlabCLI
 
 WARM = 10
@@ -83,6 +84,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
+    keep_freed_memory()
     print(machine(), f"{os.cpu_count()} cores", sep=", ")
     print(f"{'a step of':<34}{'fit':>11}{'bare':>12}{'ratio':>9}  [lowest .. highest]")
     row = compare("gru 256, 32 x 35", lambda: under_trainer(options.steps), lambda: bare(options.steps), options.rounds)

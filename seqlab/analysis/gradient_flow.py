@@ -10,8 +10,8 @@ from seqlab.cells import Cell
 from seqlab.cells.cell import State, Weights
 from seqlab.nn.language_network import LanguageNetwork
 
-SQUARINGS = 14
-"""The radius is that of the power 2 ** 14, whose norm differs from it by less than a thousandth for common weights."""
+SQUARINGS = 12
+"""The radius is that of the power 2 ** 12, whose norm differs from it by less than a thousandth for common weights."""
 
 
 def gradient_by_lag(network: LanguageNetwork, ids: Tensor, targets: Tensor) -> Tensor:

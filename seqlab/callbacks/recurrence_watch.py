@@ -26,7 +26,7 @@ SHOWN_UNITS = 4
 
 
 class RecurrenceWatch(pl.Callback):
-    """Looks, after each validation, at a few pieces of held-out text.
+    """Looks, after a validation, at a few pieces of held-out text.
 
     As numbers: the gradient of a step's loss k steps back (``gradient_flow/layer0_lag_8``), each gate's shares of
     values below 0.1 and above 0.9 (``gates/layer0/z_closed``, ``_open``), the spectral radius of each gate's
@@ -35,11 +35,12 @@ class RecurrenceWatch(pl.Callback):
 
     Args:
         folder: Of the run.
-        pictures: Whether to draw, after each validation, the units that remember the longest, and the gates.
+        pictures: Whether to draw the units that remember the longest, and the gates, too.
+        every: Optimizer steps from one look to the next, at least.
     """
 
-    def __init__(self, folder: Path, pictures: bool) -> None:
-        self.folder, self.pictures = folder, pictures
+    def __init__(self, folder: Path, pictures: bool, every: int = 1) -> None:
+        self.folder, self.pictures, self.every = folder, pictures, every
         self.steps: list[int] = []
         self.norms: list[list[float]] = []
 
@@ -51,7 +52,7 @@ class RecurrenceWatch(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         writers = boards(trainer)
-        if not writers:
+        if not writers or (self.steps and trainer.global_step - self.steps[-1] < self.every):
             return
         network, data = _recurrent(pl_module), trainer.datamodule
         pieces = windows(_held_out(data), ROWS, data.num_steps).to(pl_module.device)

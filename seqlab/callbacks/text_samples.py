@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import lightning.pytorch as pl
 
 from seqlab.callbacks.boards import boards
-from seqlab.decoding.text import continue_text
+from seqlab.decoding.text import complete_text
 from seqlab.models.sequence_model import SequenceModel
 from seqlab.models.text_model import TextModel
 
@@ -21,9 +21,7 @@ class TextSamples(pl.Callback):
         temperatures: Of the draws, one sample each.
     """
 
-    def __init__(
-        self, prompt: str | None, num_tokens: int = 100, temperatures: Sequence[float] = (0.5, 0.8, 1)
-    ) -> None:
+    def __init__(self, prompt: str | None, num_tokens: int = 64, temperatures: Sequence[float] = (0.5, 0.8, 1)) -> None:
         self.prompt, self.num_tokens, self.temperatures = prompt, num_tokens, tuple(temperatures)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -34,7 +32,7 @@ class TextSamples(pl.Callback):
         if isinstance(pl_module, TextModel):
             assert pl_module.codec is not None
             seeds = [SEED] * len(self.temperatures)
-            *_, texts = continue_text(
+            texts = complete_text(
                 pl_module.network, pl_module.codec, self.prompt or "", self.num_tokens, self.temperatures, seeds=seeds
             )
             labels = [f"sample/temperature {temperature:g}" for temperature in self.temperatures]

@@ -1,6 +1,7 @@
 """A prefix in, text out."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -43,6 +44,26 @@ def continue_text(
     Raises:
         UserError: A value is out of its range.
     """
+    for rows in _continue_ids(network, codec, prefix, num_tokens, temperature, top_k, top_p, seeds):
+        yield [codec.decode(row) for row in rows]
+
+
+def complete_text(network: nn.Module, codec: Codec, *options: Any, **more: Any) -> list[str]:
+    """The last that ``continue_text`` gives, of the same arguments."""
+    *_, rows = _continue_ids(network, codec, *options, **more)
+    return [codec.decode(row) for row in rows]
+
+
+def _continue_ids(
+    network: nn.Module,
+    codec: Codec,
+    prefix: str = "",
+    num_tokens: int = 200,
+    temperature: float | Sequence[float] = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seeds: Sequence[int] = (0,),
+) -> Iterator[list[list[int]]]:
     if num_tokens < 1:
         raise UserError(f"num_tokens {num_tokens} must be a whole number of at least 1")
     for seed in seeds:
@@ -52,13 +73,13 @@ def continue_text(
     start = codec.encode(prefix)
     device = next(network.parameters()).device
     ids = torch.tensor([start or [MOST_FREQUENT]] * len(seeds), device=device)  # (samples, time)
-    texts: list[list[int]] = [list(start) for _ in seeds]
+    rows: list[list[int]] = [list(start) for _ in seeds]
     training = network.training
     network.eval()
     try:
         for new in sample(network, ids, num_tokens, sampling, seeds):
-            for row, token in zip(texts, new.tolist(), strict=True):
+            for row, token in zip(rows, new.tolist(), strict=True):
                 row.append(token)
-            yield [codec.decode(row) for row in texts]
+            yield rows
     finally:
         network.train(training)

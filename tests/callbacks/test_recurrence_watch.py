@@ -49,6 +49,15 @@ def test_the_numbers_are_those_of_the_model(cell: str, tmp_path: Path, fit: Any,
     assert seen.Tags()["images"] == ["gradient_flow/by_lag"]
 
 
+def test_looks_are_apart_also_in_a_resumed_run(tmp_path: Path, fit: Any) -> None:
+    watch = RecurrenceWatch(tmp_path, pictures=False, every=15)
+    fit(watch, logger=board(tmp_path), max_epochs=4)
+    assert watch.steps == [10, 30]
+    watch.load_state_dict({"steps": [-6], "norms": [[1.0] * 21]})
+    fit(watch, logger=board(tmp_path), max_epochs=1)
+    assert watch.steps == [-6, 10]
+
+
 def test_pictures_on_request(tmp_path: Path, fit: Any) -> None:
     fit(RecurrenceWatch(tmp_path, pictures=True), logger=board(tmp_path))
     seen = events(tmp_path)
