@@ -47,7 +47,7 @@ USAGE = "python -m seqlab.fit [--model gru] [--data time_machine] [--config FILE
 DEFAULT_LR = 0.002
 STRATEGIES = ("auto", "ddp", "single_device")
 LOOK_EVERY = 200
-"""Steps between looks at the recurrence, so that they cost no more than a fiftieth of the time."""
+"""Optimizer steps from one look at the recurrence, or sample, to the next, so that they cost little."""
 PLATEAU = "reducelronplateau"
 """The schedule that counts validations."""
 TRAINER_DEFAULTS: dict[str, Any] = {
@@ -324,10 +324,10 @@ class SeqlabCLI(LightningCLI):
         watching: list[Any] = [Updates(), StepTime()]
         if isinstance(self.model, Seq2Seq):
             return [*watching, TextSamples(None), TranslationView(pictures)]
+        every = 1 if pictures else LOOK_EVERY
         if self.datamodule.prompt is not None:
-            watching.append(TextSamples(self.datamodule.prompt))
+            watching.append(TextSamples(self.datamodule.prompt, every=every))
         if isinstance(self.model, LanguageModel):
-            every = 1 if pictures else LOOK_EVERY
             watching += [RecurrenceWatch(self.folder, pictures, every), EmbeddingView()]
         return watching
 

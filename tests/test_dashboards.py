@@ -150,6 +150,7 @@ def test_text_samples(verb: Command, here: Path, small: list[str], corpora: None
     place = prompted.index("--data.path")
     del prompted[place : place + 2]
     limits = ["--data.max_tokens", "2000", "--trainer.limit_train_batches", "2", "--run", "spoken"]
+    limits += ["--watch", "full"]
     assert verb("fit", *prompted, *limits, "--trainer.max_epochs", "2").code == 0
     read = board(here / "lightning_logs" / "spoken")
     tags = [tag for tag in read.Tags()["tensors"] if tag.startswith("sample/")]

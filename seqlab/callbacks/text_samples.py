@@ -1,6 +1,7 @@
 """What the model would write now."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import lightning.pytorch as pl
 
@@ -13,21 +14,37 @@ SEED = 0
 
 
 class TextSamples(pl.Callback):
-    """Continues a prompt after each validation, or translates a few sentences, as text in TensorBoard.
+    """Continues a prompt after a validation, or translates a few sentences, as text in TensorBoard.
 
     Args:
         prompt: Text that a language model continues.
         num_tokens: Tokens to draw.
         temperatures: Of the draws, one sample each.
+        every: Optimizer steps from one sample to the next, at least.
     """
 
-    def __init__(self, prompt: str | None, num_tokens: int = 64, temperatures: Sequence[float] = (0.5, 0.8, 1)) -> None:
+    def __init__(
+        self,
+        prompt: str | None,
+        num_tokens: int = 64,
+        temperatures: Sequence[float] = (0.5, 0.8, 1),
+        every: int = 1,
+    ) -> None:
         self.prompt, self.num_tokens, self.temperatures = prompt, num_tokens, tuple(temperatures)
+        self.every = every
+        self._last: int | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last": self._last}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._last = state_dict["last"]
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         writers = boards(trainer)
-        if not writers:
+        if not writers or (self._last is not None and trainer.global_step - self._last < self.every):
             return
+        self._last = trainer.global_step
         assert isinstance(pl_module, SequenceModel)
         if isinstance(pl_module, TextModel):
             assert pl_module.codec is not None

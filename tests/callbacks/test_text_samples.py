@@ -36,3 +36,17 @@ def test_training_goes_on_as_without_samples(tmp_path: Path, fit: Any) -> None:
     assert sampled.training == plain.training
     for one, other in zip(sampled.parameters(), plain.parameters(), strict=True):
         assert one.equal(other)
+
+
+def test_samples_are_apart_also_in_a_resumed_run(tmp_path: Path, fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = TensorBoardLogger(str(tmp_path), name="run", version="")
+    written: list[int] = []
+    monkeypatch.setattr(board.experiment, "add_text", lambda *words: written.append(words[2]))
+    samples = TextSamples("the dog", 5, temperatures=(1.0,), every=15)
+    fit(samples, logger=board, max_epochs=4)
+    assert written == [10, 30]
+    again = TextSamples("the dog", 5, temperatures=(1.0,), every=15)
+    again.load_state_dict({"last": 0})
+    fit(again, logger=board, max_epochs=2)
+    assert written == [10, 30, 20]
+    assert samples.state_dict() == {"last": 30}
