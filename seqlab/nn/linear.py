@@ -37,12 +37,15 @@ class _Chunked(torch.autograd.Function):
         ):
             given = part.to(cast.dtype)
             logits = torch.addmm(bias.to(cast.dtype), given, cast.t()).to(bias.dtype)
-            log_sum = logits.logsumexp(1, keepdim=True)
-            nats += (log_sum - (1 - smoothing) * logits.gather(1, target)).sum(dtype=torch.float64)
+            logits.sub_(logits.amax(1, keepdim=True))  # which changes no probability
+            right = logits.gather(1, target)
             if smoothing:
                 nats -= even * logits.sum(dtype=torch.float64)
-            gradient = logits.sub_(log_sum).exp_()  # softmax
-            gradient.scatter_add_(1, target, torch.full_like(log_sum, smoothing - 1))
+            gradient = logits.exp_()
+            total = gradient.sum(1, keepdim=True)
+            nats += (total.log() - (1 - smoothing) * right).sum(dtype=torch.float64)
+            gradient.div_(total)  # softmax
+            gradient.scatter_add_(1, target, torch.full_like(total, smoothing - 1))
             if smoothing:
                 gradient.sub_(even)
             d_bias += gradient.sum(0)
