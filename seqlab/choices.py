@@ -47,11 +47,12 @@ OF_ITS_NAME = ("optimizer", "lr_scheduler")
 
 
 class Resumed(NamedTuple):
-    """What a checkpoint says of its run: the name, the configuration as YAML, and the step."""
+    """What a checkpoint says of its run: the name, the configuration as YAML, the step, and its ``arithmetic``."""
 
     run: str
     config: str
     step: int
+    arithmetic: dict[str, str | int]
 
 
 class Plan(NamedTuple):
@@ -133,8 +134,9 @@ def plan(argv: list[str]) -> Plan:
     if which := (values_of(arguments, "ckpt_path") or [""])[-1]:
         checkpoint = checkpoint_path(Path(root) / LOGS, which, next(reversed(values_of(arguments, "run")), None))
         content = read_checkpoint(checkpoint)
-        kept = content["run"]["config"]
-        resumed = Resumed(content["run"]["name"], kept, int(content["global_step"]))
+        run = content["run"]
+        kept = run["config"]
+        resumed = Resumed(run["name"], kept, int(content["global_step"]), run.get("arithmetic", {}))
         arguments = ["--config", kept, *arguments]
     files, rest = _split_off_configs(arguments)
     contents = [_read_config(value) for value in files]

@@ -15,6 +15,7 @@ from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvi
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from seqlab.arithmetic import arithmetic
 from seqlab.callbacks.clock import Clock
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.embedding_view import EmbeddingView
@@ -30,7 +31,7 @@ from seqlab.callbacks.training_log import TrainingLog
 from seqlab.callbacks.translation_view import TranslationView
 from seqlab.callbacks.updates import Updates
 from seqlab.checkpoint import check_resumable
-from seqlab.choices import CHOICES, OPTIMIZERS, SCHEDULERS, STEP_WISE, plan
+from seqlab.choices import CHOICES, OPTIMIZERS, SCHEDULERS, STEP_WISE, Resumed, plan
 from seqlab.data import DATA
 from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Shard
@@ -231,19 +232,24 @@ class SeqlabCLI(LightningCLI):
         if self.plan.checkpoint is not None:
             check_resumable(self.plan.checkpoint, self.model.state_dict(), self.model.codec_state())
         if self.plan.resumed is not None:
-            self._say_what_changes(self.plan.resumed.config)
+            self._say_what_changes(self.plan.resumed)
         self.trainer = self._trainer()
         self.datamodule.train_batches(Shard(0, self.trainer.world_size))
 
-    def _say_what_changes(self, config: str) -> None:
-        """Says which options make a run go on with other numbers than it would have had."""
-        kept = yaml.safe_load(config)
+    def _say_what_changes(self, resumed: Resumed) -> None:
+        """Says what makes a run go on with other numbers than it would have had."""
+        kept = yaml.safe_load(resumed.config)
         now = yaml.safe_load(self._dump())
         changed = [
             f"{key}.{name} is {now[key][name]} and was {value}"
             for key, names in EXACT.items()
             for name, value in kept.get(key, {}).items()
             if (not names or name in names) and name in now[key] and now[key][name] != value
+        ]
+        changed += [
+            f"{name} is {value} and was {resumed.arithmetic[name]}"
+            for name, value in arithmetic().items()
+            if resumed.arithmetic.get(name, value) != value
         ]
         if changed and rank_zero_only.rank == 0:
             words = "; from here on the numbers differ from those of an uninterrupted run"

@@ -14,6 +14,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from seqlab.allocator import keep_freed_memory
+from seqlab.arithmetic import arithmetic
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.interruption import Interrupted
 from seqlab.callbacks.keeping import KeepLast
@@ -143,6 +144,7 @@ def _write_result(cli: SeqlabCLI, run: Run) -> None:
         "seconds": cli.clock.seconds,
         "checkpoint": None if run.checkpoint is None else f"checkpoints/{run.checkpoint.name}",
         "metrics": run.metrics,
+        "arithmetic": arithmetic(),
     }
     try:
         write_json(cli.folder / RESULT, result)

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from platformdirs import user_cache_dir
+
+from seqlab.native.build import native
 
 REPOSITORY = Path(__file__).parents[1]
 STORY = Path(__file__).parent / "fixtures" / "story.txt"
@@ -54,6 +57,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     home = tmp_path_factory.mktemp("home")
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     kept.pop("SEQLAB_DATA", None)
+    cache = home / "cache" / "seqlab"
+    cache.mkdir(parents=True)
+    if native().library is not None:
+        (cache / "native").symlink_to(Path(user_cache_dir("seqlab")) / "native")
     own = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "OMP_NUM_THREADS": "1"}
     proxies = dict.fromkeys(["http_proxy", "https_proxy"], UNREACHABLE)
     return {**kept, **own, **proxies, "COLUMNS": "120", "PYTHONUNBUFFERED": "1"}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from stress_resume import CASES, stress
 
+from seqlab.arithmetic import arithmetic
 from seqlab.checkpoint import read_checkpoint
 from seqlab.models import load
 from seqlab.models.language_model import LanguageModel
@@ -40,6 +41,14 @@ def test_a_change_that_makes_it_another_run_is_said(verb: Command, story_root: P
     words = "seqlab: data.batch_size is 8 and was 4; from here on the numbers differ from those of an uninterrupted run"
     assert words in finished.err.splitlines()
     assert "differ" not in verb("fit", "--ckpt_path", "last", "--trainer.max_epochs", "4").err
+
+
+def test_another_arithmetic_is_said(verb: Command, story_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    was = arithmetic()
+    monkeypatch.setattr("seqlab.cli.arithmetic", lambda: {**was, "threads": 64})
+    finished = verb("fit", "--ckpt_path", "last", "--trainer.max_epochs", "3")
+    words = f"seqlab: threads is 64 and was {was['threads']}; from here on the numbers differ"
+    assert any(line.startswith(words) for line in finished.err.splitlines())
 
 
 def test_a_finished_run_says_so(verb: Command, story_root: Path) -> None:

@@ -11,6 +11,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import CheckpointIO
 
+from seqlab.arithmetic import arithmetic
 from seqlab.callbacks.interruption import ends_step, is_border
 from seqlab.checkpoint import read_checkpoint, write_checkpoint
 from seqlab.errors import UserError, reason_of
@@ -134,6 +135,7 @@ class RunRecord(pl.Callback):
 
     def __init__(self, folder: Path, run: str, config: str) -> None:
         self.folder, self.run, self.config = folder, run, config
+        self.arithmetic = arithmetic()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero and not trainer.fast_dev_run:
@@ -144,4 +146,4 @@ class RunRecord(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        checkpoint["run"] = {"name": self.run, "config": self.config}
+        checkpoint["run"] = {"name": self.run, "config": self.config, "arithmetic": self.arithmetic}

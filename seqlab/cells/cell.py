@@ -1,8 +1,8 @@
 """What a recurrent cell is: its weights, the equations of a step, and how a step is run and differentiated in place."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,13 @@ def input_product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) ->
         return F.embedding(inputs, weight.t() + bias)
     columns = F.embedding(inputs, weight.t())
     return columns if bias is None else columns + bias
+
+
+def normed_product(inputs: Tensor, weight: Tensor, norm: Callable[[Tensor], Tensor]) -> Tensor:
+    """``norm(weight @ inputs)`` as ``input_product`` takes it; of few ids each is normalized once."""
+    if not inputs.is_floating_point() and weight.shape[1] < inputs.numel():
+        return F.embedding(inputs, norm(weight.t()))
+    return norm(input_product(inputs, weight))
 
 
 class Cell(ABC):
@@ -110,6 +117,25 @@ class LinearCell(Cell):
         return (a * state[0] + b,)
 
 
+class Kernel(NamedTuple):
+    """Compiled code that runs a cell over time as ``forward`` and ``backward`` do, see ``seqlab.native``.
+
+    Args:
+        name: Of its functions.
+        vectors: Weights that it reads besides the recurrent ones.
+        kept: Buffers of the tape that it fills besides the blocks.
+        norms: Normalizations of the tape.
+        given_back: Buffers of the gradient that it fills besides the blocks, and their widths in units of
+            ``hidden_size``.
+    """
+
+    name: str
+    vectors: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    norms: tuple[str, ...] = ()
+    given_back: tuple[tuple[str, int], ...] = ()
+
+
 class ScannedCell(Cell):
     """A cell that runs over all time steps in place, and whose backpropagation through time is written by hand.
 
@@ -118,10 +144,15 @@ class ScannedCell(Cell):
 
     ``blocks`` names the buffers of a step in the order in which they lie: the gates in their own order, next to them
     any others. ``recurrent`` names the block that takes a gate's recurrent product where it is not the gate itself.
+    ``kernel`` names compiled code that does the same, if there is some.
     """
 
     blocks: tuple[str, ...]
     recurrent: Mapping[str, str] = {}
+    kernel: Kernel | None = None
+
+    def prepare(self, tape: Tape) -> None:
+        """Lays out what a tape holds besides blocks and states."""
 
     @abstractmethod
     def forward(self, tape: Tape) -> None:
@@ -129,4 +160,8 @@ class ScannedCell(Cell):
 
     @abstractmethod
     def backward(self, tape: Tape, gradient: Gradient) -> None:
-        """Walks back from the end, leaving the gradient of the first state in ``gradient.states``."""
+        """Walks back from the end, filling ``gradient.blocks`` and leaving that of the first state."""
+
+    def weight_gradients(self, tape: Tape, gradient: Gradient) -> None:
+        """Takes the gradient of every recurrent weight, once over all time steps."""
+        gradient.recurrent(self.gates[0], self.gates[-1], tape.states[0][:-1])

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.cells.cell import ScannedCell, State, Weights
+from seqlab.cells.cell import Kernel, ScannedCell, State, Weights
 from seqlab.cells.tape import Gradient, Tape, sigmoid_backward, tanh_backward
 
 
@@ -31,6 +31,7 @@ class GRU(ScannedCell):
         self.torch_name = "gru" if reset_after else None
         self.blocks = ("h_n", "r", "z", "n") if reset_after else self.gates
         self.recurrent = {"n": "h_n"} if reset_after else {}
+        self.kernel = Kernel("gru") if reset_after else Kernel("gru_before", kept=("gated",))
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> State:
         (h,) = state
@@ -58,6 +59,15 @@ class GRU(ScannedCell):
         else:
             self._backward_before(tape, gradient)
 
+    def prepare(self, tape: Tape) -> None:
+        if not self.reset_after:
+            tape.empty("gated")  # r * h
+
+    def weight_gradients(self, tape: Tape, gradient: Gradient) -> None:
+        h = tape.states[0][:-1]
+        gradient.recurrent("r", "z", h)
+        gradient.recurrent("n", "n", h if self.reset_after else tape.kept["gated"])
+
     @staticmethod
     def _forward_after(tape: Tape) -> None:
         (h,) = (buffer.unbind(0) for buffer in tape.states)
@@ -81,14 +91,12 @@ class GRU(ScannedCell):
         for t in reversed(range(tape.time)):
             stacks[t].mul_(dh.unsqueeze(1))
             product.add_back(before[t], gradient.keep(t, keep[t]))
-        gradient.recurrent("r", "z", h[:-1])
-        gradient.recurrent("n", "n", h[:-1])
 
     @staticmethod
     def _forward_before(tape: Tape) -> None:
         (h,) = (buffer.unbind(0) for buffer in tape.states)
         r, z, n = (tape.blocks.steps(name) for name in tape.blocks.names)
-        gates, gated = tape.blocks.steps("r", "z"), tape.empty("gated").unbind(0)
+        gates, gated = tape.blocks.steps("r", "z"), tape.kept["gated"].unbind(0)
         to_gates, to_candidate = tape.product("r", "z"), tape.product("n")
         for t in range(tape.time):
             to_gates.add(h[t], gates[t])
@@ -111,5 +119,3 @@ class GRU(ScannedCell):
             to_candidate.set_back(d_n[t], gated)
             d_r[t].mul_(gated)
             to_gates.add_back(gates[t], gradient.keep(t, keep[t]).addcmul_(gated, reset[t]))
-        gradient.recurrent("r", "z", h[:-1])
-        gradient.recurrent("n", "n", tape.kept["gated"])

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.cells.cell import ScannedCell, State, Weights, input_product
+from seqlab.cells.cell import Kernel, ScannedCell, State, Weights, normed_product
 from seqlab.cells.tape import Gradient, Normalization, Tape, sigmoid_backward, tanh_backward
 
 
@@ -45,7 +45,8 @@ class LayerNormGRU(ScannedCell):
 
     def project(self, inputs: Tensor, weights: Weights) -> Tensor:
         size = weights["weight_hh"].shape[1]
-        return _norm(input_product(inputs, weights["weight_ih"]), weights["gain_ih"], weights["bias_ih"], size)
+        gain, bias = weights["gain_ih"], weights["bias_ih"]
+        return normed_product(inputs, weights["weight_ih"], lambda rows: _norm(rows, gain, bias, size))
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> State:
         (h,) = state
@@ -58,20 +59,27 @@ class LayerNormGRU(ScannedCell):
 
     blocks = ("h_n", "r", "z", "n")
     recurrent: Mapping[str, str] = {"n": "h_n"}
+    kernel = Kernel(
+        "gru_layer_norm", vectors=("gain_hh",), kept=("raw",), norms=("gates", "candidate"), given_back=(("raw", 3),)
+    )
+
+    def prepare(self, tape: Tape) -> None:
+        raw = tape.empty("raw", 3).split((2 * tape.size, tape.size), -1)  # W_hh h
+        gains = tape.weights["gain_hh"].split((2 * tape.size, tape.size))
+        for name, inputs, gain in zip(("gates", "candidate"), raw, gains, strict=True):
+            tape.norms[name] = Normalization(inputs, gain)
 
     def forward(self, tape: Tape) -> None:
         (h,) = (buffer.unbind(0) for buffer in tape.states)
         h_n, r, z, n = (tape.blocks.steps(name) for name in tape.blocks.names)
         gates, to_gates, to_candidate = tape.blocks.steps("r", "z"), tape.product("r", "z"), tape.product("n")
-        raw, raw_n = tape.empty("gates", 2).unbind(0), tape.empty("candidate").unbind(0)
-        gain_gates, gain_n = tape.weights["gain_hh"].split((2 * tape.size, tape.size))
-        norm = tape.norms["gates"] = Normalization(gain_gates)
-        norm_n = tape.norms["candidate"] = Normalization(gain_n)
+        norm, norm_n = tape.norms["gates"], tape.norms["candidate"]
+        raw, raw_n = norm.inputs.unbind(0), norm_n.inputs.unbind(0)
         for t in range(tape.time):
             to_gates.set(h[t], raw[t])
             to_candidate.set(h[t], raw_n[t])
-            gates[t].add_(norm.forward(raw[t])).sigmoid_()
-            h_n[t].copy_(norm_n.forward(raw_n[t]))
+            gates[t].add_(norm.forward(t)).sigmoid_()
+            h_n[t].copy_(norm_n.forward(t))
             n[t].addcmul_(r[t], h_n[t]).tanh_()
             torch.lerp(n[t], h[t], z[t], out=h[t + 1])
 
@@ -83,15 +91,18 @@ class LayerNormGRU(ScannedCell):
         sigmoid_backward(d["n"] * h_n, r, d["r"])
         sigmoid_backward(h[:-1] - n, z, d["z"])
         stacks, gates, candidate = d.stacks("h_n", "n"), d.steps("r", "z"), d.steps("h_n")
-        keep, product = z.unbind(0), tape.product()
-        d_raw = torch.empty_like(d.span("h_n", "z"))
+        keep, to_gates, to_candidate = z.unbind(0), tape.product("r", "z"), tape.product("n")
+        d_gates, d_n = gradient.empty("raw", 3).split((2 * tape.size, tape.size), -1)
         norm, norm_n = tape.norms["gates"], tape.norms["candidate"]
         for t in reversed(range(tape.time)):
             stacks[t].mul_(dh.unsqueeze(1))
-            torch.cat([norm_n.backward(t, candidate[t]), norm.backward(t, gates[t])], -1, out=d_raw[t])
-            product.add_back(d_raw[t], gradient.keep(t, keep[t]))
-        d_n, d_gates = d_raw.split((tape.size, 2 * tape.size), -1)
-        gradient.recurrent("r", "z", h[:-1], d_gates)
-        gradient.recurrent("n", "n", h[:-1], d_n)
-        gains = norm.gain_gradient(d.span("r", "z")), norm_n.gain_gradient(d["h_n"])
+            d_gates[t], d_n[t] = norm.backward(t, gates[t]), norm_n.backward(t, candidate[t])
+            before = gradient.keep(t, keep[t])
+            to_gates.add_back(d_gates[t], before)
+            to_candidate.add_back(d_n[t], before)
+
+    def weight_gradients(self, tape: Tape, gradient: Gradient) -> None:
+        gradient.recurrent("r", "n", tape.states[0][:-1], gradient.kept["raw"])
+        d, norms = gradient.blocks, tape.norms
+        gains = norms["gates"].gain_gradient(d.span("r", "z")), norms["candidate"].gain_gradient(d["h_n"])
         gradient.weights["gain_hh"] = torch.cat(gains)

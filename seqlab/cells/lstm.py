@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.cells.cell import ScannedCell, State, Weights
+from seqlab.cells.cell import Kernel, ScannedCell, State, Weights
 from seqlab.cells.tape import Gradient, Tape, sigmoid_backward, tanh_backward
 
 
@@ -34,6 +34,7 @@ class LSTM(ScannedCell):
         return torch.sigmoid(o) * torch.tanh(c), c
 
     blocks = ("i", "f", "g", "o")
+    kernel = Kernel("lstm")
 
     def forward(self, tape: Tape) -> None:
         h, c = (buffer.unbind(0) for buffer in tape.states)
@@ -47,7 +48,7 @@ class LSTM(ScannedCell):
             torch.mul(o[t].sigmoid_(), torch.tanh(c[t + 1], out=shown[t]), out=h[t + 1])
 
     def backward(self, tape: Tape, gradient: Gradient) -> None:
-        h, c = tape.states
+        c = tape.states[1]
         (dh, dc), d, shown = gradient.states, gradient.blocks, tape.kept["shown"]
         i, f, g, o = (tape.blocks[name] for name in tape.blocks.names)
         sigmoid_backward(shown, o, d["o"])
@@ -63,4 +64,3 @@ class LSTM(ScannedCell):
             d_ifg[t].mul_(dc.unsqueeze(1))
             dc.mul_(keep[t])
             product.set_back(before[t], dh, plus=gradient.incoming[t])
-        gradient.recurrent("i", "o", h[:-1])

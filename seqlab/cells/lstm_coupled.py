@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.cells.cell import ScannedCell, State, Weights
+from seqlab.cells.cell import Kernel, ScannedCell, State, Weights
 from seqlab.cells.tape import Gradient, Tape, sigmoid_backward, tanh_backward
 
 
@@ -33,6 +33,7 @@ class CoupledLSTM(ScannedCell):
         return torch.sigmoid(o) * torch.tanh(c), c
 
     blocks = ("f", "g", "o")
+    kernel = Kernel("lstm_coupled")
 
     def forward(self, tape: Tape) -> None:
         h, c = (buffer.unbind(0) for buffer in tape.states)
@@ -45,7 +46,7 @@ class CoupledLSTM(ScannedCell):
             torch.mul(o[t].sigmoid_(), torch.tanh(c[t + 1], out=shown[t]), out=h[t + 1])
 
     def backward(self, tape: Tape, gradient: Gradient) -> None:
-        h, c = tape.states
+        c = tape.states[1]
         (dh, dc), d, shown = gradient.states, gradient.blocks, tape.kept["shown"]
         f, g, o = (tape.blocks[name] for name in tape.blocks.names)
         sigmoid_backward(shown, o, d["o"])
@@ -60,4 +61,3 @@ class CoupledLSTM(ScannedCell):
             d_fg[t].mul_(dc.unsqueeze(1))
             dc.mul_(keep[t])
             product.set_back(before[t], dh, plus=gradient.incoming[t])
-        gradient.recurrent("f", "o", h[:-1])

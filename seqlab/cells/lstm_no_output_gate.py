@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.cells.cell import ScannedCell, State, Weights
+from seqlab.cells.cell import Kernel, ScannedCell, State, Weights
 from seqlab.cells.tape import Gradient, Tape, sigmoid_backward, tanh_backward
 
 
@@ -32,6 +32,7 @@ class NoOutputGateLSTM(ScannedCell):
         return torch.tanh(c), c
 
     blocks = ("i", "f", "g")
+    kernel = Kernel("lstm_no_output_gate")
 
     def forward(self, tape: Tape) -> None:
         h, c = (buffer.unbind(0) for buffer in tape.states)
@@ -58,4 +59,3 @@ class NoOutputGateLSTM(ScannedCell):
             stacks[t].mul_(dc.unsqueeze(1))
             dc.mul_(keep[t])
             product.set_back(before[t], dh, plus=gradient.incoming[t])
-        gradient.recurrent("i", "g", h[:-1])

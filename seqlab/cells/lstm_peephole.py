@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.cells.cell import ScannedCell, State, Weights
+from seqlab.cells.cell import Kernel, ScannedCell, State, Weights
 from seqlab.cells.tape import Gradient, Tape, sigmoid_backward, tanh_backward
 
 
@@ -38,6 +38,7 @@ class PeepholeLSTM(ScannedCell):
         return torch.sigmoid(o + weights["weight_co"] * c) * torch.tanh(c), c
 
     blocks = ("i", "f", "g", "o")
+    kernel = Kernel("lstm_peephole", vectors=("weight_ci", "weight_cf", "weight_co"))
 
     def forward(self, tape: Tape) -> None:
         h, c = (buffer.unbind(0) for buffer in tape.states)
@@ -54,7 +55,7 @@ class PeepholeLSTM(ScannedCell):
             torch.mul(o[t], torch.tanh(c[t + 1], out=shown[t]), out=h[t + 1])
 
     def backward(self, tape: Tape, gradient: Gradient) -> None:
-        h, c = tape.states
+        c = tape.states[1]
         (dh, dc), d, shown = gradient.states, gradient.blocks, tape.kept["shown"]
         i, f, g, o = (tape.blocks[name] for name in tape.blocks.names)
         sigmoid_backward(g, i, d["i"])
@@ -71,6 +72,9 @@ class PeepholeLSTM(ScannedCell):
             d_ifg[t].mul_(dc.unsqueeze(1))
             dc.mul_(keep[t]).addcmul_(d_i[t], peep_i).addcmul_(d_f[t], peep_f)
             product.set_back(before[t], dh, plus=gradient.incoming[t])
-        gradient.recurrent("i", "o", h[:-1])
+
+    def weight_gradients(self, tape: Tape, gradient: Gradient) -> None:
+        super().weight_gradients(tape, gradient)
+        d, c = gradient.blocks, tape.states[1]
         for gate, seen in {"i": c[:-1], "f": c[:-1], "o": c[1:]}.items():
             gradient.weights[f"weight_c{gate}"] = (d[gate] * seen).sum((0, 1))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.cells.cell import ScannedCell, State, Weights
+from seqlab.cells.cell import Kernel, ScannedCell, State, Weights
 from seqlab.cells.tape import Gradient, Tape, sigmoid_backward, tanh_backward
 
 
@@ -31,10 +31,14 @@ class MGU(ScannedCell):
         return ((1 - f) * h + f * n,)
 
     blocks = ("f", "n")
+    kernel = Kernel("mgu", kept=("gated",))
+
+    def prepare(self, tape: Tape) -> None:
+        tape.empty("gated")  # f * h
 
     def forward(self, tape: Tape) -> None:
         (h,) = (buffer.unbind(0) for buffer in tape.states)
-        f, n, gated = tape.blocks.steps("f"), tape.blocks.steps("n"), tape.empty("gated").unbind(0)
+        f, n, gated = tape.blocks.steps("f"), tape.blocks.steps("n"), tape.kept["gated"].unbind(0)
         to_gate, to_candidate = tape.product("f"), tape.product("n")
         for t in range(tape.time):
             to_gate.add(h[t], f[t])
@@ -55,5 +59,7 @@ class MGU(ScannedCell):
             to_candidate.set_back(d_n[t], gated)
             d_f[t].addcmul_(gated, through_gated[t])
             to_gate.add_back(d_f[t], gradient.keep(t, keep[t]).addcmul_(gated, gate[t]))
-        gradient.recurrent("f", "f", h[:-1])
+
+    def weight_gradients(self, tape: Tape, gradient: Gradient) -> None:
+        gradient.recurrent("f", "f", tape.states[0][:-1])
         gradient.recurrent("n", "n", tape.kept["gated"])

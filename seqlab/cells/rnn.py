@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.cells.cell import ScannedCell, State, Weights
+from seqlab.cells.cell import Kernel, ScannedCell, State, Weights
 from seqlab.cells.tape import Gradient, Tape
 from seqlab.errors import UserError, nearest
 
@@ -30,6 +30,7 @@ class RNN(ScannedCell):
             raise UserError(f"unknown nonlinearity '{nonlinearity}': {nearest(nonlinearity, ('tanh', 'relu'))}")
         self.nonlinearity = nonlinearity
         self.torch_name = f"rnn_{nonlinearity}"
+        self.kernel = Kernel(f"rnn_{nonlinearity}")
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> State:
         (h,) = state
@@ -57,4 +58,3 @@ class RNN(ScannedCell):
         before, product = d.steps("h"), tape.product()
         for t in reversed(range(tape.time)):
             product.set_back(before[t].mul_(dh), dh, plus=gradient.incoming[t])
-        gradient.recurrent("h", "h", h[:-1])

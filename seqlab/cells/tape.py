@@ -4,6 +4,7 @@ Time is the first axis of every buffer, so that a step is a contiguous slice.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -34,38 +35,35 @@ class Normalization:
     """A layer normalization at every step of a tape, and its derivative.
 
     Args:
+        inputs: What is normalized ``(time, batch, width)``, filled step by step.
         gain: ``(width,)``.
         shift: ``(width,)``, if any.
     """
 
-    def __init__(self, gain: Tensor, shift: Tensor | None = None) -> None:
-        self.gain, self.shift, self.width = gain, shift, list(gain.shape)
-        self._inputs: list[Tensor] = []
-        self._means: list[Tensor] = []
-        self._scales: list[Tensor] = []
+    def __init__(self, inputs: Tensor, gain: Tensor, shift: Tensor | None = None) -> None:
+        self.inputs, self.gain, self.shift, self.width = inputs, gain, shift, list(gain.shape)
+        self.means, self.scales = inputs.new_empty(2, *inputs.shape[:2], 1)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """The normalized ``(batch, width)`` of the next step."""
-        output, mean, scale = torch.native_layer_norm(inputs, self.width, self.gain, self.shift, EPSILON)
-        self._inputs.append(inputs)
-        self._means.append(mean)
-        self._scales.append(scale)
+    def forward(self, step: int) -> Tensor:
+        """The normalized ``(batch, width)`` of a step."""
+        output, self.means[step], self.scales[step] = torch.native_layer_norm(
+            self.inputs[step], self.width, self.gain, self.shift, EPSILON
+        )
         return output
 
     def backward(self, step: int, gradient: Tensor) -> Tensor:
         """The gradient of the inputs of a step, from that of its outputs."""
-        mean, scale = self._means[step], self._scales[step]
         mask = [True, False, False]
-        inputs = self._inputs[step]
+        moments = self.means[step], self.scales[step]
         result: Tensor = torch.ops.aten.native_layer_norm_backward(
-            gradient, inputs, self.width, mean, scale, self.gain, self.shift, mask
+            gradient, self.inputs[step], self.width, *moments, self.gain, self.shift, mask
         )[0]
         return result
 
     def gain_gradient(self, gradient: Tensor) -> Tensor:
         """The gradient of the gain, from that of the outputs of all steps ``(time, batch, width)``."""
-        inputs, mean, scale = (torch.stack(values) for values in (self._inputs, self._means, self._scales))
-        return (gradient * (inputs - mean) * scale).sum((0, 1))
+        scales, shifts = self.scales.flatten(), (self.means * self.scales).flatten()
+        return (gradient * self.inputs).flatten(0, 1).t() @ scales - gradient.flatten(0, 1).t() @ shifts
 
 
 class Layout(Protocol):
@@ -168,7 +166,6 @@ class Tape:
         self.weights, self.low = weights, low
         self.gates, self.recurrent, like = cell.gates, cell.recurrent, state[0]
         self.order = sorted(self.gates, key=lambda gate: cell.blocks.index(self.product_of(gate)))
-        self.weight = self._arranged(weights["weight_hh"], low or like.dtype)
         self.blocks = Blocks(cell.blocks, self._filled(cell.blocks, projected.to(like.dtype)))
         self.states = tuple(part.new_empty(steps + 1, batch, self.size) for part in state)
         for buffer, part in zip(self.states, state, strict=True):
@@ -185,8 +182,10 @@ class Tape:
         first, last_row = self.gates.index(gate), self.gates.index(last or gate)
         return slice(first * self.size, (last_row + 1) * self.size)
 
-    def _arranged(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    @cached_property
+    def weight(self) -> Tensor:
         """The recurrent weights with their rows in the order of the blocks."""
+        weight, dtype = self.weights["weight_hh"], self.low or self.states[0].dtype
         rows, columns = weight.shape
         arranged = weight.new_empty(rows, columns + PADDING, dtype=dtype)[:, :columns]
         for part, gate in zip(arranged.split(self.size), self.order, strict=True):
@@ -229,6 +228,8 @@ class Gradient:
         self.tape = tape
         self.blocks = Blocks(tape.blocks.names, torch.empty_like(tape.blocks.buffer))
         self.states = tuple(torch.zeros_like(buffer[0]) for buffer in tape.states)
+        self.given = incoming
+        self.kept: dict[str, Tensor] = {}
         output, *rest = incoming
         self.incoming: Sequence[Tensor | None] = [None] * tape.time
         if output is not None:
@@ -240,6 +241,12 @@ class Gradient:
             if given is not None
         ]
         self.weights: dict[str, Tensor] = {}
+
+    def empty(self, name: str, width: int = 1) -> Tensor:
+        """A buffer ``(time, batch, width * hidden_size)`` kept for the gradients of the weights."""
+        tape = self.tape
+        self.kept[name] = tape.states[0].new_empty(tape.time, tape.states[0].shape[1], width * tape.size)
+        return self.kept[name]
 
     def arrive(self, step: int) -> None:
         """Adds what flows from outside into the parts of the state after a step that are not the output."""

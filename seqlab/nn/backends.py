@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from seqlab.cells import Cell
 from seqlab.cells.cell import State
 from seqlab.errors import UserError, nearest
+from seqlab.native.build import native
 from seqlab.nn.lengths import last_steps
 from seqlab.nn.recompute import in_pieces
 from seqlab.nn.scan import scan, step_by_step
@@ -33,7 +34,7 @@ MANY_IDS = 256
 """Ids from which on a product with one-hot vectors costs more than torch's LSTM gains."""
 
 
-def fastest(cell: Cell, device: str, steps: int, learning: bool, ids: int = 0) -> str:
+def fastest(cell: Cell, device: str, steps: int, learning: bool, ids: int = 0, low: bool = False) -> str:
     """The backend that was measured to be the fastest; see ``experiments/speed/backends.py``.
 
     A rule and not a stopwatch, so that a run and its continuation take the same one.
@@ -44,12 +45,16 @@ def fastest(cell: Cell, device: str, steps: int, learning: bool, ids: int = 0) -
         steps: Of time.
         learning: Whether gradients will be wanted.
         ids: How many there are where the input is ids, which only the scan looks up; 0 where it is vectors.
+        low: Whether products are taken in a lower precision.
     """
     if device == "cpu" and steps == 1 and not learning and cell.torch_name in (None, "lstm"):
         return "reference"
     if cell.torch_name is None or ids > MANY_IDS:
         return "scan"
-    return "scan" if device == "cpu" and learning and cell.torch_name != "lstm" else "torch"
+    if device != "cpu" or not learning:
+        return "torch"
+    fused = cell.torch_name == "lstm"  # in oneDNN, which only compiled code outruns
+    return "torch" if fused and (low or native().library is None) else "scan"
 
 
 def run(

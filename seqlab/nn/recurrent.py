@@ -132,7 +132,9 @@ class Recurrent(nn.Module):
             backend = "scan"
         if backend == "auto":
             ids = 0 if inputs.is_floating_point() else self.input_size
-            backend = fastest(self.cell, inputs.device.type, inputs.shape[1], torch.is_grad_enabled(), ids)
+            device = inputs.device.type
+            low = torch.is_autocast_enabled(device)
+            backend = fastest(self.cell, device, inputs.shape[1], torch.is_grad_enabled(), ids, low)
         if backend == "torch":
             inputs = self._vectors(inputs)
             if self._in_one_call and isinstance(self.layers, nn.RNNBase):

@@ -9,6 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from seqlab.cells.cell import Cell, LinearCell, ScannedCell, State, Weights
 from seqlab.cells.tape import Gradient, Tape
+from seqlab.native import kernels
 from seqlab.nn.linear_scan import linear_scan
 
 
@@ -22,7 +23,7 @@ class _Scan(torch.autograd.Function):
         parts = len(cell.states)
         weights = dict(zip(names, tensors[parts:], strict=True))
         tape = Tape(cell, projected, tensors[:parts], weights, low)
-        cell.forward(tape)
+        _forward(cell, tape)
         ctx.cell, ctx.names, ctx.tape, ctx.dtype = cell, names, tape, projected.dtype
         ctx.set_materialize_grads(False)
         return tuple(buffer[1:] for buffer in tape.states)
@@ -32,9 +33,21 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, *incoming: Tensor | None) -> tuple[Any, ...]:
         with torch.autocast(ctx.tape.states[0].device.type, enabled=False):
             gradient = Gradient(ctx.tape, incoming)
-            ctx.cell.backward(ctx.tape, gradient)
+            if kernels.runs(ctx.cell.kernel, ctx.tape):
+                kernels.backward(ctx.cell.kernel, ctx.tape, gradient)
+            else:
+                ctx.cell.backward(ctx.tape, gradient)
+            ctx.cell.weight_gradients(ctx.tape, gradient)
             projected, weights = gradient.finish()
         return None, None, None, projected.to(ctx.dtype), *gradient.states, *(weights[name] for name in ctx.names)
+
+
+def _forward(cell: ScannedCell, tape: Tape) -> None:
+    cell.prepare(tape)
+    if cell.kernel is not None and kernels.runs(cell.kernel, tape):
+        kernels.forward(cell.kernel, tape)
+    else:
+        cell.forward(tape)
 
 
 def _with_biases_added(cell: ScannedCell, weights: Weights) -> dict[str, Tensor]:
@@ -95,7 +108,7 @@ def gates_over_time(cell: Cell, inputs: Tensor, state: State, weights: Weights) 
         if isinstance(cell, ScannedCell):
             weights = _with_biases_added(cell, weights)
             tape = Tape(cell, cell.project(inputs, weights), state, weights)
-            cell.forward(tape)
+            _forward(cell, tape)
             return {gate: tape.blocks[gate] for gate in cell.sigmoids}
         parts = cell.project(inputs, weights).chunk(len(cell.gates), -1) if isinstance(cell, LinearCell) else ()
         return {gate: part.sigmoid() for gate, part in zip(cell.gates, parts, strict=False) if gate in cell.sigmoids}

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from seqlab.arithmetic import arithmetic
 from seqlab.callbacks.gradient_norms import GradientNorms
 from seqlab.callbacks.interruption import is_border
 from seqlab.callbacks.keeping import KeepLast, Often, RunRecord, WholeFiles, keep_best
@@ -105,7 +106,8 @@ def test_the_run_is_recorded_in_folder_and_checkpoint(tmp_path: Path, fit: Any) 
     record = RunRecord(folder, "gru", "seed: 3\n")
     fit(record, KeepLast(tmp_path), plugins=[WholeFiles()], enable_checkpointing=True)
     assert (folder / "config.yaml").read_text() == "seed: 3\n"
-    assert read_checkpoint(tmp_path / "last.ckpt")["run"] == {"name": "gru", "config": "seed: 3\n"}
+    kept = {"name": "gru", "config": "seed: 3\n", "arithmetic": arithmetic()}
+    assert read_checkpoint(tmp_path / "last.ckpt")["run"] == kept
 
 
 def test_a_trial_run_leaves_no_record(tmp_path: Path, fit: Any) -> None:

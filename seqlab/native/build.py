@@ -1,0 +1,86 @@
+"""Compiles the recurrences once for a machine and keeps them in the user's cache folder."""
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from platformdirs import user_cache_dir
+
+SOURCES = ("cells.cpp", "rows.h", "recurrence.h", "bfloat16.h", "product.h", "vector.h")
+FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
+SWITCH = "SEQLAB_NATIVE"
+"""Environment variable: 0 leaves compiled code out."""
+
+
+class Native(NamedTuple):
+    """What is known of the compiled code.
+
+    Args:
+        library: It, or None where there is none.
+        reason: Why there is none.
+    """
+
+    library: ctypes.CDLL | None
+    reason: str = ""
+
+
+@cache
+def native() -> Native:
+    """The compiled code, built on the first call where this machine can."""
+    if os.environ.get(SWITCH) == "0":
+        return Native(None, f"{SWITCH} is 0")
+    if platform.system() != "Linux" or torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return Native(None, "no processor with AVX-512 under Linux")
+    compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX") or "c++", "g++", "clang++"))), None)
+    if compiler is None:
+        return Native(None, "no C++ compiler")
+    openmp = _openmp()
+    if openmp is None:
+        return Native(None, "torch runs its threads without libgomp")
+    try:
+        return Native(ctypes.CDLL(str(_built(compiler, openmp))))
+    except subprocess.CalledProcessError as error:
+        said = [line for line in error.stderr.splitlines() if "error" in line] or [str(error)]
+        return Native(None, f"{compiler} failed: {said[0]}")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Native(None, str(error))
+
+
+def _openmp() -> Path | None:
+    """The library that torch's own threads come from, so that both share them."""
+    loaded = {Path(line.split()[-1]) for line in Path("/proc/self/maps").read_text().splitlines() if "libgomp" in line}
+    beside = [path for path in loaded if "torch" in str(path)]
+    return min([*beside, *loaded], key=lambda path: path not in beside, default=None)
+
+
+def _built(compiler: str, openmp: Path) -> Path:
+    """The library for this machine, compiled if it is not in the cache."""
+    folder = Path(__file__).parent
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
+    flags = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")), "")
+    identity = hashlib.sha256("\0".join((version, flags, str(openmp), *FLAGS)).encode())
+    for name in SOURCES:
+        identity.update((folder / name).read_bytes())
+    target = Path(user_cache_dir("seqlab")) / "native" / f"{identity.hexdigest()[:32]}.so"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        print("seqlab: compiling the recurrences for this machine, once", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            compiled, linked = Path(scratch) / "cells.o", Path(scratch) / "cells.so"
+            _run(compiler, *FLAGS, "-fopenmp", "-fPIC", "-c", str(folder / SOURCES[0]), "-o", str(compiled))
+            _run(compiler, "-shared", str(compiled), str(openmp), f"-Wl,-rpath,{openmp.parent}", "-o", str(linked))
+            linked.replace(target)
+    return target
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)

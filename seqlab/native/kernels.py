@@ -1,0 +1,100 @@
+"""A tape run by compiled code, where there is some for its cell."""
+
+import ctypes
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from seqlab.cells.cell import Kernel
+from seqlab.cells.tape import Gradient, Tape
+from seqlab.native.build import native
+
+ALONE = 2_000_000
+"""Products of a step below which one thread is faster than several that wait for each other."""
+
+
+ROWS = 64
+"""Rows of the batch whose sums compiled code holds at once."""
+
+PAIRED = 32
+"""Of bfloat16 inputs so many are taken together."""
+
+LANES = 16
+"""Units that compiled code takes together."""
+
+POINTERS = {
+    "weight": 1,
+    "vectors": 3,
+    "blocks": 1,
+    "states": 2,
+    "kept": 1,
+    "moments": 4,
+    "d_blocks": 1,
+    "d_kept": 2,
+    "incoming": 2,
+    "d_states": 2,
+    "packed": 1,
+    "sums": 1,
+}
+
+
+class _Run(ctypes.Structure):
+    """``Run`` of recurrence.h."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("time", "batch", "size", "threads", "low")),
+        *((name, ctypes.c_void_p * count) for name, count in POINTERS.items()),
+    )
+
+
+def runs(kernel: Kernel | None, tape: Tape) -> bool:
+    """Whether compiled code can run a tape: on a CPU, float32, with products in float32 or bfloat16."""
+    state, library = tape.states[0], native().library
+    if kernel is None or library is None or state.dtype != torch.float32 or state.device.type != "cpu":
+        return False
+    able = tape.low is None or (tape.low == torch.bfloat16 and library.multiplies_bfloat16())
+    return able and state[0].numel() > 0
+
+
+def forward(kernel: Kernel, tape: Tape) -> None:
+    """Fills the blocks, the states and what is kept of a tape."""
+    _call(f"{kernel.name}_forward", kernel, tape)
+
+
+def backward(kernel: Kernel, tape: Tape, gradient: Gradient) -> None:
+    """Fills the blocks of a gradient and walks its state back to the first."""
+    gradient.states[0].zero_()
+    _call(
+        f"{kernel.name}_backward",
+        kernel,
+        tape,
+        d_blocks=[gradient.blocks.buffer],
+        d_kept=[gradient.empty(name, width) for name, width in kernel.given_back],
+        incoming=[None if part is None else part.contiguous() for part in gradient.given],
+        d_states=gradient.states,
+    )
+
+
+def _call(function: str, kernel: Kernel, tape: Tape, **gradients: Sequence[Tensor | None]) -> None:
+    run = _Run()
+    run.time, run.batch, run.size, run.low = tape.time, tape.states[0].shape[1], tape.size, tape.low is not None
+    weight = tape.weights["weight_hh"].contiguous()
+    run.threads = 1 if run.batch * weight.numel() < ALONE else torch.get_num_threads()
+    gates, units = len(weight) // tape.size, -(-tape.size // LANES) * LANES
+    norms = [tape.norms[name] for name in kernel.norms]
+    buffers: dict[str, Sequence[Tensor | None]] = {
+        "weight": [weight],
+        "packed": [weight.new_empty(gates, units, -(-tape.size // PAIRED) * PAIRED)],
+        "sums": [weight.new_empty(ROWS, gates, units)],
+        "vectors": [tape.weights[name].contiguous() for name in kernel.vectors],
+        "blocks": [tape.blocks.buffer],
+        "states": tape.states,
+        "kept": [tape.kept[name] for name in kernel.kept],
+        "moments": [moment for norm in norms for moment in (norm.means, norm.scales)],
+        **gradients,
+    }
+    for field, tensors in buffers.items():
+        for place, tensor in enumerate(tensors):
+            getattr(run, field)[place] = None if tensor is None else tensor.data_ptr()
+    getattr(native().library, function)(ctypes.byref(run))

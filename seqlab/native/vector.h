@@ -1,0 +1,86 @@
+// Sixteen floats at a time, and the functions of them that gates are made of.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+constexpr int LANES = 16;
+typedef float V __attribute__((vector_size(4 * LANES)));
+typedef int32_t Int __attribute__((vector_size(4 * LANES)));
+
+inline V splat(float x) { return x - V{}; }
+
+inline V load(const float* from) {
+    V v;
+    std::memcpy(&v, from, sizeof v);
+    return v;
+}
+
+inline void store(float* to, V v) { std::memcpy(to, &v, sizeof v); }
+
+// The first `lanes` floats; the others are zero.
+inline V load(const float* from, int lanes) {
+    if (__builtin_expect(lanes == LANES, 1)) return load(from);
+    V v{};
+    std::memcpy(&v, from, sizeof(float) * lanes);
+    return v;
+}
+
+inline void store(float* to, V v, int lanes) {
+    if (__builtin_expect(lanes == LANES, 1)) return store(to, v);
+    std::memcpy(to, &v, sizeof(float) * lanes);
+}
+
+inline float sum(V v) {
+    float total = 0;
+    for (int i = 0; i < LANES; i++) total += v[i];
+    return total;
+}
+
+inline V clamp(V x, float least, float most) {
+    x = x < least ? splat(least) : x;
+    return x > most ? splat(most) : x;
+}
+
+// Cephes' expf: x = k ln 2 + r, and a polynomial of degree 7 for e^r.
+inline V exp(V x) {
+    x = clamp(x, -87.f, 88.f);
+    const float magic = 12582912.f;  // 1.5 * 2^23: adding it rounds to a whole number
+    V k = x * 1.44269504f + magic;
+    Int bits;
+    std::memcpy(&bits, &k, sizeof bits);
+    k -= magic;
+    V r = x - k * 0.693359375f;
+    r = r + k * 2.12194440e-4f;
+    V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.f;
+    bits = (bits + 127) << 23;
+    V power;
+    std::memcpy(&power, &bits, sizeof power);
+    return p * power;
+}
+
+inline V sigmoid(V x) { return 1.f / (1.f + exp(-x)); }
+
+// Eigen's rational approximation, exact to a few units in the last place, also near zero.
+inline V tanh(V x) {
+    x = clamp(x, -7.90531110763549805f, 7.90531110763549805f);
+    V s = x * x;
+    V p = s * -2.76076847742355e-16f + 2.00018790482477e-13f;
+    p = p * s - 8.60467152213735e-11f;
+    p = p * s + 5.12229709037114e-08f;
+    p = p * s + 1.48572235717979e-05f;
+    p = p * s + 6.37261928875436e-04f;
+    p = p * s + 4.89352455891786e-03f;
+    V q = s * 1.19825839466702e-06f + 1.18534705686654e-04f;
+    q = q * s + 2.26843463243900e-03f;
+    q = q * s + 4.89352518554385e-03f;
+    return x * p / q;
+}
+
+inline V d_sigmoid(V y) { return y * (1.f - y); }
+inline V d_tanh(V y) { return 1.f - y * y; }

@@ -1,0 +1,196 @@
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from seqlab.cells import CELLS, Cell, make_cell
+from seqlab.cells.cell import ScannedCell
+from seqlab.native import build, kernels
+from seqlab.nn.backends import fastest
+from seqlab.nn.recurrent import Recurrent
+
+compiled = pytest.mark.skipif(build.native().library is None, reason=build.native().reason or "there is")
+VARIANTS: dict[str, dict[str, object]] = {
+    **{name: {} for name, kind in CELLS.items() if issubclass(kind, ScannedCell)},
+    "rnn relu": {"nonlinearity": "relu"},
+    "gru reset before": {"reset_after": False},
+}
+Shape = tuple[int, int, int]
+SHAPES: list[Shape] = [(7, 4, 9), (16, 1, 3), (33, 11, 5), (48, 70, 2), (130, 20, 6)]
+"""Hidden size, batch, steps: units that fill no vector, rows that fill no tile, more rows than are summed at once."""
+
+
+def cell_of(variant: str) -> Cell:
+    return make_cell(variant.split()[0], **VARIANTS[variant])
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the compiled functions that ran."""
+    made: list[str] = []
+    call = kernels._call
+    monkeypatch.setattr(kernels, "_call", lambda name, *given, **more: made.append(name) or call(name, *given, **more))
+    return made
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def everything(variant: str, shape: Shape, dtype: torch.dtype, lengths: bool = False) -> dict[str, Tensor]:
+    """Outputs, states and every gradient of two layers, from numbers that do not depend on the dtype."""
+    hidden, batch, time = shape
+    torch.manual_seed(0)
+    network = Recurrent(cell_of(variant), 5, hidden, 2, backend="scan").double()
+    generator = torch.Generator().manual_seed(1)
+    draw = lambda *sizes: torch.randn(*sizes, generator=generator, dtype=torch.float64).to(dtype)  # noqa: E731
+    for weight in network.parameters():
+        weight.data += 0.1 * draw(*weight.shape).double()
+    network = network.to(dtype)
+    inputs = draw(batch, time, 5).requires_grad_()
+    state = tuple(draw(*part.shape).requires_grad_() for part in network.zero_state(batch))
+    given = torch.randint(1, time + 1, (batch,), generator=generator) if lengths else None
+    outputs, last = network(inputs, state, given)
+    sum((part * draw(*part.shape)).sum() for part in (outputs, *last)).backward()
+    leaves = {
+        "inputs": inputs,
+        **{f"first {row}": part for row, part in enumerate(state)},
+        **dict(network.named_parameters()),
+    }
+    return {
+        "outputs": outputs,
+        **{f"last {row}": part for row, part in enumerate(last)},
+        **{f"d {name}": leaf.grad for name, leaf in leaves.items() if leaf.grad is not None},
+    }
+
+
+def distance(found: dict[str, Tensor], precise: dict[str, Tensor]) -> float:
+    """The largest distance of all, each relative to its norm."""
+    assert found.keys() == precise.keys()
+    with torch.no_grad():
+        return max(float((found[name] - value).norm() / (value.norm() + 1e-9)) for name, value in precise.items())
+
+
+@compiled
+@pytest.mark.parametrize("lengths", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_compiled_code_computes_what_the_tape_does(variant: str, shape: Shape, lengths: bool, calls: list[str]) -> None:
+    found = everything(variant, shape, torch.float32, lengths)
+    assert len(calls) == 4
+    precise = everything(variant, shape, torch.float64, lengths)
+    assert len(calls) == 4
+    assert distance(found, precise) < 1e-5
+
+
+@compiled
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_digit_depends_on_the_number_of_threads(
+    variant: str, two_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = []
+    for alone in (0, sys.maxsize):
+        monkeypatch.setattr(kernels, "ALONE", alone)
+        results.append(everything(variant, (40, 6, 5), torch.float32)["outputs"])
+    assert torch.equal(*results)
+
+
+@compiled
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_in_bfloat16_it_is_as_close_as_the_tape(
+    variant: str, shape: Shape, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = build.native().library
+    assert library is not None
+    if not library.multiplies_bfloat16():
+        pytest.skip("this processor has no AMX")
+    precise = everything(variant, shape, torch.float64)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = everything(variant, shape, torch.float32)
+        assert len(calls) == 4
+        monkeypatch.setattr(kernels, "runs", lambda *given: False)
+        tape = everything(variant, shape, torch.float32)
+    assert len(calls) == 4
+    assert distance(found, precise) < 1.5 * distance(tape, precise)
+
+
+@compiled
+def test_torch_multiplies_in_bfloat16_as_before_afterwards() -> None:
+    """The tile registers are shared with oneDNN, which keeps their shapes from call to call."""
+    a, b = torch.randn(40, 96).bfloat16(), torch.randn(96, 56).bfloat16()
+    before = a @ b
+    with torch.autocast("cpu", torch.bfloat16):
+        everything("gru", (33, 11, 5), torch.float32)
+    assert torch.equal(a @ b, before)
+
+
+@compiled
+def test_other_precisions_stay_with_the_tape(calls: list[str]) -> None:
+    with torch.autocast("cpu", torch.float16):
+        everything("gru", (7, 4, 9), torch.float32)
+    assert calls == []
+
+
+def test_a_scan_without_compiled_code(monkeypatch: pytest.MonkeyPatch, calls: list[str]) -> None:
+    monkeypatch.setattr(kernels, "native", lambda: build.Native(None, "none"))
+    found = everything("gru", (33, 11, 5), torch.float32)
+    assert calls == []
+    assert distance(found, everything("gru", (33, 11, 5), torch.float64)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("library", "low", "expected"), [(None, False, "torch"), (object(), False, "scan"), (object(), True, "torch")]
+)
+def test_auto_leaves_the_lstm_to_torch_where_that_is_faster(
+    library: Any, low: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seqlab.nn.backends.native", lambda: build.Native(library))
+    assert fastest(make_cell("lstm"), "cpu", 35, learning=True, ids=28, low=low) == expected
+
+
+def built(monkeypatch: pytest.MonkeyPatch, **environment: str) -> build.Native:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return build.native.__wrapped__()
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"SEQLAB_NATIVE": "0"}, "SEQLAB_NATIVE is 0"),
+        ({"CXX": "nowhere", "PATH": ""}, "no C++ compiler"),
+        ({"CXX": "false"}, "false failed: "),
+        ({"XDG_CACHE_HOME": "/dev/null"}, "Not a directory"),
+    ],
+)
+@compiled
+def test_why_there_is_no_compiled_code(
+    environment: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = built(monkeypatch, **environment)
+    assert found.library is None
+    assert words in found.reason
+
+
+@compiled
+def test_it_is_compiled_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands: list[list[str]] = []
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda *given, **more: commands.append(given[0]) or run(*given, **more))
+    for _ in range(2):
+        assert built(monkeypatch, XDG_CACHE_HOME=str(tmp_path)).library is not None
+    assert sum("-c" in command for command in commands) == 1
+    assert len([*(tmp_path / "seqlab" / "native").iterdir()]) == 1
+    assert capsys.readouterr().err.count("compiling") == 1
