@@ -1,21 +1,25 @@
 """Beam search over any step function, whole batches at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.errors import UserError
 
 
 class Rows(Protocol):
-    """A decoding state whose rows can be picked."""
+    """A decoding state with as many rows for each sentence, side by side; what those share it may hold once."""
 
-    def rows(self, index: Tensor) -> Self:
-        """The rows at ``index`` ``(rows,)``, in that order, as often as they are named."""
+    def rows(self, index: Tensor, sentences: Tensor) -> Self:
+        """Some rows of some sentences.
+
+        Args:
+            index: The rows ``(sentences * rows of each,)``, in any order within a sentence, as often as they are named.
+            sentences: The sentences they belong to ``(sentences,)``, in rising order.
+        """
         ...
 
 
@@ -98,28 +102,22 @@ class Beam:
         return log_probability / self.lengthened(longest)
 
 
-BLOCK = 64
-"""Neighbours of which the largest is found at once."""
-
-
 class _Live:
-    """The unfinished hypotheses of the sentences that are not done: ``size`` rows for each, best first.
+    """The unfinished hypotheses of the sentences that are not done, as many rows for each, best first.
 
     Args:
         count: Number of sentences.
-        positions: Of the source, where attention is kept.
     """
 
-    def __init__(self, count: int, beam: Beam, bos: int, device: torch.device) -> None:
+    def __init__(self, count: int, bos: int, device: torch.device) -> None:
         self.sentences = torch.arange(count, device=device)
-        self.tokens = torch.full((count * beam.size, 1), bos, device=device)
-        self.scores = torch.full((count, beam.size), -torch.inf, dtype=torch.float64, device=device)
-        self.scores[:, 0] = 0.0  # all rows of a sentence are alike at first
+        self.tokens = torch.full((count, 1), bos, device=device)  # (rows, steps)
+        self.scores = torch.zeros(count, 1, dtype=torch.float64, device=device)  # (sentences, rows of each)
         self.attention: Tensor | None = None  # (rows, steps, positions)
 
     def go_on(self, places: Tensor, scores: Tensor, rows: Tensor, tokens: Tensor) -> None:
         """Leaves the sentences at ``places``, whose hypotheses are those at ``rows`` with ``tokens`` behind them."""
-        self.sentences, self.scores = self.sentences[places], scores[places]
+        self.sentences, self.scores = self.sentences[places], scores
         self.tokens = torch.cat([self.tokens[rows], tokens.unsqueeze(1)], 1)
         if self.attention is not None:
             self.attention = self.attention[rows]
@@ -131,51 +129,54 @@ class _Ranked(NamedTuple):
     scores: Tensor
     rows: Tensor
     tokens: Tensor
-    ends: Tensor
 
-    def going(self, size: int) -> tuple[Tensor, Tensor]:
-        """Scores and places of the ``size`` best that do not end; missing ones score minus infinity."""
-        scores = torch.where(self.ends, -torch.inf, self.scores)
-        missing = max(0, size - scores.shape[1])
-        scores, order = scores.topk(size - missing, dim=1)
-        return F.pad(scores, (0, missing), value=-torch.inf), F.pad(order, (0, missing))
+    def going(self, size: int, eos: int) -> "_Ranked":
+        """The ``size`` best that do not end; where there are not so many, others at minus infinity."""
+        scores, order = torch.where(self.tokens == eos, -torch.inf, self.scores).topk(min(size, self.scores.shape[1]))
+        return _Ranked(scores, self.rows.gather(1, order), self.tokens.gather(1, order))
 
 
-def best_of_rows(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest of each row and their places, as ``topk`` has them, faster where rows are long.
+BLOCK = 64
+"""Neighbours of which the largest is found at once."""
 
-    The best k of a row lie in the k blocks of the largest maxima, and only those are sorted.
+
+def best_continuations(log_probs: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k likeliest of all tokens behind all hypotheses of a sentence, fast where vocabularies are large.
+
+    The best k lie in the k blocks of neighbours whose maxima are largest, and only those are sorted.
 
     Args:
-        values: ``(rows, size)``.
-        k: At most ``size``.
+        log_probs: ``(sentences, rows of each, vocab_size)``.
+        scores: To be added to each row ``(sentences, rows of each)`` float64.
+        k: At most the number of tokens of all rows.
 
     Returns:
-        Values in falling order and their places, each ``(rows, k)``.
+        Sums in falling order, and their places among the tokens of all rows of the sentence, each ``(sentences, k)``.
     """
-    whole = values.shape[1] // BLOCK * BLOCK
+    vocab_size = log_probs.shape[-1]
+    whole = vocab_size // BLOCK * BLOCK
     if whole < 4 * k * BLOCK:
-        best, places = values.topk(k, dim=1)
+        best, places = (log_probs + scores.unsqueeze(-1)).flatten(1).topk(k)
         return best, places
-    blocks = values[:, :whole].unflatten(1, (-1, BLOCK))  # (rows, blocks, BLOCK)
-    chosen = blocks.amax(-1).topk(k, dim=1, sorted=False).indices.unsqueeze(-1)
-    places = (chosen * BLOCK + torch.arange(BLOCK, device=values.device)).flatten(1)
-    tail = torch.arange(whole, values.shape[1], device=values.device).expand(len(values), -1)
-    places = torch.cat([places, tail], 1)
-    best, index = values.gather(1, places).topk(k, dim=1)
-    return best, places.gather(1, index)
+    maxima = log_probs[..., :whole].unflatten(-1, (-1, BLOCK)).amax(-1)  # (sentences, rows of each, whole blocks)
+    if whole < vocab_size:
+        maxima = torch.cat([maxima, log_probs[..., whole:].amax(-1, keepdim=True)], -1)
+    blocks = (maxima + scores.unsqueeze(-1)).flatten(1).topk(k, sorted=False).indices  # (sentences, k)
+    rows, first = blocks // maxima.shape[-1], blocks % maxima.shape[-1] * BLOCK
+    ids = first.unsqueeze(-1) + torch.arange(BLOCK, device=blocks.device)
+    places = (rows * vocab_size).unsqueeze(-1) + ids.clamp(max=vocab_size - 1)  # (sentences, k, BLOCK)
+    values = log_probs.flatten(1).gather(1, places.flatten(1)).view_as(places) + scores.gather(1, rows).unsqueeze(-1)
+    best, order = values.masked_fill_(ids >= vocab_size, -torch.inf).flatten(1).topk(k)
+    return best, places.flatten(1).gather(1, order)
 
 
-def _rank(allowed: Tensor, scores: Tensor, eos: int) -> _Ranked:
+def _rank(allowed: Tensor, scores: Tensor, size: int) -> _Ranked:
     """Twice as many candidates as hypotheses, so that enough are left when all that can end do."""
-    sentences, size = scores.shape
-    values, ids = best_of_rows(allowed, min(2 * size, allowed.shape[1]))
-    width = ids.shape[1]
-    totals = (scores.unsqueeze(-1) + values.double().view(sentences, size, width)).flatten(1)
-    best, index = totals.topk(min(2 * size, totals.shape[1]), dim=1)
-    tokens = ids.view(sentences, -1).gather(1, index)
-    first_row = torch.arange(sentences, device=scores.device).unsqueeze(1) * size
-    return _Ranked(best, first_row + index // width, tokens, tokens == eos)
+    (sentences, width), vocab_size = scores.shape, allowed.shape[1]
+    log_probs = allowed.view(sentences, width, vocab_size)
+    best, places = best_continuations(log_probs, scores, min(2 * size, width * vocab_size))
+    first_row = torch.arange(sentences, device=scores.device).unsqueeze(1) * width
+    return _Ranked(best, first_row + places // vocab_size, places % vocab_size)
 
 
 @torch.no_grad()
@@ -214,8 +215,7 @@ def beam_search(
     Raises:
         UserError: Coverage or attention was asked of a model without attention.
     """
-    live = _Live(count, beam, bos, device or torch.device("cpu"))
-    state = state.rows(live.sentences.repeat_interleave(beam.size))
+    live = _Live(count, bos, device or torch.device("cpu"))
     done: list[list[Hypothesis]] = [[] for _ in range(count)]
     for length in range(beam.max_length + 1):
         log_probs, state, weights = step(live.tokens[:, -1], state)
@@ -225,20 +225,18 @@ def beam_search(
             seen = weights.unsqueeze(1)
             live.attention = seen if live.attention is None else torch.cat([live.attention, seen], 1)
         allowed = _allowed(log_probs, live.tokens, length, eos, beam, banned, prefix)
-        ranked = _rank(allowed, live.scores, eos)
-        for place, rank in (ranked.ends[:, : beam.size] & ranked.scores[:, : beam.size].isfinite()).nonzero().tolist():
-            row, log_probability = int(ranked.rows[place, rank]), float(ranked.scores[place, rank])
-            sentence = int(live.sentences[place])
-            done[sentence].append(_finish(live, row, log_probability, length + 1, beam, attention))
-        scores, order = ranked.going(beam.size)
-        best = zip(live.sentences.tolist(), scores[:, 0].tolist(), strict=True)
+        ranked = _rank(allowed, live.scores, beam.size)
+        for sentence, hypothesis in _finished(live, ranked, eos, beam, attention):
+            done[sentence].append(hypothesis)
+        going = ranked.going(beam.size, eos)
+        best = zip(live.sentences.tolist(), going.scores[:, 0].tolist(), strict=True)
         open_ = [not _is_done(done[sentence], score, length + 1, beam) for sentence, score in best]
-        places = torch.tensor(open_, device=scores.device).nonzero().squeeze(1)
+        places = torch.tensor(open_, device=going.scores.device).nonzero().squeeze(1)
         if not len(places):
             break
-        picked = ranked.rows.gather(1, order)[places].flatten()
-        live.go_on(places, scores, picked, ranked.tokens.gather(1, order)[places].flatten())
-        state = state.rows(picked)
+        scores, rows, tokens = (part[places] for part in going)
+        live.go_on(places, scores, rows.flatten(), tokens.flatten())
+        state = state.rows(rows.flatten(), places)
     return [sorted(found, key=lambda one: -one.score)[: beam.n_best] for found in done]
 
 
@@ -251,13 +249,23 @@ def _is_done(found: list[Hypothesis], best_live: float, length: int, beam: Beam)
     return beam.bound(best_live, length + 1) <= worst_kept
 
 
-def _finish(live: _Live, row: int, log_probability: float, length: int, beam: Beam, attention: bool) -> Hypothesis:
-    score = log_probability / beam.lengthened(length)
-    weights = live.attention[row] if live.attention is not None else None
-    if beam.coverage_penalty and weights is not None:
-        covered = weights.double().sum(0)
-        score += beam.coverage_penalty * float(covered[covered > 0].clamp(max=1).log().sum())
-    return Hypothesis(live.tokens[row, 1:].tolist(), score, log_probability, weights if attention else None)
+def _finished(live: _Live, ranked: _Ranked, eos: int, beam: Beam, attention: bool) -> Iterator[tuple[int, Hypothesis]]:
+    """The hypotheses among the ``beam.size`` best that end, and the sentences they belong to."""
+    best = _Ranked(*(part[:, : beam.size] for part in ranked))
+    places, ranks = ((best.tokens == eos) & best.scores.isfinite()).nonzero(as_tuple=True)
+    if not len(places):
+        return
+    rows, log_probs = best.rows[places, ranks], best.scores[places, ranks]
+    scores = log_probs / beam.lengthened(live.tokens.shape[1])
+    weights: Sequence[Tensor | None] = [None] * len(rows)
+    if live.attention is not None:
+        seen = live.attention[rows]
+        covered = seen.double().sum(1)  # (hypotheses, positions)
+        scores += beam.coverage_penalty * covered.masked_fill(covered <= 0, 1.0).clamp(max=1).log().sum(1)
+        weights = seen.unbind() if attention else weights
+    sentences, tokens = live.sentences[places].tolist(), live.tokens[rows, 1:].tolist()
+    hypotheses = map(Hypothesis, tokens, scores.tolist(), log_probs.tolist(), weights)
+    yield from zip(sentences, hypotheses, strict=True)
 
 
 def _allowed(

@@ -11,12 +11,12 @@ ATTENTIONS = ("dot", "general", "additive")
 
 
 class Attention(nn.Module):
-    """Weights over the real positions of a memory, and the mean of the memory under them.
+    """Weights over the real positions of a memory, and the mean of its values under them.
 
         dot        score(q, k) = q . k                           Luong et al. (2015), arXiv 1508.04025, equation 8
         general    score(q, k) = q . W_k k                       the same
         additive   score(q, k) = v . tanh(W_q q + W_k k)         Bahdanau et al. (2015), arXiv 1409.0473, appendix A.1.2
-        weights = softmax(score over real positions),    context = sum of weights * memory
+        weights = softmax(score over real positions),    context = sum of weights * values
 
     Args:
         kind: ``dot``, ``general`` or ``additive``.
@@ -46,18 +46,23 @@ class Attention(nn.Module):
         keys: Tensor = self.key(memory)
         return keys
 
-    def forward(self, queries: Tensor, keys: Tensor, memory: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Looks the memory up.
 
         Args:
-            queries: ``(batch, time, query_size)``.
+            queries: ``(rows, time, query_size)``; as many rows for each memory of the batch, side by side.
             keys: ``(batch, positions, query_size)``, of ``keys``.
-            memory: ``(batch, positions, memory_size)``.
+            values: ``(batch, positions, value_size)``: the memory, or what is made of it.
             valid: ``(batch, positions)`` bool, True at real positions; at least one in each row.
 
         Returns:
-            Contexts ``(batch, time, memory_size)`` and weights ``(batch, time, positions)``, zero at padding.
+            Contexts ``(rows, time, value_size)`` and weights ``(rows, time, positions)``, zero at padding.
         """
+        contexts, weights = self._look(queries.reshape(len(keys), -1, queries.shape[-1]), keys, values, valid)
+        return contexts.view(*queries.shape[:2], -1), weights.view(*queries.shape[:2], -1)
+
+    def _look(self, queries: Tensor, keys: Tensor, values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``forward``, with one row of queries ``(batch, time, query_size)`` for each memory."""
         if self.kind == "additive":
             mixed = self.query(queries).unsqueeze(2) + keys.unsqueeze(1)  # (batch, time, positions, query_size)
             scores = torch.tanh(mixed) @ self.energy.to(mixed.dtype)
@@ -65,4 +70,4 @@ class Attention(nn.Module):
             scores = queries @ keys.transpose(1, 2)
         precise = scores if scores.dtype == torch.float64 else scores.float()
         weights = precise.masked_fill(~valid.unsqueeze(1), -torch.inf).softmax(-1)
-        return weights @ memory.to(weights.dtype), weights
+        return weights @ values.to(weights.dtype), weights

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.nn.attention import Attention
@@ -12,27 +13,30 @@ from seqlab.nn.recurrent import Recurrent, State
 
 
 class DecoderState(NamedTuple):
-    """All that decoding goes on from; every row belongs to one sentence.
+    """All that decoding goes on from: rows, as many for each sentence, side by side, which share what was read of it.
 
     Args:
-        recurrent: State of the stack, each part ``(layers, batch, hidden_size)``.
-        memory: ``(batch, positions, memory_size)``.
-        keys: What attention scores queries against ``(batch, positions, hidden_size)``; empty without attention.
-        valid: ``(batch, positions)`` bool.
-        fed: What the step before handed to the output layer ``(batch, hidden_size)``, or without attention the last
+        recurrent: State of the stack, each part ``(layers, rows, hidden_size)``.
+        fed: What the step before handed to the output layer ``(rows, hidden_size)``, or without attention the last
             output of the encoder's state.
+        keys: What attention scores queries against ``(sentences, positions, hidden_size)``; empty without attention.
+        values: What it takes the mean of, of the same shape.
+        valid: ``(sentences, positions)`` bool.
     """
 
     recurrent: State
-    memory: Tensor
-    keys: Tensor
-    valid: Tensor
     fed: Tensor
+    keys: Tensor
+    values: Tensor
+    valid: Tensor
 
-    def rows(self, index: Tensor) -> "DecoderState":
-        """The sentences at ``index`` ``(rows,)``, in that order, as often as they are named."""
-        recurrent = tuple(part[:, index] for part in self.recurrent)
-        return DecoderState(recurrent, *(part[index] for part in self[1:]))
+    def rows(self, index: Tensor, sentences: Tensor) -> "DecoderState":
+        """The rows at ``index`` of the sentences at ``sentences``, see ``Rows``."""
+        recurrent = tuple(part.index_select(1, index) for part in self.recurrent)
+        shared = self.keys, self.values, self.valid
+        if len(sentences) < len(self.valid):  # otherwise all of them, as they are
+            shared = self.keys[sentences], self.values[sentences], self.valid[sentences]
+        return DecoderState(recurrent, self.fed.index_select(0, index), *shared)
 
 
 class Decoder(nn.Module):
@@ -41,6 +45,10 @@ class Decoder(nn.Module):
     Without attention every step also reads the encoder's last output, as in the book (Cho et al. 2014). With it, what
     the output layer sees is tanh(W (context, output)) (Luong et al. 2015, equation 5), and with input feeding (section
     3.3 there) each step reads that of the step before. Only input feeding needs a loop over the steps.
+
+        W (context, output) = W_c context + W_o output,    W_c context = sum of weights * (W_c memory)
+
+    so attention takes the mean of values W_c memory, which are the same at every step.
 
     Args:
         embedding: Of the target ids.
@@ -64,6 +72,7 @@ class Decoder(nn.Module):
         self.embedding, self.recurrent, self.attention = embedding, recurrent, attention
         self.dropout, self.input_feeding = Dropout(dropout), input_feeding
         width = recurrent.output_size
+        self.halves = memory_size, width
         self.combine = nn.Linear(memory_size + width, width, bias=False) if attention is not None else None
 
     @staticmethod
@@ -74,20 +83,23 @@ class Decoder(nn.Module):
     def first_state(self, encoded: Encoded) -> DecoderState:
         """The state before the first step."""
         top = encoded.state[0][-1]
-        keys = encoded.memory[..., :0] if self.attention is None else self.attention.keys(encoded.memory)
-        fed = top if self.attention is None else torch.zeros_like(top)
-        return DecoderState(encoded.state, encoded.memory, keys, encoded.valid, fed)
+        if self.attention is None or self.combine is None:
+            nothing = encoded.memory[..., :0]
+            return DecoderState(encoded.state, top, nothing, nothing, encoded.valid)
+        of_context, _ = self.combine.weight.split(self.halves, 1)
+        keys, values = self.attention.keys(encoded.memory), F.linear(encoded.memory, of_context)
+        return DecoderState(encoded.state, torch.zeros_like(top), keys, values, encoded.valid)
 
     def forward(self, ids: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor | None]:
         """Reads target ids and says what the output layer is to see.
 
         Args:
-            ids: ``(batch, time)`` int64.
+            ids: ``(rows, time)`` int64.
             state: Before the first of them.
 
         Returns:
-            Features ``(batch, time, hidden_size)``, the state after the last id, and with attention its weights
-            ``(batch, time, positions)``.
+            Features ``(rows, time, hidden_size)``, the state after the last id, and with attention its weights
+            ``(rows, time, positions)``.
         """
         embedded = self.dropout(self.embedding(ids))
         if not self.input_feeding:
@@ -107,8 +119,9 @@ class Decoder(nn.Module):
         outputs, recurrent = self.recurrent(embedded, state.recurrent)
         if self.attention is None or self.combine is None:
             return self.dropout(outputs), state._replace(recurrent=recurrent), None
-        context, weights = self.attention(outputs, state.keys, state.memory, state.valid)
-        features = torch.tanh(self.combine(torch.cat([context, outputs.to(context.dtype)], -1)))
+        context, weights = self.attention(outputs, state.keys, state.values, state.valid)
+        _, of_output = self.combine.weight.split(self.halves, 1)
+        features = torch.tanh(context + F.linear(outputs, of_output))
         if self.input_feeding:
             state = state._replace(fed=features[:, -1])
         return self.dropout(features), state._replace(recurrent=recurrent), weights

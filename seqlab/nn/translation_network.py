@@ -108,21 +108,23 @@ class TranslationNetwork(nn.Module):
         """The decoder's first state for sentences ``(batch, positions)`` of ``lengths`` ``(batch,)``."""
         return self.decoder.first_state(self.encoder(source, lengths))
 
+    @torch.no_grad()
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor | None]:
         """One step of decoding.
 
         Args:
-            tokens: The last token of each sentence ``(batch,)``.
+            tokens: The last token of each row ``(rows,)``.
             state: Before it.
 
         Returns:
-            Log-probabilities of the next token ``(batch, target_vocab_size)``, the state after it, and with attention
-            the weights ``(batch, positions)``.
+            Log-probabilities of the next token ``(rows, target_vocab_size)``, the state after it, and with attention
+            the weights ``(rows, positions)``.
         """
         features, state, weights = self.decoder(tokens.unsqueeze(1), state)
         logits = self.output(features[:, 0])
         precise = logits if logits.dtype == torch.float64 else logits.float()
-        return precise.log_softmax(-1), state, None if weights is None else weights[:, 0]
+        log_probs = torch.log_softmax(precise, -1, out=precise)
+        return log_probs, state, None if weights is None else weights[:, 0]
 
     def forward(self, source: Tensor, lengths: Tensor, inputs: Tensor) -> Tensor:
         """Logits ``(batch, time, target_vocab_size)`` of the token after each of ``inputs`` ``(batch, time)``."""

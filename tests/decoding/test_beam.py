@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqlab.decoding.beam import Beam, Hypothesis, beam_search, best_of_rows
+from seqlab.decoding.beam import Beam, Hypothesis, beam_search, best_continuations
 from seqlab.errors import UserError
 
 BOS, EOS, VOCAB, POSITIONS = 0, 1, 5, 3
@@ -20,7 +20,7 @@ class Tables(NamedTuple):
     sentence: Tensor
     read: Tensor
 
-    def rows(self, index: Tensor) -> "Tables":
+    def rows(self, index: Tensor, sentences: Tensor) -> "Tables":
         return Tables(self.sentence[index], self.read[index])
 
 
@@ -154,8 +154,9 @@ def test_finished_sentences_leave_the_batch() -> None:
     sentences = list(range(12))
     state = Tables(torch.tensor(sentences), torch.empty(12, 0, dtype=torch.int64))
     beam_search(counted, state, 12, BOS, EOS, Beam(size=2, max_length=20))
-    assert rows[0] == 24
-    assert rows == sorted(rows, reverse=True)
+    assert rows[0] == 12  # before the first token a sentence is one row
+    assert 12 < rows[1] <= 24
+    assert rows[1:] == sorted(rows[1:], reverse=True)
     assert rows[-1] < 24
     assert len(rows) < 21
 
@@ -194,22 +195,80 @@ def test_wrong_options(wrong: dict[str, Any], words: str) -> None:
         Beam(**wrong)
 
 
-@pytest.mark.parametrize("size", [7, 600, 3000, 3001, 3063])
+@pytest.mark.parametrize("vocab_size", [7, 600, 3000, 3001, 3063])
 @pytest.mark.parametrize("k", [1, 7])
-def test_the_best_of_long_rows(size: int, k: int) -> None:
-    values = torch.randn(5, size, generator=torch.Generator().manual_seed(size))
-    values[1, : size // 2] = -torch.inf
-    values[2, -k:] = 10.0 + torch.arange(k)
-    best, places = best_of_rows(values, k)
-    wanted, where = values.topk(k, dim=1)
+def test_the_best_continuations_by_sorting_all_of_them(vocab_size: int, k: int) -> None:
+    generator = torch.Generator().manual_seed(vocab_size)
+    log_probs = torch.randn(4, 3, vocab_size, generator=generator).log_softmax(-1)
+    log_probs[1, :, : vocab_size // 2] = -torch.inf
+    log_probs[2, 1, -k:] = torch.linspace(-0.5, -0.1, k)
+    scores = torch.randn(4, 3, generator=generator, dtype=torch.float64)
+    scores[3, 1] = -torch.inf
+    best, places = best_continuations(log_probs, scores, k)
+    wanted, where = (log_probs + scores.unsqueeze(-1)).flatten(1).topk(k)
     assert torch.equal(best, wanted)
     assert torch.equal(places, where)
 
 
-def test_rows_with_next_to_nothing_allowed() -> None:
-    values = torch.full((2, 3000), -torch.inf)
-    values[0, 2999], values[1, 5] = 1.0, 2.0
-    best, places = best_of_rows(values, 4)
-    assert places[:, 0].tolist() == [2999, 5]
+def test_continuations_where_next_to_nothing_is_allowed() -> None:
+    log_probs = torch.full((2, 2, 3001), -torch.inf)
+    log_probs[0, 1, 3000], log_probs[1, 0, 5] = -1.0, -2.0
+    best, places = best_continuations(log_probs, torch.zeros(2, 2).double(), 4)
+    assert places[:, 0].tolist() == [3001 + 3000, 5]
+    assert best[:, 0].tolist() == [-1.0, -2.0]
     assert best[:, 1:].eq(-torch.inf).all()
-    assert all(len(set(row)) == 4 for row in places.tolist())
+    assert places.lt(2 * 3001).all()
+
+
+MANY = 1500
+
+
+def wide_step(tokens: Tensor, state: Tables) -> tuple[Tensor, Tables, Tensor]:
+    """As ``step``, of many ids: the last token, how many came before it and the sentence say which follow."""
+    read = torch.cat([state.read, tokens.unsqueeze(1)], 1)
+    names = zip(state.sentence.tolist(), tokens.tolist(), strict=True)
+    seeds = [sentence * 10**6 + read.shape[1] * 10**4 + token for sentence, token in names]
+    draws = [torch.randn(MANY, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) for seed in seeds]
+    logits = 3 * torch.stack(draws)
+    logits[:, EOS] += 6
+    return logits.log_softmax(1), Tables(state.sentence, read), logits[:, :POSITIONS].softmax(1)
+
+
+def one_at_a_time(sentence: int, beam: Beam, banned: tuple[int, ...]) -> list[Any]:
+    """The search as a loop over hypotheses, all continuations of which are sorted."""
+    live: list[Any] = [(0.0, [], torch.zeros(POSITIONS).double())]
+    done: list[Any] = []
+    for length in range(beam.max_length + 1):
+        found = []
+        for total, tokens, covered in live:
+            read = torch.tensor([[BOS, *tokens][:-1]], dtype=torch.int64)
+            last = torch.tensor([[BOS, *tokens][-1]])
+            log_probs, _, weights = wide_step(last, Tables(torch.tensor([sentence]), read))
+            for token, log_prob in enumerate(log_probs[0].tolist()):
+                ends = token == EOS
+                if token in banned or (length == beam.max_length and not ends) or (length < beam.min_length and ends):
+                    continue
+                if not (beam.no_repeat_ngram == 1 and token in tokens):
+                    found.append((total + log_prob, [*tokens, token], covered + weights[0]))
+        found.sort(key=lambda one: -one[0])
+        for total, tokens, covered in found[: beam.size]:
+            if tokens[-1] == EOS:
+                coverage = beam.coverage_penalty * float(covered.clamp(max=1).log().sum())
+                done.append((total / beam.lengthened(length + 1) + coverage, tokens[:-1]))
+        live = [one for one in found if one[1][-1] != EOS][: beam.size]
+        worst = sorted((score for score, _ in done), reverse=True)[beam.n_best - 1 : beam.n_best]
+        if len(done) >= beam.size or not live or (worst and beam.bound(live[0][0], length + 2) <= worst[0]):
+            break
+    return sorted(done, key=lambda one: -one[0])[: beam.n_best]
+
+
+@pytest.mark.parametrize("name", [name for name in PENALTIES if name != "no_repeat_ngram 2"])
+def test_the_search_of_many_words_is_the_search_one_hypothesis_at_a_time(name: str) -> None:
+    beam = Beam(size=4, max_length=6, n_best=3, **PENALTIES[name])
+    state = Tables(torch.arange(6), torch.empty(6, 0, dtype=torch.int64))
+    together = beam_search(wide_step, state, 6, BOS, EOS, beam, banned=(BOS, 7))
+    assert len({len(found[0].tokens) for found in together}) > 1
+    for sentence, found in enumerate(together):
+        expected = one_at_a_time(sentence, beam, (BOS, 7))
+        assert [one.tokens for one in found] == [tokens for _, tokens in expected]
+        assert [one.score for one in found] == pytest.approx([score for score, _ in expected], abs=1e-12)

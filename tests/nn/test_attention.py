@@ -82,3 +82,13 @@ def test_literal_weights() -> None:
 def test_wrong_options(kind: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         Attention(kind, SIZE, 7)
+
+
+@pytest.mark.parametrize("kind", ATTENTIONS)
+def test_rows_side_by_side_share_a_memory(kind: str) -> None:
+    made, (queries, memory) = attention(kind), tensors()
+    keys, rows = made.keys(memory), torch.cat([queries, queries.flip(1)], 1).view(2 * BATCH, TIME, SIZE)
+    shared = made(rows, keys, memory, VALID)
+    copied = made(rows, *(part.repeat_interleave(2, 0) for part in (keys, memory, VALID)))
+    for one, other in zip(shared, copied, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)

@@ -124,6 +124,45 @@ def test_gradients_are_right(kind: str) -> None:
     assert torch.autograd.gradcheck(run, weights)
 
 
+@pytest.mark.parametrize("kind", ["dot", "general", "additive", "input feeding"])
+def test_what_the_output_layer_sees_by_its_equation(kind: str) -> None:
+    decoder = network(**KINDS[kind], cell="lstm").decoder
+    encoder = network(**KINDS[kind], cell="lstm").encoder
+    encoded = encoder(SOURCE, LENGTHS)
+    features, state, weights = decoder(INPUTS[:, :1], decoder.first_state(encoded))
+    assert decoder.combine is not None
+    output = state.recurrent[0][-1]
+    context = (weights[:, 0].unsqueeze(-1) * encoded.memory).sum(1)
+    expected = torch.tanh(torch.cat([context, output], 1) @ decoder.combine.weight.t())
+    torch.testing.assert_close(features[:, 0], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_of_a_sentence_go_on_as_if_each_had_its_own_memory(kind: str) -> None:
+    made, tokens = network(**KINDS[kind]), ids(TARGETS, 12)
+    owner = torch.arange(4).repeat_interleave(3)
+    shared = made.encode(SOURCE, LENGTHS).rows(owner, torch.arange(4))
+    alone = [made.encode(SOURCE[row : row + 1], LENGTHS[row : row + 1]) for row in owner.tolist()]
+    _, shared, _ = made.step(tokens, shared)
+    alone = [made.step(tokens[row : row + 1], one)[1] for row, one in enumerate(alone)]
+    kept = torch.tensor([5, 3, 3, 11, 9, 10])
+    log_probs, _, weights = made.step(tokens[kept], shared.rows(kept, torch.tensor([1, 3])))
+    for place, row in enumerate(kept.tolist()):
+        wanted, _, seen = made.step(tokens[row : row + 1], alone[row])
+        torch.testing.assert_close(log_probs[place], wanted[0], rtol=0, atol=1e-12)
+        if weights is not None and seen is not None:
+            torch.testing.assert_close(weights[place], seen[0], rtol=0, atol=1e-12)
+
+
+def test_what_was_read_of_a_sentence_is_held_once() -> None:
+    first = network().encode(SOURCE, LENGTHS)
+    wide = first.rows(torch.arange(4).repeat_interleave(5), torch.arange(4))
+    assert wide.recurrent[0].shape[1] == 20
+    assert all(mine is theirs for mine, theirs in zip(wide[2:], first[2:], strict=True))
+    fewer = wide.rows(torch.arange(5, 15), torch.tensor([1, 2]))
+    assert [len(part) for part in fewer[1:]] == [10, 2, 2, 2]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [1, 3])
 def test_decoding_does_not_depend_on_the_batch(kind: str, size: int) -> None:
