@@ -1,6 +1,6 @@
 """Target tokens per second of training an encoder-decoder, and sentences per second of decoding with it.
 
-    python experiments/speed/translation.py [--steps 8] [--rounds 7] [--sentences 1000]
+    python experiments/speed/translation.py [--steps 8] [--rounds 7] [--sentences 1000] [--decodings 3]
 
 Training: batches of 64 pairs, 10 source and 11 target tokens, bidirectional GRU 256, general attention, 6,000 ids on
 either side; forward, backward, clipping, Adam; fp32 beside bf16-mixed. Decoding: a beam of 5 over sentences of 3 to 12
@@ -10,6 +10,7 @@ tokens in batches of 64 beside one sentence at a time.
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from pairing import compare, machine
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--sentences", type=int, default=1000)
+    parser.add_argument("--decodings", type=int, default=3)
     options = parser.parse_args()
     keep_freed_memory()
     print(machine())
@@ -70,11 +72,9 @@ def main() -> None:
     network = TranslationNetwork(IDS, IDS, "gru", 256, 256).eval()
     sizes = torch.randint(3, 13, (options.sentences,)).sort().values.tolist()
     sentences = [torch.randint(4, IDS, (size,)) for size in sizes]
-    together, alone = decode(network, sentences, 64), decode(network, sentences, 1)
-    print(
-        f"{options.sentences:,} sentences, beam of 5: {together:.1f} s in batches, {alone:.1f} s one by one,", end=" "
-    )
-    print(f"{alone / together:.1f} times")
+    alone, together = (partial(decode, network, sentences, rows) for rows in (1, BATCH))
+    print(f"{'a beam of 5 over':<34}{'one by one':>11}{'batches':>12}{'ratio':>9}  [lowest .. highest]")
+    print(compare(f"{options.sentences:,} sentences", alone, together, options.decodings))
 
 
 if __name__ == "__main__":
