@@ -1,8 +1,32 @@
 """Dropout of sequences."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+DRAWS = 1 << 16
+"""Values that the bits drawn for a unit can take; shares are rounded to one of so many."""
+
+
+def mask(shape: Sequence[int], share: float, like: Tensor) -> Tensor:
+    """What dropout multiplies values with: zero for a share of them, and 1 / (1 - share) for the others.
+
+    On a CPU a unit takes 16 random bits where ``F.dropout`` takes 64 and four times as long.
+
+    Args:
+        shape: Of the values.
+        share: In (0, 1), rounded to a multiple of 1 / 65,536.
+        like: A tensor of their dtype, on their device.
+    """
+    if like.device.type != "cpu":
+        return F.dropout(like.new_ones(shape), share)
+    dropped = round(share * DRAWS)
+    units = torch.Size(shape).numel()
+    words = torch.empty((units + 3) // 4, dtype=torch.int64).random_(-(1 << 63), None)
+    kept = words.view(torch.int16)[:units].view(shape) >= dropped - DRAWS // 2
+    return kept.to(like.dtype).mul_(DRAWS / (DRAWS - dropped))
 
 
 class Dropout(nn.Module):
@@ -19,10 +43,14 @@ class Dropout(nn.Module):
         self.share, self.variational, self.time_axis = share, variational, time_axis
 
     def forward(self, values: Tensor) -> Tensor:
-        if not self.variational or not self.training or not self.share:
-            return F.dropout(values, self.share, self.training)
-        mask = torch.ones_like(values.narrow(self.time_axis, 0, 1))
-        return values * F.dropout(mask, self.share)
+        if not self.training or not self.share:
+            return values
+        shape = list(values.shape)
+        if self.variational:
+            shape[self.time_axis] = 1
+        elif values.device.type != "cpu":
+            return F.dropout(values, self.share)
+        return values * mask(shape, self.share, values)
 
     def extra_repr(self) -> str:
         return f"{self.share}, variational={self.variational}"

@@ -13,7 +13,7 @@ from seqlab.cells.cell import State, Weights
 from seqlab.errors import UserError, nearest
 from seqlab.nn.backends import check_backend, fastest, run, run_whole
 from seqlab.nn.connections import CONNECTIONS
-from seqlab.nn.dropout import Dropout
+from seqlab.nn.dropout import Dropout, mask
 from seqlab.nn.layers import make_layers, weights_of
 from seqlab.nn.lengths import backwards, valid_steps
 
@@ -176,8 +176,9 @@ class Recurrent(nn.Module):
         self, run_layer: RunLayer, steps: Tensor, layer: int, direction: int, first: State, lengths: Tensor | None
     ) -> tuple[Tensor, State]:
         weights = weights_of(self.layers, self.cell, layer, direction)
-        if self.weight_drop and "weight_hh" in weights:
-            weights["weight_hh"] = F.dropout(weights["weight_hh"], self.weight_drop, self.training)
+        if self.weight_drop and self.training and "weight_hh" in weights:
+            weight = weights["weight_hh"]
+            weights["weight_hh"] = weight * mask(weight.shape, self.weight_drop, weight)
         if not direction:
             return run_layer(self.cell, steps, first, weights, lengths)
         outputs, last = run_layer(self.cell, backwards(steps, lengths), first, weights, lengths)
