@@ -25,6 +25,17 @@ OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
 SchedulerCallable = Callable[[Optimizer], LRScheduler]
 
 
+def _in_one_pass(optimizer: Optimizer) -> Optimizer:
+    """Has torch update each weight in one pass over it, where it can and the user left the choice; on a CPU it does not
+    by itself, and Adam takes four times as long."""
+    for group in optimizer.param_groups:
+        on_cpu = all(weight.device.type == "cpu" for weight in group["params"])
+        free = all(group.get(choice, False) in (None, False) for choice in ("fused", "foreach", "differentiable"))
+        if "fused" in group and group["fused"] is None and on_cpu and free:
+            group["fused"] = True
+    return optimizer
+
+
 class SequenceModel(pl.LightningModule):
     """A model whose loss is a cross-entropy in nats per token.
 
@@ -128,7 +139,7 @@ class SequenceModel(pl.LightningModule):
         return float(loss)
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer(self.parameters())
+        optimizer = _in_one_pass(self.optimizer(self.parameters()))
         if self.lr_scheduler is None:
             return optimizer
         schedule = {"scheduler": self.lr_scheduler(optimizer), "interval": self.lr_interval, "reduce_on_plateau": False}
