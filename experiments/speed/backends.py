@@ -2,10 +2,11 @@
 
     python experiments/speed/backends.py [--cells rnn gru lstm] [--hidden 256 512 1024] [--ids 28 10000]
                                          [--precision fp32|bf16] [--steps 10] [--rounds 7] [--against torch reference]
+    python experiments/speed/backends.py --cells lstm_peephole lstm_layer_norm --against lstm
 
 A training step (forward, cross-entropy, backward, clipping, SGD) of a one-hot language model with one layer on
 32 x 35 ids. Ratios above 1 are in favour of the scan; GFLOP/s count the products of the recurrence and, where the
-input is dense, of the projection.
+input is dense, of the projection. What is compared with may also be a cell, run by the scan like the others.
 """
 
 import argparse
@@ -72,8 +73,9 @@ def main() -> None:
         for ids in options.ids:
             for hidden in options.hidden:
                 for other in options.against:
-                    runs = (stopwatch(cell, hidden, ids, kind, low, options.steps) for kind in ("scan", other))
-                    ours, theirs = runs
+                    ours = stopwatch(cell, hidden, ids, "scan", low, options.steps)
+                    kind, backend = (other, "scan") if other in CELLS else (cell, other)
+                    theirs = stopwatch(kind, hidden, ids, backend, low, options.steps)
                     row = compare(f"{cell} {hidden}, {ids} ids, {other}", theirs, ours, options.rounds)
                     seconds = ours()
                     print(f"{row}  {gigaflops(cell, hidden) / seconds:6.0f} GFLOP/s", flush=True)

@@ -166,7 +166,7 @@ class Tape:
         self.weights, self.low = weights, low
         self.gates, self.recurrent, like = cell.gates, cell.recurrent, state[0]
         self.order = sorted(self.gates, key=lambda gate: cell.blocks.index(self.product_of(gate)))
-        self.blocks = Blocks(cell.blocks, self._filled(cell.blocks, projected.to(like.dtype)))
+        self.blocks = Blocks(cell.blocks, self._filled(cell.blocks, projected, like))
         self.states = tuple(part.new_empty(steps + 1, batch, self.size) for part in state)
         for buffer, part in zip(self.states, state, strict=True):
             buffer[0] = part
@@ -192,10 +192,10 @@ class Tape:
             part.copy_(weight[self.rows(gate)])
         return arranged
 
-    def _filled(self, names: Sequence[str], projected: Tensor) -> Tensor:
+    def _filled(self, names: Sequence[str], projected: Tensor, like: Tensor) -> Tensor:
         if len(names) == len(self.gates):
-            return projected.contiguous()
-        blocks = Blocks(names, projected.new_empty(*projected.shape[:2], len(names) * self.size))
+            return projected.to(like.dtype).contiguous()
+        blocks = Blocks(names, like.new_empty(*projected.shape[:2], len(names) * self.size))
         blocks.span(self.gates[0], self.gates[-1]).copy_(projected)
         for gate, own in self.recurrent.items() if "bias_hh" in self.weights else ():
             blocks[own].copy_(self.weights["bias_hh"][self.rows(gate)])
@@ -242,6 +242,11 @@ class Gradient:
         ]
         self.weights: dict[str, Tensor] = {}
 
+    @cached_property
+    def rounded(self) -> Blocks:
+        """The blocks, complete, in the dtype that products are taken in."""
+        return self.blocks if self.tape.low is None else Blocks(self.blocks.names, self.blocks.buffer.to(self.tape.low))
+
     def empty(self, name: str, width: int = 1) -> Tensor:
         """A buffer ``(time, batch, width * hidden_size)`` kept for the gradients of the weights."""
         tape = self.tape
@@ -269,7 +274,7 @@ class Gradient:
         """
         tape = self.tape
         if gradient is None:
-            gradient = self.blocks.span(tape.product_of(gate), tape.product_of(last))
+            gradient = self.rounded.span(tape.product_of(gate), tape.product_of(last))
         if "weight_hh" not in self.weights:
             self.weights["weight_hh"] = torch.empty_like(tape.weights["weight_hh"])
         out = self.weights["weight_hh"][tape.rows(gate, last)]
@@ -279,11 +284,12 @@ class Gradient:
         else:
             out.copy_(flat.to(tape.low).t() @ multiplied.to(tape.low))
 
-    def finish(self) -> tuple[Tensor, dict[str, Tensor]]:
-        """Gradients of the projected inputs ``(time, batch, gates * hidden_size)`` and of every weight."""
+    def finish(self, dtype: torch.dtype) -> tuple[Tensor, dict[str, Tensor]]:
+        """Gradients of projected inputs ``(time, batch, gates * hidden_size)``, in their dtype, and of every weight."""
         tape = self.tape
         if "bias_hh" in tape.weights:
             bias = self.weights["bias_hh"] = torch.zeros_like(tape.weights["bias_hh"])
             for gate, own in tape.recurrent.items():
                 bias[tape.rows(gate)] = self.blocks[own].sum((0, 1))
-        return self.blocks.span(tape.gates[0], tape.gates[-1]), self.weights
+        blocks = self.rounded if dtype == tape.low else self.blocks
+        return blocks.span(tape.gates[0], tape.gates[-1]).to(dtype), self.weights

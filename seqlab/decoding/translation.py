@@ -14,7 +14,7 @@ from seqlab.nn.translation_network import TranslationNetwork
 from seqlab.text.codec import Codec
 from seqlab.text.vocab import BOS, EOS, PAD, UNK
 
-SENTENCES = 64
+SENTENCES = 128
 """Sentences decoded at once."""
 
 

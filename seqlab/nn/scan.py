@@ -38,8 +38,8 @@ class _Scan(torch.autograd.Function):
             else:
                 ctx.cell.backward(ctx.tape, gradient)
             ctx.cell.weight_gradients(ctx.tape, gradient)
-            projected, weights = gradient.finish()
-        return None, None, None, projected.to(ctx.dtype), *gradient.states, *(weights[name] for name in ctx.names)
+            projected, weights = gradient.finish(ctx.dtype)
+        return None, None, None, projected, *gradient.states, *(weights[name] for name in ctx.names)
 
 
 def _forward(cell: ScannedCell, tape: Tape) -> None:

@@ -30,7 +30,7 @@ def always_chunked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return scatter(self, *call)  # type: ignore[arg-type]
 
     monkeypatch.setattr(linear, "LARGE", 0)
-    monkeypatch.setattr(linear, "ROWS", 8)
+    monkeypatch.setattr(linear, "CHUNK", 8 * VOCAB)
     monkeypatch.setattr(Tensor, "scatter_add_", counted)
     return rows
 
@@ -43,7 +43,7 @@ def test_chunks_give_the_numbers_of_the_whole(tokens: int, always_chunked: list[
     nats = linear_cross_entropy(inputs, weight, bias, targets)
     torch.testing.assert_close(nats, expected, rtol=0, atol=1e-12)
     torch.testing.assert_close(torch.autograd.grad(2 * nats, (inputs, weight, bias)), wanted, rtol=0, atol=1e-12)
-    assert always_chunked == [8] * (tokens // 8) + ([tokens % 8] if tokens % 8 else [])
+    assert always_chunked == {1: [1], 8: [8], 21: [7, 7, 7]}[tokens]
 
 
 def test_gradients_of_chunks_are_right(always_chunked: list[int]) -> None:

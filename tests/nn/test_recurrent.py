@@ -15,6 +15,7 @@ from seqlab.errors import UserError
 from seqlab.nn import recurrent as recurrent_module
 from seqlab.nn import scan as scan_module
 from seqlab.nn.backends import fastest
+from seqlab.nn.lengths import backwards
 from seqlab.nn.linear_scan import linear_scan
 from seqlab.nn.recurrent import Recurrent
 
@@ -572,3 +573,14 @@ def test_pieces_keep_no_gates(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pieces_that_cannot_be(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=f"^{re.escape(words)}$"):
         stack("gru", **options)
+
+
+def test_reversing_twice_changes_nothing_and_can_be_differentiated_twice() -> None:
+    values, lengths = numbers(TIME, BATCH, 2).requires_grad_(), torch.tensor(LENGTHS)
+    turned = backwards(values, lengths)
+    for row, length in enumerate(LENGTHS):
+        assert torch.equal(turned[:length, row], values[:length, row].flip(0))
+        assert torch.equal(turned[length:, row], values[length:, row])
+    assert torch.equal(backwards(turned, lengths), values)
+    assert torch.autograd.gradcheck(lambda given: backwards(given, lengths), values)
+    assert torch.autograd.gradgradcheck(lambda given: backwards(given, lengths), values)
