@@ -230,8 +230,12 @@ class Gradient:
         self.states = tuple(torch.zeros_like(buffer[0]) for buffer in tape.states)
         self.given = incoming
         self.kept: dict[str, Tensor] = {}
-        output, *rest = incoming
-        self.incoming: Sequence[Tensor | None] = [None] * tape.time
+        self.weights: dict[str, Tensor] = {}
+
+    def begin(self) -> None:
+        """Puts what flows in from outside where ``incoming``, ``arrive`` and ``keep`` find it, step by step."""
+        output, *rest = self.given
+        self.incoming: Sequence[Tensor | None] = [None] * self.tape.time
         if output is not None:
             self.states[0].copy_(output[-1])
             self.incoming = (None, *output.to(self.states[0].dtype).unbind(0)[:-1])
@@ -240,7 +244,6 @@ class Gradient:
             for running, given in zip(self.states[1:], rest, strict=True)
             if given is not None
         ]
-        self.weights: dict[str, Tensor] = {}
 
     @cached_property
     def rounded(self) -> Blocks:

@@ -10,9 +10,17 @@ from seqlab.cells.cell import Kernel
 from seqlab.cells.tape import Gradient, Tape
 from seqlab.native.build import native
 
-ALONE = 2_000_000
-"""Products of a step below which one thread is faster than several that wait for each other."""
+EACH_READS_ALL = 400_000
+"""Recurrent weights up to which each thread reads all of them for its own rows of the batch."""
 
+ALONE = 1_000_000
+"""Multiplications of a whole run below which threads that share rows are not worth waking."""
+
+TOGETHER = 2_000_000
+"""Multiplications of a step below which threads that share units wait for each other longer than they save."""
+
+TILE, TILED = 8, 32
+"""Rows that are multiplied at once, in float32 and in bfloat16."""
 
 ROWS = 64
 """Rows of the batch whose sums compiled code holds at once."""
@@ -43,7 +51,7 @@ class _Run(ctypes.Structure):
     """``Run`` of recurrence.h."""
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in ("time", "batch", "size", "threads", "low")),
+        *((name, ctypes.c_int64) for name in ("time", "batch", "size", "threads", "low", "first", "last")),
         *((name, ctypes.c_void_p * count) for name, count in POINTERS.items()),
     )
 
@@ -64,7 +72,6 @@ def forward(kernel: Kernel, tape: Tape) -> None:
 
 def backward(kernel: Kernel, tape: Tape, gradient: Gradient) -> None:
     """Fills the blocks of a gradient and walks its state back to the first."""
-    gradient.states[0].zero_()
     _call(
         f"{kernel.name}_backward",
         kernel,
@@ -77,16 +84,18 @@ def backward(kernel: Kernel, tape: Tape, gradient: Gradient) -> None:
 
 
 def _call(function: str, kernel: Kernel, tape: Tape, **gradients: Sequence[Tensor | None]) -> None:
-    run = _Run()
-    run.time, run.batch, run.size, run.low = tape.time, tape.states[0].shape[1], tape.size, tape.low is not None
     weight = tape.weights["weight_hh"].contiguous()
-    run.threads = 1 if run.batch * weight.numel() < ALONE else torch.get_num_threads()
-    gates, units = len(weight) // tape.size, -(-tape.size // LANES) * LANES
+    batch, low = tape.states[0].shape[1], tape.low is not None
+    threads, by_rows = _division(batch, tape.time, weight, low)
+    run = _Run(tape.time, batch, tape.size, threads, low, 0, batch)
+    columns = len(weight) // tape.size * _up(tape.size, LANES)
+    packed, sums = columns * _up(tape.size, PAIRED), columns * ROWS
+    copies = threads if by_rows else 1
     norms = [tape.norms[name] for name in kernel.norms]
     buffers: dict[str, Sequence[Tensor | None]] = {
         "weight": [weight],
-        "packed": [weight.new_empty(gates, units, -(-tape.size // PAIRED) * PAIRED)],
-        "sums": [weight.new_empty(ROWS, gates, units)],
+        "packed": [weight.new_empty(copies, packed)],
+        "sums": [weight.new_empty(copies, sums)],
         "vectors": [tape.weights[name].contiguous() for name in kernel.vectors],
         "blocks": [tape.blocks.buffer],
         "states": tape.states,
@@ -97,4 +106,17 @@ def _call(function: str, kernel: Kernel, tape: Tape, **gradients: Sequence[Tenso
     for field, tensors in buffers.items():
         for place, tensor in enumerate(tensors):
             getattr(run, field)[place] = None if tensor is None else tensor.data_ptr()
-    getattr(native().library, function)(ctypes.byref(run))
+    of_each = ctypes.c_int64(packed), ctypes.c_int64(sums)
+    getattr(native().library, function)(ctypes.byref(run), ctypes.c_bool(by_rows), *of_each)
+
+
+def _division(batch: int, time: int, weight: Tensor, low: bool) -> tuple[int, bool]:
+    """How many threads run, and whether they share the rows of the batch rather than the units."""
+    threads = torch.get_num_threads()
+    if batch >= threads * (TILED if low else TILE) and weight.numel() <= EACH_READS_ALL:
+        return (1 if batch * weight.numel() * time < ALONE else threads), True
+    return (1 if batch * weight.numel() < TOGETHER else threads), False
+
+
+def _up(count: int, of: int) -> int:
+    return -(-count // of) * of

@@ -1,5 +1,6 @@
-// A recurrence over all time steps. Every thread owns some of the units: it takes the recurrent product of all their
-// gates, and their equations while the sums are still in registers, and waits for the others once a step.
+// A recurrence over all time steps. Either every thread owns some of the units: it takes the recurrent product of all
+// their gates, then their equations, and waits for the others once a step. Or, where the weights are small enough for
+// each to read all of them, it owns some of the rows of the batch, and waits for nobody.
 #pragma once
 #include <omp.h>
 
@@ -10,7 +11,9 @@
 
 // Mirrored by seqlab/native/kernels.py. Time is the first axis of every buffer, the batch the second.
 struct Run {
-    int64_t time, batch, size, threads, low;  // low: whether products are taken in bfloat16
+    int64_t time, batch, size, threads;
+    int64_t low;          // whether products are taken in bfloat16
+    int64_t first, last;  // rows of the batch to be run
     const float* weight;      // (gates * size, size)
     const float* vectors[3];  // peepholes, or gains and shifts
     float* blocks;            // (time, batch, blocks * size): projected inputs, then the gates
@@ -118,8 +121,8 @@ struct Product {
     template <class Cell, class Take>
     void step(long t, const float* operand, long stride, Take take) const {
         V* own = reinterpret_cast<V*>(run.sums) + mine.first * COLUMNS * ROWS;
-        for (long first = 0; first < run.batch; first += ROWS) {
-            const long rows = std::min(ROWS, run.batch - first);
+        for (long first = run.first; first < run.last; first += ROWS) {
+            const long rows = std::min<long>(ROWS, run.last - first);
             if (operand) multiply(operand + first * stride, stride, rows, own);
             else std::fill(own, own + rows * columns, V{});
             for (long row = 0; row < rows; row++)
@@ -164,6 +167,21 @@ struct Backward : Product<1> {
     }
     static long floats(const Run& run) { return Product<1>::floats(run, Rows::count * run.size); }
 };
+
+// Runs all rows in one team, or those of each thread by itself.
+template <void (*RUN)(const Run&)>
+void divided(const Run& run, bool by_rows, long packed, long sums) {
+    if (!by_rows) return RUN(run);
+#pragma omp parallel num_threads(run.threads)
+    {
+        const long thread = omp_get_thread_num();
+        const Share rows(run.batch);
+        Run own = run;
+        own.threads = 1, own.first = rows.first, own.last = rows.last;
+        own.packed += thread * packed, own.sums += thread * sums;
+        RUN(own);
+    }
+}
 
 // A cell with one product a step, of all its gates with h.
 template <class Cell>

@@ -76,7 +76,7 @@ void normalized_forward(const Run& run) {
         std::optional<Tiles> tiles;
         if (run.low) tiles.emplace();
         ToGates to_gates(run, run.packed);
-        Share rows(run.batch);
+        const Share rows(run.last - run.first);
         for (long t = 0; t < run.time; t++) {
             to_gates.template step<Cell>(t, run.states[0] + t * run.batch * run.size, run.size,
                                         [](Place<Cell> at, V* sums) {
@@ -84,7 +84,7 @@ void normalized_forward(const Run& run) {
                                                 at.kept(0, sums[gate], Cell::Order::count, gate);
                                         });
 #pragma omp barrier
-            for (long row = rows.first; row < rows.last; row++) Cell::forward(Row<Cell>{run, t, row});
+            for (long row = rows.first; row < rows.last; row++) Cell::forward(Row<Cell>{run, t, run.first + row});
 #pragma omp barrier
         }
     }
@@ -98,7 +98,7 @@ void normalized_backward(const Run& run) {
         std::optional<Tiles> tiles;
         if (run.low) tiles.emplace();
         FromGates from_gates(run, run.packed);
-        Share rows(run.batch);
+        const Share rows(run.last - run.first);
         const long stride = Cell::Order::count * run.size, step = run.batch * stride;
         for (long t = run.time - 1; t >= 0; t--) {
             const float* gradient = t + 1 < run.time ? run.d_kept[0] + (t + 1) * step : nullptr;
@@ -106,7 +106,7 @@ void normalized_backward(const Run& run) {
                 at.d_state(0, sums[0] + at.d_state(0) + at.incoming(0));
             });
 #pragma omp barrier
-            for (long row = rows.first; row < rows.last; row++) Cell::backward(Row<Cell>{run, t, row});
+            for (long row = rows.first; row < rows.last; row++) Cell::backward(Row<Cell>{run, t, run.first + row});
 #pragma omp barrier
         }
         from_gates.template step<Cell>(0, run.d_kept[0], stride,

@@ -1,5 +1,7 @@
 // Sixteen floats at a time, and the functions of them that gates are made of.
 #pragma once
+#include <immintrin.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -20,15 +22,11 @@ inline void store(float* to, V v) { std::memcpy(to, &v, sizeof v); }
 
 // The first `lanes` floats; the others are zero.
 inline V load(const float* from, int lanes) {
-    if (__builtin_expect(lanes == LANES, 1)) return load(from);
-    V v{};
-    std::memcpy(&v, from, sizeof(float) * lanes);
-    return v;
+    return (V)_mm512_maskz_loadu_ps(__mmask16((1u << lanes) - 1), from);
 }
 
 inline void store(float* to, V v, int lanes) {
-    if (__builtin_expect(lanes == LANES, 1)) return store(to, v);
-    std::memcpy(to, &v, sizeof(float) * lanes);
+    _mm512_mask_storeu_ps(to, __mmask16((1u << lanes) - 1), (__m512)v);
 }
 
 inline float sum(V v) {
@@ -64,7 +62,13 @@ inline V exp(V x) {
     return p * power;
 }
 
-inline V sigmoid(V x) { return 1.f / (1.f + exp(-x)); }
+// 1 / x from 14 bits and one step of Newton's, a fifth of the time of a division.
+inline V reciprocal(V x) {
+    V guess = (V)_mm512_rcp14_ps((__m512)x);
+    return guess + guess * (1.f - x * guess);
+}
+
+inline V sigmoid(V x) { return reciprocal(1.f + exp(-x)); }
 
 // Eigen's rational approximation, exact to a few units in the last place, also near zero.
 inline V tanh(V x) {
@@ -79,7 +83,7 @@ inline V tanh(V x) {
     V q = s * 1.19825839466702e-06f + 1.18534705686654e-04f;
     q = q * s + 2.26843463243900e-03f;
     q = q * s + 4.89352518554385e-03f;
-    return x * p / q;
+    return x * p * reciprocal(q);
 }
 
 inline V d_sigmoid(V y) { return y * (1.f - y); }

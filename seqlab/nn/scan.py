@@ -36,6 +36,7 @@ class _Scan(torch.autograd.Function):
             if kernels.runs(ctx.cell.kernel, ctx.tape):
                 kernels.backward(ctx.cell.kernel, ctx.tape, gradient)
             else:
+                gradient.begin()
                 ctx.cell.backward(ctx.tape, gradient)
             ctx.cell.weight_gradients(ctx.tape, gradient)
             projected, weights = gradient.finish(ctx.dtype)

@@ -97,11 +97,17 @@ def test_compiled_code_computes_what_the_tape_does(variant: str, shape: Shape, l
 def test_no_digit_depends_on_the_number_of_threads(
     variant: str, two_threads: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results = []
-    for alone in (0, sys.maxsize):
-        monkeypatch.setattr(kernels, "ALONE", alone)
-        results.append(everything(variant, (40, 6, 5), torch.float32)["outputs"])
-    assert torch.equal(*results)
+    results, divisions = [], []
+    division = kernels._division
+    monkeypatch.setattr(kernels, "_division", lambda *given: divisions.append(division(*given)) or divisions[-1])
+    for by_rows, share in ((1, sys.maxsize), (1, 0), (0, 0)):
+        monkeypatch.setattr(kernels, "EACH_READS_ALL", by_rows * sys.maxsize)
+        for bound in ("ALONE", "TOGETHER"):
+            monkeypatch.setattr(kernels, bound, share)
+        results.append(everything(variant, (40, 21, 5), torch.float32))
+    assert divisions[::4] == [(1, True), (2, True), (2, False)]
+    for name, value in results[0].items():
+        assert all(torch.equal(other[name], value) for other in results if "weight" not in name), name
 
 
 @compiled
