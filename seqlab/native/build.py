@@ -40,7 +40,7 @@ def native() -> Native:
         return Native(None, f"{SWITCH} is 0")
     if platform.system() != "Linux" or torch.backends.cpu.get_cpu_capability() != "AVX512":
         return Native(None, "no processor with AVX-512 under Linux")
-    compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX") or "c++", "g++", "clang++"))), None)
+    compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX") or "c++", "g++"))), None)
     if compiler is None:
         return Native(None, "no C++ compiler")
     openmp = _openmp()
