@@ -125,7 +125,8 @@ class LanguageNetwork(nn.Module):
         outputs, state = self._hidden(ids, state)
         rows, wanted = outputs.flatten(0, 1), targets.flatten()
         if valid is not None:
-            rows, wanted = rows[valid.flatten()], wanted[valid.flatten()]
+            real = valid.flatten().nonzero().squeeze(1)
+            rows, wanted = rows.index_select(0, real), wanted.index_select(0, real)
         tokens = targets.numel() if valid is None else valid.sum()
         return linear_cross_entropy(rows, self.output.weight, self.output.bias, wanted), tokens, state
 

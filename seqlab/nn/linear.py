@@ -29,34 +29,33 @@ class _Chunked(torch.autograd.Function):
         targets: Tensor,
     ) -> Tensor:
         even = smoothing / len(weight)
-        d_inputs, d_weight, d_bias = torch.empty_like(inputs), torch.zeros_like(weight), torch.zeros_like(bias)
+        d_inputs, d_weight, d_bias = torch.empty_like(inputs), torch.empty_like(weight), torch.zeros_like(bias)
         cast = weight if low is None else weight.to(low)
         nats = inputs.new_zeros((), dtype=torch.float64)
         size = -(-len(targets) // max(1, round(len(targets) * len(weight) / CHUNK)))
-        for rows, part, target in zip(
-            d_inputs.split(size), inputs.split(size), targets.unsqueeze(1).split(size), strict=True
-        ):
+        parts = zip(d_inputs.split(size), inputs.split(size), targets.unsqueeze(1).split(size), strict=True)
+        for number, (rows, part, target) in enumerate(parts):
             given = part.to(cast.dtype)
             product = given @ cast.t()
             logits = product.add_(bias) if low is None else product + bias
-            logits.sub_(logits.amax(1, keepdim=True))  # which changes no probability
-            right = logits.gather(1, target)
+            log_probs = torch.log_softmax(logits, 1, out=logits)
+            right = log_probs.gather(1, target)
+            nats -= (1 - smoothing) * right.sum(dtype=torch.float64)
             if smoothing:
-                nats -= even * logits.sum(dtype=torch.float64)
-            gradient = logits.exp_()
-            total = gradient.sum(1, keepdim=True)
-            nats += (total.log() - (1 - smoothing) * right).sum(dtype=torch.float64)
-            gradient.div_(total)  # softmax
-            gradient.scatter_add_(1, target, torch.full_like(total, smoothing - 1))
+                nats -= even * log_probs.sum(dtype=torch.float64)
+            gradient = log_probs.exp_()
+            gradient.scatter_add_(1, target, torch.full_like(right, smoothing - 1))
             if smoothing:
                 gradient.sub_(even)
             d_bias += gradient.sum(0)
             gradient = gradient.to(cast.dtype)
             rows.copy_(gradient @ cast)
             if low is None:
-                d_weight.addmm_(gradient.t(), given)
+                d_weight.addmm_(gradient.t(), given, beta=min(number, 1))
+            elif number:
+                d_weight.add_(gradient.t() @ given)
             else:
-                d_weight += gradient.t() @ given
+                d_weight.copy_(gradient.t() @ given)
         ctx.save_for_backward(d_inputs, d_weight, d_bias)
         return nats.to(bias.dtype)
 

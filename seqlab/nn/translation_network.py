@@ -161,8 +161,8 @@ class TranslationNetwork(nn.Module):
         if sampling:
             inputs = self._mixed(inputs, state, sampling)
         features, _, _ = self.decoder(inputs, state)
-        real = valid.flatten()
-        rows, wanted = features.flatten(0, 1)[real], targets.flatten()[real]
+        real = valid.flatten().nonzero().squeeze(1)
+        rows, wanted = features.flatten(0, 1).index_select(0, real), targets.flatten().index_select(0, real)
         return linear_cross_entropy(rows, self.output.weight, self.output.bias, wanted, smoothing)
 
     @torch.no_grad()
