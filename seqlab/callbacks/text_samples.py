@@ -6,7 +6,7 @@ from typing import Any
 import lightning.pytorch as pl
 
 from seqlab.callbacks.boards import boards
-from seqlab.decoding.text import complete_text
+from seqlab.decoding.text import continue_text
 from seqlab.models.sequence_model import SequenceModel
 from seqlab.models.text_model import TextModel
 
@@ -49,9 +49,8 @@ class TextSamples(pl.Callback):
         if isinstance(pl_module, TextModel):
             assert pl_module.codec is not None
             seeds = [SEED] * len(self.temperatures)
-            texts = complete_text(
-                pl_module.network, pl_module.codec, self.prompt or "", self.num_tokens, self.temperatures, seeds=seeds
-            )
+            asked = self.prompt or "", self.num_tokens, self.temperatures
+            (texts,) = continue_text(pl_module.network, pl_module.codec, *asked, seeds=seeds, streaming=False)
             labels = [f"sample/temperature {temperature:g}" for temperature in self.temperatures]
         else:
             labels, texts = ["sample/translations"], [pl_module.sample(trainer.datamodule)]

@@ -14,21 +14,23 @@ State = tuple[Tensor, ...]
 Weights = Mapping[str, Tensor]
 
 
-def input_product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``weight @ inputs + bias`` of inputs ``(..., input_size)``, or of ids ``(...)`` that stand for one-hot ones."""
+def finished_product(inputs: Tensor, weight: Tensor, finish: Callable[[Tensor], Tensor]) -> Tensor:
+    """``finish(weight @ inputs)`` of inputs ``(..., input_size)``, or of ids ``(...)`` that stand for one-hot ones.
+
+    ``finish`` acts on each row by itself, so that of few ids each is finished once.
+    """
+    if inputs.is_floating_point():
+        return finish(F.linear(inputs, weight))
+    if weight.shape[1] < inputs.numel():
+        return F.embedding(inputs, finish(weight.t()))
+    return finish(F.embedding(inputs, weight.t()))
+
+
+def input_product(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """``weight @ inputs + bias``, of the same."""
     if inputs.is_floating_point():
         return F.linear(inputs, weight, bias)
-    if bias is not None and weight.shape[1] < inputs.numel():
-        return F.embedding(inputs, weight.t() + bias)
-    columns = F.embedding(inputs, weight.t())
-    return columns if bias is None else columns + bias
-
-
-def normed_product(inputs: Tensor, weight: Tensor, norm: Callable[[Tensor], Tensor]) -> Tensor:
-    """``norm(weight @ inputs)`` as ``input_product`` takes it; of few ids each is normalized once."""
-    if not inputs.is_floating_point() and weight.shape[1] < inputs.numel():
-        return F.embedding(inputs, norm(weight.t()))
-    return norm(input_product(inputs, weight))
+    return finished_product(inputs, weight, lambda rows: rows + bias)
 
 
 class Cell(ABC):

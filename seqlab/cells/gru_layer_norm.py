@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.cells.cell import Kernel, ScannedCell, State, Weights, normed_product
+from seqlab.cells.cell import Kernel, ScannedCell, State, Weights, finished_product
 from seqlab.cells.tape import Gradient, Normalization, Tape, sigmoid_backward, tanh_backward
 
 
@@ -46,7 +46,7 @@ class LayerNormGRU(ScannedCell):
     def project(self, inputs: Tensor, weights: Weights) -> Tensor:
         size = weights["weight_hh"].shape[1]
         gain, bias = weights["gain_ih"], weights["bias_ih"]
-        return normed_product(inputs, weights["weight_ih"], lambda rows: _norm(rows, gain, bias, size))
+        return finished_product(inputs, weights["weight_ih"], lambda rows: _norm(rows, gain, bias, size))
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> State:
         (h,) = state

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.cells.cell import Kernel, ScannedCell, State, Weights, normed_product
+from seqlab.cells.cell import Kernel, ScannedCell, State, Weights, finished_product
 from seqlab.cells.tape import Gradient, Normalization, Tape, sigmoid_backward, tanh_backward
 
 
@@ -36,7 +36,7 @@ class LayerNormLSTM(ScannedCell):
 
     def project(self, inputs: Tensor, weights: Weights) -> Tensor:
         gain, bias = weights["gain_ih"], weights["bias_ih"]
-        return normed_product(inputs, weights["weight_ih"], lambda rows: F.layer_norm(rows, gain.shape, gain, bias))
+        return finished_product(inputs, weights["weight_ih"], lambda rows: F.layer_norm(rows, gain.shape, gain, bias))
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> State:
         h, c = state

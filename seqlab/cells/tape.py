@@ -209,8 +209,12 @@ class Tape:
 
     def empty(self, name: str, width: int = 1) -> Tensor:
         """A buffer ``(time, batch, width * hidden_size)`` kept for the way back."""
-        self.kept[name] = self.states[0].new_empty(self.time, self.states[0].shape[1], width * self.size)
+        self.kept[name] = self.buffer(width)
         return self.kept[name]
+
+    def buffer(self, width: int) -> Tensor:
+        """An empty ``(time, batch, width * hidden_size)``."""
+        return self.states[0].new_empty(self.time, self.states[0].shape[1], width * self.size)
 
 
 class Gradient:
@@ -252,8 +256,7 @@ class Gradient:
 
     def empty(self, name: str, width: int = 1) -> Tensor:
         """A buffer ``(time, batch, width * hidden_size)`` kept for the gradients of the weights."""
-        tape = self.tape
-        self.kept[name] = tape.states[0].new_empty(tape.time, tape.states[0].shape[1], width * tape.size)
+        self.kept[name] = self.tape.buffer(width)
         return self.kept[name]
 
     def arrive(self, step: int) -> None:

@@ -1,7 +1,6 @@
 """A prefix in, text out."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -22,6 +21,7 @@ def continue_text(
     top_k: int | None = None,
     top_p: float | None = None,
     seeds: Sequence[int] = (0,),
+    streaming: bool = True,
 ) -> Iterator[list[str]]:
     """Continues a prefix, once for each seed, and gives the text as far as it stands after every token.
 
@@ -37,6 +37,7 @@ def continue_text(
         top_k: Draw among the k most likely tokens only.
         top_p: Draw among the fewest tokens whose probabilities sum to at least p.
         seeds: One for each sample.
+        streaming: Whether the text is given after every token, or only when it is whole.
 
     Yields:
         The text of each sample, prefix and all.
@@ -44,26 +45,6 @@ def continue_text(
     Raises:
         UserError: A value is out of its range.
     """
-    for rows in _continue_ids(network, codec, prefix, num_tokens, temperature, top_k, top_p, seeds):
-        yield [codec.decode(row) for row in rows]
-
-
-def complete_text(network: nn.Module, codec: Codec, *options: Any, **more: Any) -> list[str]:
-    """The last that ``continue_text`` gives, of the same arguments."""
-    *_, rows = _continue_ids(network, codec, *options, **more)
-    return [codec.decode(row) for row in rows]
-
-
-def _continue_ids(
-    network: nn.Module,
-    codec: Codec,
-    prefix: str = "",
-    num_tokens: int = 200,
-    temperature: float | Sequence[float] = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    seeds: Sequence[int] = (0,),
-) -> Iterator[list[list[int]]]:
     if num_tokens < 1:
         raise UserError(f"num_tokens {num_tokens} must be a whole number of at least 1")
     for seed in seeds:
@@ -77,9 +58,10 @@ def _continue_ids(
     training = network.training
     network.eval()
     try:
-        for new in sample(network, ids, num_tokens, sampling, seeds):
+        for count, new in enumerate(sample(network, ids, num_tokens, sampling, seeds), start=1):
             for row, token in zip(rows, new.tolist(), strict=True):
                 row.append(token)
-            yield rows
+            if streaming or count == num_tokens:
+                yield [codec.decode(row) for row in rows]
     finally:
         network.train(training)

@@ -30,8 +30,8 @@ def _in_one_pass(optimizer: Optimizer) -> Optimizer:
     by itself, and Adam takes four times as long."""
     for group in optimizer.param_groups:
         on_cpu = all(weight.device.type == "cpu" for weight in group["params"])
-        free = all(group.get(choice, False) in (None, False) for choice in ("fused", "foreach", "differentiable"))
-        if "fused" in group and group["fused"] is None and on_cpu and free:
+        chosen = group.get("foreach") or group.get("differentiable")
+        if group.get("fused", False) is None and on_cpu and not chosen:
             group["fused"] = True
     return optimizer
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from seqlab.data.data_module import DataModule
 from seqlab.data.streams import TextBatch
 from seqlab.data.text_data import TextData
-from seqlab.decoding.text import complete_text
+from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
 from seqlab.models.sequence_model import OptimizerCallable, SchedulerCallable, SequenceModel
 from seqlab.nn.language_network import LanguageNetwork
@@ -113,5 +113,6 @@ class TextModel(SequenceModel):
         """
         if self.codec is None:
             raise UserError("this model was made without a codec, so it cannot read text; give codec=data.codec")
-        options = (prefix, num_tokens, temperature, top_k, top_p, [seed])
-        return complete_text(self.network, self.codec, *options)[0]
+        asked = prefix, num_tokens, temperature, top_k, top_p, [seed]
+        ((text,),) = continue_text(self.network, self.codec, *asked, streaming=False)
+        return text

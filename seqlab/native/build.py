@@ -58,8 +58,7 @@ def native() -> Native:
 def _openmp() -> Path | None:
     """The library that torch's own threads come from, so that both share them."""
     loaded = {Path(line.split()[-1]) for line in Path("/proc/self/maps").read_text().splitlines() if "libgomp" in line}
-    beside = [path for path in loaded if "torch" in str(path)]
-    return min([*beside, *loaded], key=lambda path: path not in beside, default=None)
+    return min(loaded, key=lambda path: ("torch" not in str(path), path), default=None)
 
 
 def _built(compiler: str, openmp: Path) -> Path:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqlab.cells.cell import Cell, LinearCell, ScannedCell, State, Weights
+from seqlab.cells.cell import Cell, Kernel, LinearCell, ScannedCell, State, Weights
 from seqlab.cells.tape import Gradient, Tape
 from seqlab.native import kernels
 from seqlab.nn.linear_scan import linear_scan
@@ -23,7 +23,7 @@ class _Scan(torch.autograd.Function):
         parts = len(cell.states)
         weights = dict(zip(names, tensors[parts:], strict=True))
         tape = Tape(cell, projected, tensors[:parts], weights, low)
-        _forward(cell, tape)
+        ctx.kernel = _forward(cell, tape)
         ctx.cell, ctx.names, ctx.tape, ctx.dtype = cell, names, tape, projected.dtype
         ctx.set_materialize_grads(False)
         return tuple(buffer[1:] for buffer in tape.states)
@@ -33,8 +33,8 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, *incoming: Tensor | None) -> tuple[Any, ...]:
         with torch.autocast(ctx.tape.states[0].device.type, enabled=False):
             gradient = Gradient(ctx.tape, incoming)
-            if kernels.runs(ctx.cell.kernel, ctx.tape):
-                kernels.backward(ctx.cell.kernel, ctx.tape, gradient)
+            if ctx.kernel is not None:
+                kernels.backward(ctx.kernel, ctx.tape, gradient)
             else:
                 gradient.begin()
                 ctx.cell.backward(ctx.tape, gradient)
@@ -43,12 +43,15 @@ class _Scan(torch.autograd.Function):
         return None, None, None, projected, *gradient.states, *(weights[name] for name in ctx.names)
 
 
-def _forward(cell: ScannedCell, tape: Tape) -> None:
+def _forward(cell: ScannedCell, tape: Tape) -> Kernel | None:
+    """Runs a tape, and says which compiled code did, if any; the same must walk it back."""
     cell.prepare(tape)
-    if cell.kernel is not None and kernels.runs(cell.kernel, tape):
-        kernels.forward(cell.kernel, tape)
+    kernel = cell.kernel if kernels.runs(cell.kernel, tape) else None
+    if kernel is not None:
+        kernels.forward(kernel, tape)
     else:
         cell.forward(tape)
+    return kernel
 
 
 def _with_biases_added(cell: ScannedCell, weights: Weights) -> dict[str, Tensor]:

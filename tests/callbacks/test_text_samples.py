@@ -25,7 +25,7 @@ def test_each_validation_writes_a_sample_of_each_temperature(
 
 
 def test_without_tensorboard_nothing_is_drawn(fit: Any, memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqlab.callbacks.text_samples.complete_text", None)
+    monkeypatch.setattr("seqlab.callbacks.text_samples.continue_text", None)
     fit(TextSamples("the dog"), logger=memory)
 
 
