@@ -5,14 +5,16 @@
 constexpr long PAIRED = 32;  // bfloat16 of a row of a tile
 constexpr long TILED = 32;   // operands whose sums are held in two tiles
 
-struct alignas(64) Line {
-    uint16_t values[PAIRED];
+// A line of the cache, as what lies in it.
+union alignas(64) Line {
+    V vector;
+    float precise[LANES];
+    uint16_t low[PAIRED];
 };
 
 inline long rounded_up(long n, long of) { return (n + of - 1) / of * of; }
 
 #if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__linux__)
-#include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -279,12 +279,12 @@ struct LayerNormLstm {
     }
 };
 
-#define EXPORT(name, kind, ...)                                                             \
-    extern "C" void name##_forward(const Run* run, bool by_rows, int64_t packed, int64_t sums) { \
-        divided<kind##_forward<__VA_ARGS__>>(*run, by_rows, packed, sums);                   \
-    }                                                                                        \
-    extern "C" void name##_backward(const Run* run, bool by_rows, int64_t packed, int64_t sums) { \
-        divided<kind##_backward<__VA_ARGS__>>(*run, by_rows, packed, sums);                  \
+#define EXPORT(name, kind, ...)                                              \
+    extern "C" void name##_forward(const Run* run, bool by_rows) {           \
+        divided<kind##_forward<__VA_ARGS__>>(*run, by_rows);                 \
+    }                                                                        \
+    extern "C" void name##_backward(const Run* run, bool by_rows) {          \
+        divided<kind##_backward<__VA_ARGS__>>(*run, by_rows);                \
     }
 
 EXPORT(rnn_tanh, plain, Rnn<true>)

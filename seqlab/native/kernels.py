@@ -22,15 +22,6 @@ TOGETHER = 2_000_000
 TILE, TILED = 8, 32
 """Rows that are multiplied at once, in float32 and in bfloat16."""
 
-ROWS = 64
-"""Rows of the batch whose sums compiled code holds at once."""
-
-PAIRED = 32
-"""Of bfloat16 inputs so many are taken together."""
-
-LANES = 16
-"""Units that compiled code takes together."""
-
 POINTERS = {
     "weight": 1,
     "vectors": 3,
@@ -42,8 +33,6 @@ POINTERS = {
     "d_kept": 2,
     "incoming": 2,
     "d_states": 2,
-    "packed": 1,
-    "sums": 1,
 }
 """How many tensors of each kind a run takes at most."""
 
@@ -89,14 +78,9 @@ def _call(function: str, kernel: Kernel, tape: Tape, **gradients: Sequence[Tenso
     batch, low = tape.states[0].shape[1], tape.low is not None
     threads, by_rows = _division(batch, tape.time, weight, low)
     run = _Run(tape.time, batch, tape.size, threads, low, 0, batch)
-    columns = len(weight) // tape.size * _up(tape.size, LANES)
-    packed, sums = columns * _up(tape.size, PAIRED), columns * ROWS
-    copies = threads if by_rows else 1
     norms = [tape.norms[name] for name in kernel.norms]
     buffers: dict[str, Sequence[Tensor | None]] = {
         "weight": [weight],
-        "packed": [weight.new_empty(copies, packed)],
-        "sums": [weight.new_empty(copies, sums)],
         "vectors": [tape.weights[name].contiguous() for name in kernel.vectors],
         "blocks": [tape.blocks.buffer],
         "states": tape.states,
@@ -107,8 +91,7 @@ def _call(function: str, kernel: Kernel, tape: Tape, **gradients: Sequence[Tenso
     for field, tensors in buffers.items():
         for place, tensor in enumerate(tensors):
             getattr(run, field)[place] = None if tensor is None else tensor.data_ptr()
-    of_each = ctypes.c_int64(packed), ctypes.c_int64(sums)
-    getattr(native().library, function)(ctypes.byref(run), ctypes.c_bool(by_rows), *of_each)
+    getattr(native().library, function)(ctypes.byref(run), ctypes.c_bool(by_rows))
 
 
 def _division(batch: int, time: int, weight: Tensor, low: bool) -> tuple[int, bool]:
@@ -117,7 +100,3 @@ def _division(batch: int, time: int, weight: Tensor, low: bool) -> tuple[int, bo
     if batch >= threads * (TILED if low else TILE) and weight.numel() <= EACH_READS_ALL:
         return (1 if batch * weight.numel() * time < ALONE else threads), True
     return (1 if batch * weight.numel() < TOGETHER else threads), False
-
-
-def _up(count: int, of: int) -> int:
-    return -(-count // of) * of

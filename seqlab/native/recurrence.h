@@ -12,8 +12,8 @@
 // Mirrored by seqlab/native/kernels.py. Time is the first axis of every buffer, the batch the second.
 struct Run {
     int64_t time, batch, size, threads;
-    int64_t low;          // whether products are taken in bfloat16
-    int64_t first, last;  // rows of the batch to be run
+    int64_t low;              // whether products are taken in bfloat16
+    int64_t first, last;      // rows of the batch to be run
     const float* weight;      // (gates * size, size)
     const float* vectors[3];  // peepholes, or gains and shifts
     float* blocks;            // (time, batch, blocks * size): projected inputs, then the gates
@@ -24,8 +24,6 @@ struct Run {
     float* d_kept[2];
     const float* incoming[2];  // (time, batch, size) or null
     float* d_states[2];        // (batch, size): gradients of the state that the walk has reached
-    float* packed;  // (gates * size, size rounded up): the weights as products read them
-    float* sums;    // (64, gates * size rounded up)
 };
 
 // Some units of a row at a step.
@@ -82,18 +80,13 @@ struct Product {
     const Run& run;
     Share mine;
     long depth, columns;
-    float* packed;
-    std::unique_ptr<Line[]> operands;
+    std::unique_ptr<Line[]> packed, operands, sums;  // weights as products read them; what they multiply, in bfloat16
 
-    static long floats(const Run& run, long depth) {
-        return unit_blocks(run) * COLUMNS * LANES * rounded_up(depth, PAIRED);
-    }
-
-    Product(const Run& run, long depth, float* packed)
+    Product(const Run& run, long depth)
         : run(run), mine(unit_blocks(run)), depth(depth), columns((mine.last - mine.first) * COLUMNS),
-          packed(packed + mine.first * COLUMNS * LANES * rounded_up(depth, PAIRED)) {
-        if (run.low) operands.reset(new Line[ROWS * rounded_up(depth, PAIRED) / PAIRED]);
-    }
+          packed(new Line[columns * (run.low ? rounded_up(depth, PAIRED) / 2 : depth)]),
+          operands(run.low ? new Line[ROWS * rounded_up(depth, PAIRED) / PAIRED] : nullptr),
+          sums(new Line[ROWS * columns]) {}
 
     // Lays the weights out: `fill` writes one column of a panel, vectors `pitch` floats apart, for LANES units.
     template <class Fill>
@@ -102,25 +95,24 @@ struct Product {
             fill(panel, pitch, (mine.first + column / COLUMNS) * LANES, column % COLUMNS);
         };
         if (!run.low) {
-            each_panel(columns, [&](long first, long count) {
+            return each_panel(columns, [&](long first, long count) {
                 for (long i = 0; i < count; i++)
-                    column_of(packed + first * LANES * depth + i * LANES, count * LANES, first + i);
+                    column_of(packed[first * depth + i].precise, count * LANES, first + i);
             });
-            return;
         }
         std::unique_ptr<float[]> precise(new float[depth * LANES]);
         for (long column = 0; column < columns; column++) {
             const long first = column & ~1L, count = std::min(2L, columns - first), tile = 16 * PAIRED;
-            uint16_t* panel = reinterpret_cast<uint16_t*>(packed) + first * LANES * rounded_up(depth, PAIRED);
             column_of(precise.get(), LANES, column);
-            pack_low(precise.get(), depth, panel + (column - first) * tile, count * tile);
+            pack_low(precise.get(), depth, packed[first * rounded_up(depth, PAIRED) / 2].low + (column - first) * tile,
+                     count * tile);
         }
     }
 
     // Of operands (batch, depth), or of none, which sum to zero; then hands the sums of every row to `take`.
     template <class Cell, class Take>
     void step(long t, const float* operand, long stride, Take take) const {
-        V* own = reinterpret_cast<V*>(run.sums) + mine.first * COLUMNS * ROWS;
+        V* own = &sums[0].vector;
         for (long first = run.first; first < run.last; first += ROWS) {
             const long rows = std::min<long>(ROWS, run.last - first);
             if (operand) multiply(operand + first * stride, stride, rows, own);
@@ -133,16 +125,16 @@ struct Product {
     }
 
     void multiply(const float* a, long stride, long rows, V* own) const {
-        if (!run.low) return product(a, stride, rows, packed, depth, own, columns);
-        pack_operands(a, stride, rows, depth, operands[0].values);
-        product_low(operands[0].values, rows, reinterpret_cast<const uint16_t*>(packed), depth, own, columns);
+        if (!run.low) return product(a, stride, rows, packed[0].precise, depth, own, columns);
+        pack_operands(a, stride, rows, depth, operands[0].low);
+        product_low(operands[0].low, rows, packed[0].low, depth, own, columns);
     }
 };
 
 // What a few gates take of an operand, on the way forward.
 template <class Rows>
 struct Forward : Product<Rows::count> {
-    Forward(const Run& run, float* packed) : Product<Rows::count>(run, run.size, packed) {
+    explicit Forward(const Run& run) : Product<Rows::count>(run, run.size) {
         this->pack([&](float* panel, long pitch, long unit, long gate) {
             for (int lane = 0; lane < LANES; lane++) {
                 const bool real = unit + lane < run.size;
@@ -151,13 +143,12 @@ struct Forward : Product<Rows::count> {
             }
         });
     }
-    static long floats(const Run& run) { return Product<Rows::count>::floats(run, run.size); }
 };
 
 // The gradient of an operand from that of a few gates, which lie side by side, on the way back.
 template <class Rows>
 struct Backward : Product<1> {
-    Backward(const Run& run, float* packed) : Product<1>(run, Rows::count * run.size, packed) {
+    explicit Backward(const Run& run) : Product<1>(run, Rows::count * run.size) {
         this->pack([&](float* panel, long pitch, long unit, long) {
             for (long k = 0; k < depth; k++) {
                 const float* from = run.weight + (Rows::rows[k / run.size] * run.size + k % run.size) * run.size;
@@ -165,111 +156,113 @@ struct Backward : Product<1> {
             }
         });
     }
-    static long floats(const Run& run) { return Product<1>::floats(run, Rows::count * run.size); }
 };
 
 // Runs all rows in one team, or those of each thread by itself.
 template <void (*RUN)(const Run&)>
-void divided(const Run& run, bool by_rows, long packed, long sums) {
+void divided(const Run& run, bool by_rows) {
     if (!by_rows) return RUN(run);
 #pragma omp parallel num_threads(run.threads)
     {
-        const long thread = omp_get_thread_num();
         const Share rows(run.batch);
         Run own = run;
         own.threads = 1, own.first = rows.first, own.last = rows.last;
-        own.packed += thread * packed, own.sums += thread * sums;
         RUN(own);
     }
 }
 
-// A cell with one product a step, of all its gates with h.
-template <class Cell>
-void plain_forward(const Run& run) {
-    using ToGates = Forward<typename Cell::Order>;
+// Has every thread do the work, and holds the tile registers meanwhile where they are needed.
+template <class Work>
+void team(const Run& run, Work work) {
 #pragma omp parallel num_threads(run.threads)
     {
         std::optional<Tiles> tiles;
         if (run.low) tiles.emplace();
-        ToGates to_gates(run, run.packed);
-        for (long t = 0; t < run.time; t++) {
-            to_gates.template step<Cell>(t, run.states[0] + t * run.batch * run.size, run.size,
-                                        [](Place<Cell> at, V* sums) { Cell::forward(at, sums); });
-#pragma omp barrier
-        }
+        work();
     }
+}
+
+inline void meet() {
+#pragma omp barrier
+}
+
+// From the first step to the last: the product of h, which `take` turns into what `rest` and the next step need.
+template <class Cell, class Take, class Rest>
+void walk(const Run& run, Take take, Rest rest) {
+    const Forward<typename Cell::Order> to_gates(run);
+    for (long t = 0; t < run.time; t++) {
+        to_gates.template step<Cell>(t, run.states[0] + t * run.batch * run.size, run.size, take);
+        meet();
+        rest(t);
+    }
+}
+
+// From the last step to the first, likewise: `use` is given the gradient of h, and products are taken of `gradients`,
+// (time, batch, width * size).
+template <class Cell, class Use, class Rest>
+void walk_back(const Run& run, const float* gradients, int width, Use use, Rest rest) {
+    const Backward<typename Cell::Order> from_gates(run);
+    const long stride = width * run.size, step = run.batch * stride;
+    for (long t = run.time - 1; t >= 0; t--) {
+        const float* after = t + 1 < run.time ? gradients + (t + 1) * step : nullptr;
+        from_gates.template step<Cell>(t, after, stride, [&](const Place<Cell>& at, const V* sums) {
+            use(at, sums[0] + at.d_state(0) + at.incoming(0));
+        });
+        meet();
+        rest(t);
+    }
+    from_gates.template step<Cell>(0, gradients, stride, [](const Place<Cell>& at, const V* sums) {
+        at.d_state(0, sums[0] + at.d_state(0));
+    });
+}
+
+constexpr auto nothing = [](long) {};
+
+// A cell with one product a step, of all its gates with h.
+template <class Cell>
+void plain_forward(const Run& run) {
+    team(run, [&] {
+        auto take = [](const Place<Cell>& at, const V* sums) { Cell::forward(at, sums); };
+        walk<Cell>(run, take, nothing);
+    });
 }
 
 template <class Cell>
 void plain_backward(const Run& run) {
-    using FromGates = Backward<typename Cell::Order>;
-#pragma omp parallel num_threads(run.threads)
-    {
-        std::optional<Tiles> tiles;
-        if (run.low) tiles.emplace();
-        FromGates from_gates(run, run.packed);
-        const long stride = Cell::blocks * run.size, step = run.batch * stride;
-        for (long t = run.time - 1; t >= 0; t--) {
-            const float* gradient = t + 1 < run.time ? run.d_blocks + (t + 1) * step : nullptr;
-            from_gates.template step<Cell>(t, gradient, stride, [](Place<Cell> at, V* sums) {
-                at.d_state(0, Cell::backward(at, sums[0] + at.d_state(0) + at.incoming(0)));
-            });
-#pragma omp barrier
-        }
-        from_gates.template step<Cell>(0, run.d_blocks, stride,
-                                    [](Place<Cell> at, V* sums) { at.d_state(0, sums[0] + at.d_state(0)); });
-    }
+    team(run, [&] {
+        auto use = [](const Place<Cell>& at, V dh) { at.d_state(0, Cell::backward(at, dh)); };
+        walk_back<Cell>(run, run.d_blocks, Cell::blocks, use, nothing);
+    });
 }
 
 // A cell whose candidate takes a product of its own, with what a gate leaves of h.
 template <class Cell>
 void gated_forward(const Run& run) {
-    using ToGates = Forward<typename Cell::Order>;
-    using ToCandidate = Forward<typename Cell::Candidate>;
-#pragma omp parallel num_threads(run.threads)
-    {
-        std::optional<Tiles> tiles;
-        if (run.low) tiles.emplace();
-        ToGates to_gates(run, run.packed);
-        ToCandidate to_candidate(run, run.packed + ToGates::floats(run));
-        const long step = run.batch * run.size;
-        for (long t = 0; t < run.time; t++) {
-            to_gates.template step<Cell>(t, run.states[0] + t * step, run.size,
-                                         [](Place<Cell> at, V* sums) { Cell::gates(at, sums); });
-#pragma omp barrier
-            to_candidate.template step<Cell>(t, run.kept[0] + t * step, run.size,
-                                             [](Place<Cell> at, V* sums) { Cell::forward(at, sums[0]); });
-#pragma omp barrier
-        }
-    }
+    team(run, [&] {
+        const Forward<typename Cell::Candidate> to_candidate(run);
+        auto gates = [](const Place<Cell>& at, const V* sums) { Cell::gates(at, sums); };
+        walk<Cell>(run, gates, [&](long t) {
+            const float* gated = run.kept[0] + t * run.batch * run.size;
+            to_candidate.template step<Cell>(t, gated, run.size, [](const Place<Cell>& at, const V* sums) {
+                Cell::forward(at, sums[0]);
+            });
+            meet();
+        });
+    });
 }
 
 template <class Cell>
 void gated_backward(const Run& run) {
-    using FromGates = Backward<typename Cell::Order>;
-    using FromCandidate = Backward<typename Cell::Candidate>;
-#pragma omp parallel num_threads(run.threads)
-    {
-        std::optional<Tiles> tiles;
-        if (run.low) tiles.emplace();
-        FromGates from_gates(run, run.packed);
-        FromCandidate from_candidate(run, run.packed + FromGates::floats(run));
-        const long stride = Cell::blocks * run.size, step = run.batch * stride;
-        for (long t = run.time - 1; t >= 0; t--) {
-            const float* gradient = t + 1 < run.time ? run.d_blocks + (t + 1) * step : nullptr;
-            from_gates.template step<Cell>(t, gradient, stride, [](Place<Cell> at, V* sums) {
-                V dh = sums[0] + at.d_state(0) + at.incoming(0);
-                at.d_state(0, dh);
-                Cell::d_candidate(at, dh);
-            });
-#pragma omp barrier
-            const float* d_candidate = run.d_blocks + t * step + (Cell::blocks - 1) * run.size;
-            from_candidate.template step<Cell>(t, d_candidate, stride, [](Place<Cell> at, V* sums) {
+    team(run, [&] {
+        const Backward<typename Cell::Candidate> from_candidate(run);
+        const long stride = Cell::blocks * run.size;
+        auto use = [](const Place<Cell>& at, V dh) { at.d_state(0, dh), Cell::d_candidate(at, dh); };
+        walk_back<Cell>(run, run.d_blocks, Cell::blocks, use, [&](long t) {
+            const float* d_candidate = run.d_blocks + t * run.batch * stride + (Cell::blocks - 1) * run.size;
+            from_candidate.template step<Cell>(t, d_candidate, stride, [](const Place<Cell>& at, const V* sums) {
                 at.d_state(0, Cell::backward(at, at.d_state(0), sums[0]));
             });
-#pragma omp barrier
-        }
-        from_gates.template step<Cell>(0, run.d_blocks, stride,
-                                       [](Place<Cell> at, V* sums) { at.d_state(0, sums[0] + at.d_state(0)); });
-    }
+            meet();
+        });
+    });
 }

@@ -68,48 +68,30 @@ struct Row {
     }
 };
 
+// Does a step for every row that this thread has of it.
+template <class Cell, class With>
+void each_row(const Run& run, long t, With with) {
+    const Share mine(run.last - run.first);
+    for (long row = mine.first; row < mine.last; row++) with(Row<Cell>{run, t, run.first + row});
+    meet();
+}
+
 template <class Cell>
 void normalized_forward(const Run& run) {
-    using ToGates = Forward<typename Cell::Order>;
-#pragma omp parallel num_threads(run.threads)
-    {
-        std::optional<Tiles> tiles;
-        if (run.low) tiles.emplace();
-        ToGates to_gates(run, run.packed);
-        const Share rows(run.last - run.first);
-        for (long t = 0; t < run.time; t++) {
-            to_gates.template step<Cell>(t, run.states[0] + t * run.batch * run.size, run.size,
-                                        [](Place<Cell> at, V* sums) {
-                                            for (int gate = 0; gate < Cell::Order::count; gate++)
-                                                at.kept(0, sums[gate], Cell::Order::count, gate);
-                                        });
-#pragma omp barrier
-            for (long row = rows.first; row < rows.last; row++) Cell::forward(Row<Cell>{run, t, run.first + row});
-#pragma omp barrier
-        }
-    }
+    team(run, [&] {
+        auto keep = [](const Place<Cell>& at, const V* sums) {
+            for (int gate = 0; gate < Cell::Order::count; gate++) at.kept(0, sums[gate], Cell::Order::count, gate);
+        };
+        auto row = [](const Row<Cell>& one) { Cell::forward(one); };
+        walk<Cell>(run, keep, [&](long t) { each_row<Cell>(run, t, row); });
+    });
 }
 
 template <class Cell>
 void normalized_backward(const Run& run) {
-    using FromGates = Backward<typename Cell::Order>;
-#pragma omp parallel num_threads(run.threads)
-    {
-        std::optional<Tiles> tiles;
-        if (run.low) tiles.emplace();
-        FromGates from_gates(run, run.packed);
-        const Share rows(run.last - run.first);
-        const long stride = Cell::Order::count * run.size, step = run.batch * stride;
-        for (long t = run.time - 1; t >= 0; t--) {
-            const float* gradient = t + 1 < run.time ? run.d_kept[0] + (t + 1) * step : nullptr;
-            from_gates.template step<Cell>(t, gradient, stride, [](Place<Cell> at, V* sums) {
-                at.d_state(0, sums[0] + at.d_state(0) + at.incoming(0));
-            });
-#pragma omp barrier
-            for (long row = rows.first; row < rows.last; row++) Cell::backward(Row<Cell>{run, t, run.first + row});
-#pragma omp barrier
-        }
-        from_gates.template step<Cell>(0, run.d_kept[0], stride,
-                                    [](Place<Cell> at, V* sums) { at.d_state(0, sums[0] + at.d_state(0)); });
-    }
+    team(run, [&] {
+        auto keep = [](const Place<Cell>& at, V dh) { at.d_state(0, dh); };
+        auto row = [](const Row<Cell>& one) { Cell::backward(one); };
+        walk_back<Cell>(run, run.d_kept[0], Cell::Order::count, keep, [&](long t) { each_row<Cell>(run, t, row); });
+    });
 }
