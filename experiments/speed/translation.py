@@ -4,7 +4,7 @@
 
 Training: batches of 64 pairs, 10 source and 11 target tokens, bidirectional GRU 256, general attention, 6,000 ids on
 either side; forward, backward, clipping, Adam; fp32 beside bf16-mixed. Decoding: a beam of 5 over sentences of 3 to 12
-tokens in batches of 64 beside one sentence at a time.
+tokens in batches of 128 beside one sentence at a time.
 """
 
 import argparse

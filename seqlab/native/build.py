@@ -15,7 +15,8 @@ from typing import NamedTuple
 import torch
 from platformdirs import user_cache_dir
 
-SOURCES = ("cells.cpp", "rows.h", "recurrence.h", "bfloat16.h", "product.h", "vector.h")
+UNITS = ("cells.cpp", "softmax.cpp")
+HEADERS = ("rows.h", "recurrence.h", "bfloat16.h", "product.h", "vector.h")
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"
 """Environment variable: 0 leaves compiled code out."""
@@ -67,16 +68,17 @@ def _built(compiler: str, openmp: Path) -> Path:
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
     flags = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")), "")
     identity = hashlib.sha256("\0".join((version, flags, str(openmp), *FLAGS)).encode())
-    for name in SOURCES:
+    for name in (*UNITS, *HEADERS):
         identity.update((folder / name).read_bytes())
     target = Path(user_cache_dir("seqlab")) / "native" / f"{identity.hexdigest()[:32]}.so"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         print("seqlab: compiling the recurrences for this machine, once", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            compiled, linked = Path(scratch) / "cells.o", Path(scratch) / "cells.so"
-            _run(compiler, *FLAGS, "-fopenmp", "-fPIC", "-c", str(folder / SOURCES[0]), "-o", str(compiled))
-            _run(compiler, "-shared", str(compiled), str(openmp), f"-Wl,-rpath,{openmp.parent}", "-o", str(linked))
+            objects, linked = [str(Path(scratch) / f"{name}.o") for name in UNITS], Path(scratch) / "native.so"
+            for name, compiled in zip(UNITS, objects, strict=True):
+                _run(compiler, *FLAGS, "-fopenmp", "-fPIC", "-c", str(folder / name), "-o", compiled)
+            _run(compiler, "-shared", *objects, str(openmp), f"-Wl,-rpath,{openmp.parent}", "-o", str(linked))
             linked.replace(target)
     return target
 

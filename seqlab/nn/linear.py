@@ -8,11 +8,35 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-CHUNK = 1 << 21
-"""About as many logits are held at once."""
+from seqlab.native import softmax
+
+CHUNK = 1 << 23
+"""About as many bytes of logits are held at once."""
 
 LARGE = 1_000_000
 """Logits of a batch from which on chunks pay."""
+
+
+def _softmax_gradient(
+    product: Tensor, bias: Tensor, targets: Tensor, smoothing: float, d_bias: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The gradient of the cross-entropy of logits ``product + bias`` in the dtype of the product, which is overwritten,
+    and its sum in nats; adds to the gradient of the bias."""
+    if softmax.able(product, bias):
+        return product, softmax.cross_entropy_(product, bias, targets, smoothing, d_bias).sum()
+    even, target = smoothing / len(bias), targets.unsqueeze(1)
+    logits = product.add_(bias) if product.dtype == bias.dtype else product + bias
+    log_probs = torch.log_softmax(logits, 1, out=logits)
+    right = log_probs.gather(1, target)
+    nats = (smoothing - 1) * right.sum(dtype=torch.float64)
+    if smoothing:
+        nats -= even * log_probs.sum(dtype=torch.float64)
+    gradient = log_probs.exp_()
+    gradient.scatter_add_(1, target, torch.full_like(right, smoothing - 1))
+    if smoothing:
+        gradient.sub_(even)
+    d_bias += gradient.sum(0)
+    return gradient.to(product.dtype), nats
 
 
 class _Chunked(torch.autograd.Function):
@@ -28,27 +52,18 @@ class _Chunked(torch.autograd.Function):
         bias: Tensor,
         targets: Tensor,
     ) -> Tensor:
-        even = smoothing / len(weight)
         d_inputs, d_weight, d_bias = torch.empty_like(inputs), torch.empty_like(weight), torch.zeros_like(bias)
         cast = weight if low is None else weight.to(low)
         nats = inputs.new_zeros((), dtype=torch.float64)
-        size = -(-len(targets) // max(1, round(len(targets) * len(weight) / CHUNK)))
-        parts = zip(d_inputs.split(size), inputs.split(size), targets.unsqueeze(1).split(size), strict=True)
+        chunks = max(1, round(len(targets) * len(weight) * cast.itemsize / CHUNK))
+        size = -(-len(targets) // chunks)
+        products = cast.new_empty(size, len(weight))
+        parts = zip(d_inputs.split(size), inputs.split(size), targets.split(size), strict=True)
         for number, (rows, part, target) in enumerate(parts):
             given = part.to(cast.dtype)
-            product = given @ cast.t()
-            logits = product.add_(bias) if low is None else product + bias
-            log_probs = torch.log_softmax(logits, 1, out=logits)
-            right = log_probs.gather(1, target)
-            nats -= (1 - smoothing) * right.sum(dtype=torch.float64)
-            if smoothing:
-                nats -= even * log_probs.sum(dtype=torch.float64)
-            gradient = log_probs.exp_()
-            gradient.scatter_add_(1, target, torch.full_like(right, smoothing - 1))
-            if smoothing:
-                gradient.sub_(even)
-            d_bias += gradient.sum(0)
-            gradient = gradient.to(cast.dtype)
+            product = torch.mm(given, cast.t(), out=products[: len(given)])
+            gradient, lost = _softmax_gradient(product, bias, target, smoothing, d_bias)
+            nats += lost
             rows.copy_(gradient @ cast)
             if low is None:
                 d_weight.addmm_(gradient.t(), given, beta=min(number, 1))
@@ -93,3 +108,13 @@ def linear_cross_entropy(
     apply: Callable[..., Tensor] = _Chunked.apply
     with torch.autocast(device, enabled=False):
         return apply(low, smoothing, inputs.to(weight.dtype), weight, bias, targets)
+
+
+@torch.no_grad()
+def linear_log_softmax(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Log-probabilities ``(rows, vocab_size)`` of inputs ``(rows, size)``, at least in float32, without a gradient."""
+    product = inputs @ weight.t()
+    if product.dtype == torch.float32 and softmax.able(product, bias):
+        return softmax.log_softmax_(product, bias)
+    logits = product + bias
+    return torch.log_softmax(logits, -1, out=logits)

@@ -12,7 +12,7 @@ from seqlab.nn.attention import Attention
 from seqlab.nn.decoder import Decoder, DecoderState
 from seqlab.nn.encoder import Encoder
 from seqlab.nn.initialization import initialize
-from seqlab.nn.linear import linear_cross_entropy
+from seqlab.nn.linear import linear_cross_entropy, linear_log_softmax
 from seqlab.nn.recurrent import Recurrent
 
 
@@ -121,9 +121,7 @@ class TranslationNetwork(nn.Module):
             the weights ``(rows, positions)``.
         """
         features, state, weights = self.decoder(tokens.unsqueeze(1), state)
-        logits = self.output(features[:, 0])
-        precise = logits if logits.dtype == torch.float64 else logits.float()
-        log_probs = torch.log_softmax(precise, -1, out=precise)
+        log_probs = linear_log_softmax(features[:, 0], self.output.weight, self.output.bias)
         return log_probs, state, None if weights is None else weights[:, 0]
 
     def forward(self, source: Tensor, lengths: Tensor, inputs: Tensor) -> Tensor:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -6,7 +8,7 @@ from torch import Tensor
 from seqlab.metrics import token_nats
 from seqlab.nn import linear
 from seqlab.nn.language_network import LanguageNetwork
-from seqlab.nn.linear import linear_cross_entropy
+from seqlab.nn.linear import linear_cross_entropy, linear_log_softmax
 
 SIZE, VOCAB = 6, 17
 
@@ -21,17 +23,17 @@ def case(tokens: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tenso
 
 @pytest.fixture
 def always_chunked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Chunks however few the logits, and how many rows each had."""
+    """Chunks of eight rows of float64 however few the logits, and how many rows each had."""
     rows: list[int] = []
-    scatter = Tensor.scatter_add_
+    gradient = linear._softmax_gradient
 
-    def counted(self: Tensor, *call: Tensor) -> Tensor:
-        rows.append(len(self))
-        return scatter(self, *call)  # type: ignore[arg-type]
+    def counted(product: Tensor, *call: Any) -> tuple[Tensor, Tensor]:
+        rows.append(len(product))
+        return gradient(product, *call)
 
     monkeypatch.setattr(linear, "LARGE", 0)
-    monkeypatch.setattr(linear, "CHUNK", 8 * VOCAB)
-    monkeypatch.setattr(Tensor, "scatter_add_", counted)
+    monkeypatch.setattr(linear, "CHUNK", 8 * 8 * VOCAB)
+    monkeypatch.setattr(linear, "_softmax_gradient", counted)
     return rows
 
 
@@ -63,7 +65,7 @@ def test_a_large_logit_stays_finite(always_chunked: list[int]) -> None:
 
 
 def test_under_autocast_the_loss_is_in_full_precision(always_chunked: list[int]) -> None:
-    inputs, weight, bias, targets = case(21, torch.float32)
+    inputs, weight, bias, targets = case(84, torch.float32)
     with torch.no_grad():
         exact = linear_cross_entropy(inputs, weight, bias, targets)
     with torch.autocast("cpu", torch.bfloat16):
@@ -96,3 +98,22 @@ def test_a_network_counts_its_nats_as_its_logits_say(padded: bool) -> None:
     assert int(tokens) == int(counted)
     torch.testing.assert_close(nats.float(), expected, rtol=1e-6, atol=0)
     torch.testing.assert_close(state, after, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_log_probabilities(dtype: torch.dtype) -> None:
+    inputs, weight, bias, _ = case(5, dtype)
+    found = linear_log_softmax(inputs, weight, bias)
+    expected = (inputs.double() @ weight.double().T + bias.double()).log_softmax(-1)
+    torch.testing.assert_close(found, expected.to(dtype))
+    assert not found.requires_grad
+
+
+def test_log_probabilities_under_autocast_are_in_full_precision() -> None:
+    inputs, weight, bias, _ = case(5, torch.float32)
+    exact = linear_log_softmax(inputs, weight, bias)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = linear_log_softmax(inputs, weight, bias)
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, exact)
+    torch.testing.assert_close(found, exact, rtol=0, atol=0.1)

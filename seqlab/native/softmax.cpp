@@ -1,0 +1,117 @@
+// Softmax over rows of logits, in passes that find their row in cache. Mirrored by seqlab/native/softmax.py.
+#include <omp.h>
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "vector.h"
+
+constexpr float NOTHING = -std::numeric_limits<float>::infinity();
+
+// Of bfloat16, the upper half of a float.
+inline V load(const uint16_t* from, int lanes) {
+    __m256i halves = _mm256_maskz_loadu_epi16(__mmask16((1u << lanes) - 1), from);
+    return (V)_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
+}
+
+inline void store(uint16_t* to, V v, int lanes) {
+    Int bits;
+    std::memcpy(&bits, &v, sizeof bits);
+    Int upper = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    upper = v == v ? upper : Int{} + 0x7fc0;
+    _mm256_mask_storeu_epi16(to, __mmask16((1u << lanes) - 1), _mm512_cvtepi32_epi16((__m512i)upper));
+}
+
+inline V otherwise(V v, int lanes, float value) {
+    return (V)_mm512_mask_mov_ps((__m512)splat(value), __mmask16((1u << lanes) - 1), (__m512)v);
+}
+
+inline V larger(V a, V b) { return a > b ? a : b; }
+
+inline float largest(V v) {
+    float found = v[0];
+    for (int i = 1; i < LANES; i++) found = std::max(found, v[i]);
+    return found;
+}
+
+template <class Do>
+inline __attribute__((always_inline)) void each_vector(long size, Do with) {
+    long at = 0;
+    for (; at + LANES <= size; at += LANES) with(at, LANES);
+    if (at < size) with(at, int(size - at));
+}
+
+inline std::pair<long, long> share(long count) {
+    const long id = omp_get_thread_num(), threads = omp_get_num_threads();
+    return {count * id / threads, count * (id + 1) / threads};
+}
+
+// Logits before their bias become log-probabilities, in place.
+extern "C" void log_softmax(float* logits, const float* bias, int64_t rows, int64_t size, int64_t threads) {
+#pragma omp parallel num_threads(threads)
+    for (auto [row, end] = share(rows); row < end; row++) {
+        float* own = logits + row * size;
+        V most = splat(NOTHING), total{};
+        each_vector(size, [&](long at, int lanes) {
+            V x = load(own + at, lanes) + load(bias + at, lanes);
+            store(own + at, x, lanes);
+            most = larger(otherwise(x, lanes, NOTHING), most);
+        });
+        const float top = largest(most);
+        each_vector(size, [&](long at, int lanes) {
+            total += otherwise(exp(load(own + at, lanes) - top), lanes, 0.f);
+        });
+        const float whole = top + std::log(sum(total));
+        each_vector(size, [&](long at, int lanes) { store(own + at, load(own + at, lanes) - whole, lanes); });
+    }
+}
+
+// Logits before their bias become gradients of the cross-entropy. A row's nats are written, the bias's gradient is added.
+template <class Element>
+void cross_entropy(Element* logits, const float* bias, const int64_t* targets, int64_t rows, int64_t size,
+                   float smoothing, double* nats, float* d_bias, int64_t threads) {
+    const float even = smoothing / size, sure = 1.f - smoothing;
+    std::unique_ptr<float[]> sums(new float[threads * size]());
+#pragma omp parallel num_threads(threads)
+    {
+        std::unique_ptr<float[]> row_of(new float[size]);
+        float *own = row_of.get(), *columns = sums.get() + omp_get_thread_num() * size;
+        for (auto [row, end] = share(rows); row < end; row++) {
+            Element* given = logits + row * size;
+            V most = splat(NOTHING), all{}, total{};
+            each_vector(size, [&](long at, int lanes) {
+                V x = load(given + at, lanes) + load(bias + at, lanes);
+                store(own + at, x, lanes);
+                all += x, most = larger(otherwise(x, lanes, NOTHING), most);
+            });
+            const float top = largest(most), right = own[targets[row]];
+            each_vector(size, [&](long at, int lanes) {
+                V power = exp(load(own + at, lanes) - top);
+                store(own + at, power, lanes);
+                total += otherwise(power, lanes, 0.f);
+            });
+            const float whole = sum(total), scale = 1.f / whole;
+            nats[row] = double(top) + std::log(double(whole)) - double(sure) * right - double(even) * sum(all);
+            own[targets[row]] -= sure * whole;
+            each_vector(size, [&](long at, int lanes) {
+                V gradient = load(own + at, lanes) * scale - even;
+                store(given + at, gradient, lanes);
+                store(columns + at, load(columns + at, lanes) + gradient, lanes);
+            });
+        }
+    }
+    for (long thread = 0; thread < threads; thread++)
+        for (long at = 0; at < size; at++) d_bias[at] += sums[thread * size + at];
+}
+
+extern "C" void cross_entropy_float(float* logits, const float* bias, const int64_t* targets, int64_t rows,
+                                    int64_t size, float smoothing, double* nats, float* d_bias, int64_t threads) {
+    cross_entropy(logits, bias, targets, rows, size, smoothing, nats, d_bias, threads);
+}
+
+extern "C" void cross_entropy_bfloat16(uint16_t* logits, const float* bias, const int64_t* targets, int64_t rows,
+                                       int64_t size, float smoothing, double* nats, float* d_bias, int64_t threads) {
+    cross_entropy(logits, bias, targets, rows, size, smoothing, nats, d_bias, threads);
+}

@@ -1,0 +1,70 @@
+"""Softmax over rows of logits by compiled code, where there is some."""
+
+import ctypes
+
+import torch
+from torch import Tensor
+
+from seqlab.native.build import native
+
+EACH = 50_000
+"""Logits for which a thread is worth waking."""
+
+FUNCTIONS = {torch.float32: "cross_entropy_float", torch.bfloat16: "cross_entropy_bfloat16"}
+
+
+def able(logits: Tensor, bias: Tensor) -> bool:
+    """Whether compiled code can read logits: on a CPU, float32 or bfloat16, beside a bias in float32."""
+    fits = logits.device.type == "cpu" and logits.dtype in FUNCTIONS and bias.dtype == torch.float32
+    return fits and logits.is_contiguous() and logits.numel() > 0 and native().library is not None
+
+
+def log_softmax_(logits: Tensor, bias: Tensor) -> Tensor:
+    """Turns logits into log-probabilities, in place; only where ``able`` says so.
+
+    Args:
+        logits: ``(rows, classes)`` float32, without the bias.
+        bias: ``(classes,)`` float32.
+    """
+    _call("log_softmax", logits, bias.contiguous(), *logits.shape, _threads(logits))
+    return logits
+
+
+def cross_entropy_(logits: Tensor, bias: Tensor, targets: Tensor, smoothing: float, d_bias: Tensor) -> Tensor:
+    """Turns logits into the gradient of their cross-entropy, in place; only where ``able`` says so.
+
+    Args:
+        logits: ``(tokens, classes)``, without the bias; overwritten by the gradient.
+        bias: ``(classes,)`` float32.
+        targets: ``(tokens,)`` int64.
+        smoothing: Share of the target's probability that is spread evenly over all classes.
+        d_bias: Gradient of the bias ``(classes,)`` float32, which is added to.
+
+    Returns:
+        Nats of each token ``(tokens,)`` float64.
+
+    Raises:
+        IndexError: A target is not one of the classes.
+    """
+    tokens, classes = logits.shape
+    least, most = targets.aminmax()
+    if least < 0 or most >= classes:
+        raise IndexError(f"targets from {int(least)} to {int(most)} of {classes} classes")
+    nats = torch.empty(tokens, dtype=torch.float64)
+    given = logits, bias.contiguous(), targets.contiguous(), tokens, classes
+    _call(FUNCTIONS[logits.dtype], *given, smoothing, nats, d_bias, _threads(logits))
+    return nats
+
+
+def _threads(logits: Tensor) -> int:
+    return max(1, min(torch.get_num_threads(), logits.numel() // EACH))
+
+
+def _call(function: str, *given: Tensor | int | float) -> None:
+    getattr(native().library, function)(*map(_argument, given))
+
+
+def _argument(value: Tensor | int | float) -> ctypes.c_void_p | ctypes.c_float | ctypes.c_int64:
+    if isinstance(value, Tensor):
+        return ctypes.c_void_p(value.data_ptr())
+    return ctypes.c_float(value) if isinstance(value, float) else ctypes.c_int64(value)
