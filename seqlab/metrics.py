@@ -6,27 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric
-
-
-def token_nats(logits: Tensor, targets: Tensor, valid: Tensor | None = None) -> tuple[Tensor, int | Tensor]:
-    """Cross-entropy summed over tokens, in float32 whatever the precision of the logits.
-
-    Args:
-        logits: ``(batch, time, vocab_size)``.
-        targets: ``(batch, time)`` int64.
-        valid: ``(batch, time)`` bool, True at real tokens; None where all are.
-
-    Returns:
-        The sum in nats, a float32 scalar, and how many tokens it is over.
-    """
-    flat = logits.flatten(0, 1).float()  # (batch * time, vocab_size)
-    if valid is None:
-        return F.cross_entropy(flat, targets.reshape(-1), reduction="sum"), targets.numel()
-    real = valid.reshape(-1)
-    return F.cross_entropy(flat[real], targets.reshape(-1)[real], reduction="sum"), real.sum()
 
 
 class TokenLoss(Metric):

@@ -10,10 +10,10 @@ from torch.autograd.function import once_differentiable
 
 from seqlab.native import softmax
 
-CHUNK = 1 << 23
+CHUNK = 1 << 24
 """About as many bytes of logits are held at once."""
 
-LARGE = 1_000_000
+LARGE = 400_000
 """Logits of a batch from which on chunks pay."""
 
 

@@ -159,6 +159,41 @@ def test_init_and_forget_bias_reach_the_weights() -> None:
         assert both.tolist() == [0.0] * HIDDEN + [2.0] * HIDDEN + [0.0] * 2 * HIDDEN
 
 
+def by_hand(logits: Tensor, targets: Tensor, valid: Tensor) -> float:
+    """The sum over real tokens of log sum exp minus the target's logit, in Python floats."""
+    total = 0.0
+    for values, target in zip(logits[valid].tolist(), targets[valid].tolist(), strict=True):
+        top = max(values)
+        total += top + math.log(sum(math.exp(value - top) for value in values)) - values[target]
+    return total
+
+
+VALID = torch.tensor([[True] * 6, [True] * 4 + [False] * 2, [False] * 6])
+
+
+@pytest.mark.parametrize("valid", [None, VALID, VALID & False])
+def test_nats_are_those_of_the_real_tokens(valid: Tensor | None) -> None:
+    model, ids, targets = network("lstm"), some_ids(), some_ids(seed=2)
+    nats, tokens, state = model.nats(ids, targets, valid)
+    logits, after = model(ids)
+    real = VALID | True if valid is None else valid
+    assert int(tokens) == int(real.sum())
+    assert float(nats.detach()) == pytest.approx(by_hand(logits, targets, real), rel=1e-12)
+    torch.testing.assert_close(state, after, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("padding", [1, 7])
+def test_padding_changes_no_number_and_no_gradient(padding: int) -> None:
+    model, ids, targets = network(embedding_size=5), some_ids(), some_ids(seed=2)
+    nats, tokens, _ = model.nats(ids, targets)
+    wide_ids, wide_targets = (torch.cat([part, some_ids(time=padding)], 1) for part in (ids, targets))
+    padded, counted, _ = model.nats(wide_ids, wide_targets, torch.arange(6 + padding).expand(3, -1) < 6)
+    assert int(counted) == tokens
+    torch.testing.assert_close(padded, nats, rtol=1e-14, atol=0)
+    gradients = (torch.autograd.grad(loss, list(model.parameters())) for loss in (padded, nats))
+    torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-14)
+
+
 def test_a_network_of_zeros_predicts_all_alike() -> None:
     made = network()
     for parameter in made.parameters():
