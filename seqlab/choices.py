@@ -17,6 +17,7 @@ from seqlab.errors import UserError
 from seqlab.models import MODELS
 from seqlab.models.schedules import WarmupCosineLR
 from seqlab.parser import pick, spell_choices, values_of
+from seqlab.resuming import Resumed
 from seqlab.runs import LOGS, checkpoint_path
 
 UNNAMEABLE = {"LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler", "LRScheduler", "_LRScheduler"}
@@ -44,15 +45,6 @@ NAMES: dict[str, list[str]] = {
 CHOICES = tuple(NAMES)
 OF_ITS_NAME = ("optimizer", "lr_scheduler")
 """Choices whose options mean nothing under another name."""
-
-
-class Resumed(NamedTuple):
-    """What a checkpoint says of its run: the name, the configuration as YAML, the step, and its ``arithmetic``."""
-
-    run: str
-    config: str
-    step: int
-    arithmetic: dict[str, str | int]
 
 
 class Plan(NamedTuple):

@@ -1,7 +1,7 @@
 """The one kind of error that a user sees: a sentence with the value, the rule and the way out."""
 
-import difflib
 from collections.abc import Iterable
+from difflib import SequenceMatcher, get_close_matches
 
 
 class UserError(Exception):
@@ -21,9 +21,12 @@ def nearest(name: str, options: Iterable[str]) -> str:
     Returns:
         ``did you mean 'gru'?`` or ``choose one of gru, lstm, rnn``.
     """
-    known = sorted(options)
-    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(known)}"
+    known, typed = sorted(options), name.lower()
+    close = get_close_matches(typed, known, n=3, cutoff=0.5)
+    if not close:
+        return f"choose one of {', '.join(known)}"
+    best = max(close, key=lambda option: (SequenceMatcher(None, option, typed).ratio(), option[0] == typed[0]))
+    return f"did you mean '{best}'?"
 
 
 def reason_of(error: BaseException) -> str:

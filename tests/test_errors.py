@@ -12,6 +12,7 @@ Refusal = Callable[..., str]
 
 FIT: dict[str, tuple[str, str]] = {
     "model": ("--model gruu", r"unknown model 'gruu': did you mean 'gru'\?"),
+    "model with letters swapped": ("--model gur", r"unknown model 'gur': did you mean 'gru'\?"),
     "model far off": ("--model transformer", "unknown model 'transformer': choose one of gru, gru_layer_norm, .*"),
     "model without a name": ("--model", "unknown model '': choose one of gru, gru_layer_norm, .*"),
     "data": ("--data time_mahcine", r"unknown data 'time_mahcine': did you mean 'time_machine'\?"),

@@ -45,7 +45,7 @@ def test_a_change_that_makes_it_another_run_is_said(verb: Command, story_root: P
 
 def test_another_arithmetic_is_said(verb: Command, story_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     was = arithmetic()
-    monkeypatch.setattr("seqlab.cli.arithmetic", lambda: {**was, "threads": 64})
+    monkeypatch.setattr("seqlab.resuming.arithmetic", lambda: {**was, "threads": 64})
     finished = verb("fit", "--ckpt_path", "last", "--trainer.max_epochs", "3")
     words = f"seqlab: threads is 64 and was {was['threads']}; from here on the numbers differ"
     assert any(line.startswith(words) for line in finished.err.splitlines())

@@ -22,7 +22,8 @@ import torch.nn.functional as F
 from pairing import compare, machine
 
 from seqlab.allocator import keep_freed_memory
-from seqlab.cli import DEFAULT_LR, SeqlabCLI
+from seqlab.cli import SeqlabCLI
+from seqlab.options import DEFAULT_LR
 
 WARM = 10
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import yaml
 
-from seqlab.cli import SeqlabCLI, TrainingParser
+from seqlab.cli import SeqlabCLI
 from seqlab.errors import UserError
+from seqlab.options import TrainingParser
 
 OWN = ("model", "seeds", "vary", "jobs", "output", "sampler", "trials")
 """Options of a comparison."""
