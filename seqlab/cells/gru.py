@@ -31,7 +31,7 @@ class GRU(ScannedCell):
         self.torch_name = "gru" if reset_after else None
         self.blocks = ("h_n", "r", "z", "n") if reset_after else self.gates
         self.recurrent = {"n": "h_n"} if reset_after else {}
-        self.kernel = Kernel("gru") if reset_after else Kernel("gru_before", kept=("gated",))
+        self.kernel = Kernel("gru", vectors=("bias_hh",)) if reset_after else Kernel("gru_before", kept=("gated",))
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> State:
         (h,) = state

@@ -147,7 +147,8 @@ class Tape:
 
     Args:
         cell: Says which blocks there are, and which of them take part in the recurrent product.
-        projected: ``(time, batch, gates * hidden_size)``, what the steps take of their inputs. It is overwritten.
+        projected: ``(time, batch, gates * hidden_size)``, what the steps take of their inputs. It is overwritten, or
+            where there are more blocks than gates waits under this name to be put among them, see ``fill``.
         state: First state, each part ``(batch, hidden_size)``.
         weights: Of the cell. ``bias_hh`` counts for the gates alone whose product lies in a block of its own.
         low: Dtype of the products with the recurrent weights, if it is not that of the state.
@@ -166,10 +167,12 @@ class Tape:
         self.weights, self.low = weights, low
         self.gates, self.recurrent, like = cell.gates, cell.recurrent, state[0]
         self.order = sorted(self.gates, key=lambda gate: cell.blocks.index(self.product_of(gate)))
-        self.blocks = Blocks(cell.blocks, self._filled(cell.blocks, projected, like))
         self.states = tuple(part.new_empty(steps + 1, batch, self.size) for part in state)
         for buffer, part in zip(self.states, state, strict=True):
             buffer[0] = part
+        given, apart = projected.to(like.dtype).contiguous(), len(cell.blocks) > len(cell.gates)
+        self.projected = given if apart else None
+        self.blocks = Blocks(cell.blocks, self.buffer(len(cell.blocks)) if apart else given)
         self.kept: dict[str, Tensor] = {}
         self.norms: dict[str, Normalization] = {}
 
@@ -192,14 +195,13 @@ class Tape:
             part.copy_(weight[self.rows(gate)])
         return arranged
 
-    def _filled(self, names: Sequence[str], projected: Tensor, like: Tensor) -> Tensor:
-        if len(names) == len(self.gates):
-            return projected.to(like.dtype).contiguous()
-        blocks = Blocks(names, like.new_empty(*projected.shape[:2], len(names) * self.size))
-        blocks.span(self.gates[0], self.gates[-1]).copy_(projected)
+    def fill(self) -> None:
+        """Puts projected inputs, and the biases of products in blocks of their own, where steps expect them."""
+        if self.projected is None:
+            return
+        self.blocks.span(self.gates[0], self.gates[-1]).copy_(self.projected)
         for gate, own in self.recurrent.items() if "bias_hh" in self.weights else ():
-            blocks[own].copy_(self.weights["bias_hh"][self.rows(gate)])
-        return blocks.buffer
+            self.blocks[own].copy_(self.weights["bias_hh"][self.rows(gate)])
 
     def product(self, first: str | None = None, last: str | None = None) -> Product:
         """Products with the recurrent weights of all gates, or of those from one to another as the blocks lie."""

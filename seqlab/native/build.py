@@ -48,7 +48,9 @@ def native() -> Native:
     if openmp is None:
         return Native(None, "torch runs its threads without libgomp")
     try:
-        return Native(ctypes.CDLL(str(_built(compiler, openmp))))
+        library = ctypes.CDLL(str(_built(compiler, openmp)))
+        library.multiplies_bfloat16.restype = ctypes.c_bool
+        return Native(library)
     except subprocess.CalledProcessError as error:
         said = [line for line in error.stderr.splitlines() if "error" in line] or [str(error)]
         return Native(None, f"{compiler} failed: {said[0]}")

@@ -8,7 +8,7 @@ struct Rnn {
     static constexpr int blocks = 1;
     static void forward(const Place<Rnn>& at, const V* sums) {
         V before = at.block(0) + sums[0];
-        at.after(0, TANH ? tanh(before) : (before > 0.f ? before : V{}));
+        at.after(0, TANH ? tanh(before) : (before < 0.f ? V{} : before));
     }
     static V backward(const Place<Rnn>& at, V dh) {
         V h = at.after(0);
@@ -21,9 +21,11 @@ struct Gru {
     using Order = Gates<2, 0, 1>;  // h_n, r, z
     static constexpr int blocks = 4;
     enum { H_N, R, Z, N };
+    enum { BIAS };
     static void forward(const Place<Gru>& at, const V* sums) {
-        V h_n = at.block(H_N) + sums[0], r = sigmoid(at.block(R) + sums[1]), z = sigmoid(at.block(Z) + sums[2]);
-        V n = tanh(at.block(N) + r * h_n);
+        V h_n = at.vector(BIAS, 2) + sums[0];
+        V r = sigmoid(at.projected(0) + sums[1]), z = sigmoid(at.projected(1) + sums[2]);
+        V n = tanh(at.projected(2) + r * h_n);
         at.block(H_N, h_n), at.block(R, r), at.block(Z, z), at.block(N, n);
         at.after(0, n + z * (at.before(0) - n));
     }
@@ -194,9 +196,9 @@ struct LayerNormGru {
         Moments gates = row.moments(GATES, [](const At& at) { return std::array{raw(at, 0), raw(at, 1)}; });
         Moments candidate = row.moments(CANDIDATE, [](const At& at) { return std::array{raw(at, 2)}; });
         row.each([&](const At& at) {
-            V r = sigmoid(at.block(R) + at.vector(GAIN, 0) * gates.normed(raw(at, 0)));
-            V z = sigmoid(at.block(Z) + at.vector(GAIN, 1) * gates.normed(raw(at, 1)));
-            V h_n = at.vector(GAIN, 2) * candidate.normed(raw(at, 2)), n = tanh(at.block(N) + r * h_n);
+            V r = sigmoid(at.projected(0) + at.vector(GAIN, 0) * gates.normed(raw(at, 0)));
+            V z = sigmoid(at.projected(1) + at.vector(GAIN, 1) * gates.normed(raw(at, 1)));
+            V h_n = at.vector(GAIN, 2) * candidate.normed(raw(at, 2)), n = tanh(at.projected(2) + r * h_n);
             at.block(H_N, h_n), at.block(R, r), at.block(Z, z), at.block(N, n);
             at.after(0, n + z * (at.before(0) - n));
         });

@@ -25,6 +25,7 @@ TILE, TILED = 8, 32
 POINTERS = {
     "weight": 1,
     "vectors": 3,
+    "projected": 1,
     "blocks": 1,
     "states": 2,
     "kept": 1,
@@ -57,7 +58,7 @@ def runs(kernel: Kernel | None, tape: Tape) -> bool:
 
 def forward(kernel: Kernel, tape: Tape) -> None:
     """Fills the blocks, the states and what is kept of a tape."""
-    _call(f"{kernel.name}_forward", kernel, tape)
+    _call(f"{kernel.name}_forward", kernel, tape, projected=[tape.projected])
 
 
 def backward(kernel: Kernel, tape: Tape, gradient: Gradient) -> None:

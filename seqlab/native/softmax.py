@@ -11,6 +11,12 @@ EACH = 50_000
 """Logits for which a thread is worth waking."""
 
 FUNCTIONS = {torch.float32: "cross_entropy_float", torch.bfloat16: "cross_entropy_bfloat16"}
+POINTER, NUMBER = ctypes.c_void_p, ctypes.c_int64
+ARGUMENTS = {
+    "log_softmax": (POINTER, POINTER, NUMBER, NUMBER, NUMBER),
+    **dict.fromkeys(FUNCTIONS.values(), (*[POINTER] * 3, NUMBER, NUMBER, ctypes.c_float, POINTER, POINTER, NUMBER)),
+}
+"""Of the functions of softmax.cpp."""
 
 
 def able(logits: Tensor, bias: Tensor) -> bool:
@@ -51,7 +57,7 @@ def cross_entropy_(logits: Tensor, bias: Tensor, targets: Tensor, smoothing: flo
     if least < 0 or most >= classes:
         raise IndexError(f"targets from {int(least)} to {int(most)} of {classes} classes")
     nats = torch.empty(tokens, dtype=torch.float64)
-    given = logits, bias.contiguous(), targets.contiguous(), tokens, classes
+    given = logits, bias.contiguous(), targets.long().contiguous(), tokens, classes
     _call(FUNCTIONS[logits.dtype], *given, smoothing, nats, d_bias, _threads(logits))
     return nats
 
@@ -60,11 +66,7 @@ def _threads(logits: Tensor) -> int:
     return max(1, min(torch.get_num_threads(), logits.numel() // EACH))
 
 
-def _call(function: str, *given: Tensor | int | float) -> None:
-    getattr(native().library, function)(*map(_argument, given))
-
-
-def _argument(value: Tensor | int | float) -> ctypes.c_void_p | ctypes.c_float | ctypes.c_int64:
-    if isinstance(value, Tensor):
-        return ctypes.c_void_p(value.data_ptr())
-    return ctypes.c_float(value) if isinstance(value, float) else ctypes.c_int64(value)
+def _call(name: str, *given: Tensor | int | float) -> None:
+    function = getattr(native().library, name)
+    function.argtypes = ARGUMENTS[name]
+    function(*(one.data_ptr() if isinstance(one, Tensor) else one for one in given))

@@ -50,7 +50,9 @@ def _forward(cell: ScannedCell, tape: Tape) -> Kernel | None:
     if kernel is not None:
         kernels.forward(kernel, tape)
     else:
+        tape.fill()
         cell.forward(tape)
+    tape.projected = None
     return kernel
 
 

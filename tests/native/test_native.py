@@ -197,6 +197,14 @@ def test_it_is_compiled_once(
     monkeypatch.setattr(subprocess, "run", lambda *given, **more: commands.append(given[0]) or run(*given, **more))
     for _ in range(2):
         assert built(monkeypatch, XDG_CACHE_HOME=str(tmp_path)).library is not None
-    assert sum("-c" in command for command in commands) == 1
+    assert sum("-c" in command for command in commands) == len(build.UNITS)
     assert len([*(tmp_path / "seqlab" / "native").iterdir()]) == 1
     assert capsys.readouterr().err.count("compiling") == 1
+
+
+@compiled
+@pytest.mark.parametrize("variant", ["rnn", "rnn relu", "gru", "lstm"])
+def test_what_is_no_number_is_not_lost(variant: str) -> None:
+    network = Recurrent(cell_of(variant), 2, 3, backend="scan")
+    outputs, _ = network(torch.full((1, 4, 2), torch.nan, requires_grad=True))
+    assert bool(outputs.isnan().all())

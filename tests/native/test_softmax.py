@@ -97,3 +97,9 @@ def test_what_is_no_number_is_not_lost(dtype: torch.dtype) -> None:
 def test_a_target_that_is_no_class() -> None:
     with pytest.raises(IndexError, match="targets from 0 to 3 of 3 classes"):
         softmax.cross_entropy_(torch.zeros(2, 3), torch.zeros(3), torch.tensor([0, 3]), 0.0, torch.zeros(3))
+
+
+def test_other_kinds_of_numbers() -> None:
+    logits, bias, targets = logits_of(4, 9), torch.zeros(9), torch.arange(4, dtype=torch.int32)
+    nats, _, _ = gradients(logits, bias, targets.long(), 0.0)
+    torch.testing.assert_close(softmax.cross_entropy_(logits, bias, targets, 0, torch.zeros(9)), nats)
