@@ -17,6 +17,19 @@ LARGE = 400_000
 """Logits of a batch from which on chunks pay."""
 
 
+def _rows_at_once(targets: Tensor, weight: Tensor) -> int:
+    """Rows of logits in the dtype of the weight that make a chunk; all chunks are about as large."""
+    chunks = max(1, round(len(targets) * len(weight) * weight.itemsize / CHUNK))
+    return -(-len(targets) // chunks)
+
+
+def _whole(inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    """The cross-entropy with all logits at once, summed over tokens."""
+    logits = F.linear(inputs, weight, bias)
+    precise = logits if logits.dtype == torch.float64 else logits.float()
+    return F.cross_entropy(precise, targets, reduction="sum", label_smoothing=smoothing)
+
+
 def _softmax_gradient(
     product: Tensor, bias: Tensor, targets: Tensor, smoothing: float, d_bias: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -55,8 +68,7 @@ class _Chunked(torch.autograd.Function):
         d_inputs, d_weight, d_bias = torch.empty_like(inputs), torch.empty_like(weight), torch.zeros_like(bias)
         cast = weight if low is None else weight.to(low)
         nats = inputs.new_zeros((), dtype=torch.float64)
-        chunks = max(1, round(len(targets) * len(weight) * cast.itemsize / CHUNK))
-        size = -(-len(targets) // chunks)
+        size = _rows_at_once(targets, cast)
         products = cast.new_empty(size, len(weight))
         parts = zip(d_inputs.split(size), inputs.split(size), targets.split(size), strict=True)
         for number, (rows, part, target) in enumerate(parts):
@@ -86,7 +98,7 @@ def linear_cross_entropy(
 ) -> Tensor:
     """Cross-entropy of ``weight @ inputs + bias``, summed over tokens, in float32 whatever the precision.
 
-    Where there are many logits and a gradient is wanted, they are taken a few tokens at a time, and the gradients with
+    Where there are many logits, they are taken a few tokens at a time, and the gradients, if they are wanted, with
     them, so that neither all of them nor their softmax is ever held.
 
     Args:
@@ -99,10 +111,12 @@ def linear_cross_entropy(
     Returns:
         The sum in nats, a scalar.
     """
-    if len(targets) * len(weight) < LARGE or not torch.is_grad_enabled():
-        logits = F.linear(inputs, weight, bias)
-        precise = logits if logits.dtype == torch.float64 else logits.float()
-        return F.cross_entropy(precise, targets, reduction="sum", label_smoothing=smoothing)
+    if len(targets) * len(weight) < LARGE:
+        return _whole(inputs, weight, bias, targets, smoothing)
+    if not torch.is_grad_enabled():
+        size = _rows_at_once(targets, weight)
+        parts = zip(inputs.split(size), targets.split(size), strict=True)
+        return torch.stack([_whole(part, weight, bias, target, smoothing) for part, target in parts]).sum()
     device = inputs.device.type
     low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
     apply: Callable[..., Tensor] = _Chunked.apply

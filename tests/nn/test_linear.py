@@ -75,12 +75,16 @@ def test_under_autocast_the_loss_is_in_full_precision(always_chunked: list[int])
     assert len(always_chunked) == 3
 
 
-def test_the_plain_way(always_chunked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_without_a_gradient(smoothing: float, always_chunked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     inputs, weight, bias, targets = case(21)
+    whole, rows = linear._whole, []
+    monkeypatch.setattr(linear, "_whole", lambda part, *rest: rows.append(len(part)) or whole(part, *rest))
     with torch.no_grad():
-        without = linear_cross_entropy(inputs, weight, bias, targets)
+        without = linear_cross_entropy(inputs, weight, bias, targets, smoothing)
     monkeypatch.setattr(linear, "LARGE", 1_000)
-    plain = linear_cross_entropy(inputs, weight, bias, targets)
+    plain = linear_cross_entropy(inputs, weight, bias, targets, smoothing)
+    assert rows == [7, 7, 7, 21]
     assert not always_chunked
     torch.testing.assert_close(without, plain, rtol=0, atol=1e-12)
 
