@@ -126,6 +126,8 @@ def plan(argv: list[str]) -> Plan:
     if which := (values_of(arguments, "ckpt_path") or [""])[-1]:
         checkpoint = checkpoint_path(Path(root) / LOGS, which, next(reversed(values_of(arguments, "run")), None))
         content = read_checkpoint(checkpoint)
+        if "run" not in content:
+            raise UserError(f"{checkpoint} does not say which run it belongs to; go on with what made it")
         run = content["run"]
         kept = run["config"]
         resumed = Resumed(run["name"], kept, int(content["global_step"]), run.get("arithmetic", {}))

@@ -32,7 +32,8 @@ from seqlab.checkpoint import check_resumable
 from seqlab.choices import CHOICES, OPTIMIZERS, SCHEDULERS, plan
 from seqlab.data import DATA
 from seqlab.data.data_module import DataModule
-from seqlab.data.loader import Shard
+from seqlab.data.loader import Shard, used_of
+from seqlab.devices import choose_accelerator
 from seqlab.errors import UserError
 from seqlab.models import MODELS
 from seqlab.models.language_model import LanguageModel
@@ -128,11 +129,16 @@ class SeqlabCLI(LightningCLI):
 
     def _planned_steps(self) -> int:
         trainer = self.config.trainer
-        batches = len(self.datamodule.train_dataloader())
-        if isinstance(trainer.limit_train_batches, int):
-            batches = min(batches, trainer.limit_train_batches)
-        by_epochs = -(-batches // trainer.accumulate_grad_batches) * (trainer.max_epochs or 1)
-        return by_epochs if trainer.max_steps == -1 else min(by_epochs, int(trainer.max_steps))
+        batches = used_of(len(self.datamodule.train_dataloader()), trainer.limit_train_batches)
+        bounds = [] if trainer.max_steps == -1 else [int(trainer.max_steps)]
+        if trainer.max_epochs not in (None, -1):
+            bounds.append(-(-batches // trainer.accumulate_grad_batches) * int(trainer.max_epochs))
+        if not bounds:
+            raise UserError(
+                f"{self.plan.lr_scheduler} must know how long training takes; give --trainer.max_epochs, "
+                "--trainer.max_steps or --lr_scheduler.total_steps"
+            )
+        return min(bounds)
 
     def _try_optimizer(self) -> None:
         try:
@@ -154,6 +160,8 @@ class SeqlabCLI(LightningCLI):
             )
         if isinstance(config["strategy"], str):
             _check_strategy(config["strategy"])
+        _check_precision(config["precision"])
+        config["accelerator"] = choose_accelerator(config["accelerator"])
         config["callbacks"] = [*self._callbacks(config), *(config["callbacks"] or [])]
         try:
             started = _cluster()
@@ -231,6 +239,12 @@ def _cluster() -> ClusterEnvironment | None:
     if TorchElasticEnvironment.detect():  # also inside a job of SLURM
         return TorchElasticEnvironment()
     return SLURMEnvironment(auto_requeue=False) if SLURMEnvironment.detect() else None
+
+
+def _check_precision(name: str | int | None) -> None:
+    """Refuses weights of less than 32 bits, with which sums over many tokens would have no more either."""
+    if name in ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16"):
+        raise UserError(f"--trainer.precision does not take '{name}', only what keeps weights whole; give bf16-mixed")
 
 
 def _check_strategy(name: str) -> None:

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqlab.data import DATA
+from seqlab.data.text_data import TextData
 from seqlab.errors import UserError
 from seqlab.parser import Parser, pick, run_verb, spell_choices, values_of
+from seqlab.recipes import data_of
 from seqlab.text.codec import Codec
 from seqlab.text.statistics import Zipf, coverage, round_sizes, zipf
 
 ORDERS = (1, 2, 3)
+TEXTS = [name for name, kind in DATA.items() if issubclass(kind, TextData)]
 WHOLE = {"val_fraction": 0.0, "test_fraction": 0.0}
 """Options of the data with which its training part is the whole text."""
 UNREAD = {"seed", "codec", "sampling", "batch_size", "num_steps", "eval_streams", "val_path", "test_path", *WHOLE}
@@ -85,9 +88,7 @@ def corpus(data: dict[str, Any] | None = None, num_frequent: int = 10) -> Statis
     """
     if num_frequent < 1:
         raise UserError(f"num_frequent {num_frequent} must be a whole number of at least 1")
-    options: dict[str, Any] = {**(data or {}), **WHOLE}
-    kind = DATA[pick("data", options.pop("name", "time_machine"), DATA)]
-    text = kind(**options)
+    text = data_of({"name": "time_machine", **(data or {}), **WHOLE}, TextData)
     ids, characters = text.part("train")
     laws = [zipf(ids, order) for order in ORDERS if len(ids) >= order]
     return Statistics(text.corpus_name, ids, characters, text.codec, laws, num_frequent)
@@ -115,8 +116,8 @@ def draw(statistics: Statistics, path: Path) -> None:
 def _run(argv: list[str]) -> None:
     arguments = spell_choices(argv, ["data"])
     parser = Parser(prog="python -m seqlab.corpus", description="Counts what a text is made of.")
-    name = pick("data", (values_of(arguments, "data.name") or ["time_machine"])[-1], DATA)
-    parser.add_argument("--data.name", type=str, default=name, metavar="NAME", help=f"{' | '.join(DATA)}.")
+    name = pick("data", (values_of(arguments, "data.name") or ["time_machine"])[-1], TEXTS)
+    parser.add_argument("--data.name", type=str, default=name, metavar="NAME", help=f"{' | '.join(TEXTS)}.")
     parser.add_class_arguments(DATA[name], "data", instantiate=False, skip=UNREAD)
     parser.add_argument("--num_frequent", type=int, default=10, help="How many of the most frequent tokens to show.")
     parser.add_argument("--output", type=str | None, help="Folder for the rank plot, zipf-CORPUS-TOKENS.png.")

@@ -4,6 +4,20 @@ import torch
 
 from seqlab.errors import UserError
 
+NO_MPS = "losses are summed in float64, which it lacks"
+
+
+def choose_accelerator(name: object) -> object:
+    """What a trainer runs on, by its name; ``auto`` and ``gpu`` never stand for mps.
+
+    Raises:
+        UserError: It cannot be used.
+    """
+    only_mps = torch.backends.mps.is_available() and not torch.cuda.is_available()
+    if name == "mps" or (name == "gpu" and only_mps):
+        raise UserError(f"--trainer.accelerator does not take mps: {NO_MPS}; give cpu")
+    return "cpu" if name == "auto" and only_mps else name
+
 
 def choose_device(name: str) -> torch.device:
     """A device by its name; ``auto`` is cuda where there is one, else cpu.
@@ -11,6 +25,8 @@ def choose_device(name: str) -> torch.device:
     Raises:
         UserError: It cannot be used here.
     """
+    if name == "mps":
+        raise UserError(f"device '{name}' cannot be used: {NO_MPS}; give --device cpu")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -12,18 +12,18 @@ import torch
 from seqlab.checkpoint import load_network, read_checkpoint
 from seqlab.data import DATA, TextData
 from seqlab.data.corpus import Split
-from seqlab.data.data_module import DataModule
 from seqlab.data.parallel_data import ParallelData
 from seqlab.decoding.beam import Beam
 from seqlab.devices import choose_device
 from seqlab.errors import UserError, nearest
 from seqlab.evaluate_translation import TranslationEvaluation, evaluate_translation
-from seqlab.metrics import TokenLoss, bits
+from seqlab.metrics import TokenLoss, bits, perplexity
 from seqlab.models import load_model
 from seqlab.models.seq2seq import Seq2Seq
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.ngram import NGram
 from seqlab.parser import Parser, pick, run_verb, spell_choices, values_of
+from seqlab.recipes import data_of
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Evaluation:
     @property
     def perplexity(self) -> float:
         """exp of the loss."""
-        return math.exp(self.loss)
+        return perplexity(self.loss)
 
     @property
     def bits_per_token(self) -> float:
@@ -80,19 +80,6 @@ class Evaluation:
         if math.isinf(self.loss):
             rows["perplexity"] += ": the text holds tokens to which the unsmoothed model gives probability 0"
         return "\n".join(f"{name:<20}{value}" for name, value in rows.items())
-
-
-def _data(recipe: dict[str, Any], wanted: type[DataModule], **codecs: object) -> DataModule:
-    """The data of a recipe, which must be of the kind that the model reads."""
-    kind = DATA[pick("data", recipe["name"], DATA)]
-    if not issubclass(kind, wanted):
-        able = ", ".join(name for name, other in DATA.items() if issubclass(other, wanted))
-        raise UserError(f"the model does not read {recipe['name']}; choose one of {able}")
-    options = {key: value for key, value in recipe.items() if key != "name"}
-    known = [*signature(wanted).parameters]
-    if unknown := next((key for key in options if key not in known), None):
-        raise UserError(f"unknown option of the data '{unknown}': {nearest(unknown, known)}")
-    return kind(**options, **codecs)
 
 
 @torch.inference_mode()
@@ -127,7 +114,7 @@ def evaluate(
     Args:
         ckpt: Checkpoint of the model.
         split: Part of the corpus: train, val or test.
-        device: auto, cpu, cuda or mps.
+        device: auto, cpu or cuda.
         data: Options of the data that replace those the model was trained with; ``name`` chooses another corpus.
         beam_size: Hypotheses that translation keeps at every step; 1 is greedy.
         length_penalty: Exponent that translations are ranked with.
@@ -148,8 +135,7 @@ def evaluate(
     if checkpoint["seqlab"].get("kind") == "seq2seq":
         return _translation(checkpoint, recipe, split, where, Beam(beam_size, length_penalty, max_length=50), sentences)
     network, codec = load_network(checkpoint)
-    corpus = _data(recipe, TextData, codec=codec)
-    assert isinstance(corpus, TextData)
+    corpus = data_of(recipe, TextData, codec=codec)
     return _measure(network.to(where), corpus, split, where)
 
 
@@ -163,8 +149,7 @@ def _translation(
 ) -> TranslationEvaluation:
     model = load_model(checkpoint)
     assert isinstance(model, Seq2Seq)
-    corpus = _data(recipe, ParallelData, codecs=(model.source_codec, model.target_codec))
-    assert isinstance(corpus, ParallelData)
+    corpus = data_of(recipe, ParallelData, codecs=(model.source_codec, model.target_codec))
     return evaluate_translation(model, corpus, split, device, beam, sentences)
 
 
@@ -180,7 +165,7 @@ def _run(argv: list[str]) -> None:
     parser = Parser(prog="python -m seqlab.evaluate", description="Measures how well a trained model predicts a text.")
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model.")
     parser.add_argument("--split", type=Literal["train", "val", "test"], default="test", help="Part of the corpus.")
-    parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda or mps.")
+    parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
     trained_on: dict[str, Any] = {}
     kind = None
     if ckpt := _first_word(arguments):

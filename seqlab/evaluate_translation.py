@@ -13,7 +13,7 @@ from seqlab.data.parallel_data import ParallelData
 from seqlab.decoding.beam import Beam
 from seqlab.decoding.translation import detokenize, translate
 from seqlab.errors import UserError
-from seqlab.metrics import Score, TokenLoss, bleu_book, corpus_bleu, corpus_chrf
+from seqlab.metrics import Score, TokenLoss, bleu_book, corpus_bleu, corpus_chrf, perplexity
 from seqlab.models.seq2seq import Seq2Seq
 
 LENGTHS = ((1, 4), (5, 6), (7, 9), (10, math.inf))
@@ -62,7 +62,7 @@ class TranslationEvaluation:
     @property
     def perplexity(self) -> float:
         """exp of the loss."""
-        return math.exp(self.loss)
+        return perplexity(self.loss)
 
     def __str__(self) -> str:
         rows = {
@@ -111,9 +111,8 @@ def evaluate_translation(
     seconds = time.monotonic() - started
     said = [best[0].text for best in found]
     wanted = [model.target_codec.clean(target) for _, target in pairs]
-    tokens = [model.target_codec.decode(model.target_codec.encode(text)) for text in wanted]
-    spoken = [model.target_codec.decode(model.target_codec.encode(text)) for text in said]
-    book = sum(bleu_book(*pair) for pair in zip(spoken, tokens, strict=True)) / len(pairs)
+    spoken = [model.target_codec.clean(text) for text in said]
+    book = sum(bleu_book(*pair) for pair in zip(spoken, wanted, strict=True)) / len(pairs)
     references = [detokenize(text) for text in wanted]
     return TranslationEvaluation(
         data.corpus_name,

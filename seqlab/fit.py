@@ -1,7 +1,6 @@
 """``python -m seqlab.fit``: train a model, watch it, keep it."""
 
 import logging
-import math
 import shlex
 import sys
 import time
@@ -22,6 +21,7 @@ from seqlab.checkpoint import read_checkpoint
 from seqlab.cli import SeqlabCLI
 from seqlab.data.data_module import DataModule
 from seqlab.errors import UserError, reason_of
+from seqlab.metrics import perplexity
 from seqlab.models.seq2seq import Seq2Seq
 from seqlab.models.sequence_model import STEP, SequenceModel
 from seqlab.parser import arguments_of, run_verb
@@ -121,7 +121,7 @@ def _close(cli: SeqlabCLI, seconds: float) -> Run:
             best = Path(keeper.best_model_path)
             checkpoint = best if best.is_file() else checkpoint
             metrics["best/val_loss"] = float(keeper.best_model_score)
-            metrics["best/val_perplexity"] = math.exp(metrics["best/val_loss"])
+            metrics["best/val_perplexity"] = perplexity(metrics["best/val_loss"])
     _write_hparams(cli, metrics)
     result = Run(cli.model, cli.datamodule, trainer, checkpoint, metrics)
     _say(trainer, _summary(cli, result, seconds))

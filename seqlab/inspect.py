@@ -15,11 +15,12 @@ from seqlab.analysis.activations import Saturation, half_lives, read, saturation
 from seqlab.analysis.embeddings import nearest, shown_token
 from seqlab.analysis.gradient_flow import gradient_by_lag, recurrent_radii
 from seqlab.checkpoint import load_network, read_checkpoint
-from seqlab.data import DATA, TextData
+from seqlab.data import TextData
 from seqlab.data.corpus import Split
 from seqlab.errors import UserError
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.parser import Parser, run_verb
+from seqlab.recipes import data_of
 from seqlab.text.codec import Codec
 
 ROWS = 32
@@ -115,7 +116,7 @@ def inspect(ckpt: str, text: str | None = None, num_steps: int = 64) -> Inspecti
     size = sum(weights.numel() for weights in network.parameters())
     widths = " + ".join(map(str, network.recurrent.widths))
     return Inspection(
-        checkpoint["run"]["name"],
+        checkpoint["run"]["name"] if "run" in checkpoint else Path(ckpt).stem,
         f"{checkpoint['hyper_parameters']['cell']}, {widths} units, {size:,} parameters",
         f"{len(pieces)} pieces of {pieces.shape[1] - 1} tokens of {corpus}",
         gradient_by_lag(network, pieces[:, :-1], pieces[:, 1:]),
@@ -144,9 +145,7 @@ def _ids(recipe: dict[str, Any] | None, codec: Codec, text: str | None) -> tuple
         return np.array(codec.encode(text), dtype=np.int64), "the text given"
     if recipe is None:
         raise UserError("the checkpoint does not say what it was trained on; give --text")
-    kind = DATA[recipe["name"]]
-    assert issubclass(kind, TextData)
-    data = kind(**{key: value for key, value in recipe.items() if key != "name"}, codec=codec)
+    data = data_of(recipe, TextData, codec=codec)
     split: Split = next(part for part in get_args(Split)[::-1] if data.has(part))
     return data.part(split).ids, f"{data.corpus_name}, {split} part"
 

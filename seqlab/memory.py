@@ -89,7 +89,7 @@ def memory(
         forget_bias: First bias of the forget gate, of cells that have one.
         seed: Of the first weights and the sequences.
         seeds: Runs of each, with seeds from that one on; tables and figure show their mean.
-        device: auto, cpu, cuda or mps.
+        device: auto, cpu or cuda.
         output: Folder for memory.csv, memory.md, memory.png; what the CSV holds is shown and not measured again.
         progress: Whether to say on stderr what each network reached.
 

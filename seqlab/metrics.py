@@ -1,6 +1,7 @@
 """Numbers that say how good a model is: sums first, then one division, then exp."""
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -32,6 +33,11 @@ class TokenLoss(Metric):
 
     def compute(self) -> Tensor:
         return self.nats / self.tokens
+
+
+def perplexity(nats: float) -> float:
+    """exp of nats per token; infinite where no float is as large."""
+    return math.inf if nats > math.log(sys.float_info.max) else math.exp(nats)
 
 
 def bits(nats: float) -> float:

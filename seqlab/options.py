@@ -37,7 +37,7 @@ HELP = {
     "optimizer.lr": "Learning rate.",
     "optimizer.weight_decay": "Weight decay.",
     "optimizer.momentum": "Momentum.",
-    "trainer.accelerator": "auto, cpu, gpu or mps.",
+    "trainer.accelerator": "auto, cpu or gpu.",
     "trainer.devices": "Number of devices or processes, or auto.",
     "trainer.strategy": "auto, ddp for several devices, or single_device.",
     "trainer.precision": "32-true, bf16-mixed, 16-mixed (GPU) or 64-true.",

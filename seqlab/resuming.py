@@ -8,7 +8,14 @@ from seqlab.arithmetic import arithmetic
 
 EXACT: dict[str, tuple[str, ...]] = {
     "data": (),
-    "trainer": ("devices", "num_nodes", "precision", "accumulate_grad_batches", "gradient_clip_val"),
+    "trainer": (
+        "devices",
+        "num_nodes",
+        "precision",
+        "accumulate_grad_batches",
+        "gradient_clip_val",
+        "limit_train_batches",
+    ),
 }
 """Options, by group, whose change makes a resumed run another one; all of a group where none is named."""
 READ_ONCE = ("vectors", "source_vectors", "target_vectors")

@@ -118,12 +118,12 @@ def _converse(model: Seq2Seq, beam: Beam, prefix: str) -> None:
 def _lines(path: str | None) -> list[str]:
     try:
         data = sys.stdin.buffer.read() if path is None else Path(path).read_bytes()
-        lines = data.decode("utf-8").splitlines()
+        lines = [line.removesuffix("\r") for line in data.decode("utf-8-sig").removesuffix("\n").split("\n")]
     except OSError as error:
         raise UserError(f"cannot read {path}: {reason_of(error)}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path or 'stdin'} is not UTF-8 text (byte {error.start}); convert it first") from None
-    if not lines:
+    if lines == [""]:
         raise UserError(f"{path or 'stdin'} holds no sentence to translate")
     return lines
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 import seqlab
+from seqlab.errors import UserError
 
 Command = Callable[..., Any]
 
@@ -67,3 +68,13 @@ def test_a_folder_that_cannot_be_made(refusal: Command, tiny: list[str]) -> None
 )
 def test_refusals(refusal: Command, corpora: None, words: str, sentence: str) -> None:
     assert refusal("corpus", *words.split()) == sentence
+
+
+@pytest.mark.parametrize("name", ["fra_eng", "parallel"])
+def test_pairs_are_not_counted(name: str, refusal: Command) -> None:
+    assert refusal("corpus", "--data", name).startswith(f"unknown data '{name}': choose one of text, time_machine")
+
+
+def test_a_path_for_a_corpus_that_has_its_own() -> None:
+    with pytest.raises(UserError, match="unknown option of the data 'path'"):
+        seqlab.corpus(data={"path": "tiny.txt"})

@@ -123,6 +123,15 @@ FIT: dict[str, tuple[str, str]] = {
         "--trainer.strategy ddp_spawn --trainer.devices 2",
         "--trainer.strategy does not take 'ddp_spawn', .*; choose one of auto, ddp, single_device",
     ),
+    "weights of half precision": (
+        "--trainer.precision bf16-true",
+        "--trainer.precision does not take 'bf16-true', .*; give bf16-mixed",
+    ),
+    "device without float64": ("--trainer.accelerator mps", "--trainer.accelerator does not take mps: .*; give cpu"),
+    "schedule without an end": (
+        "--lr_scheduler warmupcosinelr --trainer.max_epochs -1",
+        "warmupcosinelr must know how long training takes; give --trainer.max_epochs, .*",
+    ),
     "max_time": ("--trainer.max_time tomorrow", "the trainer refuses its options: .*tomorrow.*DD:HH:MM:SS.*"),
     "negative clipping": ("--trainer.gradient_clip_val -1", ".*gradient_clip_val -1.*"),
     "configuration": (

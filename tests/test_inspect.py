@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import seqlab
+from seqlab.checkpoint import read_checkpoint
 from seqlab.fit import main
 
 Command = Callable[..., Any]
@@ -78,3 +80,14 @@ def test_n_grams_have_no_recurrence(verb: Command, small: list[str]) -> None:
     finished = verb("inspect", "lightning_logs/counts/checkpoints/last.ckpt")
     assert finished.code == 2
     assert "holds n-grams, which have no recurrence" in finished.err
+
+
+def test_a_single_step(verb: Command, ckpt: str) -> None:
+    assert verb("inspect", ckpt, "--num_steps", "1").code == 0
+
+
+def test_what_a_trainer_alone_wrote_is_named_after_its_file(verb: Command, ckpt: str, tmp_path: Path) -> None:
+    content = read_checkpoint(ckpt)
+    del content["run"]
+    torch.save(content, tmp_path / "plain.ckpt")
+    assert "plain" in verb("inspect", str(tmp_path / "plain.ckpt")).out

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqlab.metrics import TokenLoss, bits
+from seqlab.metrics import TokenLoss, bits, perplexity
 
 
 def some(tokens: int) -> Tensor:
@@ -67,3 +67,13 @@ def test_keeps_no_graph() -> None:
     total = TokenLoss()
     total.update(torch.tensor(5.0, requires_grad=True) * 2, 2)
     assert not total.nats.requires_grad
+
+
+@pytest.mark.parametrize(("nats", "expected"), [(0.0, 1.0), (1.0, math.e), (709.0, math.exp(709)), (800.0, math.inf)])
+def test_perplexity(nats: float, expected: float) -> None:
+    assert perplexity(nats) == expected
+
+
+def test_perplexity_of_what_has_no_chance() -> None:
+    assert perplexity(math.inf) == math.inf
+    assert math.isnan(perplexity(math.nan))

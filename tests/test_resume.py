@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from stress_resume import CASES, stress
 
 from seqlab.arithmetic import arithmetic
@@ -139,3 +140,22 @@ def test_one_process_goes_on_for_two(shell: Command, small: list[str], environme
     assert finished.code == 0, finished.err
     assert "trainer.devices is 1 and was 2" in finished.err
     assert read_checkpoint(last)["global_step"] == 154
+
+
+@pytest.mark.parametrize("limit", ["5", "0.07"])
+def test_epochs_cut_short_go_on_with_the_next(limit: str, verb: Command, small: list[str], here: Path) -> None:
+    cut = [*small, "--trainer.limit_train_batches", limit]
+    assert verb("fit", *cut, "--run", "whole", "--trainer.max_epochs", "3").code == 0
+    assert verb("fit", *cut, "--run", "parts").code == 0
+    assert verb("fit", "--ckpt_path", "last", "--run", "parts", "--trainer.max_epochs", "3").code == 0
+    whole, parts = (read_checkpoint(here / f"lightning_logs/{run}/checkpoints/last.ckpt") for run in ("whole", "parts"))
+    assert whole["global_step"] == parts["global_step"] == 15
+    assert all(torch.equal(value, parts["state_dict"][name]) for name, value in whole["state_dict"].items())
+
+
+def test_what_a_trainer_alone_wrote(refusal: Command, story_run: Path, here: Path) -> None:
+    content = read_checkpoint(story_run / "checkpoints" / "last.ckpt")
+    del content["run"]
+    torch.save(content, here / "plain.ckpt")
+    said = refusal("fit", "--ckpt_path", "plain.ckpt")
+    assert said == "plain.ckpt does not say which run it belongs to; go on with what made it"

@@ -143,7 +143,7 @@ def test_verbs_refuse_each_others_models(ckpt: str, verb: Command, story_run: Pa
     assert "holds a language model, which does not translate; use seqlab.generate" in refused
     assert "holds a seq2seq model, which continues no text; use seqlab.translate" in verb("generate", ckpt).err
     refused = verb("evaluate", ckpt, "--data", "time_machine").err
-    assert refused == "seqlab: the model does not read time_machine; choose one of parallel, fra_eng\n"
+    assert refused == "seqlab: time_machine cannot be read here; choose one of parallel, fra_eng\n"
 
 
 def test_models_refuse_data_of_the_other_kind(verb: Command, here: Path) -> None:
@@ -163,3 +163,17 @@ def test_bleu_by_hand() -> None:
     assert corpus_bleu(same, same).value == pytest.approx(100)
     assert corpus_chrf(same, same).value == pytest.approx(100)
     assert "version:" in corpus_bleu(same, same).signature
+
+
+def test_lines_end_at_line_ends_alone(ckpt: str, verb: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_bytes("\ufeffone two.\r\nfive\u2028six.\r\n".encode())
+    assert verb("translate", ckpt, "--input", str(tmp_path / "in.txt")).out == "un deux.\ncinq six.\n"
+
+
+def test_a_prefix_longer_than_the_translation_may_be(ckpt: str, refusal: Command) -> None:
+    said = refusal("translate", ckpt, "one two.", "--max_length", "1", "--prefix", "un deux")
+    assert said == "the prefix has 2 tokens, but max_length 1; give a larger one"
+
+
+def test_the_books_bleu_parts_words_from_punctuation(ckpt: str) -> None:
+    assert seqlab.evaluate(ckpt, split="train", beam_size=1).bleu_book == pytest.approx(1.0)

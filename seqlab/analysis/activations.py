@@ -87,9 +87,12 @@ def half_lives(states: Tensor, longest: int = 50) -> Tensor:
         longest: Largest lag looked at, at most ``time - 1``.
 
     Returns:
-        Steps ``(hidden_size,)`` int64; ``longest`` where it never falls so far, 0 of units that never change.
+        Steps ``(hidden_size,)`` int64; ``longest`` where it never falls so far, 0 of units that never change, and of
+        all where there is one step alone.
     """
     longest = min(longest, len(states) - 1)
+    if longest < 1:
+        return torch.zeros(states.shape[-1], dtype=torch.int64, device=states.device)
     centred = states - states.mean((0, 1))
     variance = centred.square().mean((0, 1))
     lags = range(1, longest + 1)

@@ -51,8 +51,8 @@ class Divergence(pl.Callback):
     ) -> None:
         norm = self.norms.total
         assert norm is not None
-        if bool(torch.isfinite(norm)):
-            return
+        if bool(torch.isfinite(norm)) or getattr(trainer.precision_plugin, "scaler", None) is not None:
+            return  # a scaler of float16 leaves such updates out by itself, while it looks for its scale
         if not self.skip:
             self._stop(trainer, f"the gradient norm is {float(norm)}")
         for parameter in pl_module.parameters():

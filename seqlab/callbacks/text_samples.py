@@ -7,6 +7,7 @@ import lightning.pytorch as pl
 
 from seqlab.callbacks.boards import boards
 from seqlab.decoding.text import continue_text
+from seqlab.errors import UserError
 from seqlab.models.sequence_model import SequenceModel
 from seqlab.models.text_model import TextModel
 
@@ -50,7 +51,10 @@ class TextSamples(pl.Callback):
             assert pl_module.codec is not None
             seeds = [SEED] * len(self.temperatures)
             asked = self.prompt or "", self.num_tokens, self.temperatures
-            (texts,) = continue_text(pl_module.network, pl_module.codec, *asked, seeds=seeds, streaming=False)
+            try:
+                (texts,) = continue_text(pl_module.network, pl_module.codec, *asked, seeds=seeds, streaming=False)
+            except UserError as error:  # an unsmoothed model of counts has come to a dead end
+                texts = [f"({error})"] * len(seeds)
             labels = [f"sample/temperature {temperature:g}" for temperature in self.temperatures]
         else:
             labels, texts = ["sample/translations"], [pl_module.sample(trainer.datamodule)]

@@ -86,8 +86,8 @@ class TrainingLog(pl.Callback):
             self._norm = None
 
     def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule, norm: Tensor) -> None:
-        sums = torch.stack([torch.as_tensor(self._nats).double(), torch.as_tensor(self._tokens).double().cpu()])
-        nats, tokens = trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        sums = torch.stack([torch.as_tensor(part).double().cpu() for part in (self._nats, self._tokens)])
+        nats, tokens = trainer.strategy.reduce(sums.to(pl_module.device), reduce_op="sum").tolist()
         if not tokens:
             return
         now = time.monotonic()

@@ -7,7 +7,7 @@ import torch
 
 from seqlab.callbacks.boards import boards
 from seqlab.data.parallel_data import ParallelData
-from seqlab.decoding.translation import translate
+from seqlab.decoding.translation import translate, translate_ids
 from seqlab.models.seq2seq import GREEDY, Seq2Seq
 
 EXAMINED = 512
@@ -22,11 +22,13 @@ class Failure(NamedTuple):
         loss: Nats per token of the reference, by teacher forcing.
         source: As the model reads it.
         reference: As it should be translated.
+        translation: As it was.
     """
 
     loss: float
     source: str
     reference: str
+    translation: str
 
 
 class TranslationView(pl.Callback):
@@ -45,10 +47,9 @@ class TranslationView(pl.Callback):
             return
         assert isinstance(pl_module, Seq2Seq)
         failures = worst(pl_module, trainer.datamodule)
-        said = pl_module.translate([failure.source for failure in failures])
         lines = ["| nats per token | source | reference | translation |", "|---|---|---|---|"]
-        for failure, words in zip(failures, said, strict=True):
-            cells = (f"{failure.loss:.2f}", failure.source, failure.reference, words)
+        for failure in failures:
+            cells = (f"{failure.loss:.2f}", failure.source, failure.reference, failure.translation)
             lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
         for writer in writers:
             writer.add_text("worst sentences", "\n".join(lines), trainer.global_step)
@@ -83,8 +84,8 @@ class TranslationView(pl.Callback):
 @torch.no_grad()
 def worst(module: Seq2Seq, data: ParallelData) -> list[Failure]:
     """The sentences of the highest loss among the first of the validation part, the worst first."""
-    found: list[Failure] = []
-    training = module.training
+    found: list[tuple[float, list[int], list[int]]] = []
+    codecs, training = (module.source_codec, module.target_codec), module.training
     module.eval()
     try:
         for batch in data.evaluation_loader("val"):
@@ -92,10 +93,14 @@ def worst(module: Seq2Seq, data: ParallelData) -> list[Failure]:
             losses = module.network.sentence_nats(*moved) / moved.valid.sum(1)
             for row, loss in enumerate(losses.tolist()):
                 source = batch.source[row, : batch.source_lengths[row] - 1].tolist()
-                target = batch.targets[row][batch.valid[row]][:-1].tolist()
-                found.append(Failure(loss, module.source_codec.decode(source), module.target_codec.decode(target)))
+                found.append((loss, source, batch.targets[row][batch.valid[row]][:-1].tolist()))
             if len(found) >= EXAMINED:
                 break
+        found = sorted(found, reverse=True)[:WORST]
+        said = translate_ids(module.network, *codecs, [source for _, source, _ in found], GREEDY)
     finally:
         module.train(training)
-    return sorted(found, reverse=True)[:WORST]
+    return [
+        Failure(loss, codecs[0].decode(source), codecs[1].decode(target), translations[0].text)
+        for (loss, source, target), translations in zip(found, said, strict=True)
+    ]

@@ -8,16 +8,18 @@ from typing import Any, ClassVar
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_only
 
-from seqlab.data.loader import Batches, Loader, Shard
+from seqlab.data.loader import Batches, Loader, Shard, used_of
 
 
 class DataModule(pl.LightningDataModule):
     """A corpus cut into batches.
 
-    ``corpus_name`` says which corpus it really is, ``prompt`` what a language model may be asked to continue.
+    ``corpus_name`` says which corpus it really is, ``prompt`` what a language model may be asked to continue;
+    ``answered`` are options of its kind that a corpus takes from nobody, such as the path of its file.
     """
 
     data_name: ClassVar[str]
+    answered: ClassVar[tuple[str, ...]] = ()
     corpus_name: str
     prompt: str | None = None
 
@@ -55,7 +57,9 @@ class DataModule(pl.LightningDataModule):
         return Shard(trainer.global_rank, trainer.world_size) if trainer is not None else Shard()
 
     def train_dataloader(self) -> Loader[Any]:
-        self._loader = Loader(self.train_batches(self.shard()))
+        batches = self.train_batches(self.shard())
+        limit = None if self.trainer is None else self.trainer.limit_train_batches
+        self._loader = Loader(batches, used_of(len(batches), limit))
         if self._resumed:
             self._loader.load_state_dict(self._resumed)
             self._resumed = {}

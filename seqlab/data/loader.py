@@ -21,6 +21,13 @@ class Shard:
     world: int = 1
 
 
+def used_of(batches: int, limit: int | float | None) -> int:
+    """How many of the batches of an epoch a trainer uses under its limit, a number or a share of them."""
+    if limit is None:
+        return batches
+    return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+
+
 class Batches(Protocol[BatchT]):
     """Random access to the batches of every epoch; the same (epoch, index) always gives the same batch."""
 
@@ -38,10 +45,15 @@ class Loader(Generic[LoadedT]):
 
     Each full iteration is one epoch. ``state_dict`` may be taken after any batch; a loader that loads it goes on
     with the batch that would have come next, also when the state was taken on the border of an epoch.
+
+    Args:
+        batches: Of every epoch.
+        used: How many of them are used of each epoch, by whoever iterates; all if not given.
     """
 
-    def __init__(self, batches: Batches[LoadedT]) -> None:
+    def __init__(self, batches: Batches[LoadedT], used: int | None = None) -> None:
         self.batches = batches
+        self._used = len(batches) if used is None else used
         self._epoch = -1
         self._index = len(batches)
         self._resuming = False
@@ -50,7 +62,7 @@ class Loader(Generic[LoadedT]):
         return len(self.batches)
 
     def __iter__(self) -> Iterator[LoadedT]:
-        if not (self._resuming and self._index < len(self.batches)):
+        if not (self._resuming and self._index < self._used):
             self._epoch += 1
             self._index = 0
         self._resuming = False

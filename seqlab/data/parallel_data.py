@@ -18,6 +18,8 @@ from seqlab.text.vocab import BOS, EOS, PAD, UNK
 
 SAMPLE = Path(__file__).parent / "samples" / "english_french.tsv"
 RESERVED = (UNK, PAD, BOS, EOS)
+EMPTYING = ("classic", "letters")
+"""Cleanings that leave nothing of a sentence without letters."""
 EVALUATED = 64
 """Pairs that are evaluated at once."""
 
@@ -99,6 +101,10 @@ class ParallelData(DataModule):
         pairs, self.corpus_name = self.read(path, source_path, target_path)
         held = {"val": val_path, "test": test_path}
         given = {split: _held_out(files, f"{split}_path") for split, files in held.items() if files}
+        self.emptied_pairs = 0
+        if cleaning in EMPTYING:
+            pairs, *parts = (self._whole(part) for part in (pairs, *given.values()))
+            given = dict(zip(given, parts, strict=True))
         if reverse:
             pairs = [(target, source) for source, target in pairs]
             given = {split: [(target, source) for source, target in part] for split, part in given.items()}
@@ -121,6 +127,13 @@ class ParallelData(DataModule):
             )
         pairs = read_two(Path(source_path).expanduser(), Path(target_path).expanduser())
         return pairs, Path(source_path).name.partition(".")[0]
+
+    def _whole(self, pairs: list[Pair]) -> list[Pair]:
+        """Those of which cleaning leaves something on both sides."""
+        clean = CLEANERS[self.cleaning]
+        whole = [pair for pair in pairs if all(clean(side).strip() for side in pair)]
+        self.emptied_pairs += len(pairs) - len(whole)
+        return whole
 
     def _learned(self, tokens: str, shared: bool, min_freq: int, size: int) -> tuple[Codec, Codec]:
         sides = ([pair[0] for pair in self._pairs["train"]], [pair[1] for pair in self._pairs["train"]])
@@ -166,6 +179,8 @@ class ParallelData(DataModule):
         if self.too_long_pairs:
             done = "left out" if self.too_long == "drop" else "cut"
             words += f", {self.too_long_pairs:,} pairs of more than {self.max_length} tokens {done}"
+        if self.emptied_pairs:
+            words += f", {self.emptied_pairs:,} pairs of which {self.cleaning} cleaning leaves nothing left out"
         return words
 
     def train_batches(self, shard: Shard) -> BucketBatches:
@@ -215,6 +230,7 @@ class FraEng(ParallelData):
     """English-French sentence pairs of the Tatoeba project: 167,130, from short to long."""
 
     data_name = "fra_eng"
+    answered = ("path", "source_path", "target_path", "val_path", "test_path")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(path=None, source_path=None, target_path=None, val_path=None, test_path=None, **kwargs)

@@ -168,6 +168,7 @@ class TimeMachine(TextData):
     """
 
     data_name = "time_machine"
+    answered = ("path", "val_path", "test_path")
     prompt = "time traveller"
 
     def __init__(self, cleaning: str = "classic", **kwargs: Any) -> None:

@@ -213,8 +213,10 @@ def beam_search(
         For each sentence its hypotheses, best first.
 
     Raises:
-        UserError: Coverage or attention was asked of a model without attention.
+        UserError: Coverage or attention was asked of a model without attention, or the prefix is too long.
     """
+    if len(prefix) > beam.max_length:
+        raise UserError(f"the prefix has {len(prefix)} tokens, but max_length {beam.max_length}; give a larger one")
     live = _Live(count, bos, device or torch.device("cpu"))
     done: list[list[Hypothesis]] = [[] for _ in range(count)]
     for length in range(beam.max_length + 1):

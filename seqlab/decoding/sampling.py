@@ -55,10 +55,7 @@ class Sampling:
         Returns:
             Probabilities in falling order ``(batch, vocab_size)`` float64 and the ids that they belong to.
         """
-        logits = logits.double()
-        if self.banned:
-            logits = logits.index_fill(-1, torch.tensor(self.banned, device=logits.device), -torch.inf)
-        logits, ids = logits.sort(dim=-1, descending=True, stable=True)
+        logits, ids = self._allowed(logits.double()).sort(dim=-1, descending=True, stable=True)
         if self.top_k is not None:
             logits[:, self.top_k :] = -torch.inf
         divisor = torch.as_tensor(self.temperature, dtype=logits.dtype, device=logits.device).unsqueeze(-1)
@@ -67,6 +64,16 @@ class Sampling:
             before = probabilities.cumsum(-1) - probabilities
             probabilities = probabilities.where(before < self.top_p, 0)
         return probabilities / probabilities.sum(-1, keepdim=True), ids
+
+    def _allowed(self, logits: Tensor) -> Tensor:
+        if self.banned:
+            logits = logits.index_fill(-1, torch.tensor(self.banned, device=logits.device), -torch.inf)
+        if (logits.amax(-1) == -torch.inf).any():
+            raise UserError(
+                "no token that may be drawn has a chance here; give another --prefix, or train n-grams with "
+                "--model.smoothing kneser_ney"
+            )
+        return logits
 
     def choose(self, logits: Tensor, uniform: Tensor) -> Tensor:
         """One id for each row, by inverting the cumulative distribution.
@@ -79,9 +86,7 @@ class Sampling:
             Ids ``(batch,)`` int64.
         """
         if self.temperature == 0:
-            if self.banned:
-                logits = logits.index_fill(-1, torch.tensor(self.banned, device=logits.device), -torch.inf)
-            return logits.argmax(-1)
+            return self._allowed(logits).argmax(-1)
         probabilities, ids = self.probabilities(logits)
         cumulative = probabilities.cumsum(-1)
         place = torch.searchsorted(cumulative, uniform.unsqueeze(-1), right=True)

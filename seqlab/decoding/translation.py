@@ -73,6 +73,20 @@ def translate(
     for row, (sentence, tokens) in enumerate(zip(sentences, ids, strict=True), 1):
         if not tokens:
             raise UserError(f"sentence {row} ({sentence!r}) has nothing to translate; give it at least one word")
+    return translate_ids(network, source_codec, target_codec, ids, beam, attention, prefix, progress)
+
+
+def translate_ids(
+    network: TranslationNetwork,
+    source_codec: Codec,
+    target_codec: Codec,
+    ids: Sequence[list[int]],
+    beam: Beam,
+    attention: bool = False,
+    prefix: str = "",
+    progress: bool = False,
+) -> list[list[Translation]]:
+    """As ``translate``, of the ids of sentences, at least one of each, without the end."""
     found: list[list[Translation]] = [[] for _ in ids]
     order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
     for start in tqdm(range(0, len(order), SENTENCES), unit="batch", disable=None if progress else True):

@@ -52,9 +52,10 @@ class TextModel(SequenceModel):
         return logits, state
 
     def _nats(self, batch: TextBatch, stage: str) -> tuple[Tensor, int | Tensor]:
-        carried = self._carry.get(stage) if batch.continues else None
-        nats, tokens, state = self.network.nats(batch.inputs, batch.targets, batch.valid, carried)
-        self._carry[stage] = tuple(part.detach().float() for part in state)
+        device, carried = batch.inputs.device, self._carry.get(stage) if batch.continues else None
+        before = None if carried is None else tuple(part.to(device) for part in carried)
+        nats, tokens, state = self.network.nats(batch.inputs, batch.targets, batch.valid, before)
+        self._carry[stage] = tuple(part.detach().to(torch.promote_types(part.dtype, torch.float32)) for part in state)
         return nats, tokens
 
     def forget(self) -> None:
@@ -69,7 +70,7 @@ class TextModel(SequenceModel):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         carry = checkpoint["seqlab"]["carry"]
-        self._carry = {"train": tuple(self._of_own_rows(part).to(self.device) for part in carry)} if carry else {}
+        self._carry = {"train": tuple(self._of_own_rows(part) for part in carry)} if carry else {}
 
     def _of_all_rows(self, part: Tensor) -> Tensor:
         """A part of the state ``(layers, rows, hidden_size)`` of the rows of all processes, in their order."""
@@ -84,7 +85,10 @@ class TextModel(SequenceModel):
         return part.chunk(self._trainer.world_size, dim=1)[self._trainer.global_rank].contiguous()
 
     def sample(self, data: TextData) -> str:
-        return self.generate(data.prompt or "", SAMPLE_TOKENS)
+        try:
+            return self.generate(data.prompt or "", SAMPLE_TOKENS)
+        except UserError as error:  # an unsmoothed model of counts has come to a dead end
+            return f"({error})"
 
     def generate(
         self,

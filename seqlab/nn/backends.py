@@ -96,14 +96,15 @@ def _torch_layer(
     function = getattr(torch, str(cell.torch_name))
     first = tuple(part.unsqueeze(0).to(inputs.dtype) for part in state)
     hidden = first if len(first) > 1 else first[0]
+    learning = torch.is_grad_enabled()  # cuDNN differentiates what it ran in training mode alone
     flat = [weights[name] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
     if lengths is None:
-        outputs, *last = function(inputs, hidden, flat, True, 1, 0.0, False, False, False)
+        outputs, *last = function(inputs, hidden, flat, True, 1, 0.0, learning, False, False)
         return outputs, tuple(part[0] for part in last)
     packed = pack_padded_sequence(inputs, lengths.cpu(), enforce_sorted=False)
     order, back = packed.sorted_indices, packed.unsorted_indices
     hidden = tuple(part[:, order] for part in first) if len(first) > 1 else first[0][:, order]
-    values, *last = function(packed.data, packed.batch_sizes, hidden, flat, True, 1, 0.0, False, False)
+    values, *last = function(packed.data, packed.batch_sizes, hidden, flat, True, 1, 0.0, learning, False)
     outputs, _ = pad_packed_sequence(packed._replace(data=values), total_length=len(inputs))
     return outputs, tuple(part[0, back] for part in last)
 

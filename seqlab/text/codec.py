@@ -49,6 +49,8 @@ class Codec:
     ) -> Self:
         """Learns tokens and vocabulary from a training text, which is never held whole.
 
+        Ids are given by frequency; that of subwords is counted over about a million characters.
+
         Args:
             lines: Gives a fresh iterator over the uncleaned lines.
             cleaning: A name of ``CLEANERS``.
@@ -68,7 +70,9 @@ class Codec:
         cleaned = clean_lines(lines(), _rule(cleaning, tokens))
         if tokens in SUBWORDS:
             trained = SUBWORDS[tokens].train(cleaned, vocab_size)
-            return cls(cleaning, trained, Vocab.in_order(trained.pieces, reserved))
+            begin = next(_pieces(clean_lines(lines(), _rule(cleaning, tokens))))
+            seen = Counter(chain.from_iterable(trained.tokenize_lines(begin)))
+            return cls(cleaning, trained, Vocab({piece: seen[piece] for piece in trained.pieces}, reserved=reserved))
         tokenizer = TOKENIZERS[tokens]()
         counts: Counter[str] = Counter()
         for line in cleaned:

@@ -1,5 +1,7 @@
 import re
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -120,3 +122,16 @@ def test_it_stops_at_a_gradient_that_is_no_number(fit: Any) -> None:
         fit(poison, norms, Divergence(norms, skip=False))
     assert len(poison.weights) == 4
     assert bool(poison.weights[-1].isfinite().all())
+
+
+@pytest.mark.parametrize("scaler", [None, object()])
+def test_a_scaler_of_float16_looks_for_its_scale(scaler: object) -> None:
+    norms = GradientNorms()
+    norms.total = torch.tensor(torch.inf)
+    trainer = SimpleNamespace(precision_plugin=SimpleNamespace(scaler=scaler), global_step=3)
+    call = partial(Divergence(norms, skip=False).on_before_optimizer_step, trainer, torch.nn.Linear(1, 1), None)
+    if scaler is None:
+        with pytest.raises(UserError, match="the gradient norm is inf after step 3"):
+            call()
+    else:
+        call()

@@ -3,7 +3,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from seqlab.data.loader import Loader
+from seqlab.data.loader import Loader, used_of
 from seqlab.data.streams import RandomBatches
 
 
@@ -95,3 +95,21 @@ def test_resumed_text_is_the_text_that_would_have_come() -> None:
 
 def test_no_batches() -> None:
     assert list(loader(0)) == []
+
+
+@pytest.mark.parametrize("steps", range(7))
+def test_an_epoch_ends_where_the_trainer_stops_using_it(steps: int) -> None:
+    used = 2
+    everything = [(epoch, index) for epoch in range(9) for index in range(used)]
+    walking = Loader(Places(3), used)
+    for begin in range(0, steps, used):
+        assert list(islice(walking, min(used, steps - begin)))
+    resumed = Loader(Places(3), used)
+    resumed.load_state_dict(walking.state_dict())
+    rest = [place for _ in range(2) for place in islice(resumed, used - (steps % used if not _ else 0))]
+    assert rest == everything[steps : steps + len(rest)]
+
+
+@pytest.mark.parametrize(("limit", "used"), [(None, 10), (1.0, 10), (7, 7), (70, 10), (0.25, 2), (0, 0)])
+def test_limits(limit: int | float | None, used: int) -> None:
+    assert used_of(10, limit) == used

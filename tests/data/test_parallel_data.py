@@ -291,3 +291,12 @@ def test_the_sample_stands_in_loudly(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setenv("SEQLAB_DATA", "/somewhere")
     with pytest.raises(Unavailable):
         FraEng()
+
+
+def test_pairs_that_cleaning_empties_are_left_out(tmp_path: Path) -> None:
+    lines = [f"{word} {number}.\t{word} {number}.\n" for number in range(9) for word in ("one", "1984", "two")]
+    (tmp_path / "pairs.tsv").write_text("".join(lines))
+    data = ParallelData(str(tmp_path / "pairs.tsv"), cleaning="letters", val_fraction=0, test_fraction=0)
+    assert "18 pairs to train on" in data.describe()
+    assert data.describe().endswith(", 9 pairs of which letters cleaning leaves nothing left out")
+    assert ParallelData(str(tmp_path / "pairs.tsv")).emptied_pairs == 0

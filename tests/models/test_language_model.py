@@ -482,3 +482,11 @@ def test_models_name_their_cells() -> None:
     for name, choice in ((name, MODELS[name]) for name in CELLS):
         made = choice.kind(vocab_size=5, hidden_size=3, **choice.defaults)
         assert type(made.network.recurrent.cell) is CELLS[name]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("dtype", "kept"), [(torch.float64, torch.float64), (torch.bfloat16, torch.float32)])
+def test_the_carried_state_is_at_least_float32(dtype: torch.dtype, kept: torch.dtype) -> None:
+    given = model(story()).to(dtype)
+    ids = torch.zeros(2, 3, dtype=torch.int64)
+    given._nats(TextBatch(ids, ids, None, False), "train")
+    assert {part.dtype for part in given._carry["train"]} == {kept}

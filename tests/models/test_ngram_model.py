@@ -109,3 +109,26 @@ def test_there_is_nothing_to_go_on_with(verb: Command) -> None:
     finished = verb("fit", "--ckpt_path", "last", "--run", "n")
     assert finished.code == 2
     assert "holds ngram, counted all at once: nothing is left to train; see seqlab.evaluate" in finished.err
+
+
+def test_a_dead_end_is_said_and_not_fatal(verb: Callable[..., Any], here: Path) -> None:
+    Path("once.txt").write_text("to be or not to be that is the question\n" * 2)
+    words = ["--data", "text", "--data.path", "once.txt", "--data.tokens", "word", "--data.min_freq", "3"]
+    options = [
+        "--model",
+        "ngram",
+        "--model.smoothing",
+        "none",
+        "--data.batch_size",
+        "1",
+        "--run",
+        "dead",
+        "--data.num_steps",
+        "4",
+    ]
+    finished = verb("fit", *options, *words, "--data.val_fraction", "0", "--data.test_fraction", "0")
+    assert finished.code == 0, finished.err
+    assert "(no token that may be drawn has a chance here; give another --prefix, or train n-grams with" in finished.out
+    assert Path("lightning_logs/dead/result.json").exists()
+    generated = verb("generate", "lightning_logs/dead/checkpoints/last.ckpt", "--prefix", "to be", "--temperature", "0")
+    assert generated.code == 2

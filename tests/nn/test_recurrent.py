@@ -584,3 +584,17 @@ def test_reversing_twice_changes_nothing_and_can_be_differentiated_twice() -> No
     assert torch.equal(backwards(turned, lengths), values)
     assert torch.autograd.gradcheck(lambda given: backwards(given, lengths), values)
     assert torch.autograd.gradgradcheck(lambda given: backwards(given, lengths), values)
+
+
+@pytest.mark.parametrize("lengths", [None, torch.tensor([3, 1])])
+@pytest.mark.parametrize("learning", [True, False])
+def test_torch_runs_in_training_mode_where_gradients_are_wanted(
+    learning: bool, lengths: Tensor | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes, gru = [], torch.gru
+    place = 6 if lengths is None else 7
+    monkeypatch.setattr(torch, "gru", lambda *given: modes.append(given[place]) or gru(*given))
+    stack = Recurrent(make_cell("gru"), 2, [4, 3], 2, backend="torch")
+    with torch.set_grad_enabled(learning):
+        stack(torch.ones(2, 3, 2), None, lengths)
+    assert modes == [learning] * 2

@@ -188,3 +188,13 @@ def test_time_machine_subwords(tokens: str, time_machine: list[str]) -> None:
     assert 1990 <= codec.vocab_size <= 2000
     assert 38_000 < len(ids) < 45_000
     assert codec.decode(ids).split() == codec.clean("".join(time_machine)).split()
+
+
+@pytest.mark.parametrize("tokens", ["bpe", "wordpiece", "unigram"])
+def test_subwords_are_numbered_by_frequency(tokens: str) -> None:
+    lines = ["the cat and the dog and the bird\n"] * 20 + ["zebra\n"]
+    codec = Codec.build(lambda: iter(lines), "raw", tokens, vocab_size=60)
+    counts = [count for _, count in codec.vocab.frequencies]
+    assert counts == sorted(counts, reverse=True)
+    ids = codec.encode("".join(lines))
+    assert [ids.count(row) for row in range(1, len(codec.vocab))] == counts

@@ -1,0 +1,33 @@
+"""Data made again from its recipe: the name of a corpus and its options."""
+
+from inspect import signature
+from typing import Any, TypeVar
+
+from seqlab.data import DATA
+from seqlab.data.data_module import DataModule
+from seqlab.errors import UserError, nearest
+from seqlab.parser import pick
+
+DataT = TypeVar("DataT", bound=DataModule)
+
+
+def data_of(recipe: dict[str, Any], wanted: type[DataT], **more: object) -> DataT:
+    """The data of a recipe.
+
+    Args:
+        recipe: Its name under ``name``, and its options.
+        wanted: What kind of data it must be.
+        more: Arguments that no recipe holds.
+
+    Raises:
+        UserError: The name or an option is unknown, or the data is of another kind.
+    """
+    kind = DATA[pick("data", recipe["name"], DATA)]
+    if not issubclass(kind, wanted):
+        able = ", ".join(name for name, other in DATA.items() if issubclass(other, wanted))
+        raise UserError(f"{recipe['name']} cannot be read here; choose one of {able}")
+    options = {key: value for key, value in recipe.items() if key != "name"}
+    known = [key for key in signature(wanted).parameters if key not in kind.answered]
+    if unknown := next((key for key in options if key not in known), None):
+        raise UserError(f"unknown option of the data '{unknown}': {nearest(unknown, known)}")
+    return kind(**options, **more)
