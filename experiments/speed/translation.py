@@ -4,7 +4,7 @@
 
 Training: batches of 64 pairs, 10 source and 11 target tokens, bidirectional GRU 256, general attention, 6,000 ids on
 either side; forward, backward, clipping, Adam; fp32 beside bf16-mixed. Decoding: a beam of 5 over sentences of 3 to 12
-tokens in batches of 128 beside one sentence at a time.
+tokens in batches of 256 beside one sentence at a time.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from seqlab.allocator import keep_freed_memory
 from seqlab.decoding.beam import Beam, beam_search
 from seqlab.nn.translation_network import TranslationNetwork
 
-IDS, BATCH, TOGETHER, SOURCE, TARGET, BOS, EOS = 6000, 64, 128, 10, 11, 2, 3
+IDS, BATCH, TOGETHER, SOURCE, TARGET, BOS, EOS = 6000, 64, 256, 10, 11, 2, 3
 
 
 def training(low: bool, steps: int) -> Callable[[], float]:

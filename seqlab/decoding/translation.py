@@ -14,8 +14,8 @@ from seqlab.nn.translation_network import TranslationNetwork
 from seqlab.text.codec import Codec
 from seqlab.text.vocab import BOS, EOS, PAD, UNK
 
-SENTENCES = 128
-"""Sentences decoded at once."""
+HYPOTHESES = 1280
+"""As many are searched at once, those of all sentences together."""
 
 
 class Translation(NamedTuple):
@@ -89,8 +89,9 @@ def translate_ids(
     """As ``translate``, of the ids of sentences, at least one of each, without the end."""
     found: list[list[Translation]] = [[] for _ in ids]
     order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
-    for start in tqdm(range(0, len(order), SENTENCES), unit="batch", disable=None if progress else True):
-        rows = order[start : start + SENTENCES]
+    together = max(1, HYPOTHESES // beam.size)
+    for start in tqdm(range(0, len(order), together), unit="batch", disable=None if progress else True):
+        rows = order[start : start + together]
         hypotheses = _search(network, source_codec, target_codec, [ids[row] for row in rows], beam, attention, prefix)
         for row, best in zip(rows, hypotheses, strict=True):
             source = [*source_codec.vocab.tokens(ids[row]), EOS]
