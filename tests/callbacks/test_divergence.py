@@ -15,8 +15,6 @@ from seqlab.callbacks.training_log import TrainingLog
 from seqlab.errors import UserError
 from seqlab.models.language_model import LanguageModel
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
-
 
 class Poison(pl.Callback):
     """Makes the loss of some steps, or their gradients, NaN; keeps the weights after every step."""

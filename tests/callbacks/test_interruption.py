@@ -13,8 +13,6 @@ from seqlab.checkpoint import read_checkpoint
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
-
 
 class Signals(pl.Callback):
     """Sends a signal to this process in the middle of a step, as many times as asked."""

@@ -20,8 +20,6 @@ from seqlab.callbacks.training_log import TrainingLog
 from seqlab.checkpoint import read_checkpoint
 from seqlab.errors import UserError
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
-
 
 class Worsens(pl.Callback):
     """Reports the validation losses that it is told to."""

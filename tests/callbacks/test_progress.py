@@ -8,8 +8,6 @@ from seqlab.callbacks.gradient_norms import GradientNorms
 from seqlab.callbacks.progress import Bar, Lines, progress
 from seqlab.callbacks.training_log import TrainingLog
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
-
 
 @pytest.mark.parametrize(("terminal", "kind"), [(True, Bar), (False, Lines)])
 def test_a_bar_on_a_terminal_and_lines_elsewhere(

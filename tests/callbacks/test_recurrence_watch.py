@@ -12,8 +12,6 @@ from seqlab.analysis.gradient_flow import gradient_by_lag, recurrent_radii
 from seqlab.callbacks.embedding_view import EmbeddingView
 from seqlab.callbacks.recurrence_watch import ROWS, RecurrenceWatch
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
-
 
 def board(folder: Path) -> TensorBoardLogger:
     return TensorBoardLogger(str(folder), name="run", version="")

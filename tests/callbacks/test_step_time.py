@@ -7,8 +7,6 @@ import torch
 from seqlab.callbacks.step_time import PHASES, StepTime, measured_peak, peak_memory
 from seqlab.nn.language_network import LanguageNetwork
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
-
 
 class Clock:
     """A clock that stands still but when it is told."""

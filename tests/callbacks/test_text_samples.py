@@ -6,8 +6,6 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from seqlab.callbacks.text_samples import TextSamples
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
-
 
 def test_each_validation_writes_a_sample_of_each_temperature(
     tmp_path: Path, fit: Any, monkeypatch: pytest.MonkeyPatch

@@ -13,8 +13,6 @@ from seqlab.callbacks.training_log import TrainingLog
 
 NAMES = {"loss", "perplexity", "grad_norm", "grad_norm_clipped", "tokens_per_second", "lr"}
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
-
 
 def log_after_norms() -> tuple[GradientNorms, TrainingLog]:
     norms = GradientNorms()

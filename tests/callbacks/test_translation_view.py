@@ -12,8 +12,6 @@ from seqlab.callbacks.translation_view import WORST, TranslationView, worst
 from seqlab.data.parallel_data import ParallelData
 from seqlab.models.seq2seq import Seq2Seq
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
-
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> ParallelData:

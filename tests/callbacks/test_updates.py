@@ -8,8 +8,6 @@ from torch.optim import SGD
 
 from seqlab.callbacks.updates import Updates, parts
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
-
 LR = 0.5
 
 

@@ -29,9 +29,6 @@ STORY = str(Path(__file__).parents[1] / "fixtures" / "story.txt")
 STEPS = 28  # of an epoch
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
-
-
 def trainer(epochs: int = 1, **options: Any) -> pl.Trainer:
     quiet = dict.fromkeys(("enable_checkpointing", "enable_progress_bar", "enable_model_summary", "logger"), False)
     return pl.Trainer(accelerator="cpu", max_epochs=epochs, num_sanity_val_steps=0, **{**quiet, **options})

@@ -16,7 +16,6 @@ from seqlab.errors import UserError
 from seqlab.models import load
 from seqlab.models.seq2seq import Seq2Seq
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
 LETTERS = "abcdefgh"
 
 

@@ -36,7 +36,7 @@ def test_by_its_formula_one_score_at_a_time(kind: str) -> None:
                 if kind == "dot":
                     scores.append(float(q @ m))
                 elif kind == "general":
-                    scores.append(float(q @ (made.key.weight @ m)))
+                    scores.append(float((q @ (made.key.weight @ m)).detach()))
                 else:
                     both = made.query.weight @ q + made.key.weight @ m + made.key.bias
                     scores.append(float(made.energy @ torch.tanh(both)))
