@@ -16,7 +16,7 @@ import torch
 from platformdirs import user_cache_dir
 
 UNITS = ("cells.cpp", "softmax.cpp")
-HEADERS = ("rows.h", "recurrence.h", "bfloat16.h", "product.h", "vector.h")
+HEADERS = ("rows.h", "recurrence.h", "share.h", "bfloat16.h", "product.h", "vector.h")
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"
 """Environment variable: 0 leaves compiled code out."""

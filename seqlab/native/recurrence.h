@@ -2,12 +2,11 @@
 // their gates, then their equations, and waits for the others once a step. Or, where the weights are small enough for
 // each to read all of them, it owns some of the rows of the batch, and waits for nobody.
 #pragma once
-#include <omp.h>
-
 #include <memory>
 #include <optional>
 
 #include "bfloat16.h"
+#include "share.h"
 
 // Mirrored by seqlab/native/kernels.py. Time is the first axis of every buffer, the batch the second.
 struct Run {
@@ -58,14 +57,6 @@ struct Place {
 };
 
 inline int lanes_at(const Run& run, long unit) { return int(std::min<long>(LANES, run.size - unit)); }
-
-struct Share {
-    long first, last;
-    explicit Share(long count) {
-        long id = omp_get_thread_num(), threads = omp_get_num_threads();
-        first = count * id / threads, last = count * (id + 1) / threads;
-    }
-};
 
 template <int... GATES>
 struct Gates {

@@ -1,11 +1,9 @@
 // Softmax over rows of logits, in passes that find their row in cache. Mirrored by seqlab/native/softmax.py.
-#include <omp.h>
-
 #include <cmath>
 #include <limits>
 #include <memory>
-#include <utility>
 
+#include "share.h"
 #include "vector.h"
 
 constexpr float NOTHING = -std::numeric_limits<float>::infinity();
@@ -43,28 +41,26 @@ inline __attribute__((always_inline)) void each_vector(long size, Do with) {
     if (at < size) with(at, int(size - at));
 }
 
-inline std::pair<long, long> share(long count) {
-    const long id = omp_get_thread_num(), threads = omp_get_num_threads();
-    return {count * id / threads, count * (id + 1) / threads};
-}
-
 // Logits before their bias become log-probabilities, in place.
 extern "C" void log_softmax(float* logits, const float* bias, int64_t rows, int64_t size, int64_t threads) {
 #pragma omp parallel num_threads(threads)
-    for (auto [row, end] = share(rows); row < end; row++) {
-        float* own = logits + row * size;
-        V most = splat(NOTHING), total{};
-        each_vector(size, [&](long at, int lanes) {
-            V x = load(own + at, lanes) + load(bias + at, lanes);
-            store(own + at, x, lanes);
-            most = larger(otherwise(x, lanes, NOTHING), most);
-        });
-        const float top = largest(most);
-        each_vector(size, [&](long at, int lanes) {
-            total += otherwise(exp(load(own + at, lanes) - top), lanes, 0.f);
-        });
-        const float whole = top + std::log(sum(total));
-        each_vector(size, [&](long at, int lanes) { store(own + at, load(own + at, lanes) - whole, lanes); });
+    {
+        const Share mine(rows);
+        for (long row = mine.first; row < mine.last; row++) {
+            float* own = logits + row * size;
+            V most = splat(NOTHING), total{};
+            each_vector(size, [&](long at, int lanes) {
+                V x = load(own + at, lanes) + load(bias + at, lanes);
+                store(own + at, x, lanes);
+                most = larger(otherwise(x, lanes, NOTHING), most);
+            });
+            const float top = largest(most);
+            each_vector(size, [&](long at, int lanes) {
+                total += otherwise(exp(load(own + at, lanes) - top), lanes, 0.f);
+            });
+            const float whole = top + std::log(sum(total));
+            each_vector(size, [&](long at, int lanes) { store(own + at, load(own + at, lanes) - whole, lanes); });
+        }
     }
 }
 
@@ -78,7 +74,8 @@ void cross_entropy(Element* logits, const float* bias, const int64_t* targets, i
     {
         std::unique_ptr<float[]> row_of(new float[size]);
         float *own = row_of.get(), *columns = sums.get() + omp_get_thread_num() * size;
-        for (auto [row, end] = share(rows); row < end; row++) {
+        const Share mine(rows);
+        for (long row = mine.first; row < mine.last; row++) {
             Element* given = logits + row * size;
             V most = splat(NOTHING), all{}, total{};
             each_vector(size, [&](long at, int lanes) {

@@ -39,7 +39,7 @@ def test_by_its_formula_one_score_at_a_time(kind: str) -> None:
                     scores.append(float((q @ (made.key.weight @ m)).detach()))
                 else:
                     both = made.query.weight @ q + made.key.weight @ m + made.key.bias
-                    scores.append(float(made.energy @ torch.tanh(both)))
+                    scores.append(float((made.energy @ torch.tanh(both)).detach()))
             shares = [math.exp(score) for score in scores]
             expected = torch.tensor(shares, dtype=torch.float64) / sum(shares)
             torch.testing.assert_close(weights[b, t, : len(scores)], expected, rtol=0, atol=1e-12)
