@@ -88,6 +88,8 @@ def _read_config(value: str) -> dict[str, Any]:
     for key in CHOICES:
         if not isinstance(content.get(key, {}), dict):
             raise UserError(f"{key} {content[key]!r} in {value} must be a name or options such as '{{name: NAME}}'")
+    if not isinstance(content.get("trainer", {}), dict):
+        raise UserError(f"trainer {content['trainer']!r} in {value} must be options such as '{{max_epochs: 3}}'")
     return content
 
 
@@ -121,16 +123,24 @@ def plan(argv: list[str]) -> Plan:
         UserError: A name or a file of these is unknown.
     """
     arguments = spell_choices(argv, CHOICES)
-    root = (values_of(arguments, "trainer.default_root_dir") or ["."])[-1]
-    checkpoint, resumed, kept = None, None, ""
-    if which := (values_of(arguments, "ckpt_path") or [""])[-1]:
-        checkpoint = checkpoint_path(Path(root) / LOGS, which, next(reversed(values_of(arguments, "run")), None))
+    own = [_read_config(value) for value in _split_off_configs(arguments)[0]]
+
+    def given(name: str) -> str | None:
+        """An option, of the command line or else of its configuration files."""
+        group, _, key = name.rpartition(".")
+        values = [part[key] for content in own if (part := content.get(group, {}) if group else content).get(key)]
+        return next((str(value) for value in reversed([*values, *values_of(arguments, name)])), None)
+
+    root, checkpoint, resumed, kept = given("trainer.default_root_dir") or ".", None, None, ""
+    if which := given("ckpt_path"):
+        checkpoint = checkpoint_path(Path(root) / LOGS, which, given("run"))
         content = read_checkpoint(checkpoint)
         if "run" not in content:
             raise UserError(f"{checkpoint} does not say which run it belongs to; go on with what made it")
         run = content["run"]
         kept = run["config"]
-        resumed = Resumed(run["name"], kept, int(content["global_step"]), run.get("arithmetic", {}))
+        length = next((schedule.get("total_steps") for schedule in content.get("lr_schedulers", [])), None)
+        resumed = Resumed(run["name"], kept, int(content["global_step"]), run.get("arithmetic", {}), length)
         arguments = ["--config", kept, *arguments]
     files, rest = _split_off_configs(arguments)
     contents = [_read_config(value) for value in files]
@@ -140,8 +150,8 @@ def plan(argv: list[str]) -> Plan:
         chosen |= {key: str(content[key]["name"]) for key in CHOICES if "name" in content.get(key, {})}
     chosen |= {key: values[-1] for key in CHOICES if (values := values_of(rest, f"{key}.name"))}
     for key in CHOICES:
-        given = chosen[key] if key in chosen else MODELS[chosen["model"]].data
-        chosen[key] = pick(key, given, NAMES[key])
+        name = chosen[key] if key in chosen else MODELS[chosen["model"]].data
+        chosen[key] = pick(key, name, NAMES[key])
     wanted = MODELS[chosen["model"]].kind.reads
     if not issubclass(DATA[chosen["data"]], wanted):
         able = ", ".join(name for name, kind in DATA.items() if issubclass(kind, wanted))

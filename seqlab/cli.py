@@ -37,6 +37,7 @@ from seqlab.devices import choose_accelerator
 from seqlab.errors import UserError
 from seqlab.models import MODELS
 from seqlab.models.language_model import LanguageModel
+from seqlab.models.schedules import WarmupCosineLR
 from seqlab.models.seq2seq import Seq2Seq
 from seqlab.options import DESCRIPTION, PLATEAU, USAGE, TrainingParser, add_chosen_options, add_run_options
 from seqlab.parser import Parser
@@ -62,6 +63,7 @@ class SeqlabCLI(LightningCLI):
 
     def __init__(self, argv: list[str]) -> None:
         self.plan = plan(argv)
+        self.total_steps: int | None = None
         super().__init__(
             parser_class=self.parser_kind,
             parser_kwargs={"prog": "python -m seqlab.fit", "description": DESCRIPTION, "usage": USAGE},
@@ -115,16 +117,32 @@ class SeqlabCLI(LightningCLI):
         self.datamodule.train_batches(Shard(0, self.trainer.world_size))
 
     def _say_what_changes(self, resumed: Resumed) -> None:
-        changed = changes(resumed, self._dump())
+        changed = [*changes(resumed, self._dump()), *self._length_changed(resumed.total_steps)]
         if changed and rank_zero_only.rank == 0:
             words = "; from here on the numbers differ from those of an uninterrupted run"
             print(f"seqlab: {', '.join(changed)}{words}", file=sys.stderr)
+
+    def _length_changed(self, before: int | None) -> list[str]:
+        """That a schedule which knows its length has another one.
+
+        Raises:
+            UserError: It is of a kind that cannot have.
+        """
+        if before is None or self.total_steps in (None, before):
+            return []
+        if SCHEDULERS[self.plan.lr_scheduler] is not WarmupCosineLR:
+            raise UserError(
+                f"{self.plan.lr_scheduler} was begun for {before} steps and cannot go on for {self.total_steps}; "
+                "leave the options that change them as they were, or train anew"
+            )
+        return [f"total_steps of the schedule is {self.total_steps} and was {before}"]
 
     def _schedule(self, arguments: dict[str, Any]) -> Any:
         if self.plan.lr_scheduler == "none":
             return None
         if "total_steps" in arguments and arguments["total_steps"] is None:
             arguments["total_steps"] = self._planned_steps()
+        self.total_steps = arguments.get("total_steps")
         return partial(SCHEDULERS[self.plan.lr_scheduler], **arguments)
 
     def _planned_steps(self) -> int:
@@ -148,8 +166,7 @@ class SeqlabCLI(LightningCLI):
 
     def _trainer(self) -> Trainer:
         config = self.config.trainer.as_dict()
-        if (config["gradient_clip_val"] or 0) < 0:
-            raise UserError(f"gradient_clip_val {config['gradient_clip_val']} must be above 0, or null to clip nothing")
+        self._check_numbers(config)
         logs = runs_folder(config["default_root_dir"] or ".")
         self.run = self._run_name(logs)
         self.folder = logs / self.run
@@ -174,6 +191,21 @@ class SeqlabCLI(LightningCLI):
         if trainer.strategy.launcher is not None and trainer.strategy.launcher.is_interactive_compatible:
             raise UserError("a notebook trains on one device; leave out devices, or start python -m seqlab.fit")
         return trainer
+
+    def _check_numbers(self, config: dict[str, Any]) -> None:
+        """Refuses numbers at which the trainer fails in the middle of its work."""
+        if not (config["gradient_clip_val"] or 0) >= 0:
+            raise UserError(f"gradient_clip_val {config['gradient_clip_val']} must be above 0, or null to clip nothing")
+        for name in ("accumulate_grad_batches", "log_every_n_steps", "check_val_every_n_epoch"):
+            if config[name] is not None and config[name] < 1:
+                raise UserError(f"--trainer.{name} {config[name]} must be a whole number of at least 1")
+        batches, every = len(self.datamodule.train_dataloader()), config["val_check_interval"]
+        used = used_of(batches, config["limit_train_batches"])
+        if isinstance(every, int) and every > used and config["check_val_every_n_epoch"] is not None:
+            raise UserError(
+                f"--trainer.val_check_interval {every} must be at most the {used} batches of an epoch; "
+                "give --trainer.check_val_every_n_epoch null to count on through epochs"
+            )
 
     def _callbacks(self, config: dict[str, Any]) -> list[Any]:
         checkpoints, norms, self.clock = self.folder / "checkpoints", GradientNorms(), Clock()

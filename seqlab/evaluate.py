@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Literal, get_args
@@ -24,6 +25,9 @@ from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.ngram import NGram
 from seqlab.parser import Parser, pick, run_verb, spell_choices, values_of
 from seqlab.recipes import data_of
+
+FILES, HELD_OUT = ("path", "source_path", "target_path"), ("val_path", "test_path")
+"""Options of the data that name its text, and the parts of it that are held out."""
 
 
 @dataclass(frozen=True)
@@ -128,15 +132,24 @@ def evaluate(
     """
     if split not in get_args(Split):
         raise UserError(f"unknown split '{split}': {nearest(split, get_args(Split))}")
+    if sentences is not None and sentences < 1:
+        raise UserError(f"sentences {sentences} must be a whole number of at least 1, or left out")
     checkpoint, where = read_checkpoint(ckpt), choose_device(device)
     given = data or {}
     trained_on = checkpoint["seqlab"]["data"] or {"name": "text"}
-    recipe = {**trained_on, **given} if given.get("name", trained_on["name"]) == trained_on["name"] else given
+    same = given.get("name", trained_on["name"]) == trained_on["name"]
+    recipe = {**_reused(trained_on, given), **given} if same else given
     if checkpoint["seqlab"].get("kind") == "seq2seq":
         return _translation(checkpoint, recipe, split, where, Beam(beam_size, length_penalty, max_length=50), sentences)
     network, codec = load_network(checkpoint)
     corpus = data_of(recipe, TextData, codec=codec)
     return _measure(network.to(where), corpus, split, where)
+
+
+def _reused(trained_on: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe that options replace parts of; the files held out of one text are not those of another."""
+    elsewhere = any(given.get(key) not in (None, trained_on.get(key)) for key in FILES)
+    return {key: value for key, value in trained_on.items() if not (elsewhere and key in HELD_OUT)}
 
 
 def _translation(
@@ -177,7 +190,9 @@ def _run(argv: list[str]) -> None:
     reused |= {"cleaning", "tokens", "min_freq", "num_subwords", "shared_vocab", "reverse"}
     parser.add_class_arguments(DATA[name], "data", instantiate=False, skip=reused)
     if name == trained_on.get("name"):
-        parser.set_defaults({f"data.{key}": value for key, value in trained_on.items() if key not in reused})
+        files = {key: values[-1] for key in FILES if (values := values_of(arguments, f"data.{key}"))}
+        kept = _reused(trained_on, files)
+        parser.set_defaults({f"data.{key}": value for key, value in kept.items() if key not in reused})
     searching = ("beam_size", "length_penalty", "sentences") if kind == "seq2seq" else ()
     skipped: set[str | int] = {name for name in signature(evaluate).parameters if name not in searching}
     parser.add_function_arguments(evaluate, skip=skipped)

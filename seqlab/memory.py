@@ -105,15 +105,17 @@ def memory(
             raise UserError(f"{name} {count} must be a whole number of at least 1")
     if seed < 0:
         raise UserError(f"seed {seed} must be a whole number of at least 0")
+    if seed + seeds > 2**63:
+        raise UserError(f"seed {seed} must leave room for {seeds} seeds below 2**63")
     if not 0 < lr < math.inf:
         raise UserError(f"lr {lr} must be a number above 0")
     init = pick("init", init, INITIALIZATIONS)
-    models = [pick("model", name, CELLS) for name in _unique(model)]
+    models = dict.fromkeys(pick("model", name, CELLS) for name in _unique(model))
     task = pick("task", task, [*TASKS, "both"])
     wanted = [
-        (TASKS[name](_whole(length), batch_size, each_seed), each_model)
+        (TASKS[name](length, batch_size, each_seed), each_model)
         for name in ([*TASKS] if task == "both" else [task])
-        for length in _unique(lengths)
+        for length in dict.fromkeys(map(_whole, _unique(lengths)))
         for each_model in models
         for each_seed in range(seed, seed + seeds)
     ]

@@ -202,8 +202,12 @@ def spell_choices(argv: Iterable[str], choices: Iterable[str]) -> list[str]:
 
 def values_of(arguments: list[str], name: str) -> list[str]:
     """Every value given for ``--name``, as the word after it or behind ``=``."""
-    values = [after for word, after in zip(arguments, [*arguments[1:], ""], strict=False) if word == f"--{name}"]
-    return values + [word.split("=", 1)[1] for word in arguments if word.startswith(f"--{name}=")]
+    values = []
+    for word, after in zip(arguments, [*arguments[1:], ""], strict=False):
+        key, equals, value = word.partition("=")
+        if key == f"--{name}":
+            values.append(value if equals else after)
+    return values
 
 
 def pick(kind: str, name: str, known: Iterable[str]) -> str:

@@ -23,12 +23,21 @@ READ_ONCE = ("vectors", "source_vectors", "target_vectors")
 
 
 class Resumed(NamedTuple):
-    """What a checkpoint says of its run: the name, the configuration as YAML, the step, and its ``arithmetic``."""
+    """What a checkpoint says of its run.
+
+    Args:
+        run: Its name.
+        config: The configuration as YAML.
+        step: Optimizer steps taken.
+        arithmetic: What decides its last digits.
+        total_steps: Length of its learning-rate schedule, if that has one.
+    """
 
     run: str
     config: str
     step: int
     arithmetic: dict[str, str | int]
+    total_steps: int | None = None
 
 
 def changes(resumed: Resumed, config: str) -> list[str]:

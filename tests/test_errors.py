@@ -123,6 +123,19 @@ FIT: dict[str, tuple[str, str]] = {
         "--trainer.strategy ddp_spawn --trainer.devices 2",
         "--trainer.strategy does not take 'ddp_spawn', .*; choose one of auto, ddp, single_device",
     ),
+    "clipping at no number": ("--trainer.gradient_clip_val .nan", ".*gradient_clip_val nan.*"),
+    "accumulation of nothing": ("--trainer.accumulate_grad_batches 0", ".*accumulate_grad_batches 0 must be.*"),
+    "log entries at no step": ("--trainer.log_every_n_steps 0", ".*log_every_n_steps 0 must be.*"),
+    "validation at no epoch": ("--trainer.check_val_every_n_epoch 0", ".*check_val_every_n_epoch 0 must be.*"),
+    "validation after the epoch": (
+        "--trainer.val_check_interval 1000",
+        "--trainer.val_check_interval 1000 must be at most the 77 batches of an epoch; give .* null .*",
+    ),
+    "nothing but <unk>": (
+        "--data.tokens word --data.min_freq 100000",
+        "all tokens of 'story' are <unk>; lower --data.min_freq 100000",
+    ),
+    "share that is no number": ("--data.val_fraction .nan", ".*val_fraction nan.*"),
     "weights of half precision": (
         "--trainer.precision bf16-true",
         "--trainer.precision does not take 'bf16-true', .*; give bf16-mixed",
@@ -185,6 +198,7 @@ CONFIGS: dict[str, tuple[str, str]] = {
     "key alone": ("sed: 3", r"unknown option --sed: did you mean 'seed'\?.*"),
     "value": ("trainer: {max_epochs: three}", r"--trainer.max_epochs does not take 'three': it takes INT\|null"),
     "short form": ("model: 3", ".*model.*name.*"),
+    "trainer that has no options": ("trainer: 3", r"trainer 3 in given.yaml must be options such as .*"),
 }
 
 

@@ -165,3 +165,14 @@ def test_files_that_are_no_such_table(refusal: Command, here: Path) -> None:
         Path("out/memory.csv").write_text(damaged)
         said = refusal("memory", "--max_steps", "1", "--output", "out")
         assert said == expected.replace("3", "2" if "x,1" in damaged else "3")
+
+
+def test_the_same_named_twice_is_measured_once(verb: Command, here: Path) -> None:
+    small = ["--task", "adding", "--max_steps", "2", "--hidden_size", "2"]
+    assert verb("memory", "--model", "rnn,RNN", "--lengths", "10,010", *small, "--output", "of").code == 0
+    assert len(rows("of")) == 1
+
+
+def test_a_seed_beyond_bounds(refusal: Command) -> None:
+    said = refusal("memory", "--seed", str(2**63), "--model", "gru")
+    assert said == f"seed {2**63} must leave room for 1 seeds below 2**63"

@@ -159,3 +159,38 @@ def test_what_a_trainer_alone_wrote(refusal: Command, story_run: Path, here: Pat
     torch.save(content, here / "plain.ckpt")
     said = refusal("fit", "--ckpt_path", "plain.ckpt")
     assert said == "plain.ckpt does not say which run it belongs to; go on with what made it"
+
+
+def test_a_configuration_names_the_run_to_go_on_with(verb: Command, small: list[str], here: Path) -> None:
+    for run in ("first", "second"):
+        assert verb("fit", *small, "--run", run, "--trainer.limit_train_batches", "2").code == 0
+    (here / "more.yaml").write_text("run: first\nckpt_path: last\ntrainer: {max_epochs: 3}\n")
+    finished = verb("fit", "--config", "more.yaml")
+    assert finished.code == 0, finished.err
+    steps = [
+        read_checkpoint(here / f"lightning_logs/{run}/checkpoints/last.ckpt")["global_step"]
+        for run in ("first", "second")
+    ]
+    assert steps == [6, 2]
+    (here / "where.yaml").write_text("trainer: {default_root_dir: elsewhere}\n")
+    assert "elsewhere/lightning_logs" in verb("fit", "--config", "where.yaml", "--ckpt_path", "last").err
+
+
+def test_a_schedule_that_knows_its_length_gets_another(verb: Command, small: list[str], here: Path) -> None:
+    warm = [*small, "--trainer.limit_train_batches", "4", "--lr_scheduler", "warmupcosinelr", "--run", "warm"]
+    assert verb("fit", *warm).code == 0
+    finished = verb("fit", "--ckpt_path", "last", "--run", "warm", "--trainer.max_epochs", "3")
+    assert "total_steps of the schedule is 12 and was 4; from here on" in finished.err
+    schedule = read_checkpoint(here / "lightning_logs/warm/checkpoints/last.ckpt")["lr_schedulers"][0]
+    assert schedule["total_steps"] == schedule["last_epoch"] == 12
+    assert "differ" not in verb("fit", "--ckpt_path", "last", "--run", "warm").err
+
+
+def test_a_schedule_that_cannot_have_another_length(verb: Command, small: list[str], here: Path) -> None:
+    cycle = ["--lr_scheduler", "onecyclelr", "--lr_scheduler.max_lr", "0.01", "--run", "cycle"]
+    assert verb("fit", *small, "--trainer.limit_train_batches", "4", *cycle).code == 0
+    finished = verb("fit", "--ckpt_path", "last", "--run", "cycle", "--trainer.max_epochs", "3")
+    assert finished.code == 2
+    assert finished.err.startswith(
+        "seqlab: onecyclelr was begun for 4 steps and cannot go on for 12; leave the options"
+    )

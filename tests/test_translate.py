@@ -177,3 +177,18 @@ def test_a_prefix_longer_than_the_translation_may_be(ckpt: str, refusal: Command
 
 def test_the_books_bleu_parts_words_from_punctuation(ckpt: str) -> None:
     assert seqlab.evaluate(ckpt, split="train", beam_size=1).bleu_book == pytest.approx(1.0)
+
+
+def test_another_file_of_pairs_brings_its_own_held_out_pairs(ckpt: str, verb: Command, tmp_path: Path) -> None:
+    pairs = [f"one {word}.\tun {wort}." for word, wort in (("two", "deux"), ("three", "trois"), ("six", "six"))]
+    (tmp_path / "other.tsv").write_text("\n".join(pairs), encoding="utf-8")
+    shares = ("--data.val_fraction", "0", "--data.test_fraction", "0", "--split", "train")
+    out = verb("evaluate", ckpt, "--data.path", str(tmp_path / "other.tsv"), *shares).out
+    assert "other, train part" in out
+    assert "3 sentences" in out
+
+
+def test_sentences_below_one(ckpt: str, refusal: Command) -> None:
+    assert refusal("evaluate", ckpt, "--sentences", "-1").startswith(
+        "sentences -1 must be a whole number of at least 1"
+    )

@@ -354,3 +354,19 @@ def test_a_signal_leaves_a_checkpoint_and_the_way_on(
 
     assert verb("fit", *small, *epochs, "--run", "whole").code == 0
     assert same_weights(checkpoints / "last.ckpt", here / "lightning_logs" / "whole" / "checkpoints" / "last.ckpt")
+
+
+def test_another_text_brings_its_own_held_out_parts(verb: Command, small: list[str], here: Path) -> None:
+    for name, words in (("a", "to be or not to be "), ("v", "that is the question "), ("o", "whether it is nobler ")):
+        (here / f"{name}.txt").write_text(f"{words}\n" * 40)
+    files = ["--data.path", "a.txt", "--data.val_path", "v.txt", "--data.test_path", "v.txt", "--run", "held"]
+    assert verb("fit", *small, *files).code == 0
+    ckpt = "lightning_logs/held/checkpoints/best.ckpt"
+    own, other, alone = (
+        verb("evaluate", ckpt, *options).out.splitlines()
+        for options in ([], ["--data.path", "o.txt"], ["--data.path", "o.txt", "--split", "train"])
+    )
+    assert own[0].split()[1:] == ["a,", "test", "part"]
+    assert other[0].split()[1:] == ["o,", "test", "part"]
+    assert other[1] != own[1]
+    assert alone[1] != own[1]

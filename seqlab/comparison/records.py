@@ -55,6 +55,8 @@ def read_record(folder: Path) -> Record | None:
         if folder.exists() and any(folder.iterdir()):
             raise UserError(f"{folder} is not a run of a comparison; choose another --output") from None
         return None
+    except NotADirectoryError:
+        raise UserError(f"{folder} cannot be a folder, a file lies in its way; choose another --output") from None
     except (OSError, ValueError, TypeError):
         raise UserError(f"{folder / RECORD} cannot be read; remove {folder}, or choose another --output") from None
 

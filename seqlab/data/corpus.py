@@ -155,7 +155,8 @@ def read_corpus(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, cod
     Raises:
         UserError: A file cannot be read, or the fractions leave nothing to train on.
     """
-    if recipe.val_fraction < 0 or recipe.test_fraction < 0 or recipe.val_fraction + recipe.test_fraction >= 1:
+    shares = recipe.val_fraction, recipe.test_fraction
+    if not (min(shares) >= 0 and sum(shares) < 1):
         raise UserError(
             f"val_fraction {recipe.val_fraction} and test_fraction {recipe.test_fraction} must be at least 0 "
             "and leave a share to train on; their sum must be below 1"

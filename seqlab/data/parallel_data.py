@@ -91,7 +91,7 @@ class ParallelData(DataModule):
         if too_long not in ("drop", "truncate"):
             raise UserError(f"unknown too_long '{too_long}': {nearest(too_long, ('drop', 'truncate'))}")
         shares = val_fraction, test_fraction
-        if min(shares) < 0 or sum(shares) >= 1:
+        if not (min(shares) >= 0 and sum(shares) < 1):
             raise UserError(
                 f"val_fraction {shares[0]} and test_fraction {shares[1]} must be at least 0 and sum below 1"
             )

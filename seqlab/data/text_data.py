@@ -86,6 +86,8 @@ class TextData(DataModule):
         self.files, self.corpus_name = self.find(files)
         recipe = Recipe(cleaning, tokens, min_freq, num_subwords, val_fraction, test_fraction)
         self.corpus = read_corpus(self.files, recipe, data_root(self.root) / "encoded", codec)
+        if len(self.codec.vocab) == 1 and len(self.corpus.parts["train"].ids):
+            raise UserError(f"all tokens of '{self.corpus_name}' are <unk>; lower --data.min_freq {min_freq}")
         if max_tokens is not None:
             ids, characters = self.corpus.parts["train"]
             share = min(1.0, max_tokens / max(1, len(ids)))

@@ -1,5 +1,6 @@
 """Beam search over any step function, whole batches at once."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self, TypeVar
@@ -89,7 +90,9 @@ class Beam:
             raise UserError(f"n_best {self.n_best} must be at most beam_size {self.size}")
         if self.min_length > self.max_length:
             raise UserError(f"min_length {self.min_length} must be at most max_length {self.max_length}")
-        if self.coverage_penalty < 0:
+        if not math.isfinite(self.length_penalty):
+            raise UserError(f"length_penalty {self.length_penalty} must be a finite number")
+        if not 0 <= self.coverage_penalty < math.inf:
             raise UserError(f"coverage_penalty {self.coverage_penalty} must be at least 0")
 
     def lengthened(self, length: int) -> float:

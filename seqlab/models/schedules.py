@@ -1,6 +1,7 @@
 """Learning-rate schedules that torch does not have."""
 
 import math
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -29,6 +30,10 @@ class WarmupCosineLR(LRScheduler):
             raise UserError(f"warmup_steps {warmup_steps} must be at least 0 and below total_steps {total_steps}")
         self.total_steps, self.warmup_steps, self.final_factor = total_steps, warmup_steps, final_factor
         super().__init__(optimizer)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on at a step; how many there are is what this schedule was made with."""
+        super().load_state_dict({**state_dict, "total_steps": self.total_steps})
 
     def factor(self, step: int) -> float:
         """Share of the optimizer's rate in force at a step."""
