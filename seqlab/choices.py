@@ -17,6 +17,7 @@ from seqlab.errors import UserError
 from seqlab.models import MODELS
 from seqlab.models.schedules import WarmupCosineLR
 from seqlab.parser import pick, spell_choices, values_of
+from seqlab.recipes import names_of
 from seqlab.resuming import Resumed
 from seqlab.runs import LOGS, checkpoint_path
 
@@ -123,28 +124,27 @@ def plan(argv: list[str]) -> Plan:
         UserError: A name or a file of these is unknown.
     """
     arguments = spell_choices(argv, CHOICES)
-    own = [_read_config(value) for value in _split_off_configs(arguments)[0]]
+    files, rest = _split_off_configs(arguments)
+    contents = [_read_config(value) for value in files]
 
     def given(name: str) -> str | None:
         """An option, of the command line or else of its configuration files."""
         group, _, key = name.rpartition(".")
-        values = [part[key] for content in own if (part := content.get(group, {}) if group else content).get(key)]
-        return next((str(value) for value in reversed([*values, *values_of(arguments, name)])), None)
+        parts = [content.get(group, {}) if group else content for content in contents]
+        values = [*(str(part[key]) for part in parts if part.get(key)), *values_of(rest, name)]
+        return values[-1] if values else None
 
-    root, checkpoint, resumed, kept = given("trainer.default_root_dir") or ".", None, None, ""
+    root, checkpoint, resumed = given("trainer.default_root_dir") or ".", None, None
     if which := given("ckpt_path"):
         checkpoint = checkpoint_path(Path(root) / LOGS, which, given("run"))
         content = read_checkpoint(checkpoint)
         if "run" not in content:
             raise UserError(f"{checkpoint} does not say which run it belongs to; go on with what made it")
         run = content["run"]
-        kept = run["config"]
         length = next((schedule.get("total_steps") for schedule in content.get("lr_schedulers", [])), None)
-        resumed = Resumed(run["name"], kept, int(content["global_step"]), run.get("arithmetic", {}), length)
-        arguments = ["--config", kept, *arguments]
-    files, rest = _split_off_configs(arguments)
-    contents = [_read_config(value) for value in files]
-    label = "" if not files or files[-1] == kept else Path(files[-1]).stem
+        resumed = Resumed(run["name"], run["config"], int(content["global_step"]), run.get("arithmetic", {}), length)
+        contents.insert(0, _read_config(resumed.config))
+    label = Path(files[-1]).stem if files else ""
     chosen = {"model": "gru", "optimizer": "adam", "lr_scheduler": "none"}
     for content in contents:
         chosen |= {key: str(content[key]["name"]) for key in CHOICES if "name" in content.get(key, {})}
@@ -154,7 +154,7 @@ def plan(argv: list[str]) -> Plan:
         chosen[key] = pick(key, name, NAMES[key])
     wanted = MODELS[chosen["model"]].kind.reads
     if not issubclass(DATA[chosen["data"]], wanted):
-        able = ", ".join(name for name, kind in DATA.items() if issubclass(kind, wanted))
+        able = ", ".join(names_of(wanted))
         raise UserError(f"--model {chosen['model']} does not read --data {chosen['data']}; choose one of {able}")
     for content, key in product(contents, CHOICES):
         options = content.get(key, {})

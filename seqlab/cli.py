@@ -147,16 +147,19 @@ class SeqlabCLI(LightningCLI):
 
     def _planned_steps(self) -> int:
         trainer = self.config.trainer
-        batches = used_of(len(self.datamodule.train_dataloader()), trainer.limit_train_batches)
         bounds = [] if trainer.max_steps == -1 else [int(trainer.max_steps)]
         if trainer.max_epochs not in (None, -1):
-            bounds.append(-(-batches // trainer.accumulate_grad_batches) * int(trainer.max_epochs))
+            bounds.append(-(-self._batches_used() // trainer.accumulate_grad_batches) * int(trainer.max_epochs))
         if not bounds:
             raise UserError(
                 f"{self.plan.lr_scheduler} must know how long training takes; give --trainer.max_epochs, "
                 "--trainer.max_steps or --lr_scheduler.total_steps"
             )
         return min(bounds)
+
+    def _batches_used(self) -> int:
+        """Of an epoch."""
+        return used_of(len(self.datamodule.train_dataloader()), self.config.trainer.limit_train_batches)
 
     def _try_optimizer(self) -> None:
         try:
@@ -199,9 +202,8 @@ class SeqlabCLI(LightningCLI):
         for name in ("accumulate_grad_batches", "log_every_n_steps", "check_val_every_n_epoch"):
             if config[name] is not None and config[name] < 1:
                 raise UserError(f"--trainer.{name} {config[name]} must be a whole number of at least 1")
-        batches, every = len(self.datamodule.train_dataloader()), config["val_check_interval"]
-        used = used_of(batches, config["limit_train_batches"])
-        if isinstance(every, int) and every > used and config["check_val_every_n_epoch"] is not None:
+        every, within = config["val_check_interval"], config["check_val_every_n_epoch"] is not None
+        if isinstance(every, int) and within and every > (used := self._batches_used()):
             raise UserError(
                 f"--trainer.val_check_interval {every} must be at most the {used} batches of an epoch; "
                 "give --trainer.check_val_every_n_epoch null to count on through epochs"

@@ -12,12 +12,12 @@ from seqlab.data import DATA
 from seqlab.data.text_data import TextData
 from seqlab.errors import UserError
 from seqlab.parser import Parser, pick, run_verb, spell_choices, values_of
-from seqlab.recipes import data_of
+from seqlab.recipes import data_of, names_of
 from seqlab.text.codec import Codec
 from seqlab.text.statistics import Zipf, coverage, round_sizes, zipf
 
 ORDERS = (1, 2, 3)
-TEXTS = [name for name, kind in DATA.items() if issubclass(kind, TextData)]
+TEXTS = names_of(TextData)
 WHOLE = {"val_fraction": 0.0, "test_fraction": 0.0}
 """Options of the data with which its training part is the whole text."""
 UNREAD = {"seed", "codec", "sampling", "batch_size", "num_steps", "eval_streams", "val_path", "test_path", *WHOLE}

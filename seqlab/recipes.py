@@ -11,6 +11,11 @@ from seqlab.parser import pick
 DataT = TypeVar("DataT", bound=DataModule)
 
 
+def names_of(wanted: type[DataModule]) -> list[str]:
+    """What the data of a kind are called."""
+    return [name for name, kind in DATA.items() if issubclass(kind, wanted)]
+
+
 def data_of(recipe: dict[str, Any], wanted: type[DataT], **more: object) -> DataT:
     """The data of a recipe.
 
@@ -24,8 +29,7 @@ def data_of(recipe: dict[str, Any], wanted: type[DataT], **more: object) -> Data
     """
     kind = DATA[pick("data", recipe["name"], DATA)]
     if not issubclass(kind, wanted):
-        able = ", ".join(name for name, other in DATA.items() if issubclass(other, wanted))
-        raise UserError(f"{recipe['name']} cannot be read here; choose one of {able}")
+        raise UserError(f"{recipe['name']} cannot be read here; choose one of {', '.join(names_of(wanted))}")
     options = {key: value for key, value in recipe.items() if key != "name"}
     known = [key for key in signature(wanted).parameters if key not in kind.answered]
     if unknown := next((key for key in options if key not in known), None):

@@ -12,11 +12,6 @@ struct Moments {
     V normed(V x) const { return (x - mean) * scale; }
 };
 
-inline V masked(V v, int lanes) {
-    for (int i = lanes; i < LANES; i++) v[i] = 0;
-    return v;
-}
-
 // The gradient of what is normalized, from that of the normalized: two sums over the row, then each value.
 struct NormGradient {
     Moments moments;
@@ -59,7 +54,7 @@ struct Row {
         });
         const float mean = sum(total) / count;
         each([&](const Place<Cell>& at) {
-            for (V v : of(at)) v = masked(v - mean, at.lanes), squares += v * v;
+            for (V v : of(at)) v = otherwise(v - mean, at.lanes, 0.f), squares += v * v;
         });
         const float scale = 1.f / std::sqrt(sum(squares) / count + EPSILON);
         long at = t * run.batch + row;

@@ -22,10 +22,6 @@ inline void store(uint16_t* to, V v, int lanes) {
     _mm256_mask_storeu_epi16(to, __mmask16((1u << lanes) - 1), _mm512_cvtepi32_epi16((__m512i)upper));
 }
 
-inline V otherwise(V v, int lanes, float value) {
-    return (V)_mm512_mask_mov_ps((__m512)splat(value), __mmask16((1u << lanes) - 1), (__m512)v);
-}
-
 inline V larger(V a, V b) { return a > b ? a : b; }
 
 inline float largest(V v) {

@@ -29,6 +29,11 @@ inline void store(float* to, V v, int lanes) {
     _mm512_mask_storeu_ps(to, __mmask16((1u << lanes) - 1), (__m512)v);
 }
 
+// The first `lanes` floats; the others are `value`.
+inline V otherwise(V v, int lanes, float value) {
+    return (V)_mm512_mask_mov_ps((__m512)splat(value), __mmask16((1u << lanes) - 1), (__m512)v);
+}
+
 inline float sum(V v) {
     float total = 0;
     for (int i = 0; i < LANES; i++) total += v[i];

@@ -30,6 +30,12 @@ def _whole(inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smooth
     return F.cross_entropy(precise, targets, reduction="sum", label_smoothing=smoothing)
 
 
+def _log_probabilities(product: Tensor, bias: Tensor) -> Tensor:
+    """Of logits ``product + bias``, by torch; the product is overwritten."""
+    logits = product.add_(bias) if product.dtype == bias.dtype else product + bias
+    return torch.log_softmax(logits, 1, out=logits)
+
+
 def _softmax_gradient(
     product: Tensor, bias: Tensor, targets: Tensor, smoothing: float, d_bias: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -38,8 +44,7 @@ def _softmax_gradient(
     if softmax.able(product, bias):
         return product, softmax.cross_entropy_(product, bias, targets, smoothing, d_bias).sum()
     even, target = smoothing / len(bias), targets.unsqueeze(1)
-    logits = product.add_(bias) if product.dtype == bias.dtype else product + bias
-    log_probs = torch.log_softmax(logits, 1, out=logits)
+    log_probs = _log_probabilities(product, bias)
     right = log_probs.gather(1, target)
     nats = (smoothing - 1) * right.sum(dtype=torch.float64)
     if smoothing:
@@ -130,5 +135,4 @@ def linear_log_softmax(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     product = inputs @ weight.t()
     if product.dtype == torch.float32 and softmax.able(product, bias):
         return softmax.log_softmax_(product, bias)
-    logits = product + bias
-    return torch.log_softmax(logits, -1, out=logits)
+    return _log_probabilities(product, bias)

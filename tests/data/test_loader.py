@@ -106,7 +106,7 @@ def test_an_epoch_ends_where_the_trainer_stops_using_it(steps: int) -> None:
         assert list(islice(walking, min(used, steps - begin)))
     resumed = Loader(Places(3), used)
     resumed.load_state_dict(walking.state_dict())
-    rest = [place for _ in range(2) for place in islice(resumed, used - (steps % used if not _ else 0))]
+    rest = [*islice(resumed, used - steps % used), *islice(resumed, used)]
     assert rest == everything[steps : steps + len(rest)]
 
 
