@@ -1,3 +1,4 @@
+import os
 import re
 import shlex
 import shutil
@@ -370,3 +371,11 @@ def test_another_text_brings_its_own_held_out_parts(verb: Command, small: list[s
     assert other[0].split()[1:] == ["o,", "test", "part"]
     assert other[1] != own[1]
     assert alone[1] != own[1]
+
+
+def test_a_configuration_may_be_a_pipe(verb: Command) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"trainer: {max_epochs: 7}\n")
+    os.close(writing)
+    assert "  max_epochs: 7\n" in verb("fit", "--config", f"/dev/fd/{reading}", "--print_config").out
+    os.close(reading)
