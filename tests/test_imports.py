@@ -19,7 +19,7 @@ FORBIDDEN = {
     "text": ("torch", "lightning"),
     "data": ("seqlab.models", "seqlab.nn", "seqlab.cells", "seqlab.callbacks"),
     "cells": ("lightning", "seqlab.data", "seqlab.nn", "seqlab.models"),
-    "native": ("lightning", "seqlab.data", "seqlab.nn", "seqlab.models"),
+    "native": ("lightning", "seqlab.cells", "seqlab.data", "seqlab.nn", "seqlab.models"),
     "nn": ("lightning", "seqlab.data", "seqlab.models", "seqlab.callbacks"),
     "decoding": ("lightning", "seqlab.models", "seqlab.data", "seqlab.callbacks"),
     "metrics": ("seqlab.models", "seqlab.data", "seqlab.callbacks"),

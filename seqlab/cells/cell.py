@@ -17,13 +17,15 @@ Weights = Mapping[str, Tensor]
 def finished_product(inputs: Tensor, weight: Tensor, finish: Callable[[Tensor], Tensor]) -> Tensor:
     """``finish(weight @ inputs)`` of inputs ``(..., input_size)``, or of ids ``(...)`` that stand for one-hot ones.
 
-    ``finish`` acts on each row by itself, so that of few ids each is finished once.
+    ``finish`` acts on each row by itself, so that of few ids each is finished once. Of many, a table of their gradients
+    would cost far more than the columns that were looked up.
     """
     if inputs.is_floating_point():
         return finish(F.linear(inputs, weight))
     if weight.shape[1] < inputs.numel():
         return F.embedding(inputs, finish(weight.t()))
-    return finish(F.embedding(inputs, weight.t()))
+    columns = weight.index_select(1, inputs.flatten())
+    return finish(columns.t().contiguous()).unflatten(0, inputs.shape)
 
 
 def input_product(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

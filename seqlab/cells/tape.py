@@ -10,6 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from seqlab.native.products import product
+
 EPSILON = 1e-5
 """Added to the variance in a layer normalization, as ``torch.nn.LayerNorm`` does."""
 
@@ -288,7 +290,7 @@ class Gradient:
         out = self.weights["weight_hh"][tape.rows(gate, last)]
         flat, multiplied = gradient.flatten(0, 1), operand.flatten(0, 1)
         if tape.low is None:
-            torch.mm(flat.t(), multiplied, out=out)
+            product(flat.t(), multiplied, out)
         else:
             out.copy_(flat.to(tape.low).t() @ multiplied.to(tape.low))
 

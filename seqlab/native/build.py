@@ -8,15 +8,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from platformdirs import user_cache_dir
 
-UNITS = ("cells.cpp", "softmax.cpp")
-HEADERS = ("rows.h", "recurrence.h", "share.h", "bfloat16.h", "product.h", "vector.h")
+UNITS = ("cells.cpp", "products.cpp", "softmax.cpp")
+HEADERS = ("rows.h", "recurrence.h", "share.h", "product.h", "tiles.h", "vector.h")
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"
 """Environment variable: 0 leaves compiled code out."""
@@ -28,10 +29,12 @@ class Native(NamedTuple):
     Args:
         library: It, or None where there is none.
         reason: Why there is none.
+        tiles: Whether it may use the tile registers of AMX.
     """
 
     library: ctypes.CDLL | None
     reason: str = ""
+    tiles: bool = False
 
 
 @cache
@@ -49,8 +52,8 @@ def native() -> Native:
         return Native(None, "torch runs its threads without libgomp")
     try:
         library = ctypes.CDLL(str(_built(compiler, openmp)))
-        library.multiplies_bfloat16.restype = ctypes.c_bool
-        return Native(library)
+        library.has_tiles.restype = ctypes.c_bool
+        return Native(library, tiles=library.has_tiles())
     except subprocess.CalledProcessError as error:
         said = [line for line in error.stderr.splitlines() if "error" in line] or [str(error)]
         return Native(None, f"{compiler} failed: {said[0]}")
@@ -78,8 +81,10 @@ def _built(compiler: str, openmp: Path) -> Path:
         print("seqlab: compiling the recurrences for this machine, once", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             objects, linked = [str(Path(scratch) / f"{name}.o") for name in UNITS], Path(scratch) / "native.so"
-            for name, compiled in zip(UNITS, objects, strict=True):
-                _run(compiler, *FLAGS, "-fopenmp", "-fPIC", "-c", str(folder / name), "-o", compiled)
+            with ThreadPoolExecutor() as workers:
+                compile_one = partial(_run, compiler, *FLAGS, "-fopenmp", "-fPIC", "-c")
+                sources = [str(folder / name) for name in UNITS]
+                list(workers.map(compile_one, sources, ["-o"] * len(UNITS), objects))
             _run(compiler, "-shared", *objects, str(openmp), f"-Wl,-rpath,{openmp.parent}", "-o", str(linked))
             linked.replace(target)
     return target

@@ -301,4 +301,4 @@ EXPORT(mgu, gated, Mgu)
 EXPORT(gru_layer_norm, normalized, LayerNormGru)
 EXPORT(lstm_layer_norm, normalized, LayerNormLstm)
 
-extern "C" bool multiplies_bfloat16() { return may_use_tiles(); }
+extern "C" bool has_tiles() { return may_use_tiles(); }

@@ -10,7 +10,7 @@ constexpr int TILE = 8;      // operands whose sums are held in registers, for u
 
 // sums[r][n] (+)= a[r] @ panel[:, n], with the panel as (depth, N, LANES). Meanwhile `ahead` is fetched.
 template <int R, int N>
-inline __attribute__((always_inline)) void tile(const float* a, long stride, const float* panel, long depth, V* sums,
+INLINE void tile(const float* a, long stride, const float* panel, long depth, V* sums,
                                                 long pitch, bool first, const float* ahead) {
     V acc[R][N];
     for (int r = 0; r < R; r++)

@@ -5,13 +5,14 @@
 #include <memory>
 #include <optional>
 
-#include "bfloat16.h"
+#include "product.h"
 #include "share.h"
+#include "tiles.h"
 
-// Mirrored by seqlab/native/kernels.py. Time is the first axis of every buffer, the batch the second.
+// Mirrored by seqlab/cells/compiled.py. Time is the first axis of every buffer, the batch the second.
 struct Run {
     int64_t time, batch, size, threads;
-    int64_t low;              // whether products are taken in bfloat16
+    int64_t parts;            // bfloat16 that a factor of a product is split into; none if it stays float32
     int64_t first, last;      // rows of the batch to be run
     const float* weight;      // (gates * size, size)
     const float* vectors[3];  // peepholes, or gains and shifts
@@ -72,14 +73,14 @@ template <int COLUMNS>
 struct Product {
     const Run& run;
     Share mine;
-    long depth, columns;
-    std::unique_ptr<Line[]> packed, operands, sums;  // weights as products read them; what they multiply, in bfloat16
+    long depth, blocks, columns;
+    std::unique_ptr<Line[]> packed, operands, sums;  // weights as products read them; what they multiply, in parts
 
     Product(const Run& run, long depth)
-        : run(run), mine(unit_blocks(run)), depth(depth), columns((mine.last - mine.first) * COLUMNS),
-          packed(new Line[columns * (run.low ? rounded_up(depth, PAIRED) / 2 : depth)]),
-          operands(run.low ? new Line[ROWS * rounded_up(depth, PAIRED) / PAIRED] : nullptr),
-          sums(new Line[ROWS * columns]) {}
+        : run(run), mine(unit_blocks(run)), depth(depth), blocks(rounded_up(depth, PAIRED) / PAIRED),
+          columns((mine.last - mine.first) * COLUMNS),
+          packed(new Line[columns * (run.parts ? run.parts * blocks * SIDE : depth)]),
+          operands(run.parts ? new Line[ROWS * blocks * run.parts] : nullptr), sums(new Line[ROWS * columns]) {}
 
     // Lays the weights out: `fill` writes one column of a panel, vectors `pitch` floats apart, for LANES units.
     template <class Fill>
@@ -87,19 +88,13 @@ struct Product {
         auto column_of = [&](float* panel, long pitch, long column) {
             fill(panel, pitch, (mine.first + column / COLUMNS) * LANES, column % COLUMNS);
         };
-        if (!run.low) {
-            return each_panel(columns, [&](long first, long count) {
+        if (run.parts == 0)
+            each_panel(columns, [&](long first, long count) {
                 for (long i = 0; i < count; i++)
                     column_of(packed[first * depth + i].precise, count * LANES, first + i);
             });
-        }
-        std::unique_ptr<float[]> precise(new float[depth * LANES]);
-        for (long column = 0; column < columns; column++) {
-            const long first = column & ~1L, count = std::min(2L, columns - first), tile = 16 * PAIRED;
-            column_of(precise.get(), LANES, column);
-            pack_low(precise.get(), depth, packed[first * rounded_up(depth, PAIRED) / 2].low + (column - first) * tile,
-                     count * tile);
-        }
+        else if (run.parts == 1) split<1>(column_of);
+        else split<3>(column_of);
     }
 
     // Of operands (batch, depth), or of none, which sum to zero; then hands the sums of every row to `take`.
@@ -117,10 +112,48 @@ struct Product {
         }
     }
 
+  private:
     void multiply(const float* a, long stride, long rows, V* own) const {
-        if (!run.low) return product(a, stride, rows, packed[0].precise, depth, own, columns);
-        pack_operands(a, stride, rows, depth, operands[0].low);
-        product_low(operands[0].low, rows, packed[0].low, depth, own, columns);
+        if (run.parts == 0) product(a, stride, rows, packed[0].precise, depth, own, columns);
+        else if (run.parts == 1) multiply_parts<1>({a, stride, false, rows, depth});
+        else multiply_parts<3>({a, stride, false, rows, depth});
+    }
+
+    template <int PARTS, class Column>
+    void split(Column column_of) {
+        std::unique_ptr<float[]> precise(new float[depth * LANES]);
+        const Lines lines{precise.get(), LANES, true, LANES, depth};
+        for (long column = 0; column < columns; column++) {
+            const long first = column & ~1L, count = std::min(2L, columns - first);
+            column_of(precise.get(), LANES, column);
+            pack_column<PARTS>(lines, 0, 0, blocks, count, panel<PARTS>(first) + (column - first) * TILE_OF);
+        }
+    }
+
+    template <int PARTS>
+    uint16_t* panel(long column) const {
+        return packed[column * blocks * PARTS * SIDE].low;
+    }
+
+    template <int PARTS>
+    static auto tiles_for(bool few_rows, long wide) {
+        if (few_rows) return wide == 2 ? multiply_tiles<PARTS, 1, 2> : multiply_tiles<PARTS, 1, 1>;
+        return wide == 2 ? multiply_tiles<PARTS, 2, 2> : multiply_tiles<PARTS, 2, 1>;
+    }
+
+    // Sums are written for rows rounded up to TILED.
+    template <int PARTS>
+    void multiply_parts(const Lines& rows) const {
+        pack_operands<PARTS>(rows, 0, blocks, operands[0].low);
+        settle(operands.get());
+        for (long column = 0; column < columns; column += 2) {
+            const long wide = std::min(2L, columns - column);
+            for (long row = 0; row < rows.count; row += TILED)
+                tiles_for<PARTS>(rows.count <= SIDE, wide)(operands[row * blocks * PARTS].low, panel<PARTS>(column),
+                                                           blocks, sums[row * columns + column].precise,
+                                                           columns * LANES, true);
+        }
+        settle(sums.get());
     }
 };
 
@@ -129,10 +162,10 @@ template <class Rows>
 struct Forward : Product<Rows::count> {
     explicit Forward(const Run& run) : Product<Rows::count>(run, run.size) {
         this->pack([&](float* panel, long pitch, long unit, long gate) {
-            for (int lane = 0; lane < LANES; lane++) {
-                const bool real = unit + lane < run.size;
-                const float* from = run.weight + (Rows::rows[gate] * run.size + (real ? unit + lane : 0)) * run.size;
-                for (long k = 0; k < run.size; k++) panel[k * pitch + lane] = real ? from[k] : 0.f;
+            const Lines units{run.weight + Rows::rows[gate] * run.size * run.size, run.size, false, run.size, run.size};
+            for (long k = 0; k < run.size; k += SIDE) {
+                const Square part = units.square(unit, k, false);
+                for (long i = 0; i < std::min(SIDE, run.size - k); i++) store(panel + (k + i) * pitch, part.rows[i]);
             }
         });
     }
@@ -143,7 +176,7 @@ template <class Rows>
 struct Backward : Product<1> {
     explicit Backward(const Run& run) : Product<1>(run, Rows::count * run.size) {
         this->pack([&](float* panel, long pitch, long unit, long) {
-            for (long k = 0; k < depth; k++) {
+            for (long k = 0; k < this->depth; k++) {
                 const float* from = run.weight + (Rows::rows[k / run.size] * run.size + k % run.size) * run.size;
                 store(panel + k * pitch, load(from + unit, lanes_at(run, unit)));
             }
@@ -170,7 +203,7 @@ void team(const Run& run, Work work) {
 #pragma omp parallel num_threads(run.threads)
     {
         std::optional<Tiles> tiles;
-        if (run.low) tiles.emplace();
+        if (run.parts) tiles.emplace();
         work();
     }
 }

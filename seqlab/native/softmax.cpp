@@ -31,7 +31,7 @@ inline float largest(V v) {
 }
 
 template <class Do>
-inline __attribute__((always_inline)) void each_vector(long size, Do with) {
+INLINE void each_vector(long size, Do with) {
     long at = 0;
     for (; at + LANES <= size; at += LANES) with(at, LANES);
     if (at < size) with(at, int(size - at));

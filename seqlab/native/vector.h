@@ -6,47 +6,51 @@
 #include <cstdint>
 #include <cstring>
 
+#define INLINED __attribute__((always_inline))
+#define INLINE inline INLINED
+
 constexpr int LANES = 16;
 typedef float V __attribute__((vector_size(4 * LANES)));
 typedef int32_t Int __attribute__((vector_size(4 * LANES)));
+typedef uint32_t Bits __attribute__((vector_size(4 * LANES)));
 
-inline V splat(float x) { return x - V{}; }
+INLINE V splat(float x) { return x - V{}; }
 
-inline V load(const float* from) {
+INLINE V load(const float* from) {
     V v;
     std::memcpy(&v, from, sizeof v);
     return v;
 }
 
-inline void store(float* to, V v) { std::memcpy(to, &v, sizeof v); }
+INLINE void store(float* to, V v) { std::memcpy(to, &v, sizeof v); }
 
 // The first `lanes` floats; the others are zero.
-inline V load(const float* from, int lanes) {
+INLINE V load(const float* from, int lanes) {
     return (V)_mm512_maskz_loadu_ps(__mmask16((1u << lanes) - 1), from);
 }
 
-inline void store(float* to, V v, int lanes) {
+INLINE void store(float* to, V v, int lanes) {
     _mm512_mask_storeu_ps(to, __mmask16((1u << lanes) - 1), (__m512)v);
 }
 
 // The first `lanes` floats; the others are `value`.
-inline V otherwise(V v, int lanes, float value) {
+INLINE V otherwise(V v, int lanes, float value) {
     return (V)_mm512_mask_mov_ps((__m512)splat(value), __mmask16((1u << lanes) - 1), (__m512)v);
 }
 
-inline float sum(V v) {
+INLINE float sum(V v) {
     float total = 0;
     for (int i = 0; i < LANES; i++) total += v[i];
     return total;
 }
 
-inline V clamp(V x, float least, float most) {
+INLINE V clamp(V x, float least, float most) {
     x = x < least ? splat(least) : x;
     return x > most ? splat(most) : x;
 }
 
 // Cephes' expf: x = k ln 2 + r, and a polynomial of degree 7 for e^r.
-inline V exp(V x) {
+INLINE V exp(V x) {
     x = clamp(x, -87.f, 88.f);
     const float magic = 12582912.f;  // 1.5 * 2^23: adding it rounds to a whole number
     V k = x * 1.44269504f + magic;
@@ -68,15 +72,15 @@ inline V exp(V x) {
 }
 
 // 1 / x from 14 bits and one step of Newton's, a fifth of the time of a division.
-inline V reciprocal(V x) {
+INLINE V reciprocal(V x) {
     V guess = (V)_mm512_rcp14_ps((__m512)x);
     return guess + guess * (1.f - x * guess);
 }
 
-inline V sigmoid(V x) { return reciprocal(1.f + exp(-x)); }
+INLINE V sigmoid(V x) { return reciprocal(1.f + exp(-x)); }
 
 // Eigen's rational approximation, exact to a few units in the last place, also near zero.
-inline V tanh(V x) {
+INLINE V tanh(V x) {
     x = clamp(x, -7.90531110763549805f, 7.90531110763549805f);
     V s = x * x;
     V p = s * -2.76076847742355e-16f + 2.00018790482477e-13f;
@@ -91,5 +95,5 @@ inline V tanh(V x) {
     return x * p * reciprocal(q);
 }
 
-inline V d_sigmoid(V y) { return y * (1.f - y); }
-inline V d_tanh(V y) { return 1.f - y * y; }
+INLINE V d_sigmoid(V y) { return y * (1.f - y); }
+INLINE V d_tanh(V y) { return 1.f - y * y; }

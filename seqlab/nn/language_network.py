@@ -106,7 +106,7 @@ class LanguageNetwork(nn.Module):
             Logits ``(batch, time, vocab_size)`` and the state after the last position.
         """
         outputs, state = self._hidden(ids, state)
-        return self.output(outputs), state
+        return self.output(outputs).transpose(0, 1), state
 
     def nats(
         self, ids: Tensor, targets: Tensor, valid: Tensor | None = None, state: State | None = None
@@ -123,9 +123,9 @@ class LanguageNetwork(nn.Module):
             The sum in nats, how many tokens it is over, and the state after the last position.
         """
         outputs, state = self._hidden(ids, state)
-        rows, wanted = outputs.flatten(0, 1), targets.flatten()
+        rows, wanted = outputs.flatten(0, 1), targets.t().flatten()
         if valid is not None:
-            real = valid.flatten().nonzero().squeeze(1)
+            real = valid.t().flatten().nonzero().squeeze(1)
             rows, wanted = rows.index_select(0, real), wanted.index_select(0, real)
         tokens = targets.numel() if valid is None else valid.sum()
         return linear_cross_entropy(rows, self.output.weight, self.output.bias, wanted), tokens, state
@@ -137,7 +137,7 @@ class LanguageNetwork(nn.Module):
         return sum(weights.numel() for weights in matrices if weights.ndim == 2) - looked_up
 
     def _hidden(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """What the output layer reads, ``(batch, time, hidden_size)``, and the state."""
+        """What the output layer reads, ``(time, batch, hidden_size)`` as the recurrence wrote it, and the state."""
         inputs = ids if self.embedding is None else self.embedding_dropout(self.embedding(ids))
         outputs, state = self.recurrent(inputs, state)
-        return self.dropout(outputs), state
+        return self.dropout(outputs).transpose(0, 1), state

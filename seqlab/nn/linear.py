@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.native import softmax
+from seqlab.native.products import product as multiply
 
 CHUNK = 1 << 24
 """About as many bytes of logits are held at once."""
@@ -78,12 +79,13 @@ class _Chunked(torch.autograd.Function):
         parts = zip(d_inputs.split(size), inputs.split(size), targets.split(size), strict=True)
         for number, (rows, part, target) in enumerate(parts):
             given = part.to(cast.dtype)
-            product = torch.mm(given, cast.t(), out=products[: len(given)])
+            product = products[: len(given)]
+            multiply(given, cast.t(), product)
             gradient, lost = _softmax_gradient(product, bias, target, smoothing, d_bias)
             nats += lost
             rows.copy_(gradient @ cast)
             if low is None:
-                d_weight.addmm_(gradient.t(), given, beta=min(number, 1))
+                multiply(gradient.t(), given, d_weight, add=number > 0)
             elif number:
                 d_weight.add_(gradient.t() @ given)
             else:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from seqlab.cells import compiled
 from seqlab.cells.cell import Cell, Kernel, LinearCell, ScannedCell, State, Weights
 from seqlab.cells.tape import Gradient, Tape
-from seqlab.native import kernels
 from seqlab.nn.linear_scan import linear_scan
 
 
@@ -34,7 +34,7 @@ class _Scan(torch.autograd.Function):
         with torch.autocast(ctx.tape.states[0].device.type, enabled=False):
             gradient = Gradient(ctx.tape, incoming)
             if ctx.kernel is not None:
-                kernels.backward(ctx.kernel, ctx.tape, gradient)
+                compiled.backward(ctx.kernel, ctx.tape, gradient)
             else:
                 gradient.begin()
                 ctx.cell.backward(ctx.tape, gradient)
@@ -46,9 +46,9 @@ class _Scan(torch.autograd.Function):
 def _forward(cell: ScannedCell, tape: Tape) -> Kernel | None:
     """Runs a tape, and says which compiled code did, if any; the same must walk it back."""
     cell.prepare(tape)
-    kernel = cell.kernel if kernels.runs(cell.kernel, tape) else None
+    kernel = cell.kernel if compiled.runs(cell.kernel, tape) else None
     if kernel is not None:
-        kernels.forward(kernel, tape)
+        compiled.forward(kernel, tape)
     else:
         tape.fill()
         cell.forward(tape)

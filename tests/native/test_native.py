@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from seqlab.cells import CELLS, Cell, make_cell
+from seqlab.cells import compiled as kernels
 from seqlab.cells.cell import ScannedCell
-from seqlab.native import build, kernels
+from seqlab.native import build
 from seqlab.nn.backends import fastest
 from seqlab.nn.recurrent import Recurrent
 
 compiled = pytest.mark.skipif(build.native().library is None, reason=build.native().reason or "there is")
+tiled = pytest.mark.skipif(not build.native().tiles, reason="this processor has no AMX")
 VARIANTS: dict[str, dict[str, object]] = {
     **{name: {} for name, kind in CELLS.items() if issubclass(kind, ScannedCell)},
     "rnn relu": {"nonlinearity": "relu"},
@@ -92,34 +94,49 @@ def test_compiled_code_computes_what_the_tape_does(variant: str, shape: Shape, l
     assert distance(found, precise) < 1e-5
 
 
+@tiled
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_three_parts_are_as_exact_as_float32(variant: str, shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[int] = []
+    chosen = kernels._parts
+    monkeypatch.setattr(kernels, "_parts", lambda tape: parts.append(chosen(tape)) or parts[-1])
+    precise = everything(variant, shape, torch.float64)
+    results = []
+    for bound in (sys.maxsize, 1):
+        monkeypatch.setattr(kernels, "SPLIT", bound)
+        results.append(everything(variant, shape, torch.float32))
+    assert parts == [*[0] * 4, *[3] * 4]
+    vectors, tiles = (distance(found, precise) for found in results)
+    assert tiles < 1.5 * vectors
+
+
 @compiled
+@pytest.mark.parametrize("split", [sys.maxsize, pytest.param(1, marks=tiled)])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_no_digit_depends_on_the_number_of_threads(
-    variant: str, two_threads: None, monkeypatch: pytest.MonkeyPatch
+    variant: str, split: int, two_threads: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results, divisions = [], []
+    monkeypatch.setattr(kernels, "SPLIT", split)
     division = kernels._division
     monkeypatch.setattr(kernels, "_division", lambda *given: divisions.append(division(*given)) or divisions[-1])
     for by_rows, share in ((1, sys.maxsize), (1, 0), (0, 0)):
         monkeypatch.setattr(kernels, "EACH_READS_ALL", by_rows * sys.maxsize)
         for bound in ("ALONE", "TOGETHER"):
             monkeypatch.setattr(kernels, bound, share)
-        results.append(everything(variant, (40, 21, 5), torch.float32))
+        results.append(everything(variant, (40, 35, 5), torch.float32))
     assert divisions[::4] == [(1, True), (2, True), (2, False)]
     for name, value in results[0].items():
         assert all(torch.equal(other[name], value) for other in results if "weight" not in name), name
 
 
-@compiled
+@tiled
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_in_bfloat16_it_is_as_close_as_the_tape(
     variant: str, shape: Shape, calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    library = build.native().library
-    assert library is not None
-    if not library.multiplies_bfloat16():
-        pytest.skip("this processor has no AMX")
     precise = everything(variant, shape, torch.float64)
     with torch.autocast("cpu", torch.bfloat16):
         found = everything(variant, shape, torch.float32)

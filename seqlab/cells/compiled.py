@@ -10,8 +10,8 @@ from seqlab.cells.cell import Kernel
 from seqlab.cells.tape import Gradient, Tape
 from seqlab.native.build import native
 
-EACH_READS_ALL = 400_000
-"""Recurrent weights up to which each thread reads all of them for its own rows of the batch."""
+EACH_READS_ALL = 600_000
+"""Numbers of recurrent weights up to which each thread reads all of them for its own rows of the batch."""
 
 ALONE = 1_000_000
 """Multiplications of a whole run below which threads that share rows are not worth waking."""
@@ -19,8 +19,11 @@ ALONE = 1_000_000
 TOGETHER = 2_000_000
 """Multiplications of a step below which threads that share units wait for each other longer than they save."""
 
-TILE, TILED = 8, 32
-"""Rows that are multiplied at once, in float32 and in bfloat16."""
+TILE, TILED = 8, 16
+"""Rows that are multiplied at once, by vectors and by tiles."""
+
+SPLIT = 32
+"""Rows from which on products of float32 are taken by tiles."""
 
 POINTERS = {
     "weight": 1,
@@ -42,7 +45,7 @@ class _Run(ctypes.Structure):
     """``Run`` of recurrence.h."""
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in ("time", "batch", "size", "threads", "low", "first", "last")),
+        *((name, ctypes.c_int64) for name in ("time", "batch", "size", "threads", "parts", "first", "last")),
         *((name, ctypes.c_void_p * count) for name, count in POINTERS.items()),
     )
 
@@ -52,7 +55,7 @@ def runs(kernel: Kernel | None, tape: Tape) -> bool:
     state, library = tape.states[0], native().library
     if kernel is None or library is None or state.dtype != torch.float32 or state.device.type != "cpu":
         return False
-    able = tape.low is None or (tape.low == torch.bfloat16 and library.multiplies_bfloat16())
+    able = tape.low is None or (tape.low == torch.bfloat16 and native().tiles)
     return able and tape.time > 0 and state[0].numel() > 0
 
 
@@ -76,9 +79,9 @@ def backward(kernel: Kernel, tape: Tape, gradient: Gradient) -> None:
 
 def _call(function: str, kernel: Kernel, tape: Tape, **gradients: Sequence[Tensor | None]) -> None:
     weight = tape.weights["weight_hh"].contiguous()
-    batch, low = tape.states[0].shape[1], tape.low is not None
-    threads, by_rows = _division(batch, tape.time, weight, low)
-    run = _Run(tape.time, batch, tape.size, threads, low, 0, batch)
+    batch, parts = tape.states[0].shape[1], _parts(tape)
+    threads, by_rows = _division(batch, tape.time, weight, parts)
+    run = _Run(tape.time, batch, tape.size, threads, parts, 0, batch)
     norms = [tape.norms[name] for name in kernel.norms]
     buffers: dict[str, Sequence[Tensor | None]] = {
         "weight": [weight],
@@ -95,9 +98,16 @@ def _call(function: str, kernel: Kernel, tape: Tape, **gradients: Sequence[Tenso
     getattr(native().library, function)(ctypes.byref(run), ctypes.c_bool(by_rows))
 
 
-def _division(batch: int, time: int, weight: Tensor, low: bool) -> tuple[int, bool]:
+def _parts(tape: Tape) -> int:
+    """How many numbers in bfloat16 a factor of a product is split into; 0 for none."""
+    if tape.low is not None:
+        return 1
+    return 3 if native().tiles and tape.states[0].shape[1] >= SPLIT else 0
+
+
+def _division(batch: int, time: int, weight: Tensor, parts: int) -> tuple[int, bool]:
     """How many threads run, and whether they share the rows of the batch rather than the units."""
     threads = torch.get_num_threads()
-    if batch >= threads * (TILED if low else TILE) and weight.numel() <= EACH_READS_ALL:
+    if batch >= threads * (TILED if parts else TILE) and weight.numel() * max(1, parts) <= EACH_READS_ALL:
         return (1 if batch * weight.numel() * time < ALONE else threads), True
     return (1 if batch * weight.numel() < TOGETHER else threads), False
