@@ -33,8 +33,13 @@ def check_backend(name: str, cell: Cell) -> str:
 MANY_IDS = 256
 """Ids from which on a product with one-hot vectors costs more than torch's LSTM gains."""
 
+MANY_ROWS = 48
+"""Sequences side by side from which on torch's LSTM in a lower precision is the faster one."""
 
-def fastest(cell: Cell, device: str, steps: int, learning: bool, ids: int = 0, low: bool = False) -> str:
+
+def fastest(
+    cell: Cell, device: str, steps: int, learning: bool, ids: int = 0, low: bool = False, batch: int = 1
+) -> str:
     """The backend that was measured to be the fastest; see ``experiments/speed/backends.py``.
 
     A rule and not a stopwatch, so that a run and its continuation take the same one.
@@ -46,6 +51,7 @@ def fastest(cell: Cell, device: str, steps: int, learning: bool, ids: int = 0, l
         learning: Whether gradients will be wanted.
         ids: How many there are where the input is ids, which only the scan looks up; 0 where it is vectors.
         low: Whether products are taken in a lower precision.
+        batch: Sequences side by side.
     """
     if device == "cpu" and steps == 1 and not learning and cell.torch_name in (None, "lstm"):
         return "reference"
@@ -53,8 +59,10 @@ def fastest(cell: Cell, device: str, steps: int, learning: bool, ids: int = 0, l
         return "scan"
     if device != "cpu" or not learning:
         return "torch"
-    fused = cell.torch_name == "lstm"  # in oneDNN, which only compiled code outruns
-    return "torch" if fused and (low or native().library is None) else "scan"
+    if cell.torch_name != "lstm":
+        return "scan"
+    outrun = native().tiles and batch < MANY_ROWS if low else native().library is not None  # oneDNN's fused LSTM
+    return "scan" if outrun else "torch"
 
 
 def run(

@@ -133,8 +133,8 @@ class Recurrent(nn.Module):
         if backend == "auto":
             ids = 0 if inputs.is_floating_point() else self.input_size
             device = inputs.device.type
-            low = torch.is_autocast_enabled(device)
-            backend = fastest(self.cell, device, inputs.shape[1], torch.is_grad_enabled(), ids, low)
+            low, (batch, steps) = torch.is_autocast_enabled(device), inputs.shape[:2]
+            backend = fastest(self.cell, device, steps, torch.is_grad_enabled(), ids, low, batch)
         if backend == "torch":
             inputs = self._vectors(inputs)
             if self._in_one_call and isinstance(self.layers, nn.RNNBase):

@@ -17,6 +17,8 @@ from seqlab.nn.recurrent import Recurrent
 
 compiled = pytest.mark.skipif(build.native().library is None, reason=build.native().reason or "there is")
 tiled = pytest.mark.skipif(not build.native().tiles, reason="this processor has no AMX")
+LIBRARY: Any = object()
+VECTORS, TILES = build.Native(LIBRARY), build.Native(LIBRARY, tiles=True)
 VARIANTS: dict[str, dict[str, object]] = {
     **{name: {} for name, kind in CELLS.items() if issubclass(kind, ScannedCell)},
     "rnn relu": {"nonlinearity": "relu"},
@@ -172,13 +174,21 @@ def test_a_scan_without_compiled_code(monkeypatch: pytest.MonkeyPatch, calls: li
 
 
 @pytest.mark.parametrize(
-    ("library", "low", "expected"), [(None, False, "torch"), (object(), False, "scan"), (object(), True, "torch")]
+    ("found", "low", "batch", "expected"),
+    [
+        (build.Native(None), False, 20, "torch"),
+        (VECTORS, False, 20, "scan"),
+        (VECTORS, True, 20, "torch"),
+        (TILES, True, 20, "scan"),
+        (TILES, True, 256, "torch"),
+        (TILES, False, 256, "scan"),
+    ],
 )
 def test_auto_leaves_the_lstm_to_torch_where_that_is_faster(
-    library: Any, low: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+    found: build.Native, low: bool, batch: int, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seqlab.nn.backends.native", lambda: build.Native(library))
-    assert fastest(make_cell("lstm"), "cpu", 35, learning=True, ids=28, low=low) == expected
+    monkeypatch.setattr("seqlab.nn.backends.native", lambda: found)
+    assert fastest(make_cell("lstm"), "cpu", 35, learning=True, ids=28, low=low, batch=batch) == expected
 
 
 def built(monkeypatch: pytest.MonkeyPatch, **environment: str) -> build.Native:

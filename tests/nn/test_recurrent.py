@@ -375,8 +375,8 @@ def test_the_scan_really_ran(variant: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_auto_looks_many_ids_up() -> None:
-    assert fastest(make_cell("lstm"), "cpu", 35, learning=True, ids=28, low=True) == "torch"
-    assert fastest(make_cell("lstm"), "cpu", 35, learning=True, ids=10_000, low=True) == "scan"
+    assert fastest(make_cell("lstm"), "cpu", 35, learning=True, ids=28, low=True, batch=256) == "torch"
+    assert fastest(make_cell("lstm"), "cpu", 35, learning=True, ids=10_000, low=True, batch=256) == "scan"
 
 
 @pytest.mark.parametrize(
