@@ -134,7 +134,10 @@ def linear_cross_entropy(
 @torch.no_grad()
 def linear_log_softmax(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Log-probabilities ``(rows, vocab_size)`` of inputs ``(rows, size)``, at least in float32, without a gradient."""
-    product = inputs @ weight.t()
+    if torch.is_autocast_enabled(inputs.device.type):
+        product = inputs @ weight.t()
+    else:
+        multiply(inputs, weight.t(), product := inputs.new_empty(len(inputs), len(weight)))
     if product.dtype == torch.float32 and softmax.able(product, bias):
         return softmax.log_softmax_(product, bias)
     return _log_probabilities(product, bias)
