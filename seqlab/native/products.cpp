@@ -22,15 +22,20 @@ struct Packed {
     Packed(const Lines& lines, bool operands, long chunks, long blocks)
         : lines(lines), operands(operands), blocks(blocks), memory(new Line[chunks * blocks * BLOCK / PAIRED]) {}
 
-    uint16_t* at(long chunk) const { return memory[chunk * blocks * BLOCK / PAIRED].low; }
+    // Tiles side by side in a chunk of columns; operands always lie in pairs.
+    long tiles(long chunk) const { return operands || lines.count - chunk * TILED > SIDE ? 2 : 1; }
+
+    uint16_t* at(long chunk, long block = 0) const {
+        return memory[chunk * blocks * BLOCK / PAIRED].low + block * tiles(chunk) * BLOCK / 2;
+    }
 
     // A chunk of the lines from a block of the depth on.
     void pack(long chunk, long from, long count, uint16_t* to) const {
-        const long line = chunk * TILED, deep = from * PAIRED;
+        const long line = chunk * TILED, deep = from * PAIRED, columns = tiles(chunk);
         if (operands) pack_operands<PARTS>(lines.from(line, TILED), deep, count, to);
         else
-            for (long column = 0; column < 2; column++)
-                pack_column<PARTS>(lines, line + column * SIDE, deep, count, 2, to + column * TILE_OF);
+            for (long column = 0; column < columns; column++)
+                pack_column<PARTS>(lines, line + column * SIDE, deep, count, columns, to + column * TILE_OF);
         settle(to);
     }
 };
@@ -68,9 +73,9 @@ struct Group {
             for (long chunk = first; chunk < last; chunk++) {
                 own.pack(chunk, far + near, count, own.at(0));
                 for (long other = 0; other < others; other++) {
-                    const uint16_t *mine = own.at(0), *theirs = all.at(other) + near * BLOCK;
-                    if (own.operands) add(mine, theirs, count, chunk - first, other, near == 0);
-                    else add(theirs, mine, count, other, chunk - first, near == 0);
+                    const uint16_t *mine = own.at(0), *theirs = all.at(other, near);
+                    if (own.operands) add(mine, theirs, all.tiles(other), count, chunk - first, other, near == 0);
+                    else add(theirs, mine, own.tiles(chunk), count, other, chunk - first, near == 0);
                 }
             }
         }
@@ -78,8 +83,10 @@ struct Group {
     }
 
   private:
-    void add(const uint16_t* operands, const uint16_t* panel, long count, long row, long column, bool begin) const {
-        multiply_tiles<PARTS, 2, 2>(operands, panel, count, held + (row * wide + column) * TILED, wide, begin);
+    void add(const uint16_t* operands, const uint16_t* panel, long tiles, long count, long row, long column,
+             bool begin) const {
+        const auto multiply = tiles == 2 ? multiply_tiles<PARTS, 2, 2> : multiply_tiles<PARTS, 2, 1>;
+        multiply(operands, panel, count, held + (row * wide + column) * TILED, wide, begin);
     }
 };
 
@@ -94,11 +101,14 @@ void multiply(const Lines& rows, const Lines& columns, const Sums& sums, bool ad
     {
         Tiles tiles;
         const Packed own(divided, by_rows, 1, NEAR);
-        const Share mine(chunks_of(divided.count)), packs(others);
+        const Share mine(chunks_of(divided.count));
         std::unique_ptr<Line[]> held(new Line[most * others * TILED * TILED / LANES]);
         for (long far = 0; far < blocks; far += FAR) {
             const long reach = std::min(FAR, blocks - far);
-            for (long other = packs.first; other < packs.last; other++) all.pack(other, far, reach, all.at(other));
+            const Share packs(rounded_up(reach, NEAR) / NEAR);
+            for (long span = packs.first; span < packs.last; span++)
+                for (long other = 0; other < others; other++)
+                    all.pack(other, far + span * NEAR, std::min(NEAR, reach - span * NEAR), all.at(other, span * NEAR));
 #pragma omp barrier
             for (long first = mine.first; first < mine.last; first += most) {
                 const Group group{own, all, first, std::min(mine.last, first + most), others, held[0].precise, wide};

@@ -205,12 +205,15 @@ struct Lines {
 };
 
 // One of some lines among operands, which lie as (lines / TILED, blocks, PARTS, 2, TILE_OF), over blocks of the depth.
+// As many blocks behind them are fetched, which are packed next.
 template <int PARTS>
 void pack_operand(const Lines& lines, long line, long from, long blocks, uint16_t* operands) {
     const float* row = lines.at + line * lines.pitch + from;
     uint16_t* to = operands + (line / TILED * blocks * PARTS * TILED + line % TILED) * PAIRED;
+    const long ahead = blocks * PAIRED;
     for (long left = lines.depth - from; blocks > 0; blocks--, left -= PAIRED, row += PAIRED, to += PARTS * TILED * PAIRED)
         if (left >= PAIRED) {
+            __builtin_prefetch(row + ahead, 0, 2), __builtin_prefetch(row + ahead + SIDE, 0, 2);
             split_row<PARTS>(load(row), load(row + SIDE), to, 2 * TILE_OF);
         } else {
             const int lower = int(std::clamp(left, 0L, SIDE)), upper = int(std::clamp(left - SIDE, 0L, SIDE));

@@ -83,10 +83,12 @@ class _Chunked(torch.autograd.Function):
             multiply(given, cast.t(), product)
             gradient, lost = _softmax_gradient(product, bias, target, smoothing, d_bias)
             nats += lost
-            rows.copy_(gradient @ cast)
             if low is None:
+                multiply(gradient, cast, rows)
                 multiply(gradient.t(), given, d_weight, add=number > 0)
-            elif number:
+                continue
+            rows.copy_(gradient @ cast)
+            if number:
                 d_weight.add_(gradient.t() @ given)
             else:
                 d_weight.copy_(gradient.t() @ given)
