@@ -29,6 +29,7 @@ POINTERS = {
     "weight": 1,
     "vectors": 3,
     "projected": 1,
+    "ids": 1,
     "blocks": 1,
     "states": 2,
     "kept": 1,
@@ -61,7 +62,8 @@ def runs(kernel: Kernel | None, tape: Tape) -> bool:
 
 def forward(kernel: Kernel, tape: Tape) -> None:
     """Fills the blocks, the states and what is kept of a tape."""
-    _call(f"{kernel.name}_forward", kernel, tape, projected=[tape.projected])
+    given = tape.blocks.buffer if tape.projected is None else tape.projected
+    _call(f"{kernel.name}_forward", kernel, tape, projected=[given], ids=[tape.ids])
 
 
 def backward(kernel: Kernel, tape: Tape, gradient: Gradient) -> None:

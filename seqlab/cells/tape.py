@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from seqlab.native.lookup import sum_by_id
 from seqlab.native.products import product
 
 EPSILON = 1e-5
@@ -149,11 +151,13 @@ class Tape:
 
     Args:
         cell: Says which blocks there are, and which of them take part in the recurrent product.
-        projected: ``(time, batch, gates * hidden_size)``, what the steps take of their inputs. It is overwritten, or
-            where there are more blocks than gates waits under this name to be put among them, see ``fill``.
+        projected: ``(time, batch, gates * hidden_size)``, what the steps take of their inputs, or such a row for each
+            id. It is overwritten, or where it is of ids or there are more blocks than gates waits under this name to be
+            put among them, see ``fill``.
         state: First state, each part ``(batch, hidden_size)``.
         weights: Of the cell. ``bias_hh`` counts for the gates alone whose product lies in a block of its own.
         low: Dtype of the products with the recurrent weights, if it is not that of the state.
+        ids: ``(time, batch)`` int64 of the rows that the steps take, if ``projected`` has them by their ids.
     """
 
     def __init__(
@@ -163,8 +167,9 @@ class Tape:
         state: Sequence[Tensor],
         weights: Mapping[str, Tensor],
         low: torch.dtype | None = None,
+        ids: Tensor | None = None,
     ) -> None:
-        steps, batch, width = projected.shape
+        (steps, batch), width = (projected if ids is None else ids).shape[:2], projected.shape[-1]
         self.time, self.size = steps, width // len(cell.gates)
         self.weights, self.low = weights, low
         self.gates, self.recurrent, like = cell.gates, cell.recurrent, state[0]
@@ -172,8 +177,10 @@ class Tape:
         self.states = tuple(part.new_empty(steps + 1, batch, self.size) for part in state)
         for buffer, part in zip(self.states, state, strict=True):
             buffer[0] = part
-        given, apart = projected.to(like.dtype).contiguous(), len(cell.blocks) > len(cell.gates)
-        self.projected = given if apart else None
+        given = projected.to(like.dtype).contiguous()
+        apart = ids is not None or len(cell.blocks) > len(cell.gates)
+        self.projected, self.ids = given if apart else None, None if ids is None else ids.contiguous()
+        self.table_rows = len(projected)
         self.blocks = Blocks(cell.blocks, self.buffer(len(cell.blocks)) if apart else given)
         self.kept: dict[str, Tensor] = {}
         self.norms: dict[str, Normalization] = {}
@@ -201,7 +208,8 @@ class Tape:
         """Puts projected inputs, and the biases of products in blocks of their own, where steps expect them."""
         if self.projected is None:
             return
-        self.blocks.span(self.gates[0], self.gates[-1]).copy_(self.projected)
+        rows = self.projected if self.ids is None else F.embedding(self.ids, self.projected)
+        self.blocks.span(self.gates[0], self.gates[-1]).copy_(rows)
         for gate, own in self.recurrent.items() if "bias_hh" in self.weights else ():
             self.blocks[own].copy_(self.weights["bias_hh"][self.rows(gate)])
 
@@ -295,11 +303,14 @@ class Gradient:
             out.copy_(flat.to(tape.low).t() @ multiplied.to(tape.low))
 
     def finish(self, dtype: torch.dtype) -> tuple[Tensor, dict[str, Tensor]]:
-        """Gradients of projected inputs ``(time, batch, gates * hidden_size)``, in their dtype, and of every weight."""
+        """Gradients of what the steps took, as it was given and in this dtype, and of every weight."""
         tape = self.tape
         if "bias_hh" in tape.weights:
             bias = self.weights["bias_hh"] = torch.zeros_like(tape.weights["bias_hh"])
             for gate, own in tape.recurrent.items():
                 bias[tape.rows(gate)] = self.blocks[own].sum((0, 1))
         blocks = self.rounded if dtype == tape.low else self.blocks
-        return blocks.span(tape.gates[0], tape.gates[-1]).to(dtype), self.weights
+        projected = blocks.span(tape.gates[0], tape.gates[-1]).to(dtype)
+        if tape.ids is not None:
+            projected = sum_by_id(projected.flatten(0, 1), tape.ids.flatten(), tape.table_rows)
+        return projected, self.weights

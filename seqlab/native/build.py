@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from platformdirs import user_cache_dir
 
-UNITS = ("cells.cpp", "products.cpp", "softmax.cpp")
+UNITS = ("cells.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
 HEADERS = ("rows.h", "recurrence.h", "share.h", "product.h", "tiles.h", "vector.h")
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"

@@ -5,9 +5,9 @@
 template <bool TANH>
 struct Rnn {
     using Order = Gates<0>;
-    static constexpr int blocks = 1;
+    static constexpr int inputs = 1, blocks = 1;
     static void forward(const Place<Rnn>& at, const V* sums) {
-        V before = at.block(0) + sums[0];
+        V before = at.projected(0) + sums[0];
         at.after(0, TANH ? tanh(before) : (before < 0.f ? V{} : before));
     }
     static V backward(const Place<Rnn>& at, V dh) {
@@ -19,7 +19,7 @@ struct Rnn {
 
 struct Gru {
     using Order = Gates<2, 0, 1>;  // h_n, r, z
-    static constexpr int blocks = 4;
+    static constexpr int inputs = 3, blocks = 4;
     enum { H_N, R, Z, N };
     enum { BIAS };
     static void forward(const Place<Gru>& at, const V* sums) {
@@ -42,11 +42,11 @@ struct Gru {
 
 struct Lstm {
     using Order = Gates<0, 1, 2, 3>;
-    static constexpr int blocks = 4;
+    static constexpr int inputs = 4, blocks = 4;
     enum { I, F, G, O };
     static void forward(const Place<Lstm>& at, const V* sums) {
-        V i = sigmoid(at.block(I) + sums[I]), f = sigmoid(at.block(F) + sums[F]);
-        V g = tanh(at.block(G) + sums[G]), o = sigmoid(at.block(O) + sums[O]);
+        V i = sigmoid(at.projected(I) + sums[I]), f = sigmoid(at.projected(F) + sums[F]);
+        V g = tanh(at.projected(G) + sums[G]), o = sigmoid(at.projected(O) + sums[O]);
         V c = f * at.before(1) + i * g;
         at.block(I, i), at.block(F, f), at.block(G, g), at.block(O, o);
         at.after(1, c), at.after(0, o * tanh(c));
@@ -65,15 +65,15 @@ struct Lstm {
 
 struct PeepholeLstm {
     using Order = Gates<0, 1, 2, 3>;
-    static constexpr int blocks = 4;
+    static constexpr int inputs = 4, blocks = 4;
     enum { I, F, G, O };
     enum { W_CI, W_CF, W_CO };
     static void forward(const Place<PeepholeLstm>& at, const V* sums) {
         V before = at.before(1);
-        V i = sigmoid(at.block(I) + sums[I] + at.vector(W_CI) * before);
-        V f = sigmoid(at.block(F) + sums[F] + at.vector(W_CF) * before);
-        V g = tanh(at.block(G) + sums[G]), c = f * before + i * g;
-        V o = sigmoid(at.block(O) + sums[O] + at.vector(W_CO) * c);
+        V i = sigmoid(at.projected(I) + sums[I] + at.vector(W_CI) * before);
+        V f = sigmoid(at.projected(F) + sums[F] + at.vector(W_CF) * before);
+        V g = tanh(at.projected(G) + sums[G]), c = f * before + i * g;
+        V o = sigmoid(at.projected(O) + sums[O] + at.vector(W_CO) * c);
         at.block(I, i), at.block(F, f), at.block(G, g), at.block(O, o);
         at.after(1, c), at.after(0, o * tanh(c));
     }
@@ -90,10 +90,10 @@ struct PeepholeLstm {
 
 struct CoupledLstm {
     using Order = Gates<0, 1, 2>;
-    static constexpr int blocks = 3;
+    static constexpr int inputs = 3, blocks = 3;
     enum { F, G, O };
     static void forward(const Place<CoupledLstm>& at, const V* sums) {
-        V f = sigmoid(at.block(F) + sums[F]), g = tanh(at.block(G) + sums[G]), o = sigmoid(at.block(O) + sums[O]);
+        V f = sigmoid(at.projected(F) + sums[F]), g = tanh(at.projected(G) + sums[G]), o = sigmoid(at.projected(O) + sums[O]);
         V c = g + f * (at.before(1) - g);
         at.block(F, f), at.block(G, g), at.block(O, o);
         at.after(1, c), at.after(0, o * tanh(c));
@@ -111,10 +111,10 @@ struct CoupledLstm {
 
 struct NoOutputGateLstm {
     using Order = Gates<0, 1, 2>;
-    static constexpr int blocks = 3;
+    static constexpr int inputs = 3, blocks = 3;
     enum { I, F, G };
     static void forward(const Place<NoOutputGateLstm>& at, const V* sums) {
-        V i = sigmoid(at.block(I) + sums[I]), f = sigmoid(at.block(F) + sums[F]), g = tanh(at.block(G) + sums[G]);
+        V i = sigmoid(at.projected(I) + sums[I]), f = sigmoid(at.projected(F) + sums[F]), g = tanh(at.projected(G) + sums[G]);
         V c = f * at.before(1) + i * g;
         at.block(I, i), at.block(F, f), at.block(G, g);
         at.after(1, c), at.after(0, tanh(c));
@@ -133,16 +133,16 @@ struct NoOutputGateLstm {
 struct GruBefore {
     using Order = Gates<0, 1>;  // r, z
     using Candidate = Gates<2>;
-    static constexpr int blocks = 3;
+    static constexpr int inputs = 3, blocks = 3;
     enum { R, Z, N };
     enum { GATED };
     static void gates(const Place<GruBefore>& at, const V* sums) {
-        V r = sigmoid(at.block(R) + sums[R]);
-        at.block(R, r), at.block(Z, sigmoid(at.block(Z) + sums[Z]));
+        V r = sigmoid(at.projected(R) + sums[R]);
+        at.block(R, r), at.block(Z, sigmoid(at.projected(Z) + sums[Z]));
         at.kept(GATED, r * at.before(0));
     }
     static void forward(const Place<GruBefore>& at, V sum) {
-        V n = tanh(at.block(N) + sum);
+        V n = tanh(at.projected(N) + sum);
         at.block(N, n);
         at.after(0, n + at.block(Z) * (at.before(0) - n));
     }
@@ -161,16 +161,16 @@ struct GruBefore {
 struct Mgu {
     using Order = Gates<0>;
     using Candidate = Gates<1>;
-    static constexpr int blocks = 2;
+    static constexpr int inputs = 2, blocks = 2;
     enum { F, N };
     enum { GATED };
     static void gates(const Place<Mgu>& at, const V* sums) {
-        V f = sigmoid(at.block(F) + sums[F]);
+        V f = sigmoid(at.projected(F) + sums[F]);
         at.block(F, f);
         at.kept(GATED, f * at.before(0));
     }
     static void forward(const Place<Mgu>& at, V sum) {
-        V n = tanh(at.block(N) + sum), h = at.before(0);
+        V n = tanh(at.projected(N) + sum), h = at.before(0);
         at.block(N, n);
         at.after(0, h + at.block(F) * (n - h));
     }
@@ -186,7 +186,7 @@ struct Mgu {
 
 struct LayerNormGru {
     using Order = Gates<0, 1, 2>;
-    static constexpr int blocks = 4;
+    static constexpr int inputs = 3, blocks = 4;
     enum { H_N, R, Z, N };
     enum { GAIN };
     enum { RAW };
@@ -229,7 +229,7 @@ struct LayerNormGru {
 
 struct LayerNormLstm {
     using Order = Gates<0, 1, 2, 3>;
-    static constexpr int blocks = 4;
+    static constexpr int inputs = 4, blocks = 4;
     enum { I, F, G, O };
     enum { GAIN, GAIN_C, BIAS_C };
     enum { RAW, NORMED };
@@ -239,7 +239,7 @@ struct LayerNormLstm {
         Moments hh = row.moments(
             HH, [](const At& at) { return std::array{raw(at, I), raw(at, F), raw(at, G), raw(at, O)}; });
         row.each([&](const At& at) {
-            auto before = [&](int gate) { return at.block(gate) + at.vector(GAIN, gate) * hh.normed(raw(at, gate)); };
+            auto before = [&](int gate) { return at.projected(gate) + at.vector(GAIN, gate) * hh.normed(raw(at, gate)); };
             V i = sigmoid(before(I)), f = sigmoid(before(F)), g = tanh(before(G)), o = sigmoid(before(O));
             at.block(I, i), at.block(F, f), at.block(G, g), at.block(O, o);
             at.after(1, f * at.before(1) + i * g);

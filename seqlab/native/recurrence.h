@@ -16,8 +16,9 @@ struct Run {
     int64_t first, last;      // rows of the batch to be run
     const float* weight;      // (gates * size, size)
     const float* vectors[3];  // peepholes, or gains and shifts
-    const float* projected;   // (time, batch, gates * size), where there are more blocks than gates
-    float* blocks;            // (time, batch, blocks * size): projected inputs where they are as many, then the gates
+    const float* projected;   // what steps take of their inputs, (time, batch, gates * size) or a row for each id
+    const int64_t* ids;       // (time, batch), or null
+    float* blocks;            // (time, batch, blocks * size): the gates; projected inputs may lie there before them
     float* states[2];         // (time + 1, batch, size)
     float* kept[1];           // what else the way back needs
     float* moments[4];        // (time, batch): mean and 1 / deviation of one normalization, then of another
@@ -39,7 +40,10 @@ struct Place {
     }
     V block(int b) const { return load(run.blocks + at(t, Cell::blocks, b), lanes); }
     void block(int b, V v) const { store(run.blocks + at(t, Cell::blocks, b), v, lanes); }
-    V projected(int gate) const { return load(run.projected + at(t, Cell::Order::count, gate), lanes); }
+    V projected(int gate) const {
+        const long place = t * run.batch + row, from = run.ids ? run.ids[place] : place;
+        return load(run.projected + (from * Cell::inputs + gate) * run.size + unit, lanes);
+    }
     V d_block(int b) const { return load(run.d_blocks + at(t, Cell::blocks, b), lanes); }
     void d_block(int b, V v) const { store(run.d_blocks + at(t, Cell::blocks, b), v, lanes); }
     V before(int s) const { return load(run.states[s] + at(t, 1, 0), lanes); }

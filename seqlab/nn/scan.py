@@ -18,11 +18,17 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, cell: ScannedCell, low: torch.dtype | None, names: Sequence[str], projected: Tensor, *tensors: Tensor
+        ctx: Any,
+        cell: ScannedCell,
+        low: torch.dtype | None,
+        names: Sequence[str],
+        ids: Tensor | None,
+        projected: Tensor,
+        *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
         parts = len(cell.states)
         weights = dict(zip(names, tensors[parts:], strict=True))
-        tape = Tape(cell, projected, tensors[:parts], weights, low)
+        tape = Tape(cell, projected, tensors[:parts], weights, low, ids)
         ctx.kernel = _forward(cell, tape)
         ctx.cell, ctx.names, ctx.tape, ctx.dtype = cell, names, tape, projected.dtype
         ctx.set_materialize_grads(False)
@@ -40,7 +46,7 @@ class _Scan(torch.autograd.Function):
                 ctx.cell.backward(ctx.tape, gradient)
             ctx.cell.weight_gradients(ctx.tape, gradient)
             projected, weights = gradient.finish(ctx.dtype)
-        return None, None, None, projected, *gradient.states, *(weights[name] for name in ctx.names)
+        return None, None, None, None, projected, *gradient.states, *(weights[name] for name in ctx.names)
 
 
 def _forward(cell: ScannedCell, tape: Tape) -> Kernel | None:
@@ -87,12 +93,14 @@ def scan(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> tuple[Te
     if not isinstance(cell, ScannedCell) or torch.compiler.is_compiling():
         return step_by_step(cell, inputs, state, weights)
     weights = _with_biases_added(cell, weights)
-    projected = cell.project(inputs, weights)
+    few = weights["weight_ih"].shape[1]
+    ids = inputs if not inputs.is_floating_point() and few < inputs.numel() else None
+    projected = cell.project(inputs if ids is None else torch.arange(few, device=inputs.device), weights)
     low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
     names = [name for name in weights if not name.endswith("_ih")]
     with torch.autocast(device, enabled=False):
         apply: Callable[..., tuple[Tensor, ...]] = _Scan.apply
-        return apply(cell, low, names, projected, *state, *(weights[name] for name in names))
+        return apply(cell, low, names, ids, projected, *state, *(weights[name] for name in names))
 
 
 def gates_over_time(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> dict[str, Tensor]:

@@ -96,6 +96,30 @@ def test_compiled_code_computes_what_the_tape_does(variant: str, shape: Shape, l
     assert distance(found, precise) < 1e-5
 
 
+@compiled
+@pytest.mark.parametrize("few", [True, False])
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_ids_are_looked_up(variant: str, bidirectional: bool, few: bool, calls: list[str]) -> None:
+    ids = torch.randint(9, (5, 6), generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(0)
+    network = Recurrent(cell_of(variant), 9 if few else 50, 20, bidirectional=bidirectional, backend="scan").double()
+    results = []
+    for backend, dtype in (("reference", torch.float64), ("scan", torch.float64), ("scan", torch.float32)):
+        network.backend = backend
+        network = network.to(dtype)
+        network.zero_grad()
+        outputs, _ = network(ids, lengths=torch.tensor([6, 2, 6, 1, 4]))
+        (outputs * torch.linspace(-1, 1, outputs.numel(), dtype=dtype).view_as(outputs)).sum().backward()
+        gradients = {
+            name: weight.grad.clone() for name, weight in network.named_parameters() if weight.grad is not None
+        }
+        results.append({"outputs": outputs.detach(), **gradients})
+    assert len(calls) == 2 * network.directions
+    assert distance(results[1], results[0]) < 1e-9
+    assert distance(results[2], results[0]) < 1e-5
+
+
 @tiled
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("variant", VARIANTS)
