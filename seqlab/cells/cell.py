@@ -131,6 +131,7 @@ class Kernel(NamedTuple):
         norms: Normalizations of the tape.
         given_back: Buffers of the gradient that it fills besides the blocks, and their widths in units of
             ``hidden_size``.
+        reads_blocks: Whether its way back needs the blocks.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Kernel(NamedTuple):
     kept: tuple[str, ...] = ()
     norms: tuple[str, ...] = ()
     given_back: tuple[tuple[str, int], ...] = ()
+    reads_blocks: bool = True
 
 
 class ScannedCell(Cell):

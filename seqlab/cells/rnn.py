@@ -30,7 +30,7 @@ class RNN(ScannedCell):
             raise UserError(f"unknown nonlinearity '{nonlinearity}': {nearest(nonlinearity, ('tanh', 'relu'))}")
         self.nonlinearity = nonlinearity
         self.torch_name = f"rnn_{nonlinearity}"
-        self.kernel = Kernel(f"rnn_{nonlinearity}")
+        self.kernel = Kernel(f"rnn_{nonlinearity}", reads_blocks=False)
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> State:
         (h,) = state

@@ -213,6 +213,10 @@ class Tape:
         for gate, own in self.recurrent.items() if "bias_hh" in self.weights else ():
             self.blocks[own].copy_(self.weights["bias_hh"][self.rows(gate)])
 
+    def release_blocks(self) -> None:
+        """Lets go of the blocks, of which only the names are left."""
+        self.blocks = Blocks(self.blocks.names, self.states[0].new_empty(0, 0, self.blocks.buffer.shape[-1]))
+
     def product(self, first: str | None = None, last: str | None = None) -> Product:
         """Products with the recurrent weights of all gates, or of those from one to another as the blocks lie."""
         start = 0 if first is None else self.order.index(first)
@@ -242,7 +246,7 @@ class Gradient:
 
     def __init__(self, tape: Tape, incoming: Sequence[Tensor | None]) -> None:
         self.tape = tape
-        self.blocks = Blocks(tape.blocks.names, torch.empty_like(tape.blocks.buffer))
+        self.blocks = Blocks(tape.blocks.names, tape.buffer(len(tape.blocks.names)))
         self.states = tuple(torch.zeros_like(buffer[0]) for buffer in tape.states)
         self.given = incoming
         self.kept: dict[str, Tensor] = {}

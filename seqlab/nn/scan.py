@@ -55,6 +55,8 @@ def _forward(cell: ScannedCell, tape: Tape) -> Kernel | None:
     kernel = cell.kernel if compiled.runs(cell.kernel, tape) else None
     if kernel is not None:
         compiled.forward(kernel, tape)
+        if not kernel.reads_blocks:
+            tape.release_blocks()
     else:
         tape.fill()
         cell.forward(tape)
