@@ -14,6 +14,11 @@ State = tuple[Tensor, ...]
 Weights = Mapping[str, Tensor]
 
 
+def worth_a_table(inputs: Tensor, weight: Tensor) -> bool:
+    """Whether inputs are ids, and fewer distinct ones than there are of them."""
+    return not inputs.is_floating_point() and weight.shape[1] < inputs.numel()
+
+
 def finished_product(inputs: Tensor, weight: Tensor, finish: Callable[[Tensor], Tensor]) -> Tensor:
     """``finish(weight @ inputs)`` of inputs ``(..., input_size)``, or of ids ``(...)`` that stand for one-hot ones.
 
@@ -22,7 +27,7 @@ def finished_product(inputs: Tensor, weight: Tensor, finish: Callable[[Tensor], 
     """
     if inputs.is_floating_point():
         return finish(F.linear(inputs, weight))
-    if weight.shape[1] < inputs.numel():
+    if worth_a_table(inputs, weight):
         return F.embedding(inputs, finish(weight.t()))
     columns = weight.index_select(1, inputs.flatten())
     return finish(columns.t().contiguous()).unflatten(0, inputs.shape)

@@ -8,13 +8,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from platformdirs import user_cache_dir
+from torch import Tensor
 
 UNITS = ("cells.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
 HEADERS = ("rows.h", "recurrence.h", "share.h", "product.h", "tiles.h", "vector.h")
@@ -35,6 +37,17 @@ class Native(NamedTuple):
     library: ctypes.CDLL | None
     reason: str = ""
     tiles: bool = False
+
+
+POINTER, NUMBER, FLAG = ctypes.c_void_p, ctypes.c_int64, ctypes.c_bool
+"""Kinds of arguments; tensors are handed over as pointers."""
+
+
+def call(name: str, kinds: Sequence[Any], *given: Tensor | float) -> None:
+    """Calls a function of the compiled code, where there is some."""
+    function = getattr(native().library, name)
+    function.argtypes = kinds
+    function(*(one.data_ptr() if isinstance(one, Tensor) else one for one in given))
 
 
 @cache

@@ -1,19 +1,15 @@
 """The gradient of a table whose rows were looked up, by compiled code where there is some."""
 
-import ctypes
-
 import torch
 from torch import Tensor
 
-from seqlab.native.build import native
+from seqlab.native.build import NUMBER, POINTER, call, native
 
 EACH = 100_000
 """Numbers for which a thread is worth waking."""
 
-POINTER, NUMBER = ctypes.c_void_p, ctypes.c_int64
-FUNCTION = "sum_by_id"
 ARGUMENTS = (POINTER, NUMBER, POINTER, NUMBER, POINTER, NUMBER, NUMBER)
-"""Of that function of lookup.cpp."""
+"""Of ``sum_by_id`` in lookup.cpp."""
 
 
 def sum_by_id(rows: Tensor, ids: Tensor, count: int) -> Tensor:
@@ -31,9 +27,6 @@ def sum_by_id(rows: Tensor, ids: Tensor, count: int) -> Tensor:
     fits = rows.dtype == torch.float32 and rows.device.type == "cpu" and rows.stride(1) == 1
     if not fits or native().library is None:
         return sums.index_add_(0, ids, rows)
-    function = getattr(native().library, FUNCTION)
-    function.argtypes = ARGUMENTS
     threads = max(1, min(torch.get_num_threads(), rows.numel() // EACH))
-    ids = ids.contiguous()
-    function(rows.data_ptr(), rows.stride(0), ids.data_ptr(), len(ids), sums.data_ptr(), rows.shape[1], threads)
+    call("sum_by_id", ARGUMENTS, rows, rows.stride(0), ids.contiguous(), len(ids), sums, rows.shape[1], threads)
     return sums

@@ -1,20 +1,16 @@
 """Large products of float32 by the tiles of AMX, where a processor has them: as exact as torch's, and faster."""
 
-import ctypes
-
 import torch
 from torch import Tensor
 
-from seqlab.native.build import native
+from seqlab.native.build import FLAG, NUMBER, POINTER, call, native
 
 WORTH = 150_000_000
 """Multiplications of a product from which on splitting its factors costs less than it gains."""
 
-POINTER, NUMBER, FLAG = ctypes.c_void_p, ctypes.c_int64, ctypes.c_bool
 LINES = POINTER, NUMBER, FLAG
-FUNCTION = "multiply_float"
 ARGUMENTS = (*LINES, *LINES, POINTER, NUMBER, NUMBER, NUMBER, NUMBER, FLAG, NUMBER)
-"""Of that function of products.cpp."""
+"""Of ``multiply_float`` in products.cpp."""
 
 
 def product(a: Tensor, b: Tensor, out: Tensor, add: bool = False) -> None:
@@ -47,13 +43,12 @@ def able(*tensors: Tensor) -> bool:
 def _call(a: Tensor, b: Tensor, out: Tensor, add: bool) -> None:
     if out.stride(1) != 1:
         a, b, out = b.t(), a.t(), out.t()
-    function = getattr(native().library, FUNCTION)
-    function.argtypes = ARGUMENTS
     sizes = len(a), b.shape[1], len(b)
-    function(*_lines(a), *_lines(b.t()), out.data_ptr(), out.stride(0), *sizes, add, torch.get_num_threads())
+    given = *_lines(a), *_lines(b.t()), out, out.stride(0), *sizes, add, torch.get_num_threads()
+    call("multiply_float", ARGUMENTS, *given)
 
 
-def _lines(lines: Tensor) -> tuple[int, int, bool]:
+def _lines(lines: Tensor) -> tuple[Tensor, int, bool]:
     """Of a matrix of lines: where it is, how far apart they or their elements are, and which of the two."""
     side_by_side = lines.stride(1) != 1
-    return lines.data_ptr(), lines.stride(1 if side_by_side else 0), side_by_side
+    return lines, lines.stride(1 if side_by_side else 0), side_by_side

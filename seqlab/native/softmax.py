@@ -5,13 +5,12 @@ import ctypes
 import torch
 from torch import Tensor
 
-from seqlab.native.build import native
+from seqlab.native.build import NUMBER, POINTER, call, native
 
 EACH = 50_000
 """Logits for which a thread is worth waking."""
 
 FUNCTIONS = {torch.float32: "cross_entropy_float", torch.bfloat16: "cross_entropy_bfloat16"}
-POINTER, NUMBER = ctypes.c_void_p, ctypes.c_int64
 ARGUMENTS = {
     "log_softmax": (POINTER, POINTER, NUMBER, NUMBER, NUMBER),
     **dict.fromkeys(FUNCTIONS.values(), (*[POINTER] * 3, NUMBER, NUMBER, ctypes.c_float, POINTER, POINTER, NUMBER)),
@@ -32,7 +31,7 @@ def log_softmax_(logits: Tensor, bias: Tensor) -> Tensor:
         logits: ``(rows, classes)`` float32, without the bias.
         bias: ``(classes,)`` float32.
     """
-    _call("log_softmax", logits, bias.contiguous(), *logits.shape, _threads(logits))
+    call("log_softmax", ARGUMENTS["log_softmax"], logits, bias.contiguous(), *logits.shape, _threads(logits))
     return logits
 
 
@@ -58,15 +57,10 @@ def cross_entropy_(logits: Tensor, bias: Tensor, targets: Tensor, smoothing: flo
         raise IndexError(f"targets from {int(least)} to {int(most)} of {classes} classes")
     nats = torch.empty(tokens, dtype=torch.float64)
     given = logits, bias.contiguous(), targets.long().contiguous(), tokens, classes
-    _call(FUNCTIONS[logits.dtype], *given, smoothing, nats, d_bias, _threads(logits))
+    function = FUNCTIONS[logits.dtype]
+    call(function, ARGUMENTS[function], *given, smoothing, nats, d_bias, _threads(logits))
     return nats
 
 
 def _threads(logits: Tensor) -> int:
     return max(1, min(torch.get_num_threads(), logits.numel() // EACH))
-
-
-def _call(name: str, *given: Tensor | int | float) -> None:
-    function = getattr(native().library, name)
-    function.argtypes = ARGUMENTS[name]
-    function(*(one.data_ptr() if isinstance(one, Tensor) else one for one in given))

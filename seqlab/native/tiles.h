@@ -63,30 +63,30 @@ inline V high(V v) {
 
 inline Bits halves(V v) { return (Bits)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)v)); }
 
-// The parts of a row of operands, PAIRED floats, each part `pitch` behind the one before.
-template <int PARTS>
-inline void split_row(V lower, V upper, uint16_t* to, long pitch) {
-#pragma GCC unroll 3
-    for (int part = 0; part < PARTS; part++, to += pitch) {
-        const bool last = part == PARTS - 1;
-        const V a = last ? lower : high(lower), b = last ? upper : high(upper);
-        const __m512bh both = _mm512_cvtne2ps_pbh((__m512)b, (__m512)a);
-        std::memcpy(to, &both, sizeof both);
-        lower -= a, upper -= b;
-    }
-}
-
-// Likewise of two rows of what they are multiplied with, in pairs.
-template <int PARTS>
-inline void split_pair(V first, V second, uint16_t* to, long pitch) {
+// The parts of two vectors, as `join` makes one line of both, each part `pitch` behind the one before.
+template <int PARTS, class Join>
+INLINE void split(V first, V second, uint16_t* to, long pitch, Join join) {
 #pragma GCC unroll 3
     for (int part = 0; part < PARTS; part++, to += pitch) {
         const bool last = part == PARTS - 1;
         const V a = last ? first : high(first), b = last ? second : high(second);
-        const Bits both = halves(a) | halves(b) << 16;
+        const auto both = join(a, b);
         std::memcpy(to, &both, sizeof both);
         first -= a, second -= b;
     }
+}
+
+// Of a row of operands, PAIRED floats, one half behind the other.
+template <int PARTS>
+INLINE void split_row(V lower, V upper, uint16_t* to, long pitch) {
+    split<PARTS>(lower, upper, to, pitch,
+                 [](V a, V b) INLINED { return _mm512_cvtne2ps_pbh((__m512)b, (__m512)a); });
+}
+
+// Of two rows of what they are multiplied with, in pairs.
+template <int PARTS>
+INLINE void split_pair(V first, V second, uint16_t* to, long pitch) {
+    split<PARTS>(first, second, to, pitch, [](V a, V b) INLINED { return halves(a) | halves(b) << 16; });
 }
 
 // The sums of M tiles of rows and N of columns, added to what is there unless they are the first. Operands lie as

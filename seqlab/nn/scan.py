@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.cells import compiled
-from seqlab.cells.cell import Cell, Kernel, LinearCell, ScannedCell, State, Weights
+from seqlab.cells.cell import Cell, Kernel, LinearCell, ScannedCell, State, Weights, worth_a_table
 from seqlab.cells.tape import Gradient, Tape
 from seqlab.nn.linear_scan import linear_scan
 
@@ -95,9 +95,10 @@ def scan(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> tuple[Te
     if not isinstance(cell, ScannedCell) or torch.compiler.is_compiling():
         return step_by_step(cell, inputs, state, weights)
     weights = _with_biases_added(cell, weights)
-    few = weights["weight_ih"].shape[1]
-    ids = inputs if not inputs.is_floating_point() and few < inputs.numel() else None
-    projected = cell.project(inputs if ids is None else torch.arange(few, device=inputs.device), weights)
+    weight, ids = weights["weight_ih"], None
+    if worth_a_table(inputs, weight):
+        ids, inputs = inputs, torch.arange(weight.shape[1], device=inputs.device)
+    projected = cell.project(inputs, weights)
     low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
     names = [name for name in weights if not name.endswith("_ih")]
     with torch.autocast(device, enabled=False):

@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
@@ -8,12 +6,9 @@ from seqlab.native import lookup
 
 
 @pytest.fixture(autouse=True)
-def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def shared(two_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has two threads share whatever they are given."""
     monkeypatch.setattr(lookup, "EACH", 1)
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 def rows_of(count: int, width: int) -> Tensor:

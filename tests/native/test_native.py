@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +39,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     call = kernels._call
     monkeypatch.setattr(kernels, "_call", lambda name, *given, **more: made.append(name) or call(name, *given, **more))
     return made
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 def everything(variant: str, shape: Shape, dtype: torch.dtype, lengths: bool = False) -> dict[str, Tensor]:

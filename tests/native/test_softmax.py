@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,12 +10,9 @@ pytestmark = pytest.mark.skipif(native().library is None, reason=native().reason
 
 
 @pytest.fixture
-def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def shared(two_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has two threads share whatever they are given."""
     monkeypatch.setattr(softmax, "EACH", 1)
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 def logits_of(tokens: int, classes: int) -> Tensor:
@@ -26,7 +21,7 @@ def logits_of(tokens: int, classes: int) -> Tensor:
 
 @pytest.mark.parametrize("classes", [1, 5, 16, 33, 1000])
 @pytest.mark.parametrize("tokens", [1, 7])
-def test_log_softmax(tokens: int, classes: int, two_threads: None) -> None:
+def test_log_softmax(tokens: int, classes: int, shared: None) -> None:
     logits, bias = logits_of(tokens, classes), torch.linspace(-1, 1, classes)
     expected = (logits + bias).double().log_softmax(-1)
     torch.testing.assert_close(softmax.log_softmax_(logits, bias).double(), expected, rtol=1e-6, atol=1e-6)
@@ -64,7 +59,7 @@ def gradients(logits: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("classes", [1, 5, 16, 33, 1000])
 @pytest.mark.parametrize(("dtype", "exact"), [(torch.float32, 1e-6), (torch.bfloat16, 4e-3)])
-def test_cross_entropy(dtype: torch.dtype, exact: float, classes: int, smoothing: float, two_threads: None) -> None:
+def test_cross_entropy(dtype: torch.dtype, exact: float, classes: int, smoothing: float, shared: None) -> None:
     logits, bias = logits_of(7, classes).to(dtype), torch.linspace(-1, 1, classes)
     targets = torch.arange(7) * 5 % classes
     nats, d_logits, d_bias = gradients(logits, bias, targets, smoothing)
