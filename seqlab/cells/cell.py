@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.cells.tape import Gradient, Tape
+from seqlab.native.products import linear
 
 State = tuple[Tensor, ...]
 Weights = Mapping[str, Tensor]
@@ -26,7 +27,7 @@ def finished_product(inputs: Tensor, weight: Tensor, finish: Callable[[Tensor], 
     would cost far more than the columns that were looked up.
     """
     if inputs.is_floating_point():
-        return finish(F.linear(inputs, weight))
+        return finish(linear(inputs, weight))
     if worth_a_table(inputs, weight):
         return F.embedding(inputs, finish(weight.t()))
     columns = weight.index_select(1, inputs.flatten())
@@ -36,7 +37,7 @@ def finished_product(inputs: Tensor, weight: Tensor, finish: Callable[[Tensor], 
 def input_product(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """``weight @ inputs + bias``, of the same."""
     if inputs.is_floating_point():
-        return F.linear(inputs, weight, bias)
+        return linear(inputs, weight, bias)
     return finished_product(inputs, weight, lambda rows: rows + bias)
 
 

@@ -6,15 +6,15 @@
 
 constexpr int PARTS = 3;
 constexpr long NEAR = 4;        // blocks of the depth over which TILED lines lie in the first cache
-constexpr long FAR = 40;        // blocks of the depth for which the shorter factor is packed at once
+constexpr long FAR = 40;        // blocks of the depth that are summed before the sums are taken
 constexpr long HELD = 1 << 17;  // sums that a thread holds in the second cache
 constexpr long BLOCK = PARTS * TILED * PAIRED;
 
-inline long chunks_of(long count) { return rounded_up(count, TILED) / TILED; }
+inline long divided(long count, long by) { return (count + by - 1) / by; }
 
 // Lines split as one of the factors, TILED at a time.
 struct Packed {
-    const Lines& lines;
+    Lines lines;
     bool operands;
     long blocks;
     std::unique_ptr<Line[]> memory;
@@ -22,20 +22,17 @@ struct Packed {
     Packed(const Lines& lines, bool operands, long chunks, long blocks)
         : lines(lines), operands(operands), blocks(blocks), memory(new Line[chunks * blocks * BLOCK / PAIRED]) {}
 
-    // Tiles side by side in a chunk of columns; operands always lie in pairs.
-    long tiles(long chunk) const { return operands || lines.count - chunk * TILED > SIDE ? 2 : 1; }
-
-    uint16_t* at(long chunk, long block = 0) const {
-        return memory[chunk * blocks * BLOCK / PAIRED].low + block * tiles(chunk) * BLOCK / 2;
-    }
+    long chunks() const { return divided(lines.count, TILED); }
+    long tiles(long chunk) const { return lines.count - chunk * TILED > SIDE ? 2 : 1; }
+    uint16_t* at(long chunk, long block = 0) const { return memory[(chunk * blocks + block) * BLOCK / PAIRED].low; }
 
     // A chunk of the lines from a block of the depth on.
     void pack(long chunk, long from, long count, uint16_t* to) const {
-        const long line = chunk * TILED, deep = from * PAIRED, columns = tiles(chunk);
+        const long line = chunk * TILED, deep = from * PAIRED;
         if (operands) pack_operands<PARTS>(lines.from(line, TILED), deep, count, to);
         else
-            for (long column = 0; column < columns; column++)
-                pack_column<PARTS>(lines, line + column * SIDE, deep, count, columns, to + column * TILE_OF);
+            for (long column = 0; column < tiles(chunk); column++)
+                pack_column<PARTS>(lines, line + column * SIDE, deep, count, to + column * TILE_OF);
         settle(to);
     }
 };
@@ -46,8 +43,7 @@ struct Sums {
 
     // Takes what was summed of some of them, so many rows and columns, which lie `wide` apart.
     void take(const float* found, long wide, long row, long column, long tall, long count, bool add) const {
-        count = std::min(count, columns - column);
-        for (long r = 0; r < std::min(tall, rows - row); r++) {
+        for (long r = 0; r < tall; r++) {
             float* own = at + (row + r) * pitch + column;
             for (long c = 0; c < count; c += LANES) {
                 const int lanes = int(std::min<long>(LANES, count - c));
@@ -58,66 +54,81 @@ struct Sums {
     }
 };
 
-// A group of chunks of one factor against all of the other.
+// Some chunks of a thread's own lines against all of the other factor.
 struct Group {
     const Packed &own, &all;
-    long first, last, others;  // chunks
+    bool alone;  // the thread packs all of the other factor itself
+    long first, last;
     float* held;
     long wide;  // of a row of what is held
 
-    // Their sums over the blocks that `all` holds from `far` on.
+    // Their sums over blocks of the depth.
     void sum(long far, long reach) const {
-        const long spans = rounded_up(reach, NEAR) / NEAR;
+        const long spans = divided(reach, NEAR);
         for (long span = 0; span < spans; span++) {
             const long near = reach * span / spans, count = reach * (span + 1) / spans - near;
+            if (alone)
+                for (long other = 0; other < all.chunks(); other++) all.pack(other, far + near, count, all.at(other));
             for (long chunk = first; chunk < last; chunk++) {
                 own.pack(chunk, far + near, count, own.at(0));
-                for (long other = 0; other < others; other++) {
-                    const uint16_t *mine = own.at(0), *theirs = all.at(other, near);
-                    if (own.operands) add(mine, theirs, all.tiles(other), count, chunk - first, other, near == 0);
-                    else add(theirs, mine, own.tiles(chunk), count, other, chunk - first, near == 0);
-                }
+                for (long other = 0; other < all.chunks(); other++)
+                    add(chunk, other, all.at(other, alone ? 0 : near), count, near == 0);
             }
         }
         settle(held);
     }
 
   private:
-    void add(const uint16_t* operands, const uint16_t* panel, long tiles, long count, long row, long column,
-             bool begin) const {
-        const auto multiply = tiles == 2 ? multiply_tiles<PARTS, 2, 2> : multiply_tiles<PARTS, 2, 1>;
-        multiply(operands, panel, count, held + (row * wide + column) * TILED, wide, begin);
+    void add(long chunk, long other, const uint16_t* theirs, long count, bool begin) const {
+        const uint16_t* mine = own.at(0);
+        const long row = own.operands ? chunk - first : other, column = own.operands ? other : chunk - first;
+        const long m = own.operands ? own.tiles(chunk) : all.tiles(other);
+        const long n = own.operands ? all.tiles(other) : own.tiles(chunk);
+        const auto multiply = m == 2 ? n == 2 ? multiply_tiles<PARTS, 2, 2> : multiply_tiles<PARTS, 2, 1>
+                              : n == 2 ? multiply_tiles<PARTS, 1, 2> : multiply_tiles<PARTS, 1, 1>;
+        multiply(own.operands ? mine : theirs, own.operands ? theirs : mine, count, held + (row * wide + column) * TILED,
+                 wide, begin);
     }
 };
 
-// sums (+)= rows @ columns: the longer of the two is divided among the threads, the shorter is packed by all for all.
+// sums (+)= rows @ columns: the longer of the two is divided among the threads. They pack the shorter together, or,
+// where each can hold all of its sums, apart.
 void multiply(const Lines& rows, const Lines& columns, const Sums& sums, bool add, int64_t threads) {
     const bool by_rows = rows.count >= columns.count;
-    const Lines &divided = by_rows ? rows : columns, &shared = by_rows ? columns : rows;
-    const long blocks = rounded_up(rows.depth, PAIRED) / PAIRED, others = chunks_of(shared.count);
+    const Lines &longer = by_rows ? rows : columns, &shorter = by_rows ? columns : rows;
+    const long blocks = divided(rows.depth, PAIRED), others = divided(shorter.count, TILED);
     const long most = std::max(1L, HELD / (others * TILED * TILED)), wide = (by_rows ? others : most) * TILED;
-    const Packed all(shared, !by_rows, others, std::min(FAR, blocks));
+    const bool alone = divided(longer.count, threads * TILED) <= most;
+    const Packed together(shorter, !by_rows, alone ? 0 : others, std::min(FAR, blocks));
 #pragma omp parallel num_threads(threads)
     {
         Tiles tiles;
-        const Packed own(divided, by_rows, 1, NEAR);
-        const Share mine(chunks_of(divided.count));
+        const Share mine(divided(longer.count, SIDE));
+        const long first = mine.first * SIDE, last = std::min(longer.count, mine.last * SIDE);
+        const Packed own(longer.from(first, last - first), by_rows, 1, NEAR);
+        const Packed apart(shorter, !by_rows, alone ? others : 0, NEAR);
         std::unique_ptr<Line[]> held(new Line[most * others * TILED * TILED / LANES]);
         for (long far = 0; far < blocks; far += FAR) {
             const long reach = std::min(FAR, blocks - far);
-            const Share packs(rounded_up(reach, NEAR) / NEAR);
-            for (long span = packs.first; span < packs.last; span++)
-                for (long other = 0; other < others; other++)
-                    all.pack(other, far + span * NEAR, std::min(NEAR, reach - span * NEAR), all.at(other, span * NEAR));
+            if (!alone) {
+                const Share packs(divided(reach, NEAR));
+                for (long span = packs.first; span < packs.last; span++)
+                    for (long other = 0; other < others; other++)
+                        together.pack(other, far + span * NEAR, std::min(NEAR, reach - span * NEAR),
+                                      together.at(other, span * NEAR));
 #pragma omp barrier
-            for (long first = mine.first; first < mine.last; first += most) {
-                const Group group{own, all, first, std::min(mine.last, first + most), others, held[0].precise, wide};
-                group.sum(far, reach);
-                const long own_lines = (group.last - first) * TILED, other_lines = others * TILED;
-                if (by_rows) sums.take(group.held, wide, first * TILED, 0, own_lines, other_lines, add || far);
-                else sums.take(group.held, wide, 0, first * TILED, other_lines, own_lines, add || far);
             }
+            for (long chunk = 0; chunk < own.chunks(); chunk += most) {
+                const Group group{own, alone ? apart : together, alone, chunk, std::min(own.chunks(), chunk + most),
+                                  held[0].precise, wide};
+                group.sum(far, reach);
+                const long line = first + chunk * TILED, count = std::min(last, first + group.last * TILED) - line;
+                if (by_rows) sums.take(group.held, wide, line, 0, count, shorter.count, add || far);
+                else sums.take(group.held, wide, 0, line, shorter.count, count, add || far);
+            }
+            if (!alone) {
 #pragma omp barrier
+            }
         }
     }
 }

@@ -1,12 +1,20 @@
 """Large products of float32 by the tiles of AMX, where a processor has them: as exact as torch's, and faster."""
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.native.build import FLAG, NUMBER, POINTER, call, native
 
-WORTH = 150_000_000
+WORTH = 30_000_000
 """Multiplications of a product from which on splitting its factors costs less than it gains."""
+
+NARROW = 48
+"""Rows, depth or columns of a product below which too much of its tiles is empty."""
 
 LINES = POINTER, NUMBER, FLAG
 ARGUMENTS = (*LINES, *LINES, POINTER, NUMBER, NUMBER, NUMBER, NUMBER, FLAG, NUMBER)
@@ -25,7 +33,7 @@ def product(a: Tensor, b: Tensor, out: Tensor, add: bool = False) -> None:
         out: ``(rows, columns)``; written.
         add: Whether to add to what is there.
     """
-    if able(a, b, out) and a.numel() * b.shape[1] >= WORTH:
+    if pays(len(a), len(b), b.shape[1]) and able(a, b, out):
         _call(a, b, out, add)
     elif add:
         out.addmm_(a, b)
@@ -33,11 +41,54 @@ def product(a: Tensor, b: Tensor, out: Tensor, add: bool = False) -> None:
         torch.mm(a, b, out=out)
 
 
+def pays(*sizes: int) -> bool:
+    """Whether a product of so many rows, depth and columns is large enough."""
+    return min(sizes) >= NARROW and math.prod(sizes) >= WORTH
+
+
 def able(*tensors: Tensor) -> bool:
     """Whether compiled code can multiply them: float32 on a CPU with tiles, rows or columns in one piece."""
     return native().tiles and all(
         one.dtype == torch.float32 and one.device.type == "cpu" and 1 in one.stride() for one in tensors
     )
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(inputs, weight)
+        product(inputs, weight.t(), outputs := inputs.new_empty(len(inputs), len(weight)))
+        return outputs if bias is None else outputs.add_(bias)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, weight = ctx.saved_tensors
+        wanted, multiply = ctx.needs_input_grad, torch.matmul if torch.is_grad_enabled() else _new_product
+        return (
+            multiply(gradient, weight) if wanted[0] else None,
+            multiply(gradient.t(), inputs) if wanted[1] else None,
+            gradient.sum(0) if wanted[2] else None,
+        )
+
+
+def _new_product(a: Tensor, b: Tensor) -> Tensor:
+    product(a, b, out := a.new_empty(len(a), b.shape[1]))
+    return out
+
+
+def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``F.linear``, with its products and those of its gradient taken as ``product`` takes them.
+
+    Args:
+        inputs: ``(..., size)``.
+        weight: ``(columns, size)``.
+        bias: ``(columns,)``.
+    """
+    cast = torch.compiler.is_compiling() or torch.is_autocast_enabled(inputs.device.type)
+    if cast or not pays(inputs.shape[:-1].numel(), *weight.shape) or not able(weight):
+        return F.linear(inputs, weight, bias)
+    apply: Callable[..., Tensor] = _Linear.apply
+    return apply(inputs.flatten(0, -2), weight, bias).unflatten(0, inputs.shape[:-1])
 
 
 def _call(a: Tensor, b: Tensor, out: Tensor, add: bool) -> None:

@@ -83,7 +83,7 @@ struct Product {
     Product(const Run& run, long depth)
         : run(run), mine(unit_blocks(run)), depth(depth), blocks(rounded_up(depth, PAIRED) / PAIRED),
           columns((mine.last - mine.first) * COLUMNS),
-          packed(new Line[columns * (run.parts ? run.parts * blocks * SIDE : depth)]),
+          packed(new Line[run.parts ? rounded_up(columns, 2) * run.parts * blocks * SIDE : columns * depth]),
           operands(run.parts ? new Line[ROWS * blocks * run.parts] : nullptr), sums(new Line[ROWS * columns]) {}
 
     // Lays the weights out: `fill` writes one column of a panel, vectors `pitch` floats apart, for LANES units.
@@ -128,9 +128,8 @@ struct Product {
         std::unique_ptr<float[]> precise(new float[depth * LANES]);
         const Lines lines{precise.get(), LANES, true, LANES, depth};
         for (long column = 0; column < columns; column++) {
-            const long first = column & ~1L, count = std::min(2L, columns - first);
             column_of(precise.get(), LANES, column);
-            pack_column<PARTS>(lines, 0, 0, blocks, count, panel<PARTS>(first) + (column - first) * TILE_OF);
+            pack_column<PARTS>(lines, 0, 0, blocks, panel<PARTS>(column & ~1L) + (column & 1) * TILE_OF);
         }
     }
 

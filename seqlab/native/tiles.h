@@ -1,5 +1,5 @@
 // Products by the tile registers of AMX, which take bfloat16 and add in float32. A float32 is the sum of three
-// bfloat16, its parts: six products of parts, the smallest first, leave out less than its own rounding does.
+// bfloat16, its parts: six products of parts leave out less than its own rounding does.
 #pragma once
 #include "vector.h"
 
@@ -55,42 +55,46 @@ struct Tiles {
     }
 };
 
-// The nearest float whose lower half is zero, a bfloat16.
-inline V high(V v) {
-    Bits bits = ((Bits)v + 0x8000u) & 0xffff0000u;
-    return (V)bits;
+typedef uint16_t Words __attribute__((vector_size(64)));
+
+// Bfloat16, each in the upper half of a float: what lies there, and the nearest.
+INLINE V upper(V v) { return (V)((Bits)v & 0xffff0000u); }
+
+INLINE V nearest(V v) {
+    return (V)((Bits)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)v)) << 16);
 }
 
-inline Bits halves(V v) { return (Bits)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)v)); }
-
-// The parts of two vectors, as `join` makes one line of both, each part `pitch` behind the one before.
-template <int PARTS, class Join>
-INLINE void split(V first, V second, uint16_t* to, long pitch, Join join) {
+// The parts of two vectors, whose upper halves are put in this order, each part `pitch` behind the one before. One part
+// is the nearest bfloat16; of three, each takes the next eight bits, so that they lose nothing.
+template <int PARTS>
+INLINE void split(V first, V second, uint16_t* to, long pitch, Words order) {
+    if constexpr (PARTS == 1) first = nearest(first), second = nearest(second);
 #pragma GCC unroll 3
     for (int part = 0; part < PARTS; part++, to += pitch) {
-        const bool last = part == PARTS - 1;
-        const V a = last ? first : high(first), b = last ? second : high(second);
-        const auto both = join(a, b);
+        const Words both = __builtin_shuffle((Words)first, (Words)second, order);
         std::memcpy(to, &both, sizeof both);
-        first -= a, second -= b;
+        first -= upper(first), second -= upper(second);
     }
 }
 
 // Of a row of operands, PAIRED floats, one half behind the other.
 template <int PARTS>
 INLINE void split_row(V lower, V upper, uint16_t* to, long pitch) {
-    split<PARTS>(lower, upper, to, pitch,
-                 [](V a, V b) INLINED { return _mm512_cvtne2ps_pbh((__m512)b, (__m512)a); });
+    Words order;
+    for (int i = 0; i < PAIRED; i++) order[i] = uint16_t(2 * i + 1);
+    split<PARTS>(lower, upper, to, pitch, order);
 }
 
 // Of two rows of what they are multiplied with, in pairs.
 template <int PARTS>
 INLINE void split_pair(V first, V second, uint16_t* to, long pitch) {
-    split<PARTS>(first, second, to, pitch, [](V a, V b) INLINED { return halves(a) | halves(b) << 16; });
+    Words order;
+    for (int i = 0; i < PAIRED; i++) order[i] = uint16_t(i % 2 ? PAIRED + i : i + 1);
+    split<PARTS>(first, second, to, pitch, order);
 }
 
-// The sums of M tiles of rows and N of columns, added to what is there unless they are the first. Operands lie as
-// (blocks, PARTS, 2, TILE_OF), what they are multiplied with as (blocks, PARTS, N, TILE_OF).
+// The sums of M tiles of rows and N of columns, added to what is there unless they are the first. Both operands and what
+// they are multiplied with lie as (blocks, PARTS, 2, TILE_OF).
 template <int PARTS, int M, int N>
 void multiply_tiles(const uint16_t* operands, const uint16_t* panel, long blocks, float* sums, long pitch, bool first) {
     const long wide = pitch * sizeof(float);
@@ -112,8 +116,8 @@ void multiply_tiles(const uint16_t* operands, const uint16_t* panel, long blocks
         if constexpr (M == 2) _tile_loadd(5, a + part * 2 * TILE_OF + TILE_OF, 64);
     };
     auto against = [&](int part) INLINED {
-        _tile_loadd(6, b + part * N * TILE_OF, 64);
-        if constexpr (N == 2) _tile_loadd(7, b + part * N * TILE_OF + TILE_OF, 64);
+        _tile_loadd(6, b + part * 2 * TILE_OF, 64);
+        if constexpr (N == 2) _tile_loadd(7, b + part * 2 * TILE_OF + TILE_OF, 64);
     };
     auto add = [&]() INLINED {
         _tile_dpbf16ps(0, 4, 6);
@@ -121,20 +125,17 @@ void multiply_tiles(const uint16_t* operands, const uint16_t* panel, long blocks
         if constexpr (N == 2) _tile_dpbf16ps(2, 4, 7);
         if constexpr (M == 2 && N == 2) _tile_dpbf16ps(3, 5, 7);
     };
-    auto each_block = [&](auto with) INLINED {
-        a = operands, b = panel;
-        for (long block = 0; block < blocks; block++, a += PARTS * 2 * TILE_OF, b += PARTS * N * TILE_OF) with();
-    };
-    if constexpr (PARTS == 3) {
-        each_block([&]() INLINED {
+    a = operands, b = panel;
+    for (long block = 0; block < blocks; block++, a += PARTS * 2 * TILE_OF, b += PARTS * 2 * TILE_OF) {
+        if constexpr (PARTS == 3) {
             take(2), against(0), add();
             take(1), add();
             against(1), add();
             take(0), add();
             against(2), add();
-        });
+        } else take(0);
+        against(0), add();
     }
-    each_block([&]() INLINED { take(0), against(0), add(); });
     _tile_stored(0, sums, wide);
     if constexpr (M == 2) _tile_stored(1, lower, wide);
     if constexpr (N == 2) _tile_stored(2, sums + SIDE, wide);
@@ -239,16 +240,15 @@ void pack_operands(const Lines& lines, long from, long blocks, uint16_t* to) {
         }
 }
 
-// SIDE lines as a column of a panel of so many, (blocks, PARTS, columns, TILE_OF).
+// SIDE lines as a column of a panel, (blocks, PARTS, 2, TILE_OF).
 template <int PARTS>
-void pack_column(const Lines& lines, long line, long from, long blocks, long columns, uint16_t* to) {
-    for (long block = 0; block < blocks; block++, to += PARTS * columns * TILE_OF) {
-        const long deep = from + block * PAIRED;
-        const Square halves[] = {lines.square(line, deep, false), lines.square(line, deep + SIDE, false)};
-        for (long half = 0; half < 2; half++)
+void pack_column(const Lines& lines, long line, long from, long blocks, uint16_t* to) {
+    for (long block = 0; block < blocks; block++, from += PAIRED, to += PARTS * 2 * TILE_OF)
+        for (long half = 0; half < 2; half++) {
+            const Square square = lines.square(line, from + half * SIDE, false);
 #pragma GCC unroll 4
             for (long row = 0; row < SIDE; row += 2)
-                split_pair<PARTS>(halves[half].rows[row], halves[half].rows[row + 1],
-                                  to + (half * SIDE + row) / 2 * PAIRED, columns * TILE_OF);
-    }
+                split_pair<PARTS>(square.rows[row], square.rows[row + 1], to + (half * SIDE + row) / 2 * PAIRED,
+                                  2 * TILE_OF);
+        }
 }

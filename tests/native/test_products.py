@@ -19,6 +19,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     call = products._call
     monkeypatch.setattr(products, "_call", lambda *given: made.append(True) or call(*given))
     monkeypatch.setattr(products, "WORTH", 0)
+    monkeypatch.setattr(products, "NARROW", 0)
     return made
 
 
@@ -119,6 +120,53 @@ def test_what_tiles_do_not_take_is_left_to_torch(calls: list[bool], monkeypatch:
     products.product(a, b, out)
     products.product(a, b, out, add=True)
     torch.testing.assert_close(out, 2 * (a @ b))
+    assert calls == []
+
+
+def test_products_that_would_leave_tiles_empty_are_left_to_torch(
+    calls: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "NARROW", 20)
+    a, b = drawn(30, 40), drawn(40, 19)
+    products.product(a, b, out := torch.empty(30, 19))
+    assert torch.equal(out, a @ b)
+    assert calls == []
+
+
+@pytest.mark.parametrize("biased", [True, False])
+def test_a_linear_layer_and_its_gradients(biased: bool, calls: list[bool]) -> None:
+    inputs, weight, bias = drawn(60, 40).view(5, 12, 40), drawn(30, 40), drawn(1, 30)[0] if biased else None
+    leaves = [leaf for leaf in (inputs, weight, bias) if leaf is not None]
+    given = [leaf.clone().requires_grad_() for leaf in leaves]
+    outputs = products.linear(*given)
+    found = torch.autograd.grad((outputs * outputs.detach()).sum(), given)
+    precise = [leaf.double().requires_grad_() for leaf in leaves]
+    expected = torch.nn.functional.linear(*precise)
+    gradients = torch.autograd.grad((expected * expected.detach()).sum(), precise)
+    assert len(calls) == 3
+    for one, other in zip((outputs.detach(), *found), (expected.detach(), *gradients), strict=True):
+        assert one.shape == other.shape
+        assert error(one, other) < 1e-6
+
+
+def test_no_gradient_is_taken_that_nobody_wants(calls: list[bool]) -> None:
+    weight = drawn(30, 40).requires_grad_()
+    products.linear(drawn(60, 40), weight).square().sum().backward()
+    assert len(calls) == 2
+
+
+def test_a_linear_layer_can_be_differentiated_twice() -> None:
+    inputs, weight = drawn(60, 40).requires_grad_(), drawn(30, 40).requires_grad_()
+    (first,) = torch.autograd.grad(products.linear(inputs, weight).pow(2).sum(), inputs, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), weight)
+    (first,) = torch.autograd.grad((inputs @ weight.t()).pow(2).sum(), inputs, create_graph=True)
+    torch.testing.assert_close(second, torch.autograd.grad(first.sum(), weight)[0], rtol=1e-4, atol=1e-3)
+
+
+def test_lower_precision_is_left_to_torch(calls: list[bool]) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs = products.linear(drawn(60, 40), drawn(30, 40))
+    assert outputs.dtype == torch.bfloat16
     assert calls == []
 
 
