@@ -5,9 +5,11 @@
 #include "tiles.h"
 
 constexpr int PARTS = 3;
-constexpr long NEAR = 4;        // blocks of the depth over which TILED lines lie in the first cache
-constexpr long FAR = 40;        // blocks of the depth that are summed before the sums are taken
-constexpr long HELD = 1 << 17;  // sums that a thread holds in the second cache
+constexpr long NEAR = 4;         // blocks of the depth over which TILED lines lie in the first cache
+constexpr long FAR = 40;         // blocks of the depth that are summed before the sums are taken
+constexpr long HELD = 1 << 17;   // sums that a thread holds in the second cache
+constexpr long FEW = 1 << 15;    // sums that it holds where all of the shorter factor lies there too
+constexpr long CLOSE = 1 << 19;  // numbers of a packed factor up to which it does
 constexpr long BLOCK = PARTS * TILED * PAIRED;
 
 inline long divided(long count, long by) { return (count + by - 1) / by; }
@@ -41,12 +43,13 @@ struct Sums {
     float* at;
     long pitch, rows, columns;
 
-    // Takes what was summed of some of them, so many rows and columns, which lie `wide` apart.
+    // Takes what was summed of some of them, so many rows and columns, which lie `wide` apart. The next row is fetched.
     void take(const float* found, long wide, long row, long column, long tall, long count, bool add) const {
         for (long r = 0; r < tall; r++) {
             float* own = at + (row + r) * pitch + column;
             for (long c = 0; c < count; c += LANES) {
                 const int lanes = int(std::min<long>(LANES, count - c));
+                __builtin_prefetch(own + pitch + c, 1);
                 const V sum = load(found + r * wide + c);
                 store(own + c, add ? load(own + c, lanes) + sum : sum, lanes);
             }
@@ -97,8 +100,10 @@ void multiply(const Lines& rows, const Lines& columns, const Sums& sums, bool ad
     const bool by_rows = rows.count >= columns.count;
     const Lines &longer = by_rows ? rows : columns, &shorter = by_rows ? columns : rows;
     const long blocks = divided(rows.depth, PAIRED), others = divided(shorter.count, TILED);
-    const long most = std::max(1L, HELD / (others * TILED * TILED)), wide = (by_rows ? others : most) * TILED;
-    const bool alone = divided(longer.count, threads * TILED) <= most;
+    const long sums_of_chunk = others * TILED * TILED;
+    const bool alone = divided(longer.count, threads * TILED) * sums_of_chunk <= HELD;
+    const long most = std::max(1L, (alone || others * blocks * BLOCK > CLOSE ? HELD : FEW) / sums_of_chunk);
+    const long wide = (by_rows ? others : most) * TILED;
     const Packed together(shorter, !by_rows, alone ? 0 : others, std::min(FAR, blocks));
 #pragma omp parallel num_threads(threads)
     {
@@ -107,7 +112,7 @@ void multiply(const Lines& rows, const Lines& columns, const Sums& sums, bool ad
         const long first = mine.first * SIDE, last = std::min(longer.count, mine.last * SIDE);
         const Packed own(longer.from(first, last - first), by_rows, 1, NEAR);
         const Packed apart(shorter, !by_rows, alone ? others : 0, NEAR);
-        std::unique_ptr<Line[]> held(new Line[most * others * TILED * TILED / LANES]);
+        std::unique_ptr<Line[]> held(new Line[most * sums_of_chunk / LANES]);
         for (long far = 0; far < blocks; far += FAR) {
             const long reach = std::min(FAR, blocks - far);
             if (!alone) {

@@ -188,9 +188,11 @@ struct Lines {
         return {at + line * (side_by_side ? 1 : pitch), pitch, side_by_side, std::min(most, count - line), depth};
     }
 
-    // Sixteen by sixteen from a line and a depth on: a line in each row, or a depth. What is not there is zero.
+    // Sixteen by sixteen from a line and a depth on: a line in each row, or a depth. What is not there is zero. What
+    // lies below is fetched.
     Square square(long line, long from, bool line_in_row) const {
         const float* first = side_by_side ? at + from * pitch + line : at + line * pitch + from;
+        for (long row = 0; row < SIDE; row++) __builtin_prefetch(first + (SIDE + row) * pitch);
         const long tall = side_by_side ? depth - from : count - line, wide = side_by_side ? count - line : depth - from;
         Square found;
         if (tall >= SIDE && wide >= SIDE) {
