@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqlab.native.gains import gain_gradient
 from seqlab.native.lookup import sum_by_id
 from seqlab.native.products import product
 
@@ -66,8 +67,8 @@ class Normalization:
 
     def gain_gradient(self, gradient: Tensor) -> Tensor:
         """The gradient of the gain, from that of the outputs of all steps ``(time, batch, width)``."""
-        scales, shifts = self.scales.flatten(), (self.means * self.scales).flatten()
-        return (gradient * self.inputs).flatten(0, 1).t() @ scales - gradient.flatten(0, 1).t() @ shifts
+        given = gradient, self.inputs, self.means, self.scales
+        return gain_gradient(*(part.flatten(0, 1) for part in given))
 
 
 class Layout(Protocol):

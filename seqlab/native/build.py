@@ -18,7 +18,7 @@ import torch
 from platformdirs import user_cache_dir
 from torch import Tensor
 
-UNITS = ("cells.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
+UNITS = ("cells.cpp", "gains.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
 HEADERS = ("rows.h", "recurrence.h", "share.h", "product.h", "tiles.h", "vector.h")
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"

@@ -205,15 +205,16 @@ struct LayerNormGru {
     }
     static void backward(const Row<LayerNormGru>& row) {
         Moments gates = row.moments(GATES), candidate = row.moments(CANDIDATE);
-        NormGradient to_gates(gates, 2 * row.size()), to_candidate(candidate, row.size());
+        NormGradient<2> to_gates(gates, row.size());
+        NormGradient<1> to_candidate(candidate, row.size());
         row.each([&](const At& at) {
             V dh = at.d_state(0), h_n = at.block(H_N), r = at.block(R), z = at.block(Z), n = at.block(N);
             V d_n = dh * (1.f - z) * d_tanh(n), d_r = d_n * h_n * d_sigmoid(r);
             V d_z = dh * (at.before(0) - n) * d_sigmoid(z);
             at.d_block(H_N, d_n * r), at.d_block(R, d_r), at.d_block(Z, d_z), at.d_block(N, d_n);
             at.d_state(0, dh * z);
-            to_gates.add(d_r * at.vector(GAIN, 0), raw(at, 0)), to_gates.add(d_z * at.vector(GAIN, 1), raw(at, 1));
-            to_candidate.add(d_n * r * at.vector(GAIN, 2), raw(at, 2));
+            to_gates.add(0, d_r * at.vector(GAIN, 0), raw(at, 0)), to_gates.add(1, d_z * at.vector(GAIN, 1), raw(at, 1));
+            to_candidate.add(0, d_n * r * at.vector(GAIN, 2), raw(at, 2));
         });
         to_gates.finish(), to_candidate.finish();
         row.each([&](const At& at) {
@@ -249,13 +250,14 @@ struct LayerNormLstm {
     }
     static void backward(const Row<LayerNormLstm>& row) {
         Moments hh = row.moments(HH), c = row.moments(C);
-        NormGradient to_c(c, row.size()), to_hh(hh, 4 * row.size());
+        NormGradient<1> to_c(c, row.size());
+        NormGradient<4> to_hh(hh, row.size());
         row.each([&](const At& at) {
             V dh = at.d_state(0), o = at.block(O), seen = shown(at, c), d_normed = dh * o * d_tanh(seen);
             at.d_block(O, dh * seen * d_sigmoid(o));
             at.d_kept(NORMED, d_normed);
             at.d_state(0, V{});
-            to_c.add(d_normed * at.vector(GAIN_C), at.after(1));
+            to_c.add(0, d_normed * at.vector(GAIN_C), at.after(1));
         });
         to_c.finish();
         row.each([&](const At& at) {
@@ -265,7 +267,7 @@ struct LayerNormLstm {
             at.d_block(F, dc * at.before(1) * d_sigmoid(f));
             at.d_block(G, dc * i * d_tanh(g));
             at.d_state(1, dc * f);
-            for (int gate = I; gate <= O; gate++) to_hh.add(at.d_block(gate) * at.vector(GAIN, gate), raw(at, gate));
+            for (int gate = I; gate <= O; gate++) to_hh.add(gate, at.d_block(gate) * at.vector(GAIN, gate), raw(at, gate));
         });
         to_hh.finish();
         row.each([&](const At& at) {

@@ -2,6 +2,8 @@
 #pragma once
 #include <array>
 #include <cmath>
+#include <tuple>
+#include <type_traits>
 
 #include "recurrence.h"
 
@@ -12,18 +14,31 @@ struct Moments {
     V normed(V x) const { return (x - mean) * scale; }
 };
 
-// The gradient of what is normalized, from that of the normalized: two sums over the row, then each value.
+// Several sums side by side, so that none waits for the one before it.
+template <size_t N>
+struct Totals {
+    V parts[N] = {};
+    float all() const {
+        V total = parts[0];
+        for (size_t i = 1; i < N; i++) total += parts[i];
+        return sum(total);
+    }
+};
+
+// The gradient of what is normalized, N gates together, from that of the normalized: two sums over the row, then each
+// value.
+template <size_t N>
 struct NormGradient {
     Moments moments;
     float count, mean = 0, slope = 0;
-    V total{}, weighted{};
+    Totals<N> total, weighted;
 
-    NormGradient(Moments moments, long count) : moments(moments), count(float(count)) {}
-    void add(V gradient, V x) {  // lanes behind the last unit have no gradient
-        total += gradient;
-        weighted += gradient * moments.normed(x);
+    NormGradient(Moments moments, long size) : moments(moments), count(float(N * size)) {}
+    void add(size_t gate, V gradient, V x) {  // lanes behind the last unit have no gradient
+        total.parts[gate] += gradient;
+        weighted.parts[gate] += gradient * moments.normed(x);
     }
-    void finish() { mean = sum(total) / count, slope = sum(weighted) / count; }
+    void finish() { mean = total.all() / count, slope = weighted.all() / count; }
     V of(V gradient, V x) const { return moments.scale * (gradient - mean - moments.normed(x) * slope); }
 };
 
@@ -47,16 +62,22 @@ struct Row {
     // Taken of all values that `of` names, and kept for the way back.
     template <class Of>
     Moments moments(int which, Of of) const {
-        V total{}, squares{};
-        float count = 0;
+        constexpr size_t N = std::tuple_size_v<std::invoke_result_t<Of, const Place<Cell>&>>;
+        const float count = float(N * run.size);
+        Totals<N> total, squares;
         each([&](const Place<Cell>& at) {
-            for (V v : of(at)) total += v, count += float(at.lanes);
+            const auto values = of(at);
+            for (size_t i = 0; i < N; i++) total.parts[i] += values[i];
         });
-        const float mean = sum(total) / count;
+        const float mean = total.all() / count;
         each([&](const Place<Cell>& at) {
-            for (V v : of(at)) v = otherwise(v - mean, at.lanes, 0.f), squares += v * v;
+            const auto values = of(at);
+            for (size_t i = 0; i < N; i++) {
+                const V apart = otherwise(values[i] - mean, at.lanes, 0.f);
+                squares.parts[i] += apart * apart;
+            }
         });
-        const float scale = 1.f / std::sqrt(sum(squares) / count + EPSILON);
+        const float scale = 1.f / std::sqrt(squares.all() / count + EPSILON);
         long at = t * run.batch + row;
         run.moments[2 * which][at] = mean, run.moments[2 * which + 1][at] = scale;
         return {mean, scale};

@@ -24,11 +24,7 @@ inline void store(uint16_t* to, V v, int lanes) {
 
 inline V larger(V a, V b) { return a > b ? a : b; }
 
-inline float largest(V v) {
-    float found = v[0];
-    for (int i = 1; i < LANES; i++) found = std::max(found, v[i]);
-    return found;
-}
+inline float largest(V v) { return _mm512_reduce_max_ps((__m512)v); }
 
 template <class Do>
 INLINE void each_vector(long size, Do with) {

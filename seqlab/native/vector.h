@@ -38,11 +38,7 @@ INLINE V otherwise(V v, int lanes, float value) {
     return (V)_mm512_mask_mov_ps((__m512)splat(value), __mmask16((1u << lanes) - 1), (__m512)v);
 }
 
-INLINE float sum(V v) {
-    float total = 0;
-    for (int i = 0; i < LANES; i++) total += v[i];
-    return total;
-}
+INLINE float sum(V v) { return _mm512_reduce_add_ps((__m512)v); }
 
 INLINE V clamp(V x, float least, float most) {
     x = x < least ? splat(least) : x;

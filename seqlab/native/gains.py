@@ -1,0 +1,35 @@
+"""The gradient of the gain of a layer normalization, by compiled code where there is some."""
+
+import torch
+from torch import Tensor
+
+from seqlab.native.build import NUMBER, POINTER, call, native
+
+EACH = 100_000
+"""Numbers for which a thread is worth waking."""
+
+ARGUMENTS = (POINTER, NUMBER, POINTER, NUMBER, POINTER, POINTER, POINTER, NUMBER, NUMBER, NUMBER)
+"""Of ``sum_normalized`` in gains.cpp."""
+
+
+def gain_gradient(gradient: Tensor, inputs: Tensor, means: Tensor, scales: Tensor) -> Tensor:
+    """Sums ``gradient * (inputs - means) * scales`` over rows.
+
+    Args:
+        gradient: Of what is normalized and scaled, ``(rows, width)``.
+        inputs: What was normalized, ``(rows, width)``.
+        means: ``(rows, 1)``.
+        scales: One over the deviation, ``(rows, 1)``.
+
+    Returns:
+        ``(width,)``.
+    """
+    tensors = gradient, inputs, means, scales
+    fits = all(part.dtype == torch.float32 and part.device.type == "cpu" and part.stride(1) == 1 for part in tensors)
+    if not fits or native().library is None:
+        return ((gradient * inputs).t() @ scales - gradient.t() @ (means * scales)).squeeze(1)
+    sums = gradient.new_zeros(gradient.shape[1])
+    threads = max(1, min(torch.get_num_threads(), gradient.numel() // EACH))
+    lines = gradient, gradient.stride(0), inputs, inputs.stride(0)
+    call("sum_normalized", ARGUMENTS, *lines, means, scales, sums, *gradient.shape, threads)
+    return sums
