@@ -41,6 +41,7 @@ from seqlab.models.schedules import WarmupCosineLR
 from seqlab.models.seq2seq import Seq2Seq
 from seqlab.options import DESCRIPTION, PLATEAU, USAGE, TrainingParser, add_chosen_options, add_run_options
 from seqlab.parser import Parser
+from seqlab.processes import shared_run
 from seqlab.resuming import READ_ONCE, Resumed, changes
 from seqlab.runs import check_name, free_name, run_name, runs_folder
 
@@ -64,6 +65,7 @@ class SeqlabCLI(LightningCLI):
     def __init__(self, argv: list[str]) -> None:
         self.plan = plan(argv)
         self.total_steps: int | None = None
+        self._new = False
         super().__init__(
             parser_class=self.parser_kind,
             parser_kwargs={"prog": "python -m seqlab.fit", "description": DESCRIPTION, "usage": USAGE},
@@ -249,11 +251,24 @@ class SeqlabCLI(LightningCLI):
             return check_name(self.config.run)
         if self.plan.resumed is not None:
             return self.plan.resumed.run
+        if (shared := shared_run()) is not None:
+            return shared
+        self._new = _cluster() is None
         corpus = self.datamodule.corpus_name
         words = [self.plan.label] if self.plan.label else [self.plan.model, corpus]
         if self.plan.label and corpus == "sample":
             words.append("on-sample")
         return free_name(logs, run_name(*words, *self._changes()))
+
+    def claim(self) -> bool:
+        """Makes the folder of a new run. False if another run that started meanwhile has taken its name."""
+        if not self._new or self.trainer.fast_dev_run:
+            return True
+        try:
+            self.folder.mkdir(parents=True)
+        except FileExistsError:
+            return False
+        return True
 
     def _changes(self) -> list[str]:
         """``hidden_size=512`` for every option of the command line that changes what is learnt."""

@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,13 @@ def _fit(arguments: list[str]) -> Run:
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
     keep_freed_memory()
-    cli = SeqlabCLI(arguments)
+    while not (cli := SeqlabCLI(arguments)).claim():
+        pass
     trainer, started = cli.trainer, time.monotonic()
     begun = 0 if cli.plan.resumed is None else cli.plan.resumed.step
     _say(trainer, _headline(cli))
     try:
-        with one_fate():
+        with one_fate(cli.run):
             trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.plan.checkpoint, weights_only=True)
     except UserError:
         raise
@@ -85,6 +87,9 @@ def _fit(arguments: list[str]) -> Run:
         words = f"\nStopped by {stop.signal} after step {trainer.global_step}.{held}"
         _say(trainer, words if step is None else f"{words} Go on with:\n  {_resume_command(cli)}")
         raise
+    finally:
+        with suppress(OSError):  # of a run that failed before it wrote anything
+            cli.folder.rmdir()
     if 0 < begun == trainer.global_step:
         more = f"give it more with --trainer.max_epochs {2 * max(1, trainer.current_epoch)}"
         _say(trainer, f"\nThis run had finished before, after epoch {trainer.current_epoch}; {more}.")

@@ -9,27 +9,39 @@ from contextlib import contextmanager
 STARTER = "SEQLAB_STARTER"
 """Environment variable that tells a started process the id of the one that started it."""
 
+RUN = "SEQLAB_RUN"
+"""Environment variable that tells it the name of their run."""
+
 LOOK_EVERY = 1.0
 """Seconds between two looks whether that one still lives."""
 
 
+def shared_run() -> str | None:
+    """Name of the run for which another process started this one, if one did."""
+    return os.environ.get(RUN) if int(os.environ.get("LOCAL_RANK", "0")) > 0 else None
+
+
 @contextmanager
-def one_fate() -> Iterator[None]:
+def one_fate(run: str) -> Iterator[None]:
     """Ends this process where another one started it for the same run and is gone, however that one ended.
 
     Lightning sees to the opposite case alone; and a process waits half an hour for a first one that it never met.
     """
     starter, over = os.environ.get(STARTER), threading.Event()
-    if starter is not None and int(os.environ.get("LOCAL_RANK", "0")) > 0:
+    if starter is not None and shared_run() is not None:
         threading.Thread(target=_watch, args=(int(starter), over), daemon=True).start()
-    os.environ[STARTER] = str(os.getpid())
+    told = {STARTER: str(os.getpid()), RUN: run}
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
     try:
         yield
     finally:
         over.set()
-        os.environ.pop(STARTER)
-        if starter is not None:
-            os.environ[STARTER] = starter
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
 
 
 def _watch(starter: int, over: threading.Event) -> None:

@@ -14,6 +14,7 @@ import seqlab
 import seqlab.evaluate
 import seqlab.fit
 import seqlab.generate
+from seqlab import cli
 from seqlab.checkpoint import read_checkpoint
 from seqlab.errors import UserError
 
@@ -52,6 +53,33 @@ def test_a_run_tells_what_it_reached(here: Path) -> None:
     measured = seqlab.evaluate(run.checkpoint, split="val")
     assert run.metrics["best/val_loss"] == pytest.approx(measured.loss, rel=1e-6)
     assert run.metrics["best/val_perplexity"] == pytest.approx(measured.perplexity, rel=1e-6)
+
+
+def test_a_name_taken_meanwhile_is_left_to_the_run_that_took_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, taken = cli.free_name, []
+
+    def late(logs: Path, wanted: str) -> str:
+        found = name(logs, wanted)
+        if not taken:
+            taken.append(logs / found)
+            taken[0].mkdir(parents=True)
+        return found
+
+    monkeypatch.setattr(cli, "free_name", late)
+    run = seqlab.fit(model="rnn", data=DATA, trainer=TRAINER)
+    assert run.checkpoint is not None
+    assert run.checkpoint.parts[-3] == f"{taken[0].name}-2"
+    assert not list(taken[0].iterdir())
+
+
+def test_a_run_that_fails_before_it_writes_leaves_no_folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*given: object, **more: object) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(pl.Trainer, "fit", fails)
+    with pytest.raises(RuntimeError, match="no"):
+        seqlab.fit(model="rnn", data=DATA, trainer=TRAINER)
+    assert not list((here / "lightning_logs").iterdir())
 
 
 @pytest.mark.parametrize(
