@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.cells.tape import Gradient, Tape
+from seqlab.native.lookup import columns
 from seqlab.native.products import linear
 
 State = tuple[Tensor, ...]
@@ -30,8 +31,7 @@ def finished_product(inputs: Tensor, weight: Tensor, finish: Callable[[Tensor], 
         return finish(linear(inputs, weight))
     if worth_a_table(inputs, weight):
         return F.embedding(inputs, finish(weight.t()))
-    columns = weight.index_select(1, inputs.flatten())
-    return finish(columns.t().contiguous()).unflatten(0, inputs.shape)
+    return finish(columns(weight, inputs.flatten())).unflatten(0, inputs.shape)
 
 
 def input_product(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

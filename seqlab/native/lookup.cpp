@@ -1,6 +1,37 @@
-// Sums of rows by their ids: the gradient of a table that was looked up. Mirrored by seqlab/native/lookup.py.
+// Tables that are looked up by ids, and their gradients. Mirrored by seqlab/native/lookup.py.
 #include "share.h"
 #include "vector.h"
+
+// Does something with every LANES lines of a table (lines, width), or fewer at its end: a thread's own, which lie in its
+// second cache meanwhile.
+template <class Table, class Do>
+void each_lines(Table* table, int64_t lines, int64_t width, int64_t threads, Do with) {
+#pragma omp parallel num_threads(threads)
+    {
+        const Share mine((lines + LANES - 1) / LANES);
+        for (long line = mine.first * LANES; line < std::min<long>(mine.last * LANES, lines); line += LANES)
+            with(table + line * width, line, std::min<long>(LANES, lines - line));
+    }
+}
+
+// found[n][line] = table[line][ids[n]].
+extern "C" void take_columns(const float* table, int64_t lines, int64_t width, const int64_t* ids, int64_t count,
+                             float* found, int64_t threads) {
+    each_lines(table, lines, width, threads, [&](const float* own, long line, long tall) {
+        for (long n = 0; n < count; n++)
+            for (long i = 0; i < tall; i++) found[n * lines + line + i] = own[i * width + ids[n]];
+    });
+}
+
+// sums[line][id] = sum over n of rows[n][line] where ids[n] is that id.
+extern "C" void sum_columns(const float* rows, int64_t pitch, const int64_t* ids, int64_t count, float* sums,
+                            int64_t lines, int64_t width, int64_t threads) {
+    each_lines(sums, lines, width, threads, [&](float* own, long line, long tall) {
+        std::fill(own, own + tall * width, 0.f);
+        for (long n = 0; n < count; n++)
+            for (long i = 0; i < tall; i++) own[i * width + ids[n]] += rows[n * pitch + line + i];
+    });
+}
 
 // Every thread owns some columns of all sums.
 extern "C" void sum_by_id(const float* rows, int64_t pitch, const int64_t* ids, int64_t count, float* sums,

@@ -1,4 +1,7 @@
-"""The gradient of a table whose rows were looked up, by compiled code where there is some."""
+"""Tables that are looked up by ids, and their gradients, by compiled code where there is some."""
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -8,8 +11,21 @@ from seqlab.native.build import NUMBER, POINTER, call, native
 EACH = 100_000
 """Numbers for which a thread is worth waking."""
 
-ARGUMENTS = (POINTER, NUMBER, POINTER, NUMBER, POINTER, NUMBER, NUMBER)
-"""Of ``sum_by_id`` in lookup.cpp."""
+SUM_BY_ID = (POINTER, NUMBER, POINTER, NUMBER, POINTER, NUMBER, NUMBER)
+TAKE_COLUMNS = (POINTER, NUMBER, NUMBER, POINTER, NUMBER, POINTER, NUMBER)
+SUM_COLUMNS = (POINTER, NUMBER, POINTER, NUMBER, POINTER, NUMBER, NUMBER, NUMBER)
+"""Arguments of the functions in lookup.cpp."""
+
+
+def _fits(*tensors: Tensor) -> bool:
+    """Whether compiled code takes them: float32 on a CPU, rows in one piece."""
+    return native().library is not None and all(
+        one.dtype == torch.float32 and one.device.type == "cpu" and one.stride(1) == 1 for one in tensors
+    )
+
+
+def _threads(numbers: int) -> int:
+    return max(1, min(torch.get_num_threads(), numbers // EACH))
 
 
 def sum_by_id(rows: Tensor, ids: Tensor, count: int) -> Tensor:
@@ -24,9 +40,52 @@ def sum_by_id(rows: Tensor, ids: Tensor, count: int) -> Tensor:
         ``(count, width)``, zero where an id does not occur.
     """
     sums = rows.new_zeros(count, rows.shape[1])
-    fits = rows.dtype == torch.float32 and rows.device.type == "cpu" and rows.stride(1) == 1
-    if not fits or native().library is None:
+    if not _fits(rows):
         return sums.index_add_(0, ids, rows)
-    threads = max(1, min(torch.get_num_threads(), rows.numel() // EACH))
-    call("sum_by_id", ARGUMENTS, rows, rows.stride(0), ids.contiguous(), len(ids), sums, rows.shape[1], threads)
+    given = rows, rows.stride(0), ids.contiguous(), len(ids), sums, rows.shape[1]
+    call("sum_by_id", SUM_BY_ID, *given, _threads(rows.numel()))
     return sums
+
+
+class _Columns(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, ids: Tensor) -> Tensor:
+        ctx.save_for_backward(ids)
+        ctx.shape = table.shape
+        found = table.new_empty(len(ids), len(table))
+        call("take_columns", TAKE_COLUMNS, table, *table.shape, ids, len(ids), found, _threads(found.numel()))
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (ids,) = ctx.saved_tensors
+        if torch.is_grad_enabled() or not _fits(gradient):
+            return gradient.new_zeros(ctx.shape).index_add(1, ids, gradient.t()), None
+        sums = gradient.new_empty(ctx.shape)
+        given = gradient, gradient.stride(0), ids, len(ids), sums, *ctx.shape
+        call("sum_columns", SUM_COLUMNS, *given, _threads(sums.numel()))
+        return sums, None
+
+
+def columns(table: Tensor, ids: Tensor) -> Tensor:
+    """Some columns of a table, as rows. Its gradient, which has the size of the table, is written in one pass.
+
+    Args:
+        table: ``(size, count)``.
+        ids: ``(n,)`` int64, each below ``count``.
+
+    Returns:
+        ``(n, size)``.
+    """
+    able = _fits(table) and table.is_contiguous() and not torch.compiler.is_compiling()
+    if not able or not _within(ids, table.shape[1]):
+        return table.index_select(1, ids).t().contiguous()
+    apply: Callable[..., Tensor] = _Columns.apply
+    return apply(table, ids.contiguous())
+
+
+def _within(ids: Tensor, count: int) -> bool:
+    if ids.dtype != torch.int64 or not len(ids):
+        return False
+    least, most = ids.aminmax()
+    return int(least) >= 0 and int(most) < count

@@ -33,3 +33,48 @@ def test_rows_within_wider_ones() -> None:
 
 def test_no_rows() -> None:
     assert torch.equal(lookup.sum_by_id(rows_of(0, 3), torch.tensor([], dtype=torch.int64), 2), torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("size", [1, 16, 35])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_columns_and_their_gradient(size: int, dtype: torch.dtype) -> None:
+    ids = torch.tensor([3, 0, 3, 8, 1, 0, 8, 3])
+    weights = rows_of(len(ids), size).to(dtype)
+    results = []
+    for take in (lookup.columns, lambda table, ids: table.index_select(1, ids).t()):
+        table = rows_of(size, 9).to(dtype).requires_grad_()
+        found = take(table, ids)
+        (found * weights).sum().backward()
+        results.append((found.detach(), table.grad))
+    assert torch.equal(results[0][0], results[1][0])
+    torch.testing.assert_close(results[0][1], results[1][1])
+
+
+def test_digits_of_columns_do_not_depend_on_the_number_of_threads() -> None:
+    ids, gradient, found = torch.arange(40) % 7, rows_of(40, 70), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        table = rows_of(70, 9).requires_grad_()
+        lookup.columns(table, ids).backward(gradient)
+        found.append(table.grad)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("wrong", [-1, 9])
+def test_no_column_beyond_the_table_is_read(wrong: int) -> None:
+    with pytest.raises((IndexError, RuntimeError), match="out of"):
+        lookup.columns(rows_of(4, 9), torch.tensor([1, wrong]))
+
+
+def test_no_columns() -> None:
+    assert lookup.columns(rows_of(4, 9), torch.tensor([], dtype=torch.int64)).shape == (0, 4)
+
+
+def test_columns_can_be_differentiated_twice() -> None:
+    ids, weights = torch.tensor([3, 0, 3]), rows_of(3, 5).requires_grad_()
+    table = rows_of(5, 9).requires_grad_()
+    (first,) = torch.autograd.grad((lookup.columns(table, ids) * weights).sum(), table, create_graph=True)
+    (second,) = torch.autograd.grad(first.square().sum(), weights)
+    (first,) = torch.autograd.grad((table.index_select(1, ids).t() * weights).sum(), table, create_graph=True)
+    torch.testing.assert_close(second, torch.autograd.grad(first.square().sum(), weights)[0])
