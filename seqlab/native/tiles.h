@@ -65,15 +65,17 @@ INLINE V nearest(V v) {
 }
 
 // The parts of two vectors, whose upper halves are put in this order, each part `pitch` behind the one before. One part
-// is the nearest bfloat16; of three, each takes the next eight bits, so that they lose nothing.
+// is the nearest bfloat16; of three, all but the last are, halves away from zero, and together they lose nothing.
 template <int PARTS>
 INLINE void split(V first, V second, uint16_t* to, long pitch, Words order) {
     if constexpr (PARTS == 1) first = nearest(first), second = nearest(second);
 #pragma GCC unroll 3
     for (int part = 0; part < PARTS; part++, to += pitch) {
-        const Words both = __builtin_shuffle((Words)first, (Words)second, order);
+        const Bits half = Bits{} + (part < PARTS - 1 ? 0x8000u : 0u);
+        const Bits a = (Bits)first + half, b = (Bits)second + half;
+        const Words both = __builtin_shuffle((Words)a, (Words)b, order);
         std::memcpy(to, &both, sizeof both);
-        first -= upper(first), second -= upper(second);
+        first -= upper((V)a), second -= upper((V)b);
     }
 }
 
@@ -152,6 +154,13 @@ void split_pair(V, V, uint16_t*, long) {}
 template <int PARTS, int M, int N>
 void multiply_tiles(const uint16_t*, const uint16_t*, long, float*, long, bool) {}
 #endif
+
+// That function for so many tiles of rows and of columns.
+template <int PARTS>
+auto tiles_for(long rows, long columns) {
+    if (rows == 1) return columns == 1 ? multiply_tiles<PARTS, 1, 1> : multiply_tiles<PARTS, 1, 2>;
+    return columns == 1 ? multiply_tiles<PARTS, 2, 1> : multiply_tiles<PARTS, 2, 2>;
+}
 
 // Sixteen vectors as the rows of a square, turned into its columns.
 struct Square {
