@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.cells.cell import Kernel, ScannedCell, State, Weights, finished_product
-from seqlab.cells.tape import Gradient, Normalization, Tape, sigmoid_backward, tanh_backward
+from seqlab.cells.normalization import Normalization
+from seqlab.cells.tape import Gradient, Tape, sigmoid_backward, tanh_backward
 
 
 class LayerNormLSTM(ScannedCell):

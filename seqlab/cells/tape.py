@@ -11,12 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.native.gains import gain_gradient
+from seqlab.cells.normalization import Normalization
 from seqlab.native.lookup import sum_by_id
 from seqlab.native.products import product
-
-EPSILON = 1e-5
-"""Added to the variance in a layer normalization, as ``torch.nn.LayerNorm`` does."""
 
 PADDING = 16
 """Floats between the rows of a weight. Rows a power of two apart share cache sets, and products slow by a third."""
@@ -34,41 +31,6 @@ def tanh_backward(gradient: Tensor, output: Tensor, out: Tensor | None = None) -
     if out is None:
         return torch.ops.aten.tanh_backward(gradient, output)
     return torch.ops.aten.tanh_backward.grad_input(gradient, output, grad_input=out)
-
-
-class Normalization:
-    """A layer normalization at every step of a tape, and its derivative.
-
-    Args:
-        inputs: What is normalized ``(time, batch, width)``, filled step by step.
-        gain: ``(width,)``.
-        shift: ``(width,)``, if any.
-    """
-
-    def __init__(self, inputs: Tensor, gain: Tensor, shift: Tensor | None = None) -> None:
-        self.inputs, self.gain, self.shift, self.width = inputs, gain, shift, list(gain.shape)
-        self.means, self.scales = inputs.new_empty(2, *inputs.shape[:2], 1)
-
-    def forward(self, step: int) -> Tensor:
-        """The normalized ``(batch, width)`` of a step."""
-        output, self.means[step], self.scales[step] = torch.native_layer_norm(
-            self.inputs[step], self.width, self.gain, self.shift, EPSILON
-        )
-        return output
-
-    def backward(self, step: int, gradient: Tensor) -> Tensor:
-        """The gradient of the inputs of a step, from that of its outputs."""
-        mask = [True, False, False]
-        moments = self.means[step], self.scales[step]
-        result: Tensor = torch.ops.aten.native_layer_norm_backward(
-            gradient, self.inputs[step], self.width, *moments, self.gain, self.shift, mask
-        )[0]
-        return result
-
-    def gain_gradient(self, gradient: Tensor) -> Tensor:
-        """The gradient of the gain, from that of the outputs of all steps ``(time, batch, width)``."""
-        given = gradient, self.inputs, self.means, self.scales
-        return gain_gradient(*(part.flatten(0, 1) for part in given))
 
 
 class Layout(Protocol):

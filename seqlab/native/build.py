@@ -50,6 +50,18 @@ def call(name: str, kinds: Sequence[Any], *given: Tensor | float) -> None:
     function(*(one.data_ptr() if isinstance(one, Tensor) else one for one in given))
 
 
+def rows_of_float(*tensors: Tensor) -> bool:
+    """Whether compiled code can take matrices: there is some, and they are float32 on a CPU, each row in one piece."""
+    return native().library is not None and all(
+        one.dtype == torch.float32 and one.device.type == "cpu" and one.stride(1) == 1 for one in tensors
+    )
+
+
+def threads_for(numbers: int, each: int) -> int:
+    """How many threads are worth waking for so many numbers, if each should have so many."""
+    return max(1, min(torch.get_num_threads(), numbers // each))
+
+
 @cache
 def native() -> Native:
     """The compiled code, built on the first call where this machine can."""

@@ -8,7 +8,7 @@ extern "C" void sum_normalized(const float* gradients, int64_t pitch, const floa
                                int64_t threads) {
 #pragma omp parallel num_threads(threads)
     {
-        const Share mine((width + LANES - 1) / LANES);
+        const Share mine(divided(width, LANES));
         for (long row = 0; row < rows; row++)
             for (long at = mine.first * LANES; at < std::min<long>(mine.last * LANES, width); at += LANES) {
                 const int lanes = int(std::min<long>(LANES, width - at));

@@ -1,9 +1,8 @@
 """The gradient of the gain of a layer normalization, by compiled code where there is some."""
 
-import torch
 from torch import Tensor
 
-from seqlab.native.build import NUMBER, POINTER, call, native
+from seqlab.native.build import NUMBER, POINTER, call, rows_of_float, threads_for
 
 EACH = 100_000
 """Numbers for which a thread is worth waking."""
@@ -25,11 +24,10 @@ def gain_gradient(gradient: Tensor, inputs: Tensor, means: Tensor, scales: Tenso
         ``(width,)``.
     """
     tensors = gradient, inputs, means, scales
-    fits = all(part.dtype == torch.float32 and part.device.type == "cpu" and part.stride(1) == 1 for part in tensors)
-    if not fits or native().library is None:
+    if not rows_of_float(*tensors):
         return ((gradient * inputs).t() @ scales - gradient.t() @ (means * scales)).squeeze(1)
     sums = gradient.new_zeros(gradient.shape[1])
-    threads = max(1, min(torch.get_num_threads(), gradient.numel() // EACH))
+    threads = threads_for(gradient.numel(), EACH)
     lines = gradient, gradient.stride(0), inputs, inputs.stride(0)
     call("sum_normalized", ARGUMENTS, *lines, means, scales, sums, *gradient.shape, threads)
     return sums

@@ -8,7 +8,7 @@ template <class Table, class Do>
 void each_lines(Table* table, int64_t lines, int64_t width, int64_t threads, Do with) {
 #pragma omp parallel num_threads(threads)
     {
-        const Share mine((lines + LANES - 1) / LANES);
+        const Share mine(divided(lines, LANES));
         for (long line = mine.first * LANES; line < std::min<long>(mine.last * LANES, lines); line += LANES)
             with(table + line * width, line, std::min<long>(LANES, lines - line));
     }
@@ -38,7 +38,7 @@ extern "C" void sum_by_id(const float* rows, int64_t pitch, const int64_t* ids, 
                           int64_t width, int64_t threads) {
 #pragma omp parallel num_threads(threads)
     {
-        const Share mine((width + LANES - 1) / LANES);
+        const Share mine(divided(width, LANES));
         for (long row = 0; row < count; row++)
             for (long at = mine.first * LANES; at < std::min<long>(mine.last * LANES, width); at += LANES) {
                 const int lanes = int(std::min<long>(LANES, width - at));

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqlab.native.build import NUMBER, POINTER, call, native
+from seqlab.native.build import NUMBER, POINTER, call, rows_of_float, threads_for
 
 EACH = 100_000
 """Numbers for which a thread is worth waking."""
@@ -15,17 +15,6 @@ SUM_BY_ID = (POINTER, NUMBER, POINTER, NUMBER, POINTER, NUMBER, NUMBER)
 TAKE_COLUMNS = (POINTER, NUMBER, NUMBER, POINTER, NUMBER, POINTER, NUMBER)
 SUM_COLUMNS = (POINTER, NUMBER, POINTER, NUMBER, POINTER, NUMBER, NUMBER, NUMBER)
 """Arguments of the functions in lookup.cpp."""
-
-
-def _fits(*tensors: Tensor) -> bool:
-    """Whether compiled code takes them: float32 on a CPU, rows in one piece."""
-    return native().library is not None and all(
-        one.dtype == torch.float32 and one.device.type == "cpu" and one.stride(1) == 1 for one in tensors
-    )
-
-
-def _threads(numbers: int) -> int:
-    return max(1, min(torch.get_num_threads(), numbers // EACH))
 
 
 def sum_by_id(rows: Tensor, ids: Tensor, count: int) -> Tensor:
@@ -40,10 +29,10 @@ def sum_by_id(rows: Tensor, ids: Tensor, count: int) -> Tensor:
         ``(count, width)``, zero where an id does not occur.
     """
     sums = rows.new_zeros(count, rows.shape[1])
-    if not _fits(rows):
+    if not rows_of_float(rows):
         return sums.index_add_(0, ids, rows)
     given = rows, rows.stride(0), ids.contiguous(), len(ids), sums, rows.shape[1]
-    call("sum_by_id", SUM_BY_ID, *given, _threads(rows.numel()))
+    call("sum_by_id", SUM_BY_ID, *given, threads_for(rows.numel(), EACH))
     return sums
 
 
@@ -53,17 +42,17 @@ class _Columns(torch.autograd.Function):
         ctx.save_for_backward(ids)
         ctx.shape = table.shape
         found = table.new_empty(len(ids), len(table))
-        call("take_columns", TAKE_COLUMNS, table, *table.shape, ids, len(ids), found, _threads(found.numel()))
+        call("take_columns", TAKE_COLUMNS, table, *table.shape, ids, len(ids), found, threads_for(found.numel(), EACH))
         return found
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (ids,) = ctx.saved_tensors
-        if torch.is_grad_enabled() or not _fits(gradient):
+        if torch.is_grad_enabled() or not rows_of_float(gradient):
             return gradient.new_zeros(ctx.shape).index_add(1, ids, gradient.t()), None
         sums = gradient.new_empty(ctx.shape)
         given = gradient, gradient.stride(0), ids, len(ids), sums, *ctx.shape
-        call("sum_columns", SUM_COLUMNS, *given, _threads(sums.numel()))
+        call("sum_columns", SUM_COLUMNS, *given, threads_for(sums.numel(), EACH))
         return sums, None
 
 
@@ -77,7 +66,7 @@ def columns(table: Tensor, ids: Tensor) -> Tensor:
     Returns:
         ``(n, size)``.
     """
-    able = _fits(table) and table.is_contiguous() and not torch.compiler.is_compiling()
+    able = rows_of_float(table) and table.is_contiguous() and not torch.compiler.is_compiling()
     if not able or not _within(ids, table.shape[1]):
         return table.index_select(1, ids).t().contiguous()
     apply: Callable[..., Tensor] = _Columns.apply

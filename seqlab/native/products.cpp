@@ -12,8 +12,6 @@ constexpr long FEW = 1 << 15;    // sums that it holds where all of the shorter 
 constexpr long CLOSE = 1 << 19;  // numbers of a packed factor up to which it does
 constexpr long BLOCK = PARTS * TILED * PAIRED;
 
-inline long divided(long count, long by) { return (count + by - 1) / by; }
-
 // Lines split as one of the factors, TILED at a time.
 struct Packed {
     Lines lines;
@@ -36,6 +34,14 @@ struct Packed {
             for (long column = 0; column < tiles(chunk); column++)
                 pack_column<PARTS>(lines, line + column * SIDE, deep, count, to + column * TILE_OF);
         settle(to);
+    }
+
+    // What a thread packs of all of them, NEAR blocks of the depth at a time.
+    void pack_share(long from, long count) const {
+        const Share mine(divided(count, NEAR));
+        for (long near = mine.first * NEAR; near < std::min(count, mine.last * NEAR); near += NEAR)
+            for (long chunk = 0; chunk < chunks(); chunk++)
+                pack(chunk, from + near, std::min(NEAR, count - near), at(chunk, near));
     }
 };
 
@@ -87,10 +93,8 @@ struct Group {
         const long row = own.operands ? chunk - first : other, column = own.operands ? other : chunk - first;
         const long m = own.operands ? own.tiles(chunk) : all.tiles(other);
         const long n = own.operands ? all.tiles(other) : own.tiles(chunk);
-        const auto multiply = m == 2 ? n == 2 ? multiply_tiles<PARTS, 2, 2> : multiply_tiles<PARTS, 2, 1>
-                              : n == 2 ? multiply_tiles<PARTS, 1, 2> : multiply_tiles<PARTS, 1, 1>;
-        multiply(own.operands ? mine : theirs, own.operands ? theirs : mine, count, held + (row * wide + column) * TILED,
-                 wide, begin);
+        tiles_for<PARTS>(m, n)(own.operands ? mine : theirs, own.operands ? theirs : mine, count,
+                               held + (row * wide + column) * TILED, wide, begin);
     }
 };
 
@@ -115,14 +119,7 @@ void multiply(const Lines& rows, const Lines& columns, const Sums& sums, bool ad
         std::unique_ptr<Line[]> held(new Line[most * sums_of_chunk / LANES]);
         for (long far = 0; far < blocks; far += FAR) {
             const long reach = std::min(FAR, blocks - far);
-            if (!alone) {
-                const Share packs(divided(reach, NEAR));
-                for (long span = packs.first; span < packs.last; span++)
-                    for (long other = 0; other < others; other++)
-                        together.pack(other, far + span * NEAR, std::min(NEAR, reach - span * NEAR),
-                                      together.at(other, span * NEAR));
-#pragma omp barrier
-            }
+            if (!alone) together.pack_share(far, reach), meet();
             for (long chunk = 0; chunk < own.chunks(); chunk += most) {
                 const Group group{own, alone ? apart : together, alone, chunk, std::min(own.chunks(), chunk + most),
                                   held[0].precise, wide};
@@ -131,9 +128,7 @@ void multiply(const Lines& rows, const Lines& columns, const Sums& sums, bool ad
                 if (by_rows) sums.take(group.held, wide, line, 0, count, shorter.count, add || far);
                 else sums.take(group.held, wide, 0, line, shorter.count, count, add || far);
             }
-            if (!alone) {
-#pragma omp barrier
-            }
+            if (!alone) meet();
         }
     }
 }

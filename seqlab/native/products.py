@@ -84,8 +84,8 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
         weight: ``(columns, size)``.
         bias: ``(columns,)``.
     """
-    cast = torch.compiler.is_compiling() or torch.is_autocast_enabled(inputs.device.type)
-    if cast or not pays(inputs.shape[:-1].numel(), *weight.shape) or not able(weight):
+    elsewhere = torch.compiler.is_compiling() or torch.is_autocast_enabled(inputs.device.type)
+    if elsewhere or not pays(inputs.shape[:-1].numel(), *weight.shape) or not able(weight):
         return F.linear(inputs, weight, bias)
     apply: Callable[..., Tensor] = _Linear.apply
     return apply(inputs.flatten(0, -2), weight, bias).unflatten(0, inputs.shape[:-1])

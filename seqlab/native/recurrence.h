@@ -70,7 +70,7 @@ struct Gates {
 };
 
 // Blocks of LANES units, the last of which may be cut short.
-inline long unit_blocks(const Run& run) { return (run.size + LANES - 1) / LANES; }
+inline long unit_blocks(const Run& run) { return divided(run.size, LANES); }
 
 // A product that every thread takes for the units it owns, of which each has COLUMNS vectors.
 template <int COLUMNS>
@@ -138,23 +138,16 @@ struct Product {
         return packed[column * blocks * PARTS * SIDE].low;
     }
 
-    template <int PARTS>
-    static auto tiles_for(bool few_rows, long wide) {
-        if (few_rows) return wide == 2 ? multiply_tiles<PARTS, 1, 2> : multiply_tiles<PARTS, 1, 1>;
-        return wide == 2 ? multiply_tiles<PARTS, 2, 2> : multiply_tiles<PARTS, 2, 1>;
-    }
-
     // Sums are written for rows rounded up to TILED.
     template <int PARTS>
     void multiply_parts(const Lines& rows) const {
         pack_operands<PARTS>(rows, 0, blocks, operands[0].low);
         settle(operands.get());
         for (long column = 0; column < columns; column += 2) {
-            const long wide = std::min(2L, columns - column);
+            const auto multiply = tiles_for<PARTS>(rows.count > SIDE ? 2 : 1, std::min(2L, columns - column));
             for (long row = 0; row < rows.count; row += TILED)
-                tiles_for<PARTS>(rows.count <= SIDE, wide)(operands[row * blocks * PARTS].low, panel<PARTS>(column),
-                                                           blocks, sums[row * columns + column].precise,
-                                                           columns * LANES, true);
+                multiply(operands[row * blocks * PARTS].low, panel<PARTS>(column), blocks,
+                         sums[row * columns + column].precise, columns * LANES, true);
         }
         settle(sums.get());
     }
@@ -209,10 +202,6 @@ void team(const Run& run, Work work) {
         if (run.parts) tiles.emplace();
         work();
     }
-}
-
-inline void meet() {
-#pragma omp barrier
 }
 
 // From the first step to the last: the product of h, which `take` turns into what `rest` and the next step need.

@@ -7,7 +7,7 @@
 
 #include "recurrence.h"
 
-constexpr float EPSILON = 1e-5f;  // as in seqlab/cells/tape.py
+constexpr float EPSILON = 1e-5f;  // as in seqlab/cells/normalization.py
 
 struct Moments {
     float mean, scale;

@@ -1,7 +1,15 @@
-// What one thread of a team does of some work that divides.
+// How the threads of a team divide some work.
 #pragma once
 #include <omp.h>
 
+inline long divided(long count, long by) { return (count + by - 1) / by; }
+
+// Waits for the other threads.
+inline void meet() {
+#pragma omp barrier
+}
+
+// What one of them does.
 struct Share {
     long first, last;
     explicit Share(long count) {

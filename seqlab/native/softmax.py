@@ -5,7 +5,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from seqlab.native.build import NUMBER, POINTER, call, native
+from seqlab.native.build import NUMBER, POINTER, call, native, threads_for
 
 EACH = 50_000
 """Logits for which a thread is worth waking."""
@@ -31,7 +31,8 @@ def log_softmax_(logits: Tensor, bias: Tensor) -> Tensor:
         logits: ``(rows, classes)`` float32, without the bias.
         bias: ``(classes,)`` float32.
     """
-    call("log_softmax", ARGUMENTS["log_softmax"], logits, bias.contiguous(), *logits.shape, _threads(logits))
+    threads = threads_for(logits.numel(), EACH)
+    call("log_softmax", ARGUMENTS["log_softmax"], logits, bias.contiguous(), *logits.shape, threads)
     return logits
 
 
@@ -57,10 +58,6 @@ def cross_entropy_(logits: Tensor, bias: Tensor, targets: Tensor, smoothing: flo
         raise IndexError(f"targets from {int(least)} to {int(most)} of {classes} classes")
     nats = torch.empty(tokens, dtype=torch.float64)
     given = logits, bias.contiguous(), targets.long().contiguous(), tokens, classes
-    function = FUNCTIONS[logits.dtype]
-    call(function, ARGUMENTS[function], *given, smoothing, nats, d_bias, _threads(logits))
+    function, threads = FUNCTIONS[logits.dtype], threads_for(logits.numel(), EACH)
+    call(function, ARGUMENTS[function], *given, smoothing, nats, d_bias, threads)
     return nats
-
-
-def _threads(logits: Tensor) -> int:
-    return max(1, min(torch.get_num_threads(), logits.numel() // EACH))

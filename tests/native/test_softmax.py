@@ -76,7 +76,7 @@ def test_a_row_does_not_depend_on_the_threads(two_threads: None, monkeypatch: py
         monkeypatch.setattr(softmax, "EACH", share)
         logits, bias = logits_of(9, 50), torch.zeros(50)
         nats = softmax.cross_entropy_(logits, bias, torch.arange(9), 0.0, torch.zeros(50))
-        results.append((softmax._threads(logits), logits, nats))
+        results.append((softmax.threads_for(logits.numel(), share), logits, nats))
     assert [result[0] for result in results] == [2, 1]
     assert all(torch.equal(*pair) for pair in zip(results[0][1:], results[1][1:], strict=True))
 
