@@ -65,13 +65,14 @@ INLINE V nearest(V v) {
 }
 
 // The parts of two vectors, whose upper halves are put in this order, each part `pitch` behind the one before. One part
-// is the nearest bfloat16; of three, all but the last are, halves away from zero, and together they lose nothing.
+// is the nearest bfloat16. Of three the first is, so that what the others leave out of a product has either sign; each of
+// those takes the next eight bits, and together they lose nothing.
 template <int PARTS>
 INLINE void split(V first, V second, uint16_t* to, long pitch, Words order) {
     if constexpr (PARTS == 1) first = nearest(first), second = nearest(second);
 #pragma GCC unroll 3
     for (int part = 0; part < PARTS; part++, to += pitch) {
-        const Bits half = Bits{} + (part < PARTS - 1 ? 0x8000u : 0u);
+        const Bits half = Bits{} + (PARTS > 1 && part == 0 ? 0x8000u : 0u);
         const Bits a = (Bits)first + half, b = (Bits)second + half;
         const Words both = __builtin_shuffle((Words)a, (Words)b, order);
         std::memcpy(to, &both, sizeof both);
