@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seqlab.fit import Run
     from seqlab.inspect import Inspection
     from seqlab.memory import Memory
-    from seqlab.models.sequence_model import SequenceModel
+    from seqlab.models.model import SequenceModel
 
 __version__ = "0.1.0"
 __all__ = ["compare", "corpus", "evaluate", "fit", "generate", "inspect", "load", "memory", "translate"]

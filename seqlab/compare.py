@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seqlab.cli.parser import Parser, arguments_of, run_verb, values_of
+from seqlab.comparison.execution import at_work, carry_out_all, plan_runs
 from seqlab.comparison.grid import Cell, Grid, key_of, read_variations, split_values
-from seqlab.comparison.options import OWN
+from seqlab.comparison.reading import OWN
 from seqlab.comparison.records import Record
-from seqlab.comparison.runs import at_work, carry_out_all, plan_runs
 from seqlab.comparison.search import Search, is_range
 from seqlab.comparison.table import Row, as_csv, as_markdown, rows_of, runs_as_csv
 from seqlab.errors import UserError, reason_of
 from seqlab.evaluate import evaluate
-from seqlab.parser import Parser, arguments_of, run_verb, values_of
-from seqlab.runs import LOGS
+from seqlab.runs.folders import LOGS
 
 DESCRIPTION = (
     "Runs models x experiments x options x seeds, and writes what they reached as a table and figures. "
@@ -146,7 +146,7 @@ def write(runs: Sequence[tuple[Cell, Record]], output: Path) -> Comparison:
     Raises:
         UserError: A file cannot be written.
     """
-    from seqlab.comparison.figures import draw_figures  # matplotlib, which a refusal need not wait for
+    from seqlab.comparison.charts import draw_figures  # matplotlib, which a refusal need not wait for
 
     rows = rows_of(runs)
     corpora = ", ".join(sorted({record.corpus for _, record in runs if record.corpus}))

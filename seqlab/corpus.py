@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqlab.cli.parser import Parser, pick, run_verb, spell_choices, values_of
+from seqlab.cli.recipes import data_of, names_of
 from seqlab.data import DATA
-from seqlab.data.text_data import TextData
+from seqlab.data.text import TextData
 from seqlab.errors import UserError
-from seqlab.parser import Parser, pick, run_verb, spell_choices, values_of
-from seqlab.recipes import data_of, names_of
 from seqlab.text.codec import Codec
 from seqlab.text.statistics import Zipf, coverage, round_sizes, zipf
 

@@ -10,21 +10,21 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from seqlab.checkpoint import load_network, read_checkpoint
+from seqlab.cli.parser import Parser, pick, run_verb, spell_choices, values_of
+from seqlab.cli.recipes import data_of
 from seqlab.data import DATA, TextData
-from seqlab.data.corpus import Split
-from seqlab.data.parallel_data import ParallelData
+from seqlab.data.parallel import ParallelData
+from seqlab.data.text_files import Split
 from seqlab.decoding.beam import Beam
-from seqlab.devices import choose_device
 from seqlab.errors import UserError, nearest
 from seqlab.evaluate_translation import TranslationEvaluation, evaluate_translation
 from seqlab.metrics import TokenLoss, bits, perplexity
 from seqlab.models import load_model
-from seqlab.models.seq2seq import Seq2Seq
+from seqlab.models.translation import Seq2Seq
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.ngram import NGram
-from seqlab.parser import Parser, pick, run_verb, spell_choices, values_of
-from seqlab.recipes import data_of
+from seqlab.runs.checkpoint import load_network, read_checkpoint
+from seqlab.runs.devices import choose_device
 
 FILES, HELD_OUT = ("path", "source_path", "target_path"), ("val_path", "test_path")
 """Options of the data that name its text, and the parts of it that are held out."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import torch
 
-from seqlab.data.corpus import Split
 from seqlab.data.pairs import PairBatch
-from seqlab.data.parallel_data import ParallelData
+from seqlab.data.parallel import ParallelData
+from seqlab.data.text_files import Split
 from seqlab.decoding.beam import Beam
 from seqlab.decoding.translation import detokenize, translate
 from seqlab.errors import UserError
 from seqlab.metrics import Score, TokenLoss, bleu_book, corpus_bleu, corpus_chrf, perplexity
-from seqlab.models.seq2seq import Seq2Seq
+from seqlab.models.translation import Seq2Seq
 
 LENGTHS = ((1, 4), (5, 6), (7, 9), (10, math.inf))
 """Source lengths, in words, that are scored by themselves."""

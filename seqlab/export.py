@@ -9,12 +9,12 @@ from typing import Any
 
 from torch import Tensor
 
-from seqlab.checkpoint import load_network, read_checkpoint
+from seqlab.cli.parser import Parser, run_verb
 from seqlab.errors import UserError, nearest, reason_of
 from seqlab.files import whole_file
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.onnx_step import onnx_model
-from seqlab.parser import Parser, run_verb
+from seqlab.runs.checkpoint import load_network, read_checkpoint
 
 
 def _safetensors(checkpoint: dict[str, Any]) -> bytes:

@@ -13,21 +13,21 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from seqlab.allocator import keep_freed_memory
-from seqlab.arithmetic import arithmetic
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.interruption import Interrupted
 from seqlab.callbacks.keeping import KeepLast
-from seqlab.checkpoint import read_checkpoint
-from seqlab.cli import SeqlabCLI
+from seqlab.cli.build import SeqlabCLI
+from seqlab.cli.parser import arguments_of, run_verb
 from seqlab.data.data_module import DataModule
 from seqlab.errors import UserError, reason_of
 from seqlab.metrics import perplexity
-from seqlab.models.seq2seq import Seq2Seq
-from seqlab.models.sequence_model import STEP, SequenceModel
-from seqlab.parser import arguments_of, run_verb
-from seqlab.processes import one_fate
-from seqlab.runs import RESULT, write_json
+from seqlab.models.model import STEP, SequenceModel
+from seqlab.models.translation import Seq2Seq
+from seqlab.runs.allocator import keep_freed_memory
+from seqlab.runs.checkpoint import read_checkpoint
+from seqlab.runs.folders import RESULT, write_json
+from seqlab.runs.provenance import arithmetic
+from seqlab.runs.ranks import one_fate
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Iterator
 
-from seqlab.checkpoint import load_network, read_checkpoint
+from seqlab.cli.parser import Parser, run_verb
 from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
-from seqlab.parser import Parser, run_verb
+from seqlab.runs.checkpoint import load_network, read_checkpoint
 
 
 def generate(

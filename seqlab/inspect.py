@@ -14,13 +14,13 @@ from torch import Tensor
 from seqlab.analysis.activations import Saturation, half_lives, read, saturations, windows
 from seqlab.analysis.embeddings import nearest, shown_token
 from seqlab.analysis.gradient_flow import gradient_by_lag, recurrent_radii
-from seqlab.checkpoint import load_network, read_checkpoint
+from seqlab.cli.parser import Parser, run_verb
+from seqlab.cli.recipes import data_of
 from seqlab.data import TextData
-from seqlab.data.corpus import Split
+from seqlab.data.text_files import Split
 from seqlab.errors import UserError
 from seqlab.nn.language_network import LanguageNetwork
-from seqlab.parser import Parser, run_verb
-from seqlab.recipes import data_of
+from seqlab.runs.checkpoint import load_network, read_checkpoint
 from seqlab.text.codec import Codec
 
 ROWS = 32

@@ -13,12 +13,12 @@ from seqlab.analysis.learning import SOLVED, learn
 from seqlab.analysis.memory_rows import Row, RowFile
 from seqlab.analysis.memory_tables import markdown_table, means
 from seqlab.cells import CELLS
+from seqlab.cli.parser import Parser, pick, run_verb
 from seqlab.data.memory_tasks import TASKS
-from seqlab.devices import choose_device
 from seqlab.errors import UserError, reason_of
-from seqlab.nn.initialization import INITIALIZATIONS
 from seqlab.nn.linear_readout import LinearReadout
-from seqlab.parser import Parser, pick, run_verb
+from seqlab.recurrence.initialization import INITIALIZATIONS
+from seqlab.runs.devices import choose_device
 
 
 @dataclass(frozen=True)

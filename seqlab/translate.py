@@ -6,15 +6,15 @@ from pathlib import Path
 
 import torch
 
-from seqlab.checkpoint import read_checkpoint
+from seqlab.cli.parser import Parser, run_verb
 from seqlab.decoding.beam import Beam
 from seqlab.decoding.translation import Translation
 from seqlab.decoding.translation import translate as translations_of
 from seqlab.errors import UserError, reason_of
 from seqlab.files import whole_file
 from seqlab.models import load_model
-from seqlab.models.seq2seq import Seq2Seq
-from seqlab.parser import Parser, run_verb
+from seqlab.models.translation import Seq2Seq
+from seqlab.runs.checkpoint import read_checkpoint
 
 USAGE = 'python -m seqlab.translate CKPT ["SENTENCE" ...] [--input FILE] [--output FILE] [--OPTION VALUE ...]'
 
@@ -93,8 +93,10 @@ def _run(argv: list[str]) -> None:
     found = _translations(model, sentences, beam, picture is not None, prefix)
     _write(target, _shown(found, beam.n_best))
     if picture is not None:
-        from seqlab.decoding.picture import draw_attention  # matplotlib, which those who draw nothing need not wait for
         from seqlab.figures import save_figure
+        from seqlab.views.attention_map import (
+            draw_attention,
+        )  # matplotlib, which those who draw nothing need not wait for
 
         save_figure(draw_attention(found[0][0]), Path(picture))
     return None

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import torch.distributed as dist
 
 from seqlab.fit import main
-from seqlab.models.language_model import LanguageModel
+from seqlab.models.language import LanguageModel
 
 STEP = 30
 

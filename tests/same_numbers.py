@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from seqlab.checkpoint import read_checkpoint
+from seqlab.runs.checkpoint import read_checkpoint
 
 TESTS = Path(__file__).parent
 STORY = TESTS / "fixtures" / "story.txt"

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from seqlab.checkpoint import read_checkpoint
+from seqlab.runs.checkpoint import read_checkpoint
 
 TESTS = Path(__file__).parent
 FIT = ("-m", "seqlab.fit")

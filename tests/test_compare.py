@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import seqlab
-from seqlab.comparison import processes
+from seqlab.comparison import workers as processes
 from seqlab.comparison.records import RECORD
 
 Command = Callable[..., Any]

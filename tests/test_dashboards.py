@@ -11,9 +11,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.optim.lr_scheduler import OneCycleLR
 
-from seqlab.checkpoint import read_checkpoint
 from seqlab.fit import main
 from seqlab.models.schedules import WarmupCosineLR
+from seqlab.runs.checkpoint import read_checkpoint
 
 Command = Callable[..., Any]
 Points = list[tuple[int, float]]

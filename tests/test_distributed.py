@@ -10,7 +10,7 @@ import pytest
 import torch
 from same_numbers import CASES, TOLERANCE, differences
 
-from seqlab.checkpoint import read_checkpoint
+from seqlab.runs.checkpoint import read_checkpoint
 
 Command = Callable[..., Any]
 

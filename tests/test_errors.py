@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqlab.__main__ import main
-from seqlab.checkpoint import read_checkpoint
+from seqlab.runs.checkpoint import read_checkpoint
 
 Refusal = Callable[..., str]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from seqlab.cli import SeqlabCLI
+from seqlab.cli.build import SeqlabCLI
 
 Command = Callable[..., Any]
 

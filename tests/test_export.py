@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from seqlab.checkpoint import load_network, read_checkpoint
 from seqlab.models import KINDS
 from seqlab.nn.language_network import LanguageNetwork
+from seqlab.runs.checkpoint import load_network, read_checkpoint
 from seqlab.text.codec import Codec
 
 Command = Callable[..., Any]

@@ -23,10 +23,10 @@ FORBIDDEN = {
     "nn": ("lightning", "seqlab.data", "seqlab.models", "seqlab.callbacks"),
     "decoding": ("lightning", "seqlab.models", "seqlab.data", "seqlab.callbacks"),
     "metrics": ("seqlab.models", "seqlab.data", "seqlab.callbacks"),
-    "models": ("seqlab.callbacks", "seqlab.cli", "seqlab.choices"),
+    "models": ("seqlab.callbacks", "seqlab.cli.build", "seqlab.cli.plan"),
     "analysis": ("lightning", "seqlab.data", "seqlab.models", "seqlab.callbacks"),
     "comparison": ("torch", "seqlab.data", "seqlab.nn", "seqlab.cells", "seqlab.models"),
-    "callbacks": ("seqlab.cli", "seqlab.choices"),
+    "callbacks": ("seqlab.cli.build", "seqlab.cli.plan"),
 }
 
 

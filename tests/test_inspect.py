@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import seqlab
-from seqlab.checkpoint import read_checkpoint
 from seqlab.fit import main
+from seqlab.runs.checkpoint import read_checkpoint
 
 Command = Callable[..., Any]
 

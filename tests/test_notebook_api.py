@@ -14,9 +14,9 @@ import seqlab
 import seqlab.evaluate
 import seqlab.fit
 import seqlab.generate
-from seqlab import cli
-from seqlab.checkpoint import read_checkpoint
+from seqlab.cli import build as cli
 from seqlab.errors import UserError
+from seqlab.runs.checkpoint import read_checkpoint
 
 Command = Callable[..., Any]
 

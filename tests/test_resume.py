@@ -12,10 +12,10 @@ import pytest
 import torch
 from stress_resume import CASES, stress
 
-from seqlab.arithmetic import arithmetic
-from seqlab.checkpoint import read_checkpoint
 from seqlab.models import load
-from seqlab.models.language_model import LanguageModel
+from seqlab.models.language import LanguageModel
+from seqlab.runs.checkpoint import read_checkpoint
+from seqlab.runs.provenance import arithmetic
 
 Command = Callable[..., Any]
 
@@ -46,7 +46,7 @@ def test_a_change_that_makes_it_another_run_is_said(verb: Command, story_root: P
 
 def test_another_arithmetic_is_said(verb: Command, story_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     was = arithmetic()
-    monkeypatch.setattr("seqlab.resuming.arithmetic", lambda: {**was, "threads": 64})
+    monkeypatch.setattr("seqlab.runs.resuming.arithmetic", lambda: {**was, "threads": 64})
     finished = verb("fit", "--ckpt_path", "last", "--trainer.max_epochs", "3")
     words = f"seqlab: threads is 64 and was {was['threads']}; from here on the numbers differ"
     assert any(line.startswith(words) for line in finished.err.splitlines())

@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from seqlab.checkpoint import read_checkpoint
+from seqlab.runs.checkpoint import read_checkpoint
 
 Command = Callable[..., Any]
 

@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from pairing import compare, machine
 from torch import nn
 
-from seqlab.allocator import keep_freed_memory
 from seqlab.cells import CELLS
 from seqlab.nn.language_network import LanguageNetwork
+from seqlab.runs.allocator import keep_freed_memory
 
 BATCH, STEPS, CLASSES = 32, 35, 28
 

@@ -14,7 +14,7 @@ import resource
 import torch
 from pairing import machine
 
-from seqlab.nn.recurrent import Recurrent
+from seqlab.recurrence.stack import Recurrent
 
 BATCH, INPUTS = 32, 64
 TIMES = (200, 400, 800, 1600)

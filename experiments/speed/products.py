@@ -14,8 +14,8 @@ import torch
 from pairing import compare, machine
 from torch import Tensor
 
-from seqlab.allocator import keep_freed_memory
 from seqlab.native import products
+from seqlab.runs.allocator import keep_freed_memory
 
 STEPS, WORDS, SIZE = 32 * 35, 14_000, 200
 SHAPES = {

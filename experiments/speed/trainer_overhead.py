@@ -21,9 +21,9 @@ import torch
 import torch.nn.functional as F
 from pairing import compare, machine
 
-from seqlab.allocator import keep_freed_memory
-from seqlab.cli import SeqlabCLI
-from seqlab.options import DEFAULT_LR
+from seqlab.cli.arguments import DEFAULT_LR
+from seqlab.cli.build import SeqlabCLI
+from seqlab.runs.allocator import keep_freed_memory
 
 WARM = 10
 

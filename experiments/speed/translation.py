@@ -16,9 +16,9 @@ import torch
 from pairing import compare, machine
 from torch import nn
 
-from seqlab.allocator import keep_freed_memory
 from seqlab.decoding.beam import Beam, beam_search
 from seqlab.nn.translation_network import TranslationNetwork
+from seqlab.runs.allocator import keep_freed_memory
 
 IDS, BATCH, TOGETHER, SOURCE, TARGET, BOS, EOS = 6000, 64, 256, 10, 11, 2, 3
 

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from pairing import compare, machine
 from torch import Tensor, nn
 
-from seqlab.allocator import keep_freed_memory
 from seqlab.nn.language_network import LanguageNetwork
+from seqlab.runs.allocator import keep_freed_memory
 
 BATCH, STEPS, HIDDEN = 20, 35, 200
 

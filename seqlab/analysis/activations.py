@@ -11,7 +11,7 @@ from torch import Tensor
 from seqlab.cells import Cell
 from seqlab.cells.cell import State, Weights
 from seqlab.nn.language_network import LanguageNetwork
-from seqlab.nn.scan import gates_over_time, step_by_step
+from seqlab.recurrence.scan import gates_over_time, step_by_step
 
 CLOSED, OPEN = 0.1, 0.9
 """A gate below the one lets next to nothing through, above the other next to everything."""

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from seqlab.callbacks.gradient_norms import GradientNorms
 from seqlab.errors import UserError
-from seqlab.models.sequence_model import SequenceModel
+from seqlab.models.model import SequenceModel
 
 
 class Divergence(pl.Callback):

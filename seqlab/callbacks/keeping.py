@@ -11,11 +11,11 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import CheckpointIO
 
-from seqlab.arithmetic import arithmetic
 from seqlab.callbacks.interruption import ends_step, is_border
-from seqlab.checkpoint import read_checkpoint, write_checkpoint
 from seqlab.errors import UserError, reason_of
 from seqlab.files import remove_unfinished
+from seqlab.runs.checkpoint import read_checkpoint, write_checkpoint
+from seqlab.runs.provenance import arithmetic
 
 
 class WholeFiles(CheckpointIO):

@@ -7,7 +7,7 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 
-from seqlab.callbacks.per_process import of_all_processes, rank_and_world
+from seqlab.runs.ranks import of_all_processes, rank_and_world
 
 
 class RandomState(pl.Callback):

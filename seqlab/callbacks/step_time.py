@@ -9,7 +9,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
-from seqlab.models.sequence_model import SequenceModel
+from seqlab.models.model import SequenceModel
 
 PHASES = ("data", "forward", "backward", "optimizer")
 PEAK_SIZE = {"cpu": 1024, "cuda": 8192}

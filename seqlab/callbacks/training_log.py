@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.gradient_norms import GradientNorms, gradient_norm
-from seqlab.callbacks.per_process import of_all_processes, rank_and_world
+from seqlab.runs.ranks import of_all_processes, rank_and_world
 
 
 class TrainingLog(pl.Callback):

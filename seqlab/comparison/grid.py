@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 from seqlab.errors import UserError
-from seqlab.runs import LONGEST_NAME, run_name
+from seqlab.runs.folders import LONGEST_NAME, run_name
 
 PAIRS = {"[": "]", "{": "}", "(": ")"}
 OF_THE_GRID = {

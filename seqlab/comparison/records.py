@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqlab.comparison.curves import read_curves
 from seqlab.comparison.grid import Cell
 from seqlab.errors import UserError
-from seqlab.runs import RESULT, write_json
+from seqlab.runs.folders import RESULT, write_json
 
 RECORD = "comparison.json"
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqlab.comparison.execution import Planned, Runs, carry_out_all, plan_runs
 from seqlab.comparison.grid import Cell, cell
 from seqlab.comparison.records import Record
-from seqlab.comparison.runs import Planned, Runs, carry_out_all, plan_runs
 from seqlab.errors import UserError, nearest
 
 if TYPE_CHECKING:

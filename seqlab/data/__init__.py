@@ -1,7 +1,7 @@
 """Files -> batches. ``DATA`` names every corpus that ``--data`` takes."""
 
 from seqlab.data.data_module import DataModule
-from seqlab.data.parallel_data import FraEng, ParallelData
-from seqlab.data.text_data import TextData, TimeMachine
+from seqlab.data.parallel import FraEng, ParallelData
+from seqlab.data.text import TextData, TimeMachine
 
 DATA: dict[str, type[DataModule]] = {kind.data_name: kind for kind in (TextData, TimeMachine, ParallelData, FraEng)}

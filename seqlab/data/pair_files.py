@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
-from seqlab.data.corpus import Split
+from seqlab.data.text_files import Split
 from seqlab.errors import UserError, reason_of
 
 Pair = tuple[str, str]

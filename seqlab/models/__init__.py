@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqlab.cells import CELLS
-from seqlab.checkpoint import read_checkpoint
-from seqlab.models.language_model import LanguageModel
+from seqlab.models.language import LanguageModel
+from seqlab.models.model import SequenceModel
 from seqlab.models.ngram import NGramModel
-from seqlab.models.seq2seq import Seq2Seq
-from seqlab.models.sequence_model import SequenceModel
+from seqlab.models.translation import Seq2Seq
+from seqlab.runs.checkpoint import read_checkpoint
 
 
 class ModelChoice(NamedTuple):

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch.optim import Adam
 
-from seqlab.data.text_data import TextData
-from seqlab.models.sequence_model import OptimizerCallable, SchedulerCallable
+from seqlab.data.text import TextData
+from seqlab.models.model import OptimizerCallable, SchedulerCallable
 from seqlab.models.text_model import TextModel
 from seqlab.nn.ngram import NGram, Smoothing
 from seqlab.text.codec import Codec

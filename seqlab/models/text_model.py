@@ -7,13 +7,13 @@ from torch import Tensor
 
 from seqlab.data.data_module import DataModule
 from seqlab.data.streams import TextBatch
-from seqlab.data.text_data import TextData
+from seqlab.data.text import TextData
 from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
-from seqlab.models.sequence_model import OptimizerCallable, SchedulerCallable, SequenceModel
+from seqlab.models.model import OptimizerCallable, SchedulerCallable, SequenceModel
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.ngram import NGram
-from seqlab.nn.recurrent import State
+from seqlab.recurrence.stack import State
 from seqlab.text.codec import Codec
 
 SAMPLE_TOKENS = 200

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.nn.attention import Attention
-from seqlab.nn.dropout import Dropout
 from seqlab.nn.encoder import Encoded
-from seqlab.nn.recurrent import Recurrent, State
+from seqlab.recurrence.dropout import Dropout
+from seqlab.recurrence.stack import Recurrent, State
 
 
 class DecoderState(NamedTuple):

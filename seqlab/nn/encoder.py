@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqlab.nn.dropout import Dropout
-from seqlab.nn.lengths import valid_steps
-from seqlab.nn.recurrent import Recurrent, State
+from seqlab.recurrence.dropout import Dropout
+from seqlab.recurrence.lengths import valid_steps
+from seqlab.recurrence.stack import Recurrent, State
 
 
 class Encoded(NamedTuple):

@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 from seqlab.cells import make_cell
 from seqlab.errors import UserError
-from seqlab.nn.dropout import Dropout
-from seqlab.nn.initialization import initialize
 from seqlab.nn.linear import linear_cross_entropy
-from seqlab.nn.recurrent import Recurrent, State
+from seqlab.recurrence.dropout import Dropout
+from seqlab.recurrence.initialization import initialize
+from seqlab.recurrence.stack import Recurrent, State
 
 
 class LanguageNetwork(nn.Module):

@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from seqlab.cells import make_cell
-from seqlab.nn.initialization import initialize
-from seqlab.nn.recurrent import Recurrent
+from seqlab.recurrence.initialization import initialize
+from seqlab.recurrence.stack import Recurrent
 
 
 class LinearReadout(nn.Module):

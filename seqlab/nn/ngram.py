@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.errors import UserError, nearest
-from seqlab.nn.recurrent import State
+from seqlab.recurrence.stack import State
 
 Smoothing = Literal["none", "laplace", "kneser_ney"]
 FALLBACK = (0.5, 1.0, 1.5)

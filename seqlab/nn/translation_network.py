@@ -11,9 +11,9 @@ from seqlab.errors import UserError
 from seqlab.nn.attention import Attention
 from seqlab.nn.decoder import Decoder, DecoderState
 from seqlab.nn.encoder import Encoder
-from seqlab.nn.initialization import initialize
 from seqlab.nn.linear import linear_cross_entropy, linear_log_softmax
-from seqlab.nn.recurrent import Recurrent
+from seqlab.recurrence.initialization import initialize
+from seqlab.recurrence.stack import Recurrent
 
 
 class TranslationNetwork(nn.Module):

@@ -7,8 +7,8 @@ import lightning.pytorch as pl
 import pytest
 from lightning.pytorch.loggers import Logger
 
-from seqlab.data.text_data import TextData
-from seqlab.models.language_model import LanguageModel
+from seqlab.data.text import TextData
+from seqlab.models.language import LanguageModel
 
 STORY = str(Path(__file__).parents[1] / "fixtures" / "story.txt")
 

@@ -13,7 +13,7 @@ from seqlab.callbacks.gradient_norms import GradientNorms
 from seqlab.callbacks.keeping import KeepLast, WholeFiles
 from seqlab.callbacks.training_log import TrainingLog
 from seqlab.errors import UserError
-from seqlab.models.language_model import LanguageModel
+from seqlab.models.language import LanguageModel
 
 
 class Poison(pl.Callback):

@@ -9,7 +9,7 @@ import torch
 
 from seqlab.callbacks.interruption import Interrupted, Interruption
 from seqlab.callbacks.keeping import KeepLast, WholeFiles
-from seqlab.checkpoint import read_checkpoint
+from seqlab.runs.checkpoint import read_checkpoint
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 

@@ -11,14 +11,14 @@ from lightning.pytorch.callbacks import EarlyStopping
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from seqlab.arithmetic import arithmetic
 from seqlab.callbacks.gradient_norms import GradientNorms
 from seqlab.callbacks.interruption import is_border
 from seqlab.callbacks.keeping import KeepLast, Often, RunRecord, WholeFiles, keep_best
 from seqlab.callbacks.random_state import RandomState
 from seqlab.callbacks.training_log import TrainingLog
-from seqlab.checkpoint import read_checkpoint
 from seqlab.errors import UserError
+from seqlab.runs.checkpoint import read_checkpoint
+from seqlab.runs.provenance import arithmetic
 
 
 class Worsens(pl.Callback):

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import seqlab
-from seqlab.checkpoint import read_checkpoint
 from seqlab.nn.ngram import NGram
+from seqlab.runs.checkpoint import read_checkpoint
 
 Command = Callable[..., Any]
 

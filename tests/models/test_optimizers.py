@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.optim import SGD, Adam, Adamax
 
-from seqlab.models.language_model import LanguageModel
+from seqlab.models.language import LanguageModel
 
 
 def group(kind: Any, **options: object) -> dict[str, Any]:

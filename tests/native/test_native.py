@@ -11,8 +11,8 @@ from seqlab.cells import CELLS, Cell, make_cell
 from seqlab.cells import compiled as kernels
 from seqlab.cells.cell import ScannedCell
 from seqlab.native import build
-from seqlab.nn.backends import fastest
-from seqlab.nn.recurrent import Recurrent
+from seqlab.recurrence.backends import fastest
+from seqlab.recurrence.stack import Recurrent
 
 compiled = pytest.mark.skipif(build.native().library is None, reason=build.native().reason or "there is")
 tiled = pytest.mark.skipif(not build.native().tiles, reason="this processor has no AMX")
@@ -202,7 +202,7 @@ def test_a_scan_without_compiled_code(monkeypatch: pytest.MonkeyPatch, calls: li
 def test_auto_leaves_the_lstm_to_torch_where_that_is_faster(
     found: build.Native, low: bool, batch: int, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seqlab.nn.backends.native", lambda: found)
+    monkeypatch.setattr("seqlab.recurrence.backends.native", lambda: found)
     assert fastest(make_cell("lstm"), "cpu", 35, learning=True, ids=28, low=low, batch=batch) == expected
 
 

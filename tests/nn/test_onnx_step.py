@@ -7,7 +7,7 @@ import torch
 from seqlab.cells import CELLS
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.onnx_step import onnx_model
-from seqlab.nn.recurrent import State
+from seqlab.recurrence.stack import State
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -1,0 +1,134 @@
+"""The options of ``fit``: what they are called, what they default to, and what ``--help`` says of them."""
+
+from typing import Any, Literal
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser
+
+from seqlab.cli.parser import Parser
+from seqlab.cli.plan import CHOICES, OPTIMIZERS, SCHEDULERS, STEP_WISE, Plan
+from seqlab.data import DATA
+from seqlab.models import MODELS
+
+DESCRIPTION = "Trains a sequence model; the options below belong to the chosen model, data and optimizer."
+USAGE = "python -m seqlab.fit [--model gru] [--data time_machine] [--config FILE.yaml] [--OPTION VALUE ...]"
+
+DEFAULT_LR = 0.002
+PLATEAU = "reducelronplateau"
+"""The schedule that counts validations."""
+TRAINER_DEFAULTS: dict[str, Any] = {
+    "max_epochs": 20,
+    "gradient_clip_val": 1.0,
+    "num_sanity_val_steps": 0,
+    "enable_model_summary": False,
+    "use_distributed_sampler": False,
+    "logger": None,
+}
+
+NAMES = {
+    "model": f"{', '.join(MODELS)}; --model NAME says the same.",
+    "data": f"{', '.join(DATA)}; --data NAME says the same.",
+    "optimizer": "Any of torch.optim in lower case; --optimizer NAME says the same.",
+    "lr_scheduler": "warmupcosinelr or any of torch.optim.lr_scheduler in lower case; as --lr_scheduler NAME.",
+}
+HELP = {
+    "config": "YAML file of options; a later one, and every option, wins over it.",
+    "print_config": "Print the options as a YAML file and exit.",
+    "optimizer.lr": "Learning rate.",
+    "optimizer.weight_decay": "Weight decay.",
+    "optimizer.momentum": "Momentum.",
+    "trainer.accelerator": "auto, cpu or gpu.",
+    "trainer.devices": "Number of devices or processes, or auto.",
+    "trainer.strategy": "auto, ddp for several devices, or single_device.",
+    "trainer.precision": "32-true, bf16-mixed, 16-mixed (GPU) or 64-true.",
+    "trainer.fast_dev_run": "Run this many batches of everything, keep nothing.",
+    "trainer.max_epochs": "Passes over the training part.",
+    "trainer.max_steps": "Optimizer steps; -1 has no limit.",
+    "trainer.max_time": "Wall time, as DD:HH:MM:SS.",
+    "trainer.check_val_every_n_epoch": "Epochs from one validation to the next.",
+    "trainer.log_every_n_steps": "Optimizer steps from one log entry to the next; 50 if not given.",
+    "trainer.accumulate_grad_batches": "Batches whose gradients make one optimizer step.",
+    "trainer.gradient_clip_val": "Largest norm of all gradients together; null does not clip.",
+    "trainer.default_root_dir": "Folder that lightning_logs is made in; the current one if not given.",
+}
+BUILT = {
+    *("vocab_size", "codec", "source_vocab_size", "target_vocab_size", "source_codec", "target_codec"),
+    *("optimizer", "lr_scheduler", "lr_interval"),
+}
+"""Arguments of models that come from the data and from choices of their own."""
+COMMON = (
+    "help",
+    "help_all",
+    "seed",
+    "run",
+    "ckpt_path",
+    "ckpt_every",
+    "on_nan",
+    "watch",
+    "patience",
+    "model.",
+    "data.",
+    "lr_scheduler.",
+    *HELP,
+)
+
+
+class TrainingParser(Parser, LightningArgumentParser):
+    """The parser of ``fit``."""
+
+    common = (*COMMON, "optimizer.name")
+
+
+def add_run_options(parser: LightningArgumentParser) -> None:
+    """Options of a run as a whole."""
+    parser.add_argument("--seed", type=int, default=1, help="Of weights, dropout and data order.")
+    parser.add_argument("--run", type=str | None, help="Name of the run's folder under lightning_logs.")
+    parser.add_argument("--ckpt_path", type=str | None, help="Go on from last, best or a .ckpt file.")
+    parser.add_argument(
+        "--patience",
+        type=int | None,
+        default=5,
+        help="Validations without a lower val/loss before training stops; null never stops early.",
+    )
+    parser.add_argument("--ckpt_every", type=str | None, help="Write last.ckpt every 200 (steps), 30s, 5m or 1h too.")
+    parser.add_argument(
+        "--on_nan",
+        type=Literal["stop", "skip"],
+        default="stop",
+        help="Stop at a loss that is NaN or infinite, or leave such updates out.",
+    )
+    parser.add_argument(
+        "--watch",
+        type=Literal["none", "light", "full"],
+        default="light",
+        help="What TensorBoard shows beside losses: none, what costs little, or pictures at each validation too.",
+    )
+
+
+def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
+    """Options of the model, data, optimizer and schedule that were chosen, and of the trainer."""
+    for key in CHOICES:
+        name = getattr(plan, key)
+        parser.add_argument(f"--{key}.name", type=str, default=name, metavar="NAME", help=NAMES[key])
+    model = MODELS[plan.model]
+    parser.add_class_arguments(model.kind, "model", instantiate=False, skip={*BUILT, *model.defaults})
+    parser.add_class_arguments(DATA[plan.data], "data", instantiate=False, skip={"seed", "codec", "codecs"})
+    optimizer = OPTIMIZERS[plan.optimizer]
+    parser.add_class_arguments(optimizer, "optimizer", instantiate=False, skip={"params"}, fail_untyped=False)
+    if plan.optimizer == "adam":
+        parser.set_defaults({"optimizer.lr": DEFAULT_LR})
+    if plan.lr_scheduler != "none":
+        kind = SCHEDULERS[plan.lr_scheduler]
+        parser.add_class_arguments(kind, "lr_scheduler", instantiate=False, skip={"optimizer"}, fail_untyped=False)
+        if plan.lr_scheduler != PLATEAU:
+            parser.add_argument(
+                "--lr_scheduler.interval",
+                type=Literal["epoch", "step"],
+                default="step" if plan.lr_scheduler in STEP_WISE else "epoch",
+                help="What the schedule counts.",
+            )
+    parser.add_lightning_class_args(Trainer, "trainer")
+    epochs = {} if model.kind.by_gradients else {"max_epochs": 1}
+    parser.set_defaults({f"trainer.{key}": value for key, value in {**TRAINER_DEFAULTS, **epochs}.items()})
+    for action in parser._actions:
+        action.help = HELP.get(action.dest, action.help)

@@ -1,0 +1,140 @@
+"""Carrying out the runs of a comparison: each once, each gone on with where it stopped."""
+
+import shutil
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seqlab.comparison.grid import Cell
+from seqlab.comparison.reading import read_options
+from seqlab.comparison.records import Record, check_record, checkpoint_of, measure_run
+from seqlab.comparison.workers import Processes, interruptible, last_line, sole
+from seqlab.errors import reason_of
+from seqlab.runs.folders import LOGS, RESULT
+
+LOG = "output.log"
+Planned = tuple[Cell, Record]
+
+
+class Runs:
+    """The runs of a comparison, each a process of its own.
+
+    Args:
+        output: Folder of the comparison.
+        processes: That start them.
+        test_perplexity: Of a checkpoint; none where there is nothing to test on.
+    """
+
+    def __init__(self, output: Path, processes: Processes, test_perplexity: Callable[[Path], float | None]) -> None:
+        self.output, self.processes, self.test_perplexity = output, processes, test_perplexity
+
+    def carry_out(self, cell: Cell, record: Record) -> Record | None:
+        """Trains and measures one run, as far as that has not been done.
+
+        Returns:
+            Its record, also in its folder; none if all was stopped before it was done.
+        """
+        if record.result is not None:
+            return record
+        folder = self.output / LOGS / cell.name
+        if not (folder / RESULT).is_file() and (reason := self._train(cell, replace(record, reason=""), folder)):
+            record = replace(record, reason=reason)
+        elif self.processes.stopping:
+            return None
+        else:
+            record = self._measure(record, folder)
+        record.write(folder)
+        return record
+
+    def _train(self, cell: Cell, record: Record, folder: Path) -> str:
+        """Why it failed, if it did."""
+        going_on = (folder / "checkpoints" / "last.ckpt").is_file()
+        if not going_on and folder.exists():
+            shutil.rmtree(folder)
+        record.write(folder)
+        words = ["--ckpt_path=last"] if going_on else [*cell.arguments]
+        words += [f"--run={cell.name}", f"--trainer.default_root_dir={self.output}"]
+        log = folder / LOG
+        begin = log.stat().st_size if log.exists() else 0
+        code = self.processes.run([sys.executable, "-m", "seqlab.fit", *words], log)
+        if not code or self.processes.stopping:
+            return ""
+        if code < 0:
+            return f"ended by {signal.Signals(-code).name}"
+        return last_line(log, begin) or f"exit code {code}"
+
+    def _measure(self, record: Record, folder: Path) -> Record:
+        try:
+            result, corpus = measure_run(folder)
+            checkpoint = checkpoint_of(folder)
+            tested = None if checkpoint is None else self.test_perplexity(checkpoint)
+        except Exception as error:  # one run that cannot be measured does not stop the others
+            with (folder / LOG).open("a", encoding="utf-8") as log:
+                traceback.print_exc(file=log)
+            return replace(record, reason=f"it could not be measured: {reason_of(error)}")
+        found = result if tested is None else {**result, "test_perplexity": tested}
+        return replace(record, result=found, corpus=corpus, reason="")
+
+
+def plan_runs(cells: Sequence[Cell], output: Path) -> list[Planned]:
+    """The runs with the records that they have or will begin with; everything typed is checked here.
+
+    Raises:
+        UserError: An option is wrong, or a run of that name was made with others.
+    """
+    read: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
+    planned = []
+    for cell in cells:
+        key = tuple(cell.varied.items())
+        if key not in read:
+            read[key] = read_options([*cell.arguments])
+        options = {**read[key], "seed": cell.seed}
+        record = check_record(cell, options, output / LOGS / cell.name)
+        planned.append((cell, record or Record(cell.name, cell.arguments, options)))
+    return planned
+
+
+@contextmanager
+def at_work(output: Path, jobs: int, test_perplexity: Callable[[Path], float | None]) -> Iterator[Runs]:
+    """Runs in a folder that no other comparison may use meanwhile; whatever ends it early stops their processes.
+
+    Raises:
+        UserError: The folder is in use or cannot be written.
+    """
+    with sole(output) as lock, interruptible():
+        processes = Processes(jobs, lock)
+        try:
+            yield Runs(output, processes, test_perplexity)
+        except BaseException:
+            processes.stop()
+            raise
+
+
+def carry_out_all(runs: Runs, planned: Sequence[Planned], jobs: int, say: Callable[[Record], None]) -> list[Record]:
+    """Carries out runs, some at a time; returns their records in order."""
+    with ThreadPoolExecutor(jobs) as pool:
+        futures: list[Future[Record | None]] = [pool.submit(runs.carry_out, *one) for one in planned]
+        try:
+            for future in as_completed(futures):
+                if (record := future.result()) is not None:
+                    say(record)
+        except BaseException:
+            _wind_up(runs.processes, pool)
+            raise
+    return [record for future in futures if (record := future.result()) is not None]
+
+
+def _wind_up(processes: Processes, pool: ThreadPoolExecutor) -> None:
+    """Lets what runs leave its checkpoint; whoever interrupts that too does not wait any longer."""
+    processes.stop()
+    try:
+        pool.shutdown(cancel_futures=True)
+    except KeyboardInterrupt:
+        processes.stop(signal.SIGKILL)
+        raise

@@ -1,0 +1,50 @@
+"""Command lines of ``fit`` read as ``fit`` reads them, without building what they name."""
+
+from typing import Any
+
+import yaml
+
+from seqlab.cli.arguments import TrainingParser
+from seqlab.cli.build import SeqlabCLI
+from seqlab.errors import UserError
+
+OWN = ("model", "seeds", "vary", "jobs", "output", "sampler", "trials")
+"""Options of a comparison."""
+
+
+class _Parser(TrainingParser):
+    """Of ``fit``; of a misspelt name it says that an option of the comparison may have been meant."""
+
+    others = OWN
+
+
+class _ReadOnly(SeqlabCLI):
+    """Reads a command line, and neither seeds nor builds anything; the data may be absent."""
+
+    parser_kind = _Parser
+
+    def _set_seed(self) -> None:
+        pass
+
+    def instantiate_classes(self) -> None:
+        pass
+
+    def options(self) -> dict[str, Any]:
+        read: dict[str, Any] = yaml.safe_load(self._dump())
+        return read
+
+
+def read_options(arguments: list[str]) -> dict[str, Any]:
+    """Every option that a command line of ``fit`` stands for, as plain values.
+
+    Raises:
+        UserError: A file, a name, a key or a value is wrong, or the run would leave nothing to compare.
+    """
+    options = _ReadOnly(arguments).options()
+    trainer = options["trainer"]
+    trainer.pop("default_root_dir")
+    if trainer["fast_dev_run"]:
+        raise UserError("trainer.fast_dev_run keeps nothing that could be compared; leave it out")
+    if trainer["logger"] not in (None, True):
+        raise UserError("trainer.logger must stay TensorBoard's, whose events a comparison reads; leave it out")
+    return options

@@ -1,0 +1,246 @@
+"""Sentence pairs for translation: any files, or a corpus by its name."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from seqlab.data.data_module import DataModule, warn_of_sample
+from seqlab.data.download import SOURCES, Unavailable, fetch
+from seqlab.data.loader import Loader, Shard
+from seqlab.data.pair_files import Pair, read_columns, read_two, read_zip, split_of
+from seqlab.data.pairs import BucketBatches, EvaluationPairs, PairBatch, Pairs, Sentences, Specials
+from seqlab.data.text_files import SPLITS, Split
+from seqlab.errors import UserError, nearest
+from seqlab.text.clean import CLEANERS, check_cleaning
+from seqlab.text.codec import Codec
+from seqlab.text.vocab import BOS, EOS, PAD, UNK
+
+SAMPLE = Path(__file__).parent / "samples" / "english_french.tsv"
+RESERVED = (UNK, PAD, BOS, EOS)
+EMPTYING = ("classic", "letters")
+"""Cleanings that leave nothing of a sentence without letters."""
+EVALUATED = 64
+"""Pairs that are evaluated at once."""
+
+
+class ParallelData(DataModule):
+    """Any sentence pairs: a file of two columns with a tab between them, or two files whose lines belong together.
+
+    Pairs with the same source always fall into the same part.
+
+    Args:
+        path: UTF-8 file of lines ``source TAB target``, plain or .gz; further columns are left out.
+        source_path: UTF-8 file of sources, plain or .gz, instead of path.
+        target_path: UTF-8 file of targets, line by line those of source_path.
+        val_path: As path, or a list of two files [SOURCES,TARGETS], to validate on; without val_path and test_path the
+            pairs are cut into the three parts.
+        test_path: As val_path, to test on.
+        reverse: Whether to translate from the second language to the first.
+        cleaning: spaced (lowercase, a space before , . ! ?, as in the book) or raw.
+        tokens: word, char, bpe, wordpiece or unigram.
+        shared_vocab: Whether both languages have one vocabulary.
+        min_freq: Tokens seen less often than this in the training part become <unk>.
+        num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
+        batch_size: Pairs in a batch, over all processes.
+        batch_tokens: Positions in a batch, source and target with padding, instead of batch_size.
+        max_length: Most tokens of either sentence.
+        too_long: drop the pairs that have more, or truncate their sentences.
+        max_pairs: Read only the first so many pairs.
+        val_fraction: Share of the sources that validates.
+        test_fraction: Share of the sources that tests.
+        root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
+        seed: Of the order of batches; follows the run's seed if not given.
+        codecs: Of source and target, that exist already (of a checkpoint).
+    """
+
+    data_name: ClassVar[str] = "parallel"
+
+    def __init__(
+        self,
+        path: str | None = None,
+        source_path: str | None = None,
+        target_path: str | None = None,
+        val_path: str | list[str] | None = None,
+        test_path: str | list[str] | None = None,
+        reverse: bool = False,
+        cleaning: str = "spaced",
+        tokens: str = "word",
+        shared_vocab: bool = False,
+        min_freq: int = 2,
+        num_subwords: int = 8000,
+        batch_size: int = 64,
+        batch_tokens: int | None = None,
+        max_length: int = 50,
+        too_long: Literal["drop", "truncate"] = "drop",
+        max_pairs: int | None = None,
+        val_fraction: float = 0.02,
+        test_fraction: float = 0.02,
+        root: str | None = None,
+        seed: int = 0,
+        codecs: tuple[Codec, Codec] | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(ignore=["codecs"])
+        check_cleaning(cleaning)
+        least = {"batch_size": batch_size, "max_length": max_length}
+        least |= {name: n for name, n in (("batch_tokens", batch_tokens), ("max_pairs", max_pairs)) if n is not None}
+        for name, value in least.items():
+            if value < 1:
+                raise UserError(f"{name} {value} must be a whole number of at least 1")
+        if too_long not in ("drop", "truncate"):
+            raise UserError(f"unknown too_long '{too_long}': {nearest(too_long, ('drop', 'truncate'))}")
+        shares = val_fraction, test_fraction
+        if not (min(shares) >= 0 and sum(shares) < 1):
+            raise UserError(
+                f"val_fraction {shares[0]} and test_fraction {shares[1]} must be at least 0 and sum below 1"
+            )
+        self.cleaning, self.batch_size, self.batch_tokens, self.seed = cleaning, batch_size, batch_tokens, seed
+        self.max_length, self.too_long = max_length, too_long
+        self.root = Path(root).expanduser() if root else None
+        pairs, self.corpus_name = self.read(path, source_path, target_path)
+        held = {"val": val_path, "test": test_path}
+        given = {split: _held_out(files, f"{split}_path") for split, files in held.items() if files}
+        self.emptied_pairs = 0
+        if cleaning in EMPTYING:
+            pairs, *parts = (self._whole(part) for part in (pairs, *given.values()))
+            given = dict(zip(given, parts, strict=True))
+        if reverse:
+            pairs = [(target, source) for source, target in pairs]
+            given = {split: [(target, source) for source, target in part] for split, part in given.items()}
+        self._pairs = _divided(pairs[:max_pairs], given, cleaning, *((0.0, 0.0) if given else shares))
+        self.source_codec, self.target_codec = codecs or self._learned(tokens, shared_vocab, min_freq, num_subwords)
+        self.too_long_pairs = 0
+        self._encoded: dict[Split, Pairs] = {}
+
+    def read(self, path: str | None, source_path: str | None, target_path: str | None) -> tuple[list[Pair], str]:
+        """All pairs, and the name of the corpus.
+
+        Raises:
+            UserError: No file was named, or it does not hold pairs.
+        """
+        if path is not None:
+            return read_columns(Path(path).expanduser()), Path(path).name.partition(".")[0]
+        if source_path is None or target_path is None:
+            raise UserError(
+                "--data parallel needs pairs; give --data.path, or --data.source_path and --data.target_path"
+            )
+        pairs = read_two(Path(source_path).expanduser(), Path(target_path).expanduser())
+        return pairs, Path(source_path).name.partition(".")[0]
+
+    def _whole(self, pairs: list[Pair]) -> list[Pair]:
+        """Those of which cleaning leaves something on both sides."""
+        clean = CLEANERS[self.cleaning]
+        whole = [pair for pair in pairs if all(clean(side).strip() for side in pair)]
+        self.emptied_pairs += len(pairs) - len(whole)
+        return whole
+
+    def _learned(self, tokens: str, shared: bool, min_freq: int, size: int) -> tuple[Codec, Codec]:
+        sides = ([pair[0] for pair in self._pairs["train"]], [pair[1] for pair in self._pairs["train"]])
+        texts = (sides[0] + sides[1],) if shared else sides
+        rest = self.cleaning, tokens, min_freq, size, RESERVED
+        made = [Codec.build(text.__iter__, *rest) for text in texts]
+        return made[0], made[-1]
+
+    def has(self, split: Split) -> bool:
+        """Whether the corpus has such a part."""
+        return bool(self._pairs[split])
+
+    def pairs(self, split: Split) -> list[Pair]:
+        """The sentences of a part as they were written, source and target."""
+        return self._pairs[split]
+
+    def encoded(self, split: Split) -> Pairs:
+        """The ids of a part; of the training part without pairs that are too long, or with them cut."""
+        if split not in self._encoded:
+            codecs = self.source_codec, self.target_codec
+            sides = [[codec.encode(pair[side]) for pair in self._pairs[split]] for side, codec in enumerate(codecs)]
+            if split == "train":
+                sides = self._shortened(*sides)
+            specials = Specials(*(codecs[0].vocab.id_of(token) for token in (PAD, BOS, EOS)))
+            sources, targets = (Sentences(rows, codec.dtype) for rows, codec in zip(sides, codecs, strict=True))
+            self._encoded[split] = Pairs(sources, targets, specials)
+        return self._encoded[split]
+
+    def _shortened(self, sources: list[list[int]], targets: list[list[int]]) -> list[list[list[int]]]:
+        most = self.max_length
+        long = [len(source) > most or len(target) > most for source, target in zip(sources, targets, strict=True)]
+        self.too_long_pairs = sum(long)
+        if self.too_long == "truncate":
+            return [[row[:most] for row in rows] for rows in (sources, targets)]
+        return [[row for row, cut in zip(rows, long, strict=True) if not cut] for rows in (sources, targets)]
+
+    def model_arguments(self) -> dict[str, Any]:
+        return {"source_codec": self.source_codec, "target_codec": self.target_codec}
+
+    def describe(self) -> str:
+        ids = f"{self.source_codec.vocab_size:,} and {self.target_codec.vocab_size:,} ids"
+        words = f"{len(self.encoded('train').sources):,} pairs to train on, {ids}"
+        if self.too_long_pairs:
+            done = "left out" if self.too_long == "drop" else "cut"
+            words += f", {self.too_long_pairs:,} pairs of more than {self.max_length} tokens {done}"
+        if self.emptied_pairs:
+            words += f", {self.emptied_pairs:,} pairs of which {self.cleaning} cleaning leaves nothing left out"
+        return words
+
+    def train_batches(self, shard: Shard) -> BucketBatches:
+        return BucketBatches(self.encoded("train"), self.batch_size, self.batch_tokens, self.seed, shard)
+
+    def evaluation_loader(self, split: Split) -> Loader[PairBatch]:
+        """Every pair of a part exactly once.
+
+        Raises:
+            UserError: The part is empty.
+        """
+        if not self.has(split):
+            way_out = f"give --data.{split}_fraction or --data.{split}_path"
+            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
+        return Loader(EvaluationPairs(self.encoded(split), EVALUATED, self.shard()))
+
+    def val_dataloader(self) -> Loader[PairBatch] | Sequence[Loader[PairBatch]]:
+        return self.evaluation_loader("val") if self.has("val") else []
+
+    def test_dataloader(self) -> Loader[PairBatch]:
+        return self.evaluation_loader("test")
+
+
+def _held_out(files: str | list[str], option: str) -> list[Pair]:
+    """The pairs of one file of two columns, or of two files."""
+    paths = [Path(name).expanduser() for name in ([files] if isinstance(files, str) else files)]
+    if len(paths) > 2:
+        raise UserError(f"{option} has {len(paths)} files; give one of pairs, or two as [SOURCES,TARGETS]")
+    return read_two(*paths) if len(paths) == 2 else read_columns(*paths)
+
+
+def _divided(
+    pairs: list[Pair], given: dict[str, list[Pair]], cleaning: str, val_fraction: float, test_fraction: float
+) -> dict[Split, list[Pair]]:
+    parts: dict[Split, list[Pair]] = {split: list(given.get(split, [])) for split in SPLITS}
+    clean = CLEANERS[cleaning]
+    held = {clean(source) for part in given.values() for source, _ in part}
+    for pair in pairs:
+        if (cleaned := clean(pair[0])) not in held:
+            parts[split_of(cleaned, val_fraction, test_fraction)].append(pair)
+    if not parts["train"]:
+        raise UserError("no pair is left to train on; lower --data.val_fraction and --data.test_fraction")
+    return parts
+
+
+class FraEng(ParallelData):
+    """English-French sentence pairs of the Tatoeba project: 167,130, from short to long."""
+
+    data_name = "fra_eng"
+    answered = ("path", "source_path", "target_path", "val_path", "test_path")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(path=None, source_path=None, target_path=None, val_path=None, test_path=None, **kwargs)
+
+    def read(self, path: str | None, source_path: str | None, target_path: str | None) -> tuple[list[Pair], str]:
+        """The verified archive's pairs, or the bundled sample where it cannot be had and nobody named a folder."""
+        try:
+            return read_zip(fetch(SOURCES["fra_eng"], self.root), "fra-eng/fra.txt"), "fra_eng"
+        except Unavailable as error:
+            if self.root is not None or os.environ.get("SEQLAB_DATA"):
+                raise
+            warn_of_sample("The English-French corpus", str(error))
+            return read_columns(SAMPLE), "sample"

@@ -1,0 +1,188 @@
+"""Text for language models: any text files, or a corpus by its name."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from seqlab.data.data_module import DataModule, warn_of_sample
+from seqlab.data.download import SOURCES, Unavailable, data_root, fetch
+from seqlab.data.loader import Loader, Shard
+from seqlab.data.streams import ContiguousBatches, EvaluationBatches, RandomBatches, TextBatch
+from seqlab.data.text_files import SPLITS, Part, Recipe, Split, read_corpus
+from seqlab.errors import UserError
+from seqlab.text.codec import Codec
+
+SAMPLE = Path(__file__).parent / "samples" / "the_lamp_keeper.txt"
+
+TOKENS_PER_STREAM = 8192
+"""Evaluation text is cut into streams of at least so many tokens, so that cold starts weigh next to nothing."""
+
+
+class TextData(DataModule):
+    """Any UTF-8 text files.
+
+    Args:
+        path: Text files to train on; without val_path and test_path they are cut into the three parts.
+        val_path: Text files to validate on.
+        test_path: Text files to test on.
+        cleaning: classic (a-z, lines joined as in the book), letters (a-z, words kept apart), spaced (lowercase, marks
+            apart) or raw.
+        tokens: char, word, bpe, wordpiece or unigram.
+        min_freq: Tokens seen less often than this in the training part become <unk>.
+        num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
+        batch_size: Streams (contiguous) or windows (random) in a batch, over all processes.
+        num_steps: Tokens of each row in a batch; gradients reach this far back.
+        sampling: contiguous (state carried from batch to batch) or random windows.
+        max_tokens: Train on only the first so many tokens of the training part.
+        val_fraction: Share of the characters, before the test part, that validates.
+        test_fraction: Share of the characters, at the end, that tests.
+        eval_streams: Streams that validation and test text is read in; chosen by length if not given.
+        root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
+        seed: Of offsets and orders; follows the run's seed if not given.
+        codec: A codec that exists already (of a checkpoint), instead of one built from the training part.
+    """
+
+    data_name: ClassVar[str] = "text"
+    prompt: str | None = None
+
+    def __init__(
+        self,
+        path: str | list[str] | None = None,
+        val_path: str | list[str] | None = None,
+        test_path: str | list[str] | None = None,
+        cleaning: str = "raw",
+        tokens: str = "char",
+        min_freq: int = 0,
+        num_subwords: int = 2000,
+        batch_size: int = 32,
+        num_steps: int = 35,
+        sampling: Literal["contiguous", "random"] = "contiguous",
+        max_tokens: int | None = None,
+        val_fraction: float = 0.05,
+        test_fraction: float = 0.1,
+        eval_streams: int | None = None,
+        root: str | None = None,
+        seed: int = 0,
+        codec: Codec | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(ignore=["codec"])
+        for name, value in {"batch_size": batch_size, "num_steps": num_steps}.items():
+            if value < 1:
+                raise UserError(f"{name} {value} must be a whole number of at least 1")
+        for name, limit in {"max_tokens": max_tokens, "eval_streams": eval_streams}.items():
+            if limit is not None and limit < 1:
+                raise UserError(f"{name} {limit} must be a whole number of at least 1, or left out")
+        if sampling not in ("contiguous", "random"):
+            raise UserError(f"sampling '{sampling}' must be contiguous or random")
+        self.batch_size, self.num_steps, self.sampling, self.seed = batch_size, num_steps, sampling, seed
+        self.eval_streams = eval_streams
+        self.root = Path(root).expanduser() if root else None
+        files: dict[Split, list[Path]] = {}
+        for split, given in zip(SPLITS, (path, val_path, test_path), strict=True):
+            if given:
+                files[split] = [Path(name).expanduser() for name in ([given] if isinstance(given, str) else given)]
+        self.files, self.corpus_name = self.find(files)
+        recipe = Recipe(cleaning, tokens, min_freq, num_subwords, val_fraction, test_fraction)
+        self.corpus = read_corpus(self.files, recipe, data_root(self.root) / "encoded", codec)
+        if len(self.codec.vocab) == 1 and len(self.corpus.parts["train"].ids):
+            raise UserError(f"all tokens of '{self.corpus_name}' are <unk>; lower --data.min_freq {min_freq}")
+        if max_tokens is not None:
+            ids, characters = self.corpus.parts["train"]
+            share = min(1.0, max_tokens / max(1, len(ids)))
+            self.corpus.parts["train"] = Part(ids[:max_tokens], round(characters * share))
+
+    def find(self, files: dict[Split, list[Path]]) -> tuple[dict[Split, list[Path]], str]:
+        """The files of each part, and the name of the corpus in them.
+
+        Raises:
+            UserError: No training text was named.
+        """
+        if "train" not in files:
+            raise UserError("--data text needs a text to train on; name a UTF-8 file with --data.path")
+        return files, files["train"][0].stem
+
+    @property
+    def codec(self) -> Codec:
+        """Between text and ids."""
+        return self.corpus.codec
+
+    @property
+    def vocab_size(self) -> int:
+        """Ids that a model of this text must know."""
+        return self.codec.vocab_size
+
+    def has(self, split: Split) -> bool:
+        """Whether the corpus has such a part with something to predict."""
+        part = self.corpus.parts.get(split)
+        return part is not None and len(part.ids) > 1
+
+    def part(self, split: Split) -> Part:
+        """One part of the corpus.
+
+        Raises:
+            UserError: It holds too little text to predict anything.
+        """
+        part = self.corpus.parts.get(split)
+        if part is None or len(part.ids) < 2:
+            way_out = f"give --data.{split}_fraction or --data.{split}_path" if split != "train" else "give more text"
+            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part to read; {way_out}")
+        return part
+
+    def model_arguments(self) -> dict[str, Any]:
+        return {"vocab_size": self.vocab_size, "codec": self.codec}
+
+    def describe(self) -> str:
+        return f"{len(self.part('train').ids):,} tokens to train on, {self.vocab_size:,} ids"
+
+    def train_batches(self, shard: Shard) -> ContiguousBatches | RandomBatches:
+        """The training batches, or the rows of them that belong to one process.
+
+        Raises:
+            UserError: The text does not fill a batch, or the batch does not divide among the processes.
+        """
+        batches = ContiguousBatches if self.sampling == "contiguous" else RandomBatches
+        return batches(self.part("train").ids, self.batch_size, self.num_steps, self.seed, shard)
+
+    def evaluation_loader(self, split: Split) -> Loader[TextBatch]:
+        """Every token of a part exactly once, state carried.
+
+        Raises:
+            UserError: The part holds too little text.
+        """
+        ids = self.part(split).ids
+        streams = self.eval_streams or min(64, max(1, len(ids) // TOKENS_PER_STREAM))
+        return Loader(EvaluationBatches(ids, streams, max(self.num_steps, 128), self.shard()))
+
+    def val_dataloader(self) -> Loader[TextBatch] | Sequence[Loader[TextBatch]]:
+        return self.evaluation_loader("val") if self.has("val") else []
+
+    def test_dataloader(self) -> Loader[TextBatch]:
+        return self.evaluation_loader("test")
+
+
+class TimeMachine(TextData):
+    """H. G. Wells, The Time Machine (1895): 170,580 characters, 32,775 words.
+
+    Args:
+        cleaning: classic (a-z, lines joined as in the book), letters (a-z, words kept apart) or raw.
+    """
+
+    data_name = "time_machine"
+    answered = ("path", "val_path", "test_path")
+    prompt = "time traveller"
+
+    def __init__(self, cleaning: str = "classic", **kwargs: Any) -> None:
+        super().__init__(path=None, val_path=None, test_path=None, cleaning=cleaning, **kwargs)
+
+    def find(self, files: dict[Split, list[Path]]) -> tuple[dict[Split, list[Path]], str]:
+        """The verified file, or the bundled sample where the corpus cannot be had and nobody named a folder."""
+        try:
+            return {"train": [fetch(SOURCES["time_machine"], self.root)]}, "time_machine"
+        except Unavailable as error:
+            if self.root is not None or os.environ.get("SEQLAB_DATA"):
+                raise
+            warn_of_sample("The Time Machine", str(error))
+            self.prompt = "the keeper"
+            return {"train": [SAMPLE]}, "sample"

@@ -1,0 +1,1 @@
+"""What a run leaves and is gone on with: folders, checkpoints, results, ranks, devices."""

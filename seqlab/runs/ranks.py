@@ -1,0 +1,71 @@
+"""The processes of one run: what each keeps for itself, and that none outlives the one that started it."""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch.distributed as dist
+
+STARTER = "SEQLAB_STARTER"
+"""Environment variable that tells a started process the id of the one that started it."""
+
+RUN = "SEQLAB_RUN"
+"""Environment variable that tells it the name of their run."""
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks whether that one still lives."""
+
+
+def shared_run() -> str | None:
+    """Name of the run for which another process started this one, if one did."""
+    return os.environ.get(RUN) if int(os.environ.get("LOCAL_RANK", "0")) > 0 else None
+
+
+@contextmanager
+def one_fate(run: str) -> Iterator[None]:
+    """Ends this process where another one started it for the same run and is gone, however that one ended.
+
+    Lightning sees to the opposite case alone; and a process waits half an hour for a first one that it never met.
+    """
+    starter, over = os.environ.get(STARTER), threading.Event()
+    if starter is not None and shared_run() is not None:
+        threading.Thread(target=_watch, args=(int(starter), over), daemon=True).start()
+    told = {STARTER: str(os.getpid()), RUN: run}
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
+    try:
+        yield
+    finally:
+        over.set()
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def _watch(starter: int, over: threading.Event) -> None:
+    while os.getppid() == starter:
+        if over.wait(LOOK_EVERY):
+            return
+    print("seqlab: the first process of this run is gone; this one stops too", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def of_all_processes(own: Any) -> list[Any]:
+    """What each process brought, in the order of their ranks; all of them must ask at once."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return [own]
+    brought: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(brought, own)
+    return brought
+
+
+def rank_and_world() -> tuple[int, int]:
+    """The rank of this process and the number of processes."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return 0, 1
+    return dist.get_rank(), dist.get_world_size()

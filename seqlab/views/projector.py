@@ -1,0 +1,32 @@
+"""What an embedding learned, when training ends."""
+
+import lightning.pytorch as pl
+
+from seqlab.analysis.embeddings import nearest, shown_token
+from seqlab.models.text_model import TextModel
+from seqlab.nn.language_network import LanguageNetwork
+from seqlab.views.boards import boards
+
+ROWS, NEIGHBOURS = 40, 5
+MOST_POINTS = 10_000
+"""The projector takes so many tokens, the most frequent."""
+
+
+class EmbeddingView(pl.Callback):
+    """Fills TensorBoard's projector with the embedding, labelled by tokens, and lists nearest neighbours by cosine."""
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, TextModel)
+        network, codec = pl_module.network, pl_module.codec
+        if not isinstance(network, LanguageNetwork) or network.embedding is None or codec is None:
+            return
+        vectors = network.embedding.weight.detach().float().cpu()[:MOST_POINTS]
+        labels = [shown_token(token) for token in codec.vocab.tokens(range(len(vectors)))]
+        lines = ["| token | nearest, with cosines |", "|---|---|"]
+        rows = list(range(min(ROWS, len(vectors))))
+        for row, near in zip(rows, nearest(vectors, rows, NEIGHBOURS), strict=True):
+            words = ", ".join(f"`{labels[other]}` {cosine:.2f}" for other, cosine in near)
+            lines.append(f"| `{labels[row]}` | {words} |")
+        for writer in boards(trainer):
+            writer.add_embedding(vectors, labels, global_step=trainer.global_step, tag="embedding")
+            writer.add_text("embedding/neighbours", "\n".join(lines), trainer.global_step)

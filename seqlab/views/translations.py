@@ -1,0 +1,106 @@
+"""The sentences that a translation model fails at, and where it looks."""
+
+from typing import NamedTuple
+
+import lightning.pytorch as pl
+import torch
+
+from seqlab.data.parallel import ParallelData
+from seqlab.decoding.translation import translate, translate_ids
+from seqlab.models.translation import GREEDY, Seq2Seq
+from seqlab.views.boards import boards
+
+EXAMINED = 512
+"""Held-out sentences whose losses are compared."""
+WORST, DRAWN = 8, 3
+
+
+class Failure(NamedTuple):
+    """A held-out sentence.
+
+    Args:
+        loss: Nats per token of the reference, by teacher forcing.
+        source: As the model reads it.
+        reference: As it should be translated.
+        translation: As it was.
+    """
+
+    loss: float
+    source: str
+    reference: str
+    translation: str
+
+
+class TranslationView(pl.Callback):
+    """Lists, after each validation, the held-out sentences of the highest loss; draws attention when training ends.
+
+    Args:
+        pictures: Whether to draw attention after each validation too.
+    """
+
+    def __init__(self, pictures: bool) -> None:
+        self.pictures = pictures
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        writers = boards(trainer)
+        if not writers:
+            return
+        assert isinstance(pl_module, Seq2Seq)
+        failures = worst(pl_module, trainer.datamodule)
+        lines = ["| nats per token | source | reference | translation |", "|---|---|---|---|"]
+        for failure in failures:
+            cells = (f"{failure.loss:.2f}", failure.source, failure.reference, failure.translation)
+            lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+        for writer in writers:
+            writer.add_text("worst sentences", "\n".join(lines), trainer.global_step)
+        if self.pictures:
+            self._draw(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Seq2Seq)
+        if not self.pictures:
+            self._draw(trainer, pl_module)
+
+    @torch.no_grad()
+    def _draw(self, trainer: pl.Trainer, module: Seq2Seq) -> None:
+        writers = boards(trainer)
+        if not writers or module.network.decoder.attention is None:
+            return
+        from seqlab.views.attention_map import draw_attention
+
+        training = module.training
+        module.eval()
+        try:
+            sources = module.shown_sources(trainer.datamodule)[:DRAWN]
+            found = translate(module.network, module.source_codec, module.target_codec, sources, GREEDY, attention=True)
+        finally:
+            module.train(training)
+        for row, translations in enumerate(found):
+            for writer in writers:
+                figure = draw_attention(translations[0])
+                writer.add_figure(f"attention/{row}", figure, trainer.global_step, close=False)
+
+
+@torch.no_grad()
+def worst(module: Seq2Seq, data: ParallelData) -> list[Failure]:
+    """The sentences of the highest loss among the first of the validation part, the worst first."""
+    found: list[tuple[float, list[int], list[int]]] = []
+    codecs, training = (module.source_codec, module.target_codec), module.training
+    module.eval()
+    try:
+        for batch in data.evaluation_loader("val"):
+            moved = batch._replace(**{name: part.to(module.device) for name, part in batch._asdict().items()})
+            losses = module.network.sentence_nats(*moved) / moved.valid.sum(1)
+            for row, loss in enumerate(losses.tolist()):
+                source = batch.source[row, : batch.source_lengths[row] - 1].tolist()
+                found.append((loss, source, batch.targets[row][batch.valid[row]][:-1].tolist()))
+            if len(found) >= EXAMINED:
+                break
+        found = sorted(found, reverse=True)[:WORST]
+        said = translate_ids(module.network, *codecs, [source for _, source, _ in found], GREEDY)
+    finally:
+        module.train(training)
+    return [
+        Failure(loss, codecs[0].decode(source), codecs[1].decode(target), translations[0].text)
+        for (loss, source, target), translations in zip(found, said, strict=True)
+    ]

@@ -1,0 +1,280 @@
+import inspect
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqlab.data import DATA
+from seqlab.data import text as text_data
+from seqlab.data import text_files as corpus_module
+from seqlab.data.download import Unavailable
+from seqlab.data.loader import Loader, Shard
+from seqlab.data.streams import TextBatch
+from seqlab.data.text import TextData, TimeMachine
+from seqlab.errors import UserError
+from seqlab.text.codec import Codec
+
+STORY = str(Path(__file__).parents[1] / "fixtures" / "story.txt")
+ROOT = Path(os.environ.get("SEQLAB_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
+SMALL = {"batch_size": 4, "num_steps": 10}
+
+
+@pytest.fixture
+def time_machine_root() -> str:
+    if not (ROOT / "timemachine.txt").is_file():
+        pytest.skip(f"{ROOT / 'timemachine.txt'} is not here")
+    return str(ROOT)
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Time Machine can be had nowhere, and nobody named a folder."""
+
+    def fail(source: object, root: Path | None = None) -> Path:
+        raise Unavailable("cannot download time_machine: no connection; put it there")
+
+    monkeypatch.delenv("SEQLAB_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(text_data, "fetch", fail)
+
+
+def batches_of(loader: Loader[TextBatch]) -> list[list[list[int]]]:
+    return [batch.inputs.tolist() for batch in loader]
+
+
+def everything(data: TextData) -> dict[str, object]:
+    """What a run would see of the data."""
+    return {
+        "vocab": data.codec.vocab.tokens(range(data.vocab_size)),
+        "train": [batches_of(loader) for loader in [data.train_dataloader()] for _ in range(2)],
+        "val": batches_of(data.evaluation_loader("val")),
+        "test": batches_of(data.evaluation_loader("test")),
+    }
+
+
+def test_batches_have_the_sizes_asked_for() -> None:
+    data = TextData(STORY, batch_size=4, num_steps=10)
+    batch = next(iter(data.train_dataloader()))
+    assert batch.inputs.shape == (4, 10)
+    assert not batch.continues
+    assert torch.equal(batch.inputs[:, 1:], batch.targets[:, :-1])
+
+
+def test_training_text_is_the_files_text() -> None:
+    data = TextData(STORY, batch_size=1, num_steps=10)
+    row = [token for batch in batches_of(data.train_dataloader()) for token in batch[0]]
+    assert data.codec.decode(row) in Path(STORY).read_text(encoding="utf-8")
+    assert len(row) > 0.8 * 2800
+
+
+def test_evaluation_reads_each_token_once_in_one_stream() -> None:
+    data = TextData(STORY, **SMALL)
+    ids = data.part("test").ids
+    rows = [batch[0] for batch in batches_of(data.test_dataloader())]
+    assert [len(row) for row in rows] == [128, 128, len(ids) - 257]
+    assert sum(rows, []) == ids[:-1].tolist()
+
+
+@pytest.mark.parametrize(("per_stream", "streams"), [(10**6, 1), (100, 2), (1, 64)])
+def test_evaluation_streams_grow_with_the_text(per_stream: int, streams: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_data, "TOKENS_PER_STREAM", per_stream)
+    data = TextData(STORY, **SMALL)
+    assert len(next(iter(data.test_dataloader())).inputs) == streams
+
+
+OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "path": ({}, {"path": [STORY, STORY]}),
+    "val_path": ({"test_path": STORY}, {"val_path": STORY, "test_path": STORY}),
+    "test_path": ({"val_path": STORY}, {"val_path": STORY, "test_path": STORY}),
+    "cleaning": ({}, {"cleaning": "classic"}),
+    "tokens": ({}, {"tokens": "word"}),
+    "min_freq": ({}, {"min_freq": 5}),
+    "num_subwords": ({"tokens": "bpe", "num_subwords": 270}, {"tokens": "bpe", "num_subwords": 300}),
+    "batch_size": ({}, {"batch_size": 5}),
+    "num_steps": ({}, {"num_steps": 11}),
+    "sampling": ({}, {"sampling": "random"}),
+    "max_tokens": ({}, {"max_tokens": 1000}),
+    "val_fraction": ({}, {"val_fraction": 0.2}),
+    "test_fraction": ({}, {"test_fraction": 0.3}),
+    "eval_streams": ({}, {"eval_streams": 3}),
+    "seed": ({}, {"seed": 1}),
+    "codec": ({}, {"codec": Codec.build(lambda: iter(["abcdefghijkl"]), "raw")}),
+}
+
+
+def readable(data: TextData) -> dict[str, object]:
+    """As ``everything``, but of data that may lack a part."""
+    seen: dict[str, object] = {}
+    for key in ("train", "val", "test"):
+        try:
+            loader = data.train_dataloader() if key == "train" else data.evaluation_loader(key)  # type: ignore[arg-type]
+            seen[key] = batches_of(loader)
+        except UserError as error:
+            seen[key] = str(error)
+    return {**seen, "vocab": data.codec.vocab.tokens(range(data.vocab_size))}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_changes_something(option: str) -> None:
+    without, given = ({"path": STORY, **SMALL, **arguments} for arguments in OPTIONS[option])
+    assert readable(TextData(**without)) == readable(TextData(**without))
+    assert readable(TextData(**without)) != readable(TextData(**given))
+
+
+def test_no_option_is_forgotten() -> None:
+    assert {*OPTIONS, "root", "self"} == set(inspect.signature(TextData.__init__).parameters)
+
+
+def test_root_holds_the_encoded_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus_module, "MEMORY_LIMIT", 0)
+    monkeypatch.setenv("SEQLAB_DATA", str(tmp_path / "variable"))
+    TextData(STORY, root=str(tmp_path / "option"))
+    assert [path.name for path in tmp_path.iterdir()] == ["option"]
+    assert len(list((tmp_path / "option" / "encoded").glob("*/train.ids"))) == 1
+    TextData(STORY)
+    assert len(list((tmp_path / "variable" / "encoded").glob("*/train.ids"))) == 1
+
+
+def test_seed_moves_the_training_batches_alone() -> None:
+    one, other = (everything(TextData(STORY, **SMALL, seed=seed)) for seed in (0, 1))
+    assert one.pop("train") != other.pop("train")
+    assert one == other
+
+
+def test_max_tokens_keeps_the_beginning() -> None:
+    whole, cut = TextData(STORY, **SMALL), TextData(STORY, **SMALL, max_tokens=500)
+    assert cut.part("train").ids.tolist() == whole.part("train").ids[:500].tolist()
+    assert cut.part("train").characters == 500
+    assert np.array_equal(cut.part("test").ids, whole.part("test").ids)
+    assert cut.vocab_size == whole.vocab_size
+    more = TextData(STORY, **SMALL, max_tokens=10**6)
+    assert more.part("train").characters == whole.part("train").characters
+
+
+def test_shards_of_a_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [batch.inputs for batch in TextData(STORY, **SMALL).train_dataloader()]
+    for rank in range(2):
+        data = TextData(STORY, **SMALL)
+        monkeypatch.setattr(data, "shard", lambda rank=rank: Shard(rank, 2))
+        for batch, expected in zip(data.train_dataloader(), whole, strict=True):
+            assert torch.equal(batch.inputs, expected[2 * rank : 2 * rank + 2])
+
+
+@pytest.mark.parametrize("given", [{}, {"val_path": STORY, "eval_streams": 2, "sampling": "random", "max_tokens": 900}])
+def test_a_recipe_makes_the_same_data_again(given: dict[str, Any]) -> None:
+    data = TextData(STORY, **SMALL, **given)
+    recipe = data.recipe()
+    assert recipe["name"] == "text"
+    assert all(isinstance(value, str | int | float | list) for value in recipe.values())
+    again = DATA[str(recipe.pop("name"))](**recipe)  # type: ignore[arg-type]
+    assert readable(again) == readable(data)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"path": None}, "--data text needs a text to train on; name a UTF-8 file with --data.path"),
+        ({"batch_size": 0}, "batch_size 0 must be a whole number of at least 1"),
+        ({"num_steps": -3}, "num_steps -3 must be a whole number of at least 1"),
+        ({"max_tokens": 0}, "max_tokens 0 must be a whole number of at least 1, or left out"),
+        ({"eval_streams": 0}, "eval_streams 0 must be a whole number of at least 1, or left out"),
+        ({"sampling": "randon"}, "sampling 'randon' must be contiguous or random"),
+        ({"cleaning": "clasic"}, "unknown cleaning 'clasic'; did you mean 'classic'?"),
+        ({"tokens": "chars"}, "unknown tokens 'chars'; did you mean 'char'?"),
+        ({"min_freq": -1}, "min_freq -1 must be a whole number of at least 0"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_wrong_options(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(words)}$"):
+        TextData(**{"path": STORY, **wrong})
+
+
+def test_a_part_without_text() -> None:
+    data = TextData(STORY, **SMALL, val_fraction=0, test_fraction=0)
+    assert data.val_dataloader() == []
+    words = "^the corpus 'story' has no test part to read; give --data.test_fraction or --data.test_path$"
+    with pytest.raises(UserError, match=words):
+        data.test_dataloader()
+
+
+def test_an_empty_training_part(tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(UserError, match="^the corpus 'empty' has no train part to read; give more text$"):
+        TextData(str(tmp_path / "empty.txt")).train_dataloader()
+
+
+def test_the_home_folder_may_be_abbreviated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(Path(STORY).parent))
+    assert TextData("~/story.txt").corpus_name == "story"
+
+
+def test_facts_of_the_time_machine(time_machine_root: str) -> None:
+    data = TimeMachine(root=time_machine_root)
+    assert data.corpus_name == "time_machine"
+    assert data.vocab_size == 28
+    assert sum(len(part.ids) for part in data.corpus.parts.values()) == 170_580
+    assert sum(part.characters for part in data.corpus.parts.values()) == 170_580
+    assert data.codec.decode(data.part("train").ids[:49]) == "the time machine by h g wellsithe time traveller "
+    assert data.prompt == "time traveller"
+
+
+def test_words_of_the_time_machine(time_machine_root: str) -> None:
+    data = TimeMachine(root=time_machine_root, tokens="word", val_fraction=0, test_fraction=0)
+    assert len(data.part("train").ids) == 32_775
+    assert data.vocab_size == 4_580  # with <unk>
+    frequencies = data.codec.vocab.frequencies[:4]
+    assert frequencies == [("the", 2261), ("i", 1267), ("and", 1245), ("of", 1155)]
+
+
+def test_a_recipe_of_the_time_machine(time_machine_root: str) -> None:
+    data = TimeMachine(root=time_machine_root, cleaning="letters", max_tokens=5000, **SMALL)
+    recipe = data.recipe()
+    assert {key: recipe[key] for key in ("name", "cleaning", "max_tokens")} == {
+        "name": "time_machine",
+        "cleaning": "letters",
+        "max_tokens": 5000,
+    }
+    assert readable(DATA[str(recipe.pop("name"))](**recipe)) == readable(data)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_the_sample_stands_in_with_a_loud_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    data = TimeMachine(**SMALL)
+    said = capsys.readouterr().err
+    assert said.count("!" * 100) == 2
+    assert "The Time Machine is not here. Going on with the BUNDLED SAMPLE" in said
+    assert "numbers from this run are not numbers of The Time Machine." in said
+    assert "Reason: cannot download time_machine: no connection; put it there" in said
+    assert data.corpus_name == "sample"
+    assert data.prompt is not None
+    assert TimeMachine.prompt == "time traveller"
+    assert data.codec.unknown(data.prompt) == []
+    assert data.codec.clean(data.prompt) in data.codec.decode(data.part("train").ids)
+    assert len(everything(data)["train"]) == 2  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_no_sample_where_a_folder_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Unavailable, match="^cannot download time_machine: no connection; put it there$"):
+        TimeMachine(root=str(tmp_path))
+    monkeypatch.setenv("SEQLAB_DATA", str(tmp_path))
+    with pytest.raises(Unavailable, match="^cannot download time_machine"):
+        TimeMachine()
+
+
+def test_fetch_is_asked_with_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, Path | None]] = []
+
+    def fetch(source: Any, root: Path | None) -> Path:
+        asked.append((source.name, root))
+        return Path(STORY)
+
+    monkeypatch.setattr(text_data, "fetch", fetch)
+    TimeMachine(root=str(tmp_path))
+    TimeMachine()
+    assert asked == [("time_machine", tmp_path), ("time_machine", None)]

@@ -1,0 +1,172 @@
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from torch.optim import Adam
+
+from seqlab.data.parallel import ParallelData
+from seqlab.decoding.beam import Beam
+from seqlab.decoding.translation import detokenize, translate
+from seqlab.errors import UserError
+from seqlab.models import load
+from seqlab.models.translation import Seq2Seq
+from seqlab.runs.checkpoint import load_network, read_checkpoint
+
+LETTERS = "abcdefgh"
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Words of three to five letters and the same backwards: a b c -> c b a."""
+    generator = torch.Generator().manual_seed(0)
+    lines = {}
+    while len(lines) < 700:
+        length = int(torch.randint(3, 6, (), generator=generator))
+        word = [LETTERS[k] for k in torch.randint(8, (length,), generator=generator).tolist()]
+        lines[" ".join(word)] = " ".join(reversed(word))
+    path = tmp_path_factory.mktemp("toy") / "toy.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in lines.items()), encoding="utf-8")
+    return path
+
+
+def data(toy: Path, **options: Any) -> ParallelData:
+    return ParallelData(str(toy), **{"batch_size": 32, "val_fraction": 0.1, "test_fraction": 0.1, **options})
+
+
+def model(toy_data: ParallelData, **options: Any) -> Seq2Seq:
+    torch.manual_seed(0)
+    given = {"hidden_size": 48, "embedding_size": 16, "dropout": 0.0, "optimizer": partial(Adam, lr=0.01), **options}
+    return Seq2Seq(**toy_data.model_arguments(), **given)
+
+
+def trainer(epochs: int, **options: Any) -> pl.Trainer:
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+    quiet |= {"enable_checkpointing": False, "gradient_clip_val": 1.0, "use_distributed_sampler": False}
+    return pl.Trainer(max_epochs=epochs, **{**quiet, **options})
+
+
+@pytest.fixture(scope="module")
+def trained(toy: Path) -> tuple[Seq2Seq, ParallelData, pl.Trainer]:
+    toy_data = data(toy)
+    made, fit = model(toy_data), trainer(25)
+    fit.fit(made, toy_data)
+    return made, toy_data, fit
+
+
+def test_it_learns_to_reverse_unseen_words(trained: tuple[Seq2Seq, ParallelData, pl.Trainer]) -> None:
+    made, toy_data, fit = trained
+    pairs = toy_data.pairs("test")
+    said = made.translate([source for source, _ in pairs])
+    right = sum(text == target for text, (_, target) in zip(said, pairs, strict=True))
+    assert right / len(pairs) > 0.95
+    assert float(fit.callback_metrics["val/bleu"]) > 90
+    assert float(fit.callback_metrics["val/perplexity"]) < 1.2
+
+
+def test_beams_and_orders(trained: tuple[Seq2Seq, ParallelData, pl.Trainer]) -> None:
+    made, toy_data, _ = trained
+    sources = [source for source, _ in toy_data.pairs("test")]
+    codecs = made.source_codec, made.target_codec
+    beam = Beam(3, 1.0, max_length=9, n_best=2)
+    with torch.no_grad():
+        found = translate(made.eval().network, *codecs, sources, beam, attention=True)
+        backwards = translate(made.network, *codecs, sources[::-1], beam)
+    assert [[one.text for one in best] for best in found] == [[one.text for one in best] for best in backwards[::-1]]
+    for source, best in zip(sources, found, strict=True):
+        first = best[0]
+        assert first.source == [*source.split(), "<eos>"]
+        assert first.attention is not None
+        assert first.attention.shape == (len(first.target), len(first.source))
+        assert best[0].score >= best[1].score
+
+
+def test_validation_loss_is_over_real_tokens(trained: tuple[Seq2Seq, ParallelData, pl.Trainer]) -> None:
+    made, toy_data, fit = trained
+    nats, tokens = 0.0, 0
+    with torch.no_grad():
+        for row in range(len(toy_data.pairs("val"))):
+            one = toy_data.encoded("val").batch(torch.tensor([row]).numpy())
+            nats += float(made.eval().network.nats(*one))
+            tokens += int(one.valid.sum())
+    assert float(fit.callback_metrics["val/loss"]) == pytest.approx(nats / tokens, rel=1e-4)
+    assert float(fit.callback_metrics["val/perplexity"]) == pytest.approx(math.exp(nats / tokens), rel=1e-4)
+
+
+def test_a_checkpoint_gives_the_model_back(trained: tuple[Seq2Seq, ParallelData, pl.Trainer], tmp_path: Path) -> None:
+    made, toy_data, fit = trained
+    fit.save_checkpoint(tmp_path / "a.ckpt")
+    loaded = load(tmp_path / "a.ckpt")
+    assert isinstance(loaded, Seq2Seq)
+    sources = [source for source, _ in toy_data.pairs("val")]
+    assert loaded.translate(sources) == made.translate(sources)
+    with pytest.raises(UserError, match=r"holds a seq2seq model, which continues no text; use seqlab.translate$"):
+        load_network(read_checkpoint(tmp_path / "a.ckpt"))
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "label_smoothing": {"label_smoothing": 0.1},
+    "scheduled_sampling": {"scheduled_sampling": 0.5},
+    "attention": {"attention": "none"},
+    "input_feeding": {"input_feeding": True},
+    "cell": {"cell": "lstm"},
+    "dropout": {"dropout": 0.3},
+    "init": {"init": "orthogonal"},
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_changes_something(option: str, toy: Path) -> None:
+    toy_data = data(toy)
+    losses = []
+    for options in ({}, OPTIONS[option]):
+        made = model(toy_data, **options)
+        batch = toy_data.train_batches(toy_data.shard()).batch(0, 0)
+        torch.manual_seed(1)
+        losses.append(float(made.training_step(batch, 0)["loss"].detach()))
+    assert losses[0] != losses[1]
+
+
+@pytest.mark.parametrize("name", ["label_smoothing", "scheduled_sampling"])
+def test_shares_lie_below_one(name: str, toy: Path) -> None:
+    with pytest.raises(UserError, match=f"^{name} 1.0 must be at least 0 and below 1$"):
+        model(data(toy), **{name: 1.0})
+
+
+def rows(embedding: torch.nn.Embedding, ids: list[int]) -> list[list[float]]:
+    return [[round(value, 4) for value in embedding.weight[row].tolist()] for row in ids]
+
+
+def test_vectors_of_either_side(toy: Path, tmp_path: Path) -> None:
+    (tmp_path / "source.vec").write_text("2 2\na 1 2\nb 3 4\n")
+    (tmp_path / "target.vec").write_text("1 2\nb 5 6\n")
+    files = {f"{side}_vectors": str(tmp_path / f"{side}.vec") for side in ("source", "target")}
+    toy_data = data(toy)
+    drawn, made = (model(toy_data, embedding_size=2, **given) for given in ({}, files))
+    source_ids, target_ids = toy_data.source_codec.vocab.ids("abc"), toy_data.target_codec.vocab.ids("abc")
+    before = rows(drawn.network.encoder.embedding, source_ids), rows(drawn.network.decoder.embedding, target_ids)
+    assert rows(made.network.encoder.embedding, source_ids) == [[1, 2], [3, 4], before[0][2]]
+    assert rows(made.network.decoder.embedding, target_ids) == [before[1][0], [5, 6], before[1][2]]
+    said = ["vectors of 2 of 12 source tokens from source.vec", "vectors of 1 of 12 target tokens from target.vec"]
+    assert made.loaded == said
+
+
+def test_a_shared_embedding_begins_with_one_file(toy: Path, tmp_path: Path) -> None:
+    (tmp_path / "v.vec").write_text("a 1 2\n")
+    toy_data, file = data(toy, shared_vocab=True), str(tmp_path / "v.vec")
+    made = model(toy_data, embedding_size=2, shared=True, source_vectors=file)
+    assert rows(made.network.decoder.embedding, toy_data.target_codec.vocab.ids("a")) == [[1, 2]]
+    with pytest.raises(UserError, match=r"^a shared embedding begins with one file; leave out --model.source_vectors"):
+        model(toy_data, embedding_size=2, shared=True, source_vectors=file, target_vectors=file)
+
+
+def test_an_empty_sentence_is_refused(trained: tuple[Seq2Seq, ParallelData, pl.Trainer]) -> None:
+    with pytest.raises(UserError, match=r"^sentence 2 \('  '\) has nothing to translate; give it at least one word$"):
+        trained[0].translate(["a b c", "  "])
+
+
+def test_detokenize() -> None:
+    assert detokenize("je suis ici , et toi ?") == "je suis ici, et toi?"

@@ -1,0 +1,27 @@
+import platform
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import resource, torch
+from seqlab.runs.allocator import keep_freed_memory
+keep_freed_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def step():
+    buffers = [torch.empty(millions * 1_000_000).fill_(1.0) for millions in (1, 3, 5, 9, 2)]  # 4 to 36 MB
+for _ in range(20):
+    step()
+before = faults()
+for _ in range(20):
+    step()
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library, which is left as it is")
+def test_what_is_freed_is_not_faulted_in_anew() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=60)
+    assert int(done.stdout) < 500

@@ -1,0 +1,188 @@
+import os
+import pickle
+import random
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from seqlab.errors import UserError
+from seqlab.nn.language_network import LanguageNetwork
+from seqlab.runs.checkpoint import FORMAT, load_network, read_checkpoint, write_checkpoint
+from seqlab.text.codec import Codec
+
+SMALL = {"seqlab": {"format": FORMAT}, "weights": torch.arange(6.0), "plain": [1, "two", {"three": None}]}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run" / "last.ckpt"
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        read_checkpoint(path)
+    return str(caught.value)
+
+
+def test_what_was_written_is_read(path: Path) -> None:
+    write_checkpoint(SMALL, path)
+    read = read_checkpoint(path)
+    assert torch.equal(read.pop("weights"), torch.arange(6.0))
+    assert read == {"seqlab": {"format": FORMAT}, "plain": [1, "two", {"three": None}]}
+    assert os.listdir(path.parent) == ["last.ckpt"]
+
+
+def test_a_later_one_takes_its_place(path: Path) -> None:
+    write_checkpoint(SMALL, path)
+    write_checkpoint({**SMALL, "plain": "later"}, path)
+    assert read_checkpoint(str(path))["plain"] == "later"
+    assert os.listdir(path.parent) == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("moment", ["torch.save", "os.fsync"])
+def test_a_full_disk_leaves_the_old_one(path: Path, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(value: Any, file: Any = None) -> None:
+        if file is not None:
+            file.write(b"the first half")
+        raise OSError(28, "No space left on device")
+
+    write_checkpoint(SMALL, path)
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(moment, full)
+        with pytest.raises(OSError, match="No space left on device"):
+            write_checkpoint({**SMALL, "plain": "later"}, path)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["last.ckpt"]
+
+
+def test_a_kill_leaves_the_old_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(value: Any, file: Any) -> None:
+        file.write(b"the first half")
+        raise KeyboardInterrupt
+
+    write_checkpoint(SMALL, path)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            write_checkpoint({**SMALL, "plain": "later"}, path)
+    assert read_checkpoint(path)["plain"] == SMALL["plain"]
+    assert os.listdir(path.parent) == ["last.ckpt"]
+
+
+def test_the_file_is_on_the_disk_before_it_is_in_place(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def note_fsync(number: int) -> None:
+        if stat.S_ISREG(os.fstat(number).st_mode):
+            events.append(f"fsync {os.fstat(number).st_size > 0}")
+        fsync(number)
+
+    def note_replace(self: Path, target: Path) -> Path:
+        events.append(f"replace {self.parent == target.parent}")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(Path, "replace", note_replace)
+    write_checkpoint(SMALL, path)
+    assert events == ["fsync True", "replace True"]
+
+
+class Harmful:
+    """Writes a file when unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_code_in_a_checkpoint_is_not_run(path: Path, tmp_path: Path) -> None:
+    harm = tmp_path / "harm"
+    write_checkpoint({**SMALL, "harm": Harmful(harm)}, path)
+    words = f"{path} holds more than tensors and plain values, or is no checkpoint; it was not loaded"
+    assert refusal(path) == words
+    path.write_bytes(pickle.dumps(Harmful(harm)))
+    assert refusal(path) == words
+    assert not harm.exists()
+    pickle.loads(path.read_bytes())  # it would have done
+    assert harm.exists()
+
+
+def test_a_module_is_not_loaded(path: Path) -> None:
+    write_checkpoint({**SMALL, "module": torch.nn.Linear(2, 2)}, path)
+    assert "holds more than tensors and plain values" in refusal(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_cut_short(path: Path, share: float) -> None:
+    write_checkpoint(SMALL, path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    words = "cannot be read as a checkpoint (damaged or cut short); use another one of the run, such as best.ckpt or"
+    assert refusal(path).startswith(f"{path} {words} last.ckpt")
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_whatever_the_bytes_there_is_a_sentence(path: Path) -> None:
+    path.parent.mkdir()
+    generator = random.Random(0)
+    texts = [bytes(generator.choice(b"abcst \n.(]}0\x80") for _ in range(generator.randrange(60))) for _ in range(150)]
+    torch.save(SMALL, path, _use_new_zipfile_serialization=False)
+    old = path.read_bytes()
+    for content in [*texts, *(old[:length] for length in range(0, len(old), 7))]:
+        path.write_bytes(content)
+        assert re.search("cannot be read as a checkpoint|holds more than|is not a checkpoint", refusal(path))
+
+
+@pytest.mark.parametrize("foreign", [{"state_dict": {}}, {"seqlab": 3}, [1, 2], torch.zeros(3)], ids=str)
+def test_another_programs_file(path: Path, foreign: object) -> None:
+    path.parent.mkdir()
+    torch.save(foreign, path)
+    assert refusal(path) == f"{path} is not a checkpoint of seqlab; use one that python -m seqlab.fit wrote"
+
+
+@pytest.mark.parametrize("version", [FORMAT + 1, None])
+def test_another_format(path: Path, version: int | None) -> None:
+    write_checkpoint({"seqlab": {"format": version}}, path)
+    words = f"{path} has checkpoint format {version}, but this seqlab reads {FORMAT}; train anew"
+    assert refusal(path) == words
+
+
+def test_missing(path: Path) -> None:
+    assert refusal(path) == f"there is no checkpoint '{path}'; python -m seqlab.fit makes one"
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    words = f"{tmp_path} is a folder; use another one of the run, such as best.ckpt or last.ckpt"
+    assert refusal(tmp_path) == words
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cell": "lstm", "num_layers": 2, "forget_bias": 1.0},
+        {"cell": "gru", "embedding_size": 8, "tied": True, "dropout": 0.5},
+    ],
+    ids=lambda options: options["cell"],
+)
+def test_load_network(path: Path, options: dict[str, Any]) -> None:
+    codec = Codec.build(lambda: iter(["some text\n"]), "raw")
+    arguments = {"vocab_size": codec.vocab_size, "hidden_size": 8, **options}
+    network = LanguageNetwork(**arguments)
+    state = {f"network.{name}": weights for name, weights in network.state_dict().items()}
+    hyper_parameters = {**arguments, "bidirectional": False, "l1": 0.1}
+    record = {"format": FORMAT, "codec": codec.state()}
+    write_checkpoint({"seqlab": record, "hyper_parameters": hyper_parameters, "state_dict": state}, path)
+    loaded, own_codec = load_network(read_checkpoint(path))
+    assert not loaded.training
+    assert own_codec.state() == codec.state()
+    ids = torch.tensor([codec.encode("text")])
+    assert torch.equal(loaded(ids)[0], network.eval()(ids)[0])
