@@ -1,40 +1,73 @@
 """seqlab: a laboratory for sequence models on PyTorch Lightning.
 
-``seqlab.fit(model="gru")`` trains, ``seqlab.load(CKPT)`` gives a trained model back; ``seqlab.evaluate``,
-``seqlab.generate``, ``seqlab.translate``, ``seqlab.corpus``, ``seqlab.inspect``, ``seqlab.memory`` and
-``seqlab.compare`` are other verbs, with the options of the command line as arguments.
+``seqlab.fit(model="gru")`` trains, ``seqlab.load(CKPT)`` gives a trained model back; the other verbs are functions of
+their names, with the options of the command line as arguments.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from seqlab.compare import Comparison
     from seqlab.corpus import Statistics
-    from seqlab.evaluate import Evaluation
     from seqlab.fit import Run
-    from seqlab.inspect import Inspection
     from seqlab.memory import Memory
-    from seqlab.models.model import SequenceModel
+    from seqlab.metrics import Report
+    from seqlab.models.model import Model
 
 __version__ = "0.1.0"
-__all__ = ["compare", "corpus", "evaluate", "fit", "generate", "inspect", "load", "memory", "translate"]
+VERBS = ("fit", "evaluate", "predict", "generate", "translate", "corpus", "inspect", "memory", "compare", "export")
+__all__ = ["compare", "corpus", "evaluate", "export", "fit", "generate", "inspect", "load", "memory", "predict"]
+__all__ += ["translate"]
 
-VERBS = ("fit", "evaluate", "generate", "translate", "corpus", "inspect", "memory", "compare", "export")
+Choice = str | Mapping[str, Any] | None
+"""A name, or a name and options: ``"lstm"``, ``{"name": "lstm", "hidden_size": 512}``."""
 
 
-def fit(**options: Any) -> "Run":
-    """Trains a model; the arguments are those of ``seqlab.fit.fit``."""
-    result: Run = import_module("seqlab.fit").fit(**options)
+def fit(
+    model: Choice = None,
+    data: Choice = None,
+    optimizer: Choice | Callable[..., Any] = None,
+    lr_scheduler: Choice = None,
+    trainer: Mapping[str, Any] | None = None,
+    *,
+    config: str | Sequence[str] | None = None,
+    **options: Any,
+) -> "Run":
+    """Trains a model.
+
+    Args:
+        model: Name of the model, or its options with ``name`` among them.
+        data: Name of the data, or its options with ``name`` among them.
+        optimizer: Name of the optimizer, or its options; or a class of torch.optim or a partial of one.
+        lr_scheduler: Name of the schedule, or its options.
+        trainer: Arguments of Lightning's Trainer; objects such as callbacks and loggers too.
+        config: YAML file of options, or several; what is given here wins over them.
+        options: Of the run: ``seed``, ``run``, ``ckpt_path``, ``patience``, ``monitor``, ``ckpt_every``, ``on_nan``,
+            ``watch``, ``bar``.
+
+    Raises:
+        UserError: An option is wrong.
+    """
+    groups = {"model": model, "data": data, "optimizer": optimizer, "lr_scheduler": lr_scheduler, "trainer": trainer}
+    result: Run = import_module("seqlab.fit").fit(**groups, config=config, **options)
     return result
 
 
-def evaluate(ckpt: str, **options: Any) -> "Evaluation":
+def evaluate(ckpt: str, **options: Any) -> "Report":
     """Measures a trained model; the arguments are those of ``seqlab.evaluate.evaluate``."""
-    result: Evaluation = import_module("seqlab.evaluate").evaluate(ckpt, **options)
+    result: Report = import_module("seqlab.evaluate").evaluate(ckpt, **options)
+    return result
+
+
+def predict(ckpt: str, inputs: str | Iterable[str], **options: Any) -> list[Any]:
+    """What a trained model says of raw input; the arguments are those of ``seqlab.predict.predict``."""
+    result: list[Any] = import_module("seqlab.predict").predict(ckpt, inputs, **options)
     return result
 
 
@@ -44,7 +77,7 @@ def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
     return result
 
 
-def translate(ckpt: str, sentences: Sequence[str], **options: Any) -> list[list[str]]:
+def translate(ckpt: str, sentences: str | Sequence[str], **options: Any) -> list[list[str]]:
     """Translations of sentences; the arguments are those of ``seqlab.translate.translate``."""
     result: list[list[str]] = import_module("seqlab.translate").translate(ckpt, sentences, **options)
     return result
@@ -56,10 +89,9 @@ def corpus(**options: Any) -> "Statistics":
     return result
 
 
-def inspect(ckpt: str, **options: Any) -> "Inspection":
-    """What a trained recurrence does with its memory; the arguments are those of ``seqlab.inspect.inspect``."""
-    result: Inspection = import_module("seqlab.inspect").inspect(ckpt, **options)
-    return result
+def inspect(ckpt: str, **options: Any) -> Any:
+    """What a trained model does inside; the arguments are those of ``seqlab.inspect.inspect``."""
+    return import_module("seqlab.inspect").inspect(ckpt, **options)
 
 
 def memory(**options: Any) -> "Memory":
@@ -74,9 +106,15 @@ def compare(experiments: Sequence[str] = (), **options: Any) -> "Comparison":
     return result
 
 
-def load(ckpt: str) -> Any:
-    """The model of a checkpoint: a ``LanguageModel`` ready to ``generate``, or a ``Seq2Seq`` ready to ``translate``."""
-    model: SequenceModel = import_module("seqlab.models").load(ckpt)
+def export(ckpt: str, **options: Any) -> "Path":
+    """Writes a model for other programs; the arguments are those of ``seqlab.export.export``."""
+    result: Path = import_module("seqlab.export").export(ckpt, **options)
+    return result
+
+
+def load(ckpt: "str | Path") -> "Model":
+    """The model of a checkpoint, in evaluation mode: ready to ``predict``, and to do what its task does besides."""
+    model: Model = import_module("seqlab.models").load(ckpt)
     return model
 
 

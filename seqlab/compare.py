@@ -3,51 +3,30 @@
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seqlab.cli.parser import Parser, arguments_of, run_verb, values_of
-from seqlab.comparison.execution import at_work, carry_out_all, plan_runs
-from seqlab.comparison.grid import Cell, Grid, key_of, read_variations, split_values
+from seqlab.comparison.bars import Bars, with_bars
+from seqlab.comparison.execution import at_work, carry_out_all, plan_runs, read_once
+from seqlab.comparison.grid import Grid, key_of, read_variations, split_values
+from seqlab.comparison.outcome import Comparison, write_comparison
 from seqlab.comparison.reading import OWN
 from seqlab.comparison.records import Record
 from seqlab.comparison.search import Search, is_range
-from seqlab.comparison.table import Row, as_csv, as_markdown, rows_of, runs_as_csv
-from seqlab.errors import UserError, reason_of
+from seqlab.errors import UserError
 from seqlab.evaluate import evaluate
-from seqlab.runs.folders import LOGS
+from seqlab.metrics import Measure, Report, Resampled
+from seqlab.models import TASKS
 
 DESCRIPTION = (
-    "Runs models x experiments x options x seeds, and writes what they reached as a table and figures. "
+    "Runs models x experiments x options x folds x seeds, and writes what they reached as a table, paired differences "
+    "and figures. "
     "Every other option is one of python -m seqlab.fit, and holds for all runs."
 )
 USAGE = "python -m seqlab.compare [EXPERIMENT.yaml ...] [--model rnn,gru] [--vary KEY=A,B ...] [--OPTION VALUE ...]"
 ONE_AT_A_TIME = threading.Lock()
 """Held by the run that is being measured, which takes all cores."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a comparison found.
-
-    Args:
-        rows: Of the table, one for each combination.
-        records: Of all runs that finished or failed.
-        files: Tables and figures.
-    """
-
-    rows: Sequence[Row]
-    records: Sequence[Record]
-    files: Sequence[Path]
-
-    @property
-    def failed(self) -> list[Record]:
-        """Records of the runs that failed."""
-        return [record for record in self.records if record.reason]
-
-    def __str__(self) -> str:
-        return as_markdown(self.rows)
 
 
 def compare(
@@ -59,9 +38,11 @@ def compare(
     output: str = "results",
     sampler: str | None = None,
     trials: int = 30,
+    folds: int | None = None,
+    bar: str = "auto",
     **options: Any,
 ) -> Comparison:
-    """Runs models x experiments x varied options x seeds, each as a process of its own, and compares them.
+    """Runs models x experiments x varied options x folds x seeds, each as a process of its own, and compares them.
 
     What a comparison in the same folder has done before is not done again.
 
@@ -74,6 +55,8 @@ def compare(
         output: Folder of the runs, the tables and the figures.
         sampler: Searches what varies, values or one range ``["1e-4..1e-1"]``, instead of running all: tpe or random.
         trials: Runs of a search, each with seed 1.
+        folds: Parts that the data is cut into; each combination is run once for each, which it is tested on.
+        bar: Model that is one more row, for each task and data: auto is the task's own, none adds nothing.
         options: Of ``seqlab.fit``, the same for all runs.
 
     Raises:
@@ -81,35 +64,46 @@ def compare(
     """
     varied = {key_of(key): [_word(value) for value in values] for key, values in (vary or {}).items()}
     models = [model] if isinstance(model, str) else [*model]
-    grid = Grid([str(path) for path in experiments], models, varied, seeds, arguments_of(options))
+    grid = Grid([str(path) for path in experiments], models, varied, seeds, arguments_of(options), folds)
     if sampler is not None:
-        return _search(grid, sampler, trials, jobs, Path(output))
-    return _compare(grid, jobs, Path(output))
+        return _search(grid, _bars(bar), sampler, trials, jobs, Path(output))
+    return _compare(grid, _bars(bar), jobs, Path(output))
 
 
 def _word(value: object) -> str:
     return "null" if value is None else str(value).replace(", ", ",")
 
 
-def _compare(grid: Grid, jobs: int, output: Path) -> Comparison:
+def _compare(grid: Grid, bars: Bars, jobs: int, output: Path) -> Comparison:
     _check_jobs(jobs)
-    cells = grid.cells()
-    planned = plan_runs(cells, output)
-    with at_work(output, jobs, _test_perplexity) as runs:
+    read = read_once()
+    cells = with_bars(grid.cells(), read, bars)
+    planned = plan_runs(cells, output, read)
+    with at_work(output, jobs, _test) as runs:
         progress = _Progress(len(cells))
         try:
             records = carry_out_all(runs, planned, jobs, progress.say)
         except KeyboardInterrupt:
             print("\nStopped; the same command goes on from here.", flush=True)
             raise
-    return write(list(zip(cells, records, strict=True)), output)
+    return write_comparison(list(zip(cells, records, strict=True)), output, _resampled)
 
 
-def _search(grid: Grid, sampler: str, trials: int, jobs: int, output: Path) -> Comparison:
+def _search(grid: Grid, bars: Bars, sampler: str, trials: int, jobs: int, output: Path) -> Comparison:
+    """A search, and the bar of its best trial."""
     _check_jobs(jobs)
-    search = Search(grid.axes(), grid.options, sampler, trials, output)
-    with at_work(output, jobs, _test_perplexity) as runs:
-        return write(search.run(runs, jobs, _Progress(trials).say), output)
+    if grid.folds is not None:
+        raise UserError("--folds is for grids; every trial of a search is one run")
+    read = read_once()
+    search = Search(grid.axes(), grid.options, sampler, trials, output, read, _main)
+    with at_work(output, jobs, _test) as runs:
+        found = search.run(runs, jobs, _Progress(trials).say)
+        if (best := search.best(found)) is not None:
+            cells = with_bars([best], read, bars)
+            found = [(cells[0] if cell == best else cell, record) for cell, record in found]
+            records = carry_out_all(runs, plan_runs(cells[1:], output, read), jobs, _Progress(len(cells) - 1).say)
+            found += zip(cells[1:], records, strict=True)
+        return write_comparison(found, output, _resampled)
 
 
 def _check_jobs(jobs: int) -> None:
@@ -127,42 +121,50 @@ class _Progress:
         self.done += 1
         result = record.result or {}
         reached = f"{result['seconds']:.0f} s" if result else f"failed: {record.reason}"
-        if "val_perplexity" in result:
-            reached += f", best validation perplexity {result['val_perplexity']:.3f}"
+        if record.main is not None and (value := result.get(f"val_{record.main}")) is not None:
+            measure = record.measures[record.main]
+            reached += f", best validation {measure.title} {measure.shown(value)}"
         print(f"{self.done}/{self.total} {record.name}: {reached}", flush=True)
 
 
-def _test_perplexity(checkpoint: Path) -> float | None:
+def _test(checkpoint: Path) -> Report | None:
+    """How good a checkpoint is on the test part; none where there is no such part."""
     try:
         with ONE_AT_A_TIME:
-            return evaluate(str(checkpoint), split="test", beam_size=1, sentences=1).perplexity
-    except UserError:  # nothing to test on
+            return evaluate(str(checkpoint), split="test", items=True)
+    except UserError:
         return None
 
 
-def write(runs: Sequence[tuple[Cell, Record]], output: Path) -> Comparison:
-    """Writes tables and figures of runs.
+def _resampled(task: str, measure: str) -> Resampled | None:
+    """A measure of a task over resampled items; none where items do not tell."""
+    known = TASKS[task].model.measures if task in TASKS else {}
+    return known[measure].resampled if measure in known else None
 
-    Raises:
-        UserError: A file cannot be written.
-    """
-    from seqlab.comparison.charts import draw_figures  # matplotlib, which a refusal need not wait for
 
-    rows = rows_of(runs)
-    corpora = ", ".join(sorted({record.corpus for _, record in runs if record.corpus}))
-    note = f"On {corpora or 'no corpus'}; [low .. high] is the bootstrap 95% interval of a mean over seeds."
-    texts = {
-        "table.md": f"{as_markdown(rows)}\n\n{note}\n",
-        "table.csv": as_csv(rows),
-        "runs.csv": runs_as_csv(runs),
-    }
-    for name, text in texts.items():
-        try:
-            (output / name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"cannot write {output / name}: {reason_of(error)}; choose another --output") from None
-    files = [*(output / name for name in texts), *draw_figures(rows, output / LOGS, output)]
-    return Comparison(rows, [record for _, record in runs], files)
+def _task(options: Mapping[str, Any]) -> str | None:
+    """The task that options of ``fit`` stand for."""
+    model, data = options["model"]["name"], options["data"]["name"]
+    return next((name for name, task in TASKS.items() if model in task.networks and data in task.data), None)
+
+
+def _main(options: Mapping[str, Any]) -> tuple[str, Measure]:
+    """The measure that counts most in what options of ``fit`` train, with its name."""
+    task = _task(options)
+    assert task is not None, "the options were read"
+    return next(iter(TASKS[task].model.measures.items()))
+
+
+def _bar(options: Mapping[str, Any]) -> str | None:
+    """The model that those options' should beat."""
+    task = _task(options)
+    return None if task is None else TASKS[task].bar
+
+
+def _bars(bar: str) -> Bars:
+    """What ``--bar`` means."""
+    named: dict[str, Bars] = {"none": lambda options: None, "auto": _bar}
+    return named.get(bar, lambda options: bar)
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -201,6 +203,18 @@ def _run(argv: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="Runs at a time, which share the cores.")
     parser.add_argument("--sampler", type=str | None, help="Search by tpe or random instead of running all.")
     parser.add_argument("--trials", type=int, default=30, help="Runs of a search.")
+    parser.add_argument(
+        "--folds",
+        type=int | None,
+        metavar="K",
+        help="Cut the data into K parts, and run all once for each as its test part.",
+    )
+    parser.add_argument(
+        "--bar",
+        type=str,
+        default="auto",
+        help="Model of one more row, the bar; auto is the task's own, none adds nothing.",
+    )
     parser.add_argument("--output", type=str, default="results", help="Folder of runs, tables and figures.")
     config = parser.parse_sentence(own)
     varied = read_variations(values_of(own, "vary"))
@@ -212,14 +226,13 @@ def _run(argv: list[str]) -> int:
     if config.sampler is None:
         if ranged := next((key for key, values in varied.items() if any(map(is_range, values))), None):
             raise UserError(f"{ranged} is given a range, which --sampler tpe searches; without it give values")
-        found = _compare(
-            Grid(config.experiments, models, varied, config.seeds, options), config.jobs, Path(config.output)
-        )
+        grid = Grid(config.experiments, models, varied, config.seeds, options, config.folds)
+        found = _compare(grid, _bars(config.bar), config.jobs, Path(config.output))
     else:
         if values_of(own, "seeds"):
             raise UserError("--seeds is for grids; every trial of a search is one run, with seed 1")
-        grid = Grid(config.experiments, models, varied, 1, options)
-        found = _search(grid, config.sampler, config.trials, config.jobs, Path(config.output))
+        grid = Grid(config.experiments, models, varied, 1, options, config.folds)
+        found = _search(grid, _bars(config.bar), config.sampler, config.trials, config.jobs, Path(config.output))
     print("", found, "", *(f"Written: {path}" for path in found.files), sep="\n")
     return int(bool(found.failed))
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqlab.cli.parser import Parser, pick, run_verb, spell_choices, values_of
-from seqlab.cli.recipes import data_of, names_of
+from seqlab.cli.recipes import data_of
 from seqlab.data import DATA
 from seqlab.data.text import TextData
 from seqlab.errors import UserError
@@ -17,11 +17,9 @@ from seqlab.text.codec import Codec
 from seqlab.text.statistics import Zipf, coverage, round_sizes, zipf
 
 ORDERS = (1, 2, 3)
-TEXTS = names_of(TextData)
-WHOLE = {"val_fraction": 0.0, "test_fraction": 0.0}
+TEXTS = [name for name, kind in DATA.items() if issubclass(kind, TextData)]
+WHOLE = dict.fromkeys(TextData.of_splits, 0.0)
 """Options of the data with which its training part is the whole text."""
-UNREAD = {"seed", "codec", "sampling", "batch_size", "num_steps", "eval_streams", "val_path", "test_path", *WHOLE}
-"""Options of the data that say how it is cut, not what it holds."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,8 @@ def corpus(data: dict[str, Any] | None = None, num_frequent: int = 10) -> Statis
     """
     if num_frequent < 1:
         raise UserError(f"num_frequent {num_frequent} must be a whole number of at least 1")
-    text = data_of({"name": "time_machine", **(data or {}), **WHOLE}, TextData)
+    text = data_of({"name": "time_machine", **(data or {}), **WHOLE}, TEXTS)
+    assert isinstance(text, TextData)
     ids, characters = text.part("train")
     laws = [zipf(ids, order) for order in ORDERS if len(ids) >= order]
     return Statistics(text.corpus_name, ids, characters, text.codec, laws, num_frequent)
@@ -118,7 +117,9 @@ def _run(argv: list[str]) -> None:
     parser = Parser(prog="python -m seqlab.corpus", description="Counts what a text is made of.")
     name = pick("data", (values_of(arguments, "data.name") or ["time_machine"])[-1], TEXTS)
     parser.add_argument("--data.name", type=str, default=name, metavar="NAME", help=f"{' | '.join(TEXTS)}.")
-    parser.add_class_arguments(DATA[name], "data", instantiate=False, skip=UNREAD)
+    kind = DATA[name]
+    unread = {*kind.UNASKED, *kind.of_training, *kind.of_batches, *kind.of_splits, *kind.held_out}
+    parser.add_class_arguments(kind, "data", instantiate=False, skip={*unread})
     parser.add_argument("--num_frequent", type=int, default=10, help="How many of the most frequent tokens to show.")
     parser.add_argument("--output", type=str | None, help="Folder for the rank plot, zipf-CORPUS-TOKENS.png.")
     config = parser.parse_sentence(arguments)

@@ -5,29 +5,36 @@ import shlex
 import sys
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch import seed_everything
 
+from seqlab.callbacks.clock import Clock
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.interruption import Interrupted
-from seqlab.callbacks.keeping import KeepLast
-from seqlab.cli.build import SeqlabCLI
+from seqlab.callbacks.keeping import KeepBest, KeepLast
+from seqlab.callbacks.training_log import TrainingLog
+from seqlab.cli.bar import Bar, bar_of
+from seqlab.cli.build import make_data, make_model, name_of_run
+from seqlab.cli.objects import in_python, split_objects
 from seqlab.cli.parser import arguments_of, run_verb
+from seqlab.cli.plan import plan
+from seqlab.cli.settings import Settings, read_settings
+from seqlab.cli.trainer import make_trainer
 from seqlab.data.data_module import DataModule
-from seqlab.errors import UserError, reason_of
-from seqlab.metrics import perplexity
-from seqlab.models.model import STEP, SequenceModel
-from seqlab.models.translation import Seq2Seq
+from seqlab.data.loader import Shard
+from seqlab.errors import UserError
+from seqlab.metrics import LOSS
+from seqlab.models.model import Model
 from seqlab.runs.allocator import keep_freed_memory
 from seqlab.runs.checkpoint import read_checkpoint
-from seqlab.runs.folders import RESULT, write_json
-from seqlab.runs.provenance import arithmetic
+from seqlab.runs.folders import RESULT, claimed, runs_folder
 from seqlab.runs.ranks import one_fate
+from seqlab.runs.result import told, write_result
 
 
 @dataclass(frozen=True)
@@ -38,160 +45,222 @@ class Run:
         model: With the weights of the last step.
         data: What it was trained on.
         trainer: That trained it.
-        checkpoint: The best by val/loss; the last where nothing validated, none if nothing was kept.
-        metrics: Last values logged, by name.
+        checkpoint: The best by what was monitored; the last where nothing validated, none if nothing was kept.
+        metrics: Last values logged, by name, and as ``best/val_loss`` what the best validation measured.
+        folder: Of the run.
+        bar: What the task's counted model reached, where that was measured.
     """
 
-    model: SequenceModel
+    model: Model
     data: DataModule
     trainer: pl.Trainer
     checkpoint: Path | None
     metrics: dict[str, float]
+    folder: Path
+    bar: Bar | None = None
 
 
-def fit(**options: Any) -> Run:
+CallbackT = TypeVar("CallbackT", bound=pl.Callback)
+
+Choice = str | Mapping[str, Any] | None
+"""A name, or a name and options: ``"lstm"``, ``{"name": "lstm", "hidden_size": 512}``."""
+
+
+def fit(
+    model: Choice = None,
+    data: Choice = None,
+    optimizer: Choice | Callable[..., Any] = None,
+    lr_scheduler: Choice = None,
+    trainer: Mapping[str, Any] | None = None,
+    *,
+    config: str | Sequence[str] | None = None,
+    **options: Any,
+) -> Run:
     """Trains a model, with the options of ``python -m seqlab.fit``.
 
-    Groups of options are dictionaries: ``fit(model="gru", trainer={"max_epochs": 3})``; a group that chooses a
-    name and sets options holds both: ``fit(model={"name": "lstm", "hidden_size": 512})``.
+    Args:
+        model: Name of the model, or its options with ``name`` among them.
+        data: Name of the data, or its options with ``name`` among them.
+        optimizer: Name of the optimizer, or its options; or a class of torch.optim or a partial of one.
+        lr_scheduler: Name of the schedule, or its options.
+        trainer: Arguments of Lightning's Trainer; objects such as callbacks and loggers too.
+        config: YAML file of options, or several; what is given here wins over them.
+        options: Of the run: ``seed``, ``run``, ``ckpt_path``, ``patience``, ``monitor``, ``ckpt_every``, ``on_nan``,
+            ``watch``, ``bar``.
 
     Raises:
         UserError: An option is wrong.
     """
-    return _fit(arguments_of(options))
+    with in_python():
+        files = [config] if isinstance(config, str) else config or []
+        groups = {"model": model, "data": data, "optimizer": optimizer, "lr_scheduler": lr_scheduler}
+        plain, objects = split_objects({**groups, "trainer": trainer, **options})
+        return run([*(word for file in files for word in ("--config", str(file))), *arguments_of(plain)], objects)
 
 
-def _fit(arguments: list[str]) -> Run:
+def run(argv: list[str], objects: Mapping[str, Any] | None = None) -> Run:
+    """Trains as a command line says: argv -> plan -> settings -> data -> model -> trainer -> run.
+
+    Args:
+        argv: Arguments after the program's name.
+        objects: Python's, that no command line can spell.
+    """
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
     keep_freed_memory()
-    while not (cli := SeqlabCLI(arguments)).claim():
-        pass
-    trainer, started = cli.trainer, time.monotonic()
-    begun = 0 if cli.plan.resumed is None else cli.plan.resumed.step
-    _say(trainer, _headline(cli))
+    settings = read_settings(plan(argv))
+    trainer_options = settings.config.trainer
+    logs = runs_folder(trainer_options.default_root_dir or ".")
+    seed_everything(settings.config.seed, workers=True, verbose=False)
+    data = make_data(settings)
+    name, may_number = name_of_run(settings, data)
+    with claimed(logs, name, may_number, keeps=not trainer_options.fast_dev_run) as folder, one_fate(folder.name):
+        model, _ = make_model(settings, data, objects or {})
+        trainer = make_trainer(settings, data, model, folder, objects or {})
+        data.train_batches(Shard(0, trainer.world_size))
+        _say(trainer, _headline(settings, data, model, folder))
+        return _train(settings, data, model, trainer, folder)
+
+
+def _train(settings: Settings, data: DataModule, model: Model, trainer: pl.Trainer, folder: Path) -> Run:
+    started, begun = time.monotonic(), 0 if settings.plan.resumed is None else settings.plan.resumed.step
+    last = folder / "checkpoints" / "last.ckpt"
     try:
-        with one_fate(cli.run):
-            trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.plan.checkpoint, weights_only=True)
+        trainer.fit(model, data, ckpt_path=settings.plan.checkpoint, weights_only=True)
+    except Interrupted as stop:
+        step = read_checkpoint(last)["global_step"] if last.is_file() else None
+        held = "" if step == trainer.global_step else f" {last} holds {'nothing' if step is None else f'step {step}'}."
+        words = f"\nStopped by {stop.signal} after step {trainer.global_step}.{held}"
+        _say(trainer, words if step is None else f"{words} Go on with:\n  {_resume_command(settings, folder)}")
+        raise
     except UserError:
         raise
     except Exception:
-        if (kept := cli.folder / "checkpoints" / "last.ckpt").is_file():
-            step = read_checkpoint(kept)["global_step"]
-            _say(trainer, f"\nTraining failed. {kept} holds step {step}; go on with:\n  {_resume_command(cli)}")
+        if last.is_file():
+            step = read_checkpoint(last)["global_step"]
+            words = f"\nTraining failed. {last} holds step {step}; go on with:\n  {_resume_command(settings, folder)}"
+            _say(trainer, words)
         raise
-    except Interrupted as stop:
-        kept = cli.folder / "checkpoints" / "last.ckpt"
-        step = read_checkpoint(kept)["global_step"] if kept.is_file() else None
-        held = "" if step == trainer.global_step else f" {kept} holds {'nothing' if step is None else f'step {step}'}."
-        words = f"\nStopped by {stop.signal} after step {trainer.global_step}.{held}"
-        _say(trainer, words if step is None else f"{words} Go on with:\n  {_resume_command(cli)}")
-        raise
-    finally:
-        with suppress(OSError):  # of a run that failed before it wrote anything
-            cli.folder.rmdir()
     if 0 < begun == trainer.global_step:
         more = f"give it more with --trainer.max_epochs {2 * max(1, trainer.current_epoch)}"
         _say(trainer, f"\nThis run had finished before, after epoch {trainer.current_epoch}; {more}.")
-    run = _close(cli, time.monotonic() - started)
-    trained = begun != trainer.global_step or not (cli.folder / RESULT).is_file()
+    done = _close(settings, data, model, trainer, folder, time.monotonic() - started)
+    trained = begun != trainer.global_step or not (folder / RESULT).is_file()
     if trained and trainer.is_global_zero and not trainer.fast_dev_run:
-        _write_result(cli, run)
-    return run
+        write_result(folder, _result(settings, done))
+    return done
 
 
-def _resume_command(cli: SeqlabCLI) -> str:
-    if cli.config.trainer.default_root_dir is None:
-        return f"python -m seqlab.fit --ckpt_path last --run {shlex.quote(cli.run)}"
-    return f"python -m seqlab.fit --ckpt_path {shlex.quote(str(cli.folder / 'checkpoints' / 'last.ckpt'))}"
+def _resume_command(settings: Settings, folder: Path) -> str:
+    if settings.config.trainer.default_root_dir is None:
+        return f"python -m seqlab.fit --ckpt_path last --run {shlex.quote(folder.name)}"
+    return f"python -m seqlab.fit --ckpt_path {shlex.quote(str(folder / 'checkpoints' / 'last.ckpt'))}"
 
 
-def _headline(cli: SeqlabCLI) -> str:
-    parameters = sum(weights.numel() for weights in cli.model.parameters())
-    data = cli.datamodule
-    weights = ", ".join([f"{parameters:,} parameters", *cli.model.loaded])
-    return f"{cli.plan.model} ({weights}) on {data.corpus_name}: {data.describe()}; run {cli.run}"
+def _headline(settings: Settings, data: DataModule, model: Model, folder: Path) -> str:
+    parameters = sum(weights.numel() for weights in model.parameters())
+    weights = ", ".join([f"{parameters:,} parameters", *model.loaded])
+    return f"{settings.plan.model} ({weights}) on {data.corpus_name}: {data.describe()}; run {folder.name}"
 
 
-def _close(cli: SeqlabCLI, seconds: float) -> Run:
-    trainer = cli.trainer
-    log = next(callback for callback in trainer.callbacks if hasattr(callback, "latest"))
-    validated = {name: float(value) for name, value in trainer.callback_metrics.items() if name != STEP}
-    metrics = {**log.latest, **validated}
-    checkpoint = None
-    for keeper in trainer.checkpoint_callbacks:
-        if isinstance(keeper, KeepLast) and keeper.path.is_file():
-            checkpoint = checkpoint or keeper.path
-        elif isinstance(keeper, ModelCheckpoint) and keeper.best_model_score is not None:
-            best = Path(keeper.best_model_path)
-            checkpoint = best if best.is_file() else checkpoint
-            metrics["best/val_loss"] = float(keeper.best_model_score)
-            metrics["best/val_perplexity"] = perplexity(metrics["best/val_loss"])
-    _write_hparams(cli, metrics)
-    result = Run(cli.model, cli.datamodule, trainer, checkpoint, metrics)
-    _say(trainer, _summary(cli, result, seconds))
-    return result
+def _close(
+    settings: Settings, data: DataModule, model: Model, trainer: pl.Trainer, folder: Path, seconds: float
+) -> Run:
+    log = _callback(trainer, TrainingLog)
+    validated = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
+    metrics = {**validated, **({} if log is None else log.latest)}
+    last, best = _callback(trainer, KeepLast), _callback(trainer, KeepBest)
+    checkpoint = None if last is None or not last.path.is_file() else last.path
+    if best is not None and best.best_model_score is not None:
+        kept = Path(best.best_model_path)
+        checkpoint = kept if kept.is_file() else checkpoint
+        metrics |= {f"best/val_{name}": value for name, value in _best(best, model).items()}
+    _write_hparams(settings, data, trainer, metrics)
+    finished = Run(model, data, trainer, checkpoint, metrics, folder)
+    _say(trainer, _summary(finished, seconds))
+    return _with_bar(settings, finished, seconds)
 
 
-def _write_result(cli: SeqlabCLI, run: Run) -> None:
-    """Leaves what was reached in the run's folder, for other programs to read.
+def _best(keeper: KeepBest, model: Model) -> dict[str, float]:
+    """What the best validation measured."""
+    score = float(keeper.best_model_score) if keeper.best_model_score is not None else float("nan")
+    reached = {**keeper.reached, str(keeper.monitor).removeprefix("val/"): score}
+    follows = {name: one.of_loss for name, one in model.measures.items() if one.of_loss is not None}
+    return {**reached, **{name: of_loss(reached[LOSS]) for name, of_loss in follows.items() if LOSS in reached}}
 
-    ``seconds`` are those of training and validation; of a resumed run, those up to the checkpoint that it went on from
-    too.
-    """
+
+def _callback(trainer: pl.Trainer, kind: type[CallbackT]) -> CallbackT | None:
+    return next((callback for callback in trainer.callbacks if isinstance(callback, kind)), None)
+
+
+def _with_bar(settings: Settings, finished: Run, seconds: float) -> Run:
+    """The run with what the bar of its task reached, said after its own result."""
+    trainer = finished.trainer
+    if settings.config.bar == "none" or not trainer.is_global_zero or trainer.fast_dev_run:
+        return finished
+    best = {name: finished.metrics.get(f"best/val_{name}") for name in finished.model.measures}
+    reached = {name: value for name, value in best.items() if value is not None}
+    bar = bar_of(settings, finished.data, reached, seconds)
+    if bar is not None:
+        _say(trainer, f"\n{bar}")
+    return finished if bar is None else Run(**{**vars(finished), "bar": bar})
+
+
+def _result(settings: Settings, finished: Run) -> dict[str, Any]:
+    model, trainer, clock = finished.model, finished.trainer, _callback(finished.trainer, Clock)
     result = {
-        "run": cli.run,
-        "model": cli.plan.model,
-        "corpus": run.data.corpus_name,
-        "parameters": sum(weights.numel() for weights in run.model.parameters()),
-        "steps": run.trainer.global_step,
-        "epochs": run.trainer.current_epoch,
-        "seconds": cli.clock.seconds,
-        "checkpoint": None if run.checkpoint is None else f"checkpoints/{run.checkpoint.name}",
-        "metrics": run.metrics,
-        "arithmetic": arithmetic(),
+        "run": finished.folder.name,
+        "task": model.task,
+        "model": settings.plan.model,
+        "corpus": finished.data.corpus_name,
+        "unit": model.unit,
+        "parameters": sum(weights.numel() for weights in model.parameters()),
+        "steps": trainer.global_step,
+        "epochs": trainer.current_epoch,
+        "seconds": 0.0 if clock is None else clock.seconds,
+        "checkpoint": None if finished.checkpoint is None else f"checkpoints/{finished.checkpoint.name}",
+        "monitor": settings.config.monitor,
+        "measures": told(model.measures),
+        "metrics": finished.metrics,
     }
-    try:
-        write_json(cli.folder / RESULT, result)
-    except OSError as error:
-        print(f"seqlab: cannot write {cli.folder / RESULT}: {reason_of(error)}", file=sys.stderr)
+    return result if finished.bar is None else {**result, "bar": finished.bar.as_plain()}
 
 
-def _write_hparams(cli: SeqlabCLI, metrics: dict[str, float]) -> None:
+def _write_hparams(settings: Settings, data: DataModule, trainer: pl.Trainer, metrics: dict[str, float]) -> None:
     """Fills TensorBoard's HParams tab with what was chosen and what was reached."""
-    plan = cli.plan
-    chosen = {"model.name": plan.model, "data.name": plan.data, "corpus": cli.datamodule.corpus_name}
-    groups = {key: cli.config[key].as_dict() for key in ("model", "data", "optimizer", "lr_scheduler")}
+    plan = settings.plan
+    chosen = {"model.name": plan.model, "data.name": plan.data, "corpus": data.corpus_name}
+    groups = {key: settings.config[key].as_dict() for key in ("model", "data", "optimizer", "lr_scheduler")}
     flat = {f"{key}.{name}": value for key, group in groups.items() for name, value in group.items()}
     reached = {f"final/{name.replace('/', '_')}": value for name, value in metrics.items() if "/val" not in name}
     reached |= {name: value for name, value in metrics.items() if name.startswith("best/")}
-    for logger in cli.trainer.loggers:
-        logger.log_hyperparams({**flat, **chosen, "seed": cli.config.seed}, reached)
+    for logger in trainer.loggers:
+        if isinstance(logger, pl.loggers.TensorBoardLogger):
+            logger.log_hyperparams({**flat, **chosen, "seed": settings.config.seed}, reached)
+        else:
+            logger.log_hyperparams({**flat, **chosen, "seed": settings.config.seed})
         logger.save()
 
 
-def _speak(model: SequenceModel, prompt: str | None, checkpoint: str) -> str:
-    """The command that lets the model say something."""
-    if isinstance(model, Seq2Seq):
-        return f"python -m seqlab.translate {checkpoint} 'i am home .'"
-    return f"python -m seqlab.generate {checkpoint}" + (f" --prefix {shlex.quote(prompt)}" if prompt else "")
-
-
-def _summary(cli: SeqlabCLI, run: Run, seconds: float) -> str:
-    shown = {
-        "train/perplexity": "train perplexity {:.3f}",
-        "best/val_perplexity": "best validation perplexity {:.3f}",
-        "train/tokens_per_second": "{:,.0f} tokens/s",
-    }
-    reached = [form.format(run.metrics[name]) for name, form in shown.items() if name in run.metrics]
-    lines = ["", f"Done in {seconds:.0f} s, {cli.trainer.global_step:,} steps: {', '.join(reached)}."]
-    skipped = next(callback.skipped for callback in cli.trainer.callbacks if isinstance(callback, Divergence))
-    if skipped:
-        lines.append(f"Updates left out because no number came out: {skipped:,}; train/skipped shows when.")
-    lines += ["", run.model.sample(cli.datamodule), ""]
-    if run.checkpoint is not None:
-        lines += ["Next:", f"  tensorboard --logdir {shlex.quote(str(cli.folder.parent))}"]
-        lines += [f"  {_speak(run.model, cli.datamodule.prompt, shlex.quote(str(_relative(run.checkpoint))))}"]
+def _summary(finished: Run, seconds: float) -> str:
+    model, trainer, metrics = finished.model, finished.trainer, finished.metrics
+    shown = {f"train/{name}": f"train {one.title} {one.form}" for name, one in model.measures.items()}
+    shown |= {f"best/val_{name}": f"best validation {one.title} {one.form}" for name, one in model.measures.items()}
+    shown |= {"train/tokens_per_second": "{:,.0f} tokens/s", "train/items_per_second": "{:,.0f} items/s"}
+    reached = [form.format(metrics[name]) for name, form in shown.items() if name in metrics]
+    if not reached and "train/loss" in metrics:
+        reached = [f"train loss {metrics['train/loss']:.4f}"]
+    lines = ["", f"Done in {seconds:.0f} s, {trainer.global_step:,} steps: {', '.join(reached)}."]
+    divergence = _callback(trainer, Divergence)
+    if divergence is not None and divergence.skipped:
+        words = f"Updates left out because no number came out: {divergence.skipped:,}; train/skipped shows when."
+        lines.append(words)
+    sample = model.sample(finished.data)
+    lines += ["", *([sample, ""] if sample else [])]
+    if finished.checkpoint is not None:
+        checkpoint = shlex.quote(str(_relative(finished.checkpoint)))
+        lines += ["Next:", f"  tensorboard --logdir {shlex.quote(str(finished.folder.parent))}"]
+        lines += [f"  {model.command(finished.data, checkpoint)}"]
     return "\n".join(lines)
 
 
@@ -205,7 +274,7 @@ def _say(trainer: pl.Trainer, words: str) -> None:
 
 
 def _run(argv: list[str]) -> None:
-    _fit(argv)
+    run(argv)
 
 
 def main(argv: list[str] | None = None) -> int:

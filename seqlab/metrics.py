@@ -3,36 +3,126 @@
 import math
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import Metric
 
+Columns = Mapping[str, NDArray[Any]]
+"""What was reached on each held-out item, by name, each ``(items,)``."""
 
-class TokenLoss(Metric):
-    """Mean cross-entropy in nats per token over all batches and all processes; its exp is the perplexity.
+Resampled = Callable[[Columns, NDArray[np.float64]], NDArray[np.float64]]
+"""Columns, and how often each resample draws each item ``(resamples, items)`` -> the measure of each resample."""
 
-    Sums nats in float64 and tokens in int64, so that neither many tokens nor small differences are lost.
+
+class Measure(NamedTuple):
+    """One way to say how good a model is.
+
+    Args:
+        title: What people call it.
+        form: How a value is written, with its unit: ``{:.3f}``, ``{:.2%}``.
+        better: Whether ``lower`` or ``higher`` values are.
+        metric: Model -> the metric that ``score`` updates; none where the model gives the value of a whole part itself.
+        resampled: Its value over resampled items; none where items do not tell.
+        of_loss: Mean loss -> its value, where it follows from that.
+    """
+
+    title: str
+    form: str
+    better: Literal["lower", "higher"]
+    metric: Callable[[Any], Metric] | None = None
+    resampled: Resampled | None = None
+    of_loss: Callable[[float], float] | None = None
+
+    def shown(self, value: float) -> str:
+        """A value as it is written."""
+        return self.form.format(value)
+
+
+LOSS = "loss"
+"""Name of the measure that every model has: what is minimized, per item."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """How good a model is on one part of a corpus, every item counted once.
+
+    Args:
+        corpus: Name of the corpus.
+        split: Part of it.
+        loss: Mean over the items, nats unless the task says otherwise.
+        count: Items that it is a mean of.
+        seconds: Wall time.
+        measures: Values by name; ``loss`` is not among them.
+        items: What was reached on each item, a list for each column; empty unless asked for.
+    """
+
+    corpus: str
+    split: str
+    loss: float
+    count: int
+    seconds: float
+    measures: Mapping[str, float]
+    items: Mapping[str, Sequence[Any]] = field(default_factory=dict, repr=False)
+
+    WIDTH: ClassVar[int] = 20
+
+    def rows(self) -> dict[str, str]:
+        """What is printed, name and value."""
+        return {"corpus": f"{self.corpus}, {self.split} part", "loss": f"{self.loss:.4f}"}
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:<{self.WIDTH}}{value}" for name, value in self.rows().items())
+
+
+def ratio(total: str, count: str | None = None, finish: Callable[[Any], Any] = lambda value: value) -> Resampled:
+    """The sum of one column over that of another, or over the number of items.
+
+    Args:
+        total: Column above the line.
+        count: Column below it; the items are counted if not given.
+        finish: Applied to the quotient, such as ``numpy.exp``.
+    """
+
+    def resampled(columns: Columns, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        above = np.asarray(columns[total], dtype=np.float64)
+        below = np.ones_like(above) if count is None else np.asarray(columns[count], dtype=np.float64)
+        value: NDArray[np.float64] = finish((weights @ above) / (weights @ below))
+        return value
+
+    return resampled
+
+
+class MeanLoss(Metric):
+    """Mean loss of an item over all batches and all processes.
+
+    Sums in float64 and counts in int64, so that neither many items nor small differences are lost.
+
+    Args:
+        alone: Whether this process counts for itself what no other one sees, so that ``compute`` waits for nobody.
     """
 
     full_state_update = False
-    nats: Tensor
-    tokens: Tensor
+    total: Tensor
+    count: Tensor
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("nats", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("tokens", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+    def __init__(self, alone: bool = False) -> None:
+        super().__init__(sync_on_compute=not alone)
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, nats: Tensor, tokens: int | Tensor) -> None:
-        """Counts one batch: its cross-entropy summed over tokens, in nats, and the number of those tokens."""
-        self.nats += nats.detach()
-        self.tokens += tokens
+    def update(self, total: Tensor, count: int | Tensor) -> None:
+        """Counts one batch: its loss summed over items, and the number of those items."""
+        self.total += total.detach()
+        self.count += count
 
     def compute(self) -> Tensor:
-        return self.nats / self.tokens
+        return self.total / self.count
 
 
 def perplexity(nats: float) -> float:
@@ -43,6 +133,10 @@ def perplexity(nats: float) -> float:
 def bits(nats: float) -> float:
     """Nats as bits."""
     return nats / math.log(2)
+
+
+PERPLEXITY = Measure("perplexity", "{:.3f}", "lower", resampled=ratio("nats", "tokens", np.exp), of_loss=perplexity)
+"""exp of nats per token."""
 
 
 class Score(NamedTuple):
@@ -87,4 +181,34 @@ def bleu_book(said: str, wanted: str, longest: int = 2) -> float:
     for n in range(1, longest + 1):
         grams, known = (Counter(zip(*(words[k:] for k in range(n)), strict=False)) for words in (given, reference))
         score *= ((grams & known).total() / grams.total()) ** (0.5**n)
+    return score
+
+
+BLEU_ORDERS = 4
+BLEU_COLUMNS = ("bleu_said", "bleu_wanted", *(f"bleu_{kind}_{n}" for kind in ("right", "all") for n in range(1, 5)))
+"""Of each sentence its length and that of the reference, and its n-grams that are right and that there are."""
+
+
+def bleu_columns(said: Sequence[str], wanted: Sequence[str]) -> dict[str, list[int]]:
+    """What BLEU counts of each translation, see ``BLEU_COLUMNS``."""
+    import sacrebleu
+
+    metric = sacrebleu.BLEU(effective_order=True)
+    rows = []
+    for one, other in zip(said, wanted, strict=True):
+        score = metric.sentence_score(one, [other])
+        rows.append((score.sys_len, score.ref_len, *score.counts, *score.totals))
+    return {name: list(column) for name, column in zip(BLEU_COLUMNS, zip(*rows, strict=True), strict=True)}
+
+
+def of_bleu(columns: Columns, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """BLEU of resampled translations, smoothed as sacrebleu smooths by default ("exp")."""
+    said, wanted, *grams = (weights @ np.asarray(columns[name], dtype=np.float64) for name in BLEU_COLUMNS)
+    logs, halved = np.zeros(len(weights)), np.ones(len(weights))
+    for right, every in zip(grams[:BLEU_ORDERS], grams[BLEU_ORDERS:], strict=True):
+        halved = np.where(right == 0, halved * 2, halved)
+        share = np.where(right == 0, 1 / halved, right) / np.maximum(every, 1)
+        logs += np.where(every > 0, np.log(np.maximum(share, 1e-300)), -np.inf)
+    brevity = np.where(said < wanted, np.exp(1 - wanted / np.maximum(said, 1)), 1.0)
+    score: NDArray[np.float64] = 100 * brevity * np.exp(logs / BLEU_ORDERS)
     return score

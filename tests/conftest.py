@@ -13,7 +13,7 @@ import pytest
 import torch
 from platformdirs import user_cache_dir
 
-from seqlab.native.build import native
+from seqlab.native.compiler import native
 
 REPOSITORY = Path(__file__).parents[1]
 STORY = Path(__file__).parent / "fixtures" / "story.txt"

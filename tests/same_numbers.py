@@ -37,6 +37,7 @@ CASES: dict[str, tuple[str, ...]] = {
         *("--data.batch_size", "32", "--data.min_freq", "1", "--data.val_fraction", "0.1"),
     ),
 }
+CASES["seq2seq, accumulated"] = (*CASES["seq2seq"], "--trainer.accumulate_grad_batches", "3")
 LOSSES = ("train/loss", "val/loss")
 TOLERANCE = 5e-6
 
@@ -100,7 +101,7 @@ def main() -> int:
             found = differences(case, options.processes, Path(folder))
         for count, (losses, weights) in found.items():
             words = f"losses within {losses:.1e} (relative), weights within {weights:.1e}"
-            print(f"{case:<8} {options.processes[0]} and {count} processes: {words}", flush=True)
+            print(f"{case:<20} {options.processes[0]} and {count} processes: {words}", flush=True)
             failed += max(losses, weights) > TOLERANCE
     return int(failed > 0)
 

@@ -31,7 +31,7 @@ def words(small: list[str]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory, small: list[str]) -> Path:
-    """The folder of a comparison of two models with two seeds."""
+    """The folder of a comparison of two models with two seeds, and of the bar."""
     from seqlab.compare import main
 
     folder = tmp_path_factory.mktemp("compared") / "results"
@@ -45,24 +45,45 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def numbers(folder: Path) -> list[list[float]]:
-    return [[float(row[key]) for key in MEASURED] for row in rows(folder / "runs.csv")]
+    return [[float(row[key] or -1) for key in MEASURED] for row in rows(folder / "runs.csv")]
+
+
+def perplexity(checkpoint: Path, split: str) -> float:
+    return seqlab.evaluate(str(checkpoint), split=split).measures["perplexity"]
 
 
 def test_tables_hold_what_the_runs_reached(compared: Path) -> None:
     runs = rows(compared / "runs.csv")
-    assert [row["run"] for row in runs] == [f"{model}-seed={seed}" for seed in (1, 2) for model in ("rnn", "gru")]
+    models = [f"{model}-seed={seed}" for seed in (1, 2) for model in ("rnn", "gru")]
+    assert [row["run"] for row in runs] == [*models, "ngram-seed=1"]
     for row in runs:
         checkpoint = compared / "lightning_logs" / row["run"] / "checkpoints" / "best.ckpt"
-        assert float(row["test_perplexity"]) == seqlab.evaluate(str(checkpoint), split="test").perplexity
-        assert float(row["val_perplexity"]) == pytest.approx(seqlab.evaluate(str(checkpoint), split="val").perplexity)
-    for row in rows(compared / "table.csv"):
+        assert float(row["test_perplexity"]) == perplexity(checkpoint, "test")
+        assert float(row["val_perplexity"]) == pytest.approx(perplexity(checkpoint, "val"))
+        assert row["task"] == "language"
+    table = rows(compared / "table.csv")
+    for row in table[:2]:
         own = [float(run["test_perplexity"]) for run in runs if run["model"] == row["model"]]
         assert float(row["test_perplexity"]) == pytest.approx(sum(own) / 2)
         assert sorted(own) == [float(row["test_perplexity_low"]), float(row["test_perplexity_high"])]
         assert row["seeds"] == row["finished"] == "2"
+    assert [(row["model"], row["seeds"], row["test_perplexity_low"]) for row in table[2:]] == [("ngram", "1", "")]
     text = (compared / "table.md").read_text(encoding="utf-8")
     assert text.startswith("| model | seeds | parameters | tokens/s | time, s | train perplexity | best validation")
     assert text.count("\n| rnn | 2 | ") == text.count("\n| gru | 2 | ") == 1
+
+
+def test_rows_are_compared_on_the_same_items(compared: Path) -> None:
+    reached = {row["model"]: float(row["test_perplexity"]) for row in rows(compared / "table.csv")}
+    best = min(reached, key=lambda model: reached[model])
+    pairs = {(row["row"], row["against"]): row for row in rows(compared / "paired.csv")}
+    assert {*pairs} == {(row, against) for row in reached for against in (best, "ngram") if row != against}
+    for (row, against), pair in pairs.items():
+        assert float(pair["difference"]) == pytest.approx(reached[row] - reached[against])
+        assert float(pair["low"]) < float(pair["difference"]) < float(pair["high"])
+        assert 1 / 2001 <= float(pair["p"]) <= 1
+        assert int(pair["items"]) > 0
+    assert "| rnn | " in (compared / "paired.md").read_text(encoding="utf-8")
 
 
 def test_figures(compared: Path) -> None:
@@ -90,9 +111,11 @@ def test_other_options_in_the_same_folder(compared: Path, words: list[str], verb
 
 def test_a_run_that_fails_stops_no_other_and_is_tried_again(words: list[str], verb: Command, here: Path) -> None:
     late = here / "late.txt"
-    vary = ["--vary", f"data.val_path=null,{late}", "--model", "rnn", "--seeds", "1"]
+    vary = ["--vary", f"data.val_path=null,{late}", "--model", "rnn", "--seeds", "1", "--bar", "none"]
     finished = verb("compare", *vary, *words)
     assert finished.code == 1
+    assert ", best validation perplexity " in finished.out
+    assert f"failed: cannot read {late}" in finished.out
     table = (here / "results" / "table.md").read_text(encoding="utf-8")
     assert "| rnn | null | 1 | " in table
     assert f"0 of 1 |  |  |  |  |  |  | seed 1: cannot read {late}: no such file or directory" in table
@@ -130,10 +153,17 @@ def test_from_python(words: list[str], here: Path) -> None:
     data = {"name": "text", "path": words[3], "batch_size": 4, "num_steps": 8}
     trainer = {"max_epochs": 1, "limit_train_batches": 2, "accelerator": "cpu"}
     found = seqlab.compare(
-        model="gru", seeds=1, vary={"model.hidden_size": [8, [8, 8]]}, output="o", data=data, trainer=trainer
+        model="gru",
+        seeds=1,
+        vary={"model.hidden_size": [8, [8, 8]]},
+        output="o",
+        bar="none",
+        data=data,
+        trainer=trainer,
     )
     assert [row.label for row in found.rows] == ["gru, hidden_size=8", "gru, hidden_size=[8,8]"]
     assert not found.failed
+    assert [pair.reason for pair in found.pairs] == [""]
     assert found.rows[0].results["parameters"].value < found.rows[1].results["parameters"].value
 
 
@@ -153,6 +183,12 @@ def test_from_python(words: list[str], here: Path) -> None:
         ("--jobs 0", "jobs 0 must be a whole number of at least 1"),
         ("--vary data.num_steps=x,3", "--data.num_steps does not take 'x': it takes INT"),
         ("--seeds", "--seeds has no value; --help says what it takes"),
+        ("--folds 1", "folds 1 must be a whole number of at least 2"),
+        (
+            "--folds 3 --data.fold 0",
+            "--data.fold is not taken beside --folds: --folds K runs the folds 0 to K-1",
+        ),
+        ("--bar ngrm", "unknown model 'ngrm': did you mean 'ngram'?"),
     ],
 )
 def test_refusals(words: str, sentence: str, refusal: Command) -> None:
@@ -179,7 +215,7 @@ def test_a_record_is_plain(compared: Path) -> None:
 
 
 class TestSearch:
-    SPACE = ("--vary", "optimizer.lr=1e-4..1e-1", "--vary", "model=rnn,gru", "--sampler", "tpe")
+    SPACE = ("--vary", "optimizer.lr=1e-4..1e-1", "--vary", "model=rnn,gru", "--sampler", "tpe", "--bar", "none")
 
     @pytest.fixture(autouse=True)
     def _optuna(self) -> None:
@@ -211,6 +247,10 @@ class TestSearch:
             math.log(float(rows(here / "results" / "runs.csv")[1]["val_perplexity"]))
         )
 
+    def test_the_bar_of_the_best_trial(self, words: list[str], verb: Command, here: Path) -> None:
+        assert verb("compare", *self.SPACE[:-2], "--trials", "1", *words).code == 0
+        assert [row["run"].split("-")[0] for row in rows(here / "results" / "runs.csv")] == ["trial0", "ngram"]
+
     @pytest.mark.parametrize(
         ("words", "sentence"),
         [
@@ -221,6 +261,7 @@ class TestSearch:
             ("--sampler tqe", "unknown sampler 'tqe': did you mean 'tpe'?"),
             ("--sampler tpe --trials 0", "trials 0 must be a whole number of at least 1"),
             ("--sampler tpe --seeds 2", "--seeds is for grids; every trial of a search is one run, with seed 1"),
+            ("--sampler tpe --folds 2", "--folds is for grids; every trial of a search is one run"),
             ("--sampler tpe --vary optimizer.lr=2..1", "the range 2..1 of optimizer.lr must rise, such as 1e-4..1e-1"),
             (
                 "--sampler tpe --vary optimizer.lt=1..2",

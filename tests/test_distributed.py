@@ -25,7 +25,7 @@ from seqlab.fit import fit
 data = {"name": "text", "path": sys.argv[1], "batch_size": 4, "num_steps": 8, "eval_streams": 3}
 trainer = {"accelerator": "cpu", "devices": 2, "strategy": "ddp", "max_epochs": 1, "limit_train_batches": 2}
 run = fit(model={"hidden_size": 16}, data=data, trainer=trainer)
-counted, part = int(run.model.token_loss.tokens), len(run.data.part("val").ids)
+counted, part = int(run.model.metrics["loss"].count), len(run.data.part("val").ids)
 print(f"rank {run.trainer.global_rank} counted {counted} of {part - 1}", flush=True)
 """
 

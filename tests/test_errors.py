@@ -13,8 +13,11 @@ Refusal = Callable[..., str]
 FIT: dict[str, tuple[str, str]] = {
     "model": ("--model gruu", r"unknown model 'gruu': did you mean 'gru'\?"),
     "model with letters swapped": ("--model gur", r"unknown model 'gur': did you mean 'gru'\?"),
-    "model far off": ("--model transformer", "unknown model 'transformer': choose one of gru, gru_layer_norm, .*"),
-    "model without a name": ("--model", "unknown model '': choose one of gru, gru_layer_norm, .*"),
+    "model far off": (
+        "--model transformer",
+        "unknown model 'transformer': choose one of .*gru, gru_before, .*",
+    ),
+    "model without a name": ("--model", "unknown model '': choose one of .*gru, gru_before, .*"),
     "data": ("--data time_mahcine", r"unknown data 'time_mahcine': did you mean 'time_machine'\?"),
     "optimizer": ("--optimizer adm", r"unknown optimizer 'adm': did you mean 'adam'\?"),
     "scheduler": ("--lr_scheduler steplrr", r"unknown lr_scheduler 'steplrr': did you mean 'steplr'\?"),
@@ -82,7 +85,7 @@ FIT: dict[str, tuple[str, str]] = {
     ),
     "option of another cell": (
         "--model.nonlinearity relu",
-        "nonlinearity relu means nothing to gru, only to rnn; leave it out",
+        "nonlinearity is a cell of its own; give --model rnn_relu",
     ),
     "backend": (
         "--model mgu --model.backend torch",

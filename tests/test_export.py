@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from seqlab.models import KINDS
-from seqlab.nn.language_network import LanguageNetwork
-from seqlab.runs.checkpoint import load_network, read_checkpoint
+from seqlab.models import load
+from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
+from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.text.codec import Codec
 
 Command = Callable[..., Any]
@@ -25,12 +25,11 @@ def test_a_file_that_makes_the_model_again(verb: Command, story_root: Path) -> N
     checkpoint = read_checkpoint(CKPT)
     assert kept.keys() == checkpoint["state_dict"].keys()
     assert all(torch.equal(kept[name], weight) for name, weight in checkpoint["state_dict"].items())
-    assert metadata["kind"] == "language_model"
-    options = json.loads(metadata["hyper_parameters"])
-    network = LanguageNetwork(**{key: value for key, value in options.items() if key not in ("bidirectional", "l1")})
+    assert (metadata["task"], metadata["model"]) == ("language", "gru")
+    codec = Codec.from_state(json.loads(metadata["codecs"])["text"])
+    network = LanguageNetwork(codec.vocab_size, LanguageOptions.from_plain(json.loads(metadata["options"])))
     network.load_state_dict({name.removeprefix("network."): weight for name, weight in kept.items()})
-    codec = Codec.from_state(json.loads(metadata["codec"]))
-    assert codec.state() == checkpoint["seqlab"]["codec"]
+    assert codec.state() == checkpoint["seqlab"]["codecs"]["text"]
     assert network(torch.tensor([codec.encode("the dog")]))[0].shape == (1, 7, codec.vocab_size)
 
 
@@ -43,18 +42,18 @@ def test_beside_the_checkpoint_by_default(verb: Command, story_root: Path) -> No
 def test_an_onnx_file_that_goes_on_as_the_model_does(verb: Command, story_root: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     checkpoint = read_checkpoint(CKPT)
-    checkpoint["hyper_parameters"]["learned_state"] = True
+    checkpoint["hyper_parameters"]["options"]["learned_state"] = True
     checkpoint["state_dict"]["network.recurrent.first_state.h"] = torch.linspace(-1, 1, 16).unsqueeze(0)
     torch.save(checkpoint, "learned.ckpt")
     finished = verb("export", "learned.ckpt", "--format", "onnx")
     assert finished == (0, "wrote learned.onnx\n", "")
     session = onnxruntime.InferenceSession("learned.onnx", providers=["CPUExecutionProvider"])
     metadata = session.get_modelmeta().custom_metadata_map
-    assert metadata["kind"] == "language_model"
-    assert json.loads(metadata["hyper_parameters"]) == checkpoint["hyper_parameters"]
-    codec = Codec.from_state(json.loads(metadata["codec"]))
-    assert codec.state() == checkpoint["seqlab"]["codec"]
-    network, _ = load_network(checkpoint)
+    assert (metadata["task"], metadata["model"]) == ("language", "gru")
+    assert json.loads(metadata["options"]) == checkpoint["hyper_parameters"]["options"]
+    codec = Codec.from_state(json.loads(metadata["codecs"])["text"])
+    assert codec.state() == checkpoint["seqlab"]["codecs"]["text"]
+    network = load("learned.ckpt").network
     ids = torch.tensor([codec.encode("the dog")])
     h = torch.tensor(json.loads(metadata["first_state"])["h"]).unsqueeze(1)  # (layers, batch, hidden_size)
     logits, next_h = session.run(["logits", "next_h"], {"ids": ids.numpy(), "h": h.numpy()})
@@ -63,18 +62,27 @@ def test_an_onnx_file_that_goes_on_as_the_model_does(verb: Command, story_root: 
     torch.testing.assert_close(torch.from_numpy(next_h), after.detach())
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"language_model"}))
-def test_onnx_is_for_recurrent_language_models(kind: str, verb: Command, story_root: Path) -> None:
+def test_onnx_is_for_recurrent_language_models(verb: Command, small: list[str], here: Path) -> None:
     pytest.importorskip("onnxscript")
-    checkpoint = read_checkpoint(CKPT)
-    checkpoint["seqlab"]["kind"] = kind
-    torch.save(checkpoint, "other.ckpt")
-    finished = verb("export", "other.ckpt", "--format", "onnx")
+    assert verb("fit", "--model", "ngram", *small[:8], "--trainer.accelerator", "cpu", "--run", "counts").code == 0
+    ckpt = "lightning_logs/counts/checkpoints/last.ckpt"
+    finished = verb("export", ckpt, "--format", "onnx")
     assert (finished.code, finished.err) == (
         2,
-        f"seqlab: format onnx is for recurrent language models, and the checkpoint holds one of kind {kind}; "
-        "leave out --format onnx for its weights as safetensors\n",
+        "seqlab: format onnx is for recurrent language models, and n-grams are none; "
+        "leave out --format onnx for the counts as safetensors\n",
     )
+    assert verb("export", ckpt).code == 0
+
+
+def test_onnx_is_not_for_translation(verb: Command, here: Path) -> None:
+    (here / "pairs.tsv").write_text("".join(f"a {n}\tb {n}\n" for n in range(40)))
+    model = ("--model", "seq2seq", "--model.hidden_size", "4", "--model.embedding_size", "4", "--run", "pairs")
+    data = ("--data", "parallel", "--data.path", "pairs.tsv", "--data.batch_size", "8", "--trainer.accelerator", "cpu")
+    assert verb("fit", *model, *data, "--trainer.max_epochs", "1").code == 0
+    finished = verb("export", "lightning_logs/pairs/checkpoints/last.ckpt", "--format", "onnx")
+    assert finished.code == 2
+    assert finished.err == "seqlab: --format does not take 'onnx': choose one of safetensors\n"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +94,8 @@ def test_without_the_packages(
     if form == "onnx":
         pytest.importorskip("onnx")
     for package in missing:
-        monkeypatch.setitem(sys.modules, package, None)
+        for name in [package, *(name for name in sys.modules if name.startswith(f"{package}."))]:
+            monkeypatch.setitem(sys.modules, name, None)
     finished = verb("export", CKPT, "--format", form)
     words = f"format {form} needs {' and '.join(missing)}; install with pip install 'seqlab[export]'"
     assert (finished.code, finished.err) == (2, f"seqlab: {words}\n")
@@ -95,8 +104,8 @@ def test_without_the_packages(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([CKPT, "--format", "onxx"], "unknown format 'onxx': did you mean 'onnx'?"),
-        ([CKPT, "--format", "pickle"], "unknown format 'pickle': choose one of onnx, safetensors"),
+        ([CKPT, "--format", "onxx"], "--format does not take 'onxx': did you mean 'onnx'?"),
+        ([CKPT, "--format", "pickle"], "--format does not take 'pickle': choose one of onnx, safetensors"),
         ([CKPT, "--output", "no/where.safetensors"], "cannot write no/where.safetensors: "),
         (["gone.ckpt"], "there is no checkpoint 'gone.ckpt'; python -m seqlab.fit makes one"),
     ],

@@ -24,10 +24,10 @@ def test_fit_fits_two_screens(verb: Callable[..., tuple[int, str, str]]) -> None
 @pytest.mark.parametrize(
     "row",
     [
-        r"--model\.name NAME +rnn, gru, lstm",
+        r"--model\.name NAME +gru, rnn, rnn_relu, gru_before, lstm",
         r"--model\.hidden_size INT\|LIST +Units in each recurrent layer; a list has one number .* \[256\]",
         r"--model\.dropout FLOAT +Share of units",
-        r"--data\.name NAME +text, time_machine",
+        r"--data\.name NAME +time_machine, text",
         r"--data\.num_steps INT +Tokens of each row",
         r"--data\.val_fraction FLOAT +Share of the characters",
         r"--optimizer\.lr FLOAT\S* +Learning rate",

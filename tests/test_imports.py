@@ -1,5 +1,4 @@
 import ast
-import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +7,9 @@ from pathlib import Path
 import pytest
 
 import seqlab
+from seqlab.cells import CELLS
+from seqlab.data import DATA
+from seqlab.models import TASKS
 
 PACKAGE = Path(seqlab.__file__).parent
 MODULES = {
@@ -15,19 +17,28 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 VERBS = {f"seqlab.{verb}" for verb in seqlab.VERBS}
-FORBIDDEN = {
-    "text": ("torch", "lightning"),
-    "data": ("seqlab.models", "seqlab.nn", "seqlab.cells", "seqlab.callbacks"),
-    "cells": ("lightning", "seqlab.data", "seqlab.nn", "seqlab.models"),
-    "native": ("lightning", "seqlab.cells", "seqlab.data", "seqlab.nn", "seqlab.models"),
-    "nn": ("lightning", "seqlab.data", "seqlab.models", "seqlab.callbacks"),
-    "decoding": ("lightning", "seqlab.models", "seqlab.data", "seqlab.callbacks"),
-    "metrics": ("seqlab.models", "seqlab.data", "seqlab.callbacks"),
-    "models": ("seqlab.callbacks", "seqlab.cli.build", "seqlab.cli.plan"),
-    "analysis": ("lightning", "seqlab.data", "seqlab.models", "seqlab.callbacks"),
-    "comparison": ("torch", "seqlab.data", "seqlab.nn", "seqlab.cells", "seqlab.models"),
-    "callbacks": ("seqlab.cli.build", "seqlab.cli.plan"),
+GROUND = ("bootstrap", "errors", "files", "figures", "metrics", "options")
+STACK = ("native", "cells", "recurrence", "nn")
+ABOVE_MODELS = ("models", "cli", "comparison")
+BESIDE = ("runs", "decoding", "views", "callbacks", "analysis")
+LIGHTNING = ("lightning", "torchmetrics", "jsonargparse")
+FORBIDDEN: dict[str, tuple[str, ...]] = {
+    "text": ("torch", *LIGHTNING),
+    "data": ("torchmetrics", "jsonargparse", *STACK, *BESIDE, *ABOVE_MODELS),
+    "native": (*LIGHTNING, "data", "text", "cells", "recurrence", "nn", *BESIDE, *ABOVE_MODELS),
+    "cells": (*LIGHTNING, "data", "text", "recurrence", "nn", *BESIDE, *ABOVE_MODELS),
+    "recurrence": (*LIGHTNING, "data", "text", "nn", *BESIDE, *ABOVE_MODELS),
+    "nn": (*LIGHTNING, "data", "text", *BESIDE, *ABOVE_MODELS),
+    "runs": (*LIGHTNING, "data", "text", "cells", "recurrence", "nn", "decoding", "views", "callbacks", *ABOVE_MODELS),
+    "decoding": (*LIGHTNING, "data", "cells", "runs", "views", "callbacks", *ABOVE_MODELS),
+    "analysis": (*LIGHTNING, "data", "runs", "decoding", "views", "callbacks", *ABOVE_MODELS),
+    "views": ("torchmetrics", "jsonargparse", "data", "runs", "callbacks", *ABOVE_MODELS),
+    "callbacks": ("jsonargparse", "data", *STACK, "decoding", "views", "analysis", *ABOVE_MODELS),
+    "models": ("jsonargparse", "cli", "comparison"),
+    "cli": (*STACK, "comparison"),
+    "comparison": ("torch", *LIGHTNING, "data", "text", *STACK, "decoding", "views", "callbacks", "analysis", "models"),
 }
+"""Rooms, and other packages, that a room may not import."""
 
 
 def imports_of(name: str, path: Path) -> Iterator[str]:
@@ -65,7 +76,7 @@ def test_who_may_import_whom(room: str) -> None:
         (name, imported)
         for name, path in members(room).items()
         for imported in imports_of(name, path)
-        if any(within(imported, package) for package in FORBIDDEN[room])
+        if any(within(imported, other) or within(imported, f"seqlab.{other}") for other in FORBIDDEN[room])
     }
     assert not found
 
@@ -81,6 +92,20 @@ def test_text_knows_only_itself_errors_and_files() -> None:
 def test_errors_and_files_know_nothing_of_seqlab() -> None:
     for name in ("seqlab.errors", "seqlab.files"):
         assert not [imported for imported in imports_of(name, MODULES[name]) if within(imported, "seqlab")]
+
+
+def test_the_ground_stands_on_itself() -> None:
+    for name in GROUND:
+        own = [
+            imported
+            for imported in imports_of(f"seqlab.{name}", MODULES[f"seqlab.{name}"])
+            if within(imported, "seqlab")
+        ]
+        assert all(any(within(imported, f"seqlab.{ground}") for ground in GROUND) for imported in own), name
+
+
+def test_every_room_is_in_the_table() -> None:
+    assert {path.parent.name for path in MODULES.values()} - {"seqlab"} == {*FORBIDDEN}
 
 
 def test_importing_text_does_not_import_torch() -> None:
@@ -105,9 +130,63 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 
-def test_each_verb_is_a_short_main() -> None:
-    for name in VERBS:
-        assert importlib.import_module(name).main.__annotations__["return"] is int
+def test_a_file_name_recurs_only_as_that_of_a_task_its_data_or_its_model() -> None:
+    named = {*TASKS, *DATA, *(name for task in TASKS.values() for name in task.networks)} - {*CELLS}
+    rooms: dict[str, list[str]] = {}
+    for path in MODULES.values():
+        rooms.setdefault(path.stem, []).append(path.parent.name)
+    twice = {name: where for name, where in rooms.items() if len(where) > 1 and name != "__init__"}
+    assert {name: where for name, where in twice.items() if name not in named} == {}
+
+
+KINDS = {task.model.__name__ for task in TASKS.values()}
+NAMES = {*TASKS, *(name for task in TASKS.values() for name in task.networks)} - {*CELLS}
+OLD_FORMATS = "seqlab.runs.conversion"
+"""Of checkpoints in which every kind of model was saved in a way of its own."""
+
+
+def kinds_compared(path: Path) -> Iterator[str]:
+    """Where a module asks which task or model it has: ``isinstance(x, LanguageModel)``, ``name == "seq2seq"``."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        asked: list[ast.AST] = []
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("isinstance", "issubclass"):
+            asked = [part for argument in node.args[1:] for part in ast.walk(argument)]
+        if isinstance(node, ast.Compare):
+            asked = [part for side in (node.left, *node.comparators) for part in ast.walk(side)]
+        if isinstance(node, ast.match_case):
+            asked = [*ast.walk(node.pattern)]
+        for part in asked:
+            name = getattr(part, "attr", getattr(part, "id", getattr(part, "value", None)))
+            if name in KINDS or (isinstance(part, ast.Constant) and name in NAMES):
+                yield f"line {getattr(part, 'lineno', 0)}: {name}"
+
+
+def test_the_finder_of_kinds_sees_every_form(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    lines = [
+        "isinstance(x, LanguageModel)",
+        "isinstance(x, Other | models.TranslationModel)",
+        "issubclass(x, (Other, LanguageModel))",
+        "x == 'seq2seq'",
+        "x.kind in ('ngram', 'other')",
+        "type(x) is LanguageModel",
+        "match x:\n    case 'translation': pass",
+    ]
+    for line in lines:
+        module.write_text(line)
+        assert len([*kinds_compared(module)]) == 1, line
+    module.write_text("x = LanguageModel('seq2seq')\nisinstance(x, Other)\nx == 'other'\ny: LanguageModel\n")
+    assert not [*kinds_compared(module)]
+
+
+def test_models_alone_know_which_kind_a_model_is() -> None:
+    found = {
+        name: compared
+        for name, path in MODULES.items()
+        if not within(name, "seqlab.models") and name != OLD_FORMATS
+        if (compared := [*kinds_compared(path)])
+    }
+    assert not found
 
 
 @pytest.mark.parametrize("name", ["utils.py", "helpers.py", "common.py", "misc.py"])

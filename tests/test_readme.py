@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from seqlab.fit import main
+from seqlab.models import TASKS
 
 Command = Callable[..., Any]
 
 README = Path(__file__).parents[1] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 LIMITS = ("--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1", "--trainer.accelerator", "cpu")
+REVIEWS = README.parent / "seqlab/data/samples/reviews.tsv"
 PAIRS = (README.parent / "seqlab/data/samples/english_french.tsv").read_text(encoding="utf-8")
 ONE_PROCESS = ("--trainer.devices", "1", "--trainer.strategy", "auto")
 
@@ -37,43 +39,51 @@ def commands() -> Iterator[tuple[str, list[str]]]:
 COMMANDS = list(commands())
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run on the story, to stand in for the README's runs."""
-    root = tmp_path_factory.mktemp("readme")
-    story = str(Path(__file__).parent / "fixtures" / "story.txt")
-    data = ["--data", "text", "--data.path", story, "--data.batch_size", "4", "--data.num_steps", "8"]
-    options = ["--model.hidden_size", "16", "--trainer.max_epochs", "1", "--run", "stand-in"]
+def first_of_each() -> Iterator[bool]:
+    """Of each command, whether it is the first of its verb, and of its task where it trains."""
+    seen = set()
+    for name, arguments in COMMANDS:
+        kind = (name, arguments[arguments.index("--data") + 1] if name == "fit" and "--data" in arguments else "")
+        yield kind not in seen
+        seen.add(kind)
+
+
+def stand_in(root: Path, *options: str) -> Path:
+    """The folder of a run, to stand in for those of the README."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        assert main([*data, *options, *LIMITS]) == 0
+        assert main([*options, "--trainer.max_epochs", "1", "--bar", "none", "--run", "stand-in", *LIMITS]) == 0
     return root / "lightning_logs" / "stand-in"
 
 
 @pytest.fixture(scope="module")
-def translating(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run on sentence pairs, to stand in for those of the README."""
-    root = tmp_path_factory.mktemp("readme-pairs")
-    (root / "pairs.tsv").write_text(PAIRS, encoding="utf-8")
-    data = ["--data", "parallel", "--data.path", "pairs.tsv", "--data.batch_size", "4", "--data.min_freq", "1"]
-    shares = ["--data.val_fraction", "0.2", "--data.test_fraction", "0.2"]
-    model = ["--model", "seq2seq", "--model.hidden_size", "16", "--model.embedding_size", "8"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        assert main([*model, *data, *shares, "--trainer.max_epochs", "1", "--run", "stand-in", *LIMITS]) == 0
-    return root / "lightning_logs" / "stand-in"
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A run of each task, by a word in the names of the README's runs; of the first for all others."""
+    roots = [tmp_path_factory.mktemp("readme") for _ in range(3)]
+    story = ("--data", "text", "--data.path", str(README.parent / "tests/fixtures/story.txt"))
+    (roots[1] / "pairs.tsv").write_text(PAIRS, encoding="utf-8")
+    pairs = ("--data", "parallel", "--data.path", "pairs.tsv", "--data.batch_size", "4", "--data.min_freq", "1")
+    shares = ("--data.val_fraction", "0.2", "--data.test_fraction", "0.2")
+    texts = ("--data", "labelled", "--data.path", str(REVIEWS), "--model", "bag", "--model.buckets", "50")
+    small = ("--model.hidden_size", "16")
+    return {
+        "": stand_in(roots[0], *story, *small, "--data.batch_size", "4", "--data.num_steps", "8"),
+        "fra_eng": stand_in(roots[1], *pairs, *shares, *small, "--model.embedding_size", "8"),
+        "trec": stand_in(roots[2], *texts),
+    }
 
 
 @pytest.fixture
-def place(trained: Path, translating: Path, here: Path, corpora: None) -> Path:
+def place(trained: dict[str, Path], here: Path, corpora: None) -> Path:
     """The current folder, with all that the README's commands speak of."""
     (here / "pairs.tsv").write_text(PAIRS, encoding="utf-8")
     (here / "english.txt").write_text("we see the sea .\ni am here .\n", encoding="utf-8")
+    shutil.copy(REVIEWS, here / "reviews.tsv")
     words = " ".join(word for _, arguments in COMMANDS for word in arguments)
     runs = set(re.findall(r"(?:\w+/)?lightning_logs/[^/\s]+", words))
     runs |= {f"lightning_logs/{a[a.index('--run') + 1]}" for _, a in COMMANDS if "--run" in a}
     for run in sorted(runs):
-        shutil.copytree(translating if "fra_eng" in run else trained, here / run)
+        shutil.copytree(next(trained[word] for word in ("fra_eng", "trec", "") if word in run), here / run)
     shutil.copy(README, here)
     shutil.copytree(README.parent / "experiments", here / "experiments")
     return here
@@ -85,6 +95,7 @@ def test_there_are_commands_of_every_verb() -> None:
         "evaluate",
         "generate",
         "translate",
+        "predict",
         "corpus",
         "inspect",
         "memory",
@@ -93,11 +104,18 @@ def test_there_are_commands_of_every_verb() -> None:
     assert ["--ckpt_path", "last"] in [arguments[:2] for _, arguments in COMMANDS]
 
 
-@pytest.mark.parametrize(("name", "arguments"), COMMANDS, ids=[" ".join([n, *a])[:70] for n, a in COMMANDS])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        pytest.param(name, arguments, id=" ".join([name, *arguments])[:90], marks=[] if first else [pytest.mark.slow])
+        for (name, arguments), first in zip(COMMANDS, first_of_each(), strict=True)
+    ],
+)
 def test_each_command_runs(name: str, arguments: list[str], place: Path, verb: Command) -> None:
     own = list(arguments)
     if name in ("fit", "compare"):
         own += [*LIMITS, "--trainer.max_epochs", "2" if "--ckpt_path" in own else "1"]
+        own += ["--bar", "none"]
         files = [Path(word).read_text(encoding="utf-8") for word in own if word.endswith(".yaml")]
         if any("warmup_steps" in text for text in [*own, *files]):
             own += ["--lr_scheduler.warmup_steps", "1"]
@@ -105,7 +123,10 @@ def test_each_command_runs(name: str, arguments: list[str], place: Path, verb: C
         own += ONE_PROCESS
     if name == "compare":
         own += ["--seeds", "1", "--watch", "none", "--output", "compared"]
-        own += ["--model", "rnn"] if "--model" in own else []
+        if "--folds" in own:
+            own += ["--folds", "2", "--model", "naive_bayes"]
+        elif "--model" in own:
+            own += ["--model", "rnn"]
     if name == "memory":
         own += ["--max_steps", "2", "--lengths", "5", "--device", "cpu"]
     finished = verb(name, *own)
@@ -115,11 +136,15 @@ def test_each_command_runs(name: str, arguments: list[str], place: Path, verb: C
 
 
 def test_the_python_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = blocks("python")
-    fast = code.replace('trainer={"', 'trainer={"limit_train_batches": 2, "limit_val_batches": 1, "')
-    assert fast != code
+    first, second = blocks("python")
+    fast = first.replace('trainer={"', 'trainer={"limit_train_batches": 2, "limit_val_batches": 1, "')
+    assert fast != first
     exec(compile(fast, str(README), "exec"), {"__name__": "readme"})
     assert float(capsys.readouterr().out.splitlines()[-1]) > 1
+    fast = second.replace("max_epochs=2", "max_epochs=1, limit_train_batches=2, limit_val_batches=1, logger=False")
+    assert fast != second
+    exec(compile(fast, str(README), "exec"), {"__name__": "readme"})
+    assert "val/perplexity" in capsys.readouterr().out
 
 
 def test_the_test_command_is_one() -> None:
@@ -136,6 +161,8 @@ def test_dashboards_have_the_names_that_it_gives() -> None:
     source = "".join(path.read_text() for path in (README.parent / "seqlab").rglob("*.py"))
     names = re.findall(r"`((?:train|val)/\w+)`", TEXT)
     assert len(names) >= 8
+    measured = {measure for task in TASKS.values() for measure in task.model.measures} | {"loss"}
     for name in names:
         stage, _, what = name.partition("/")
-        assert f'"{name}"' in source or f'{{stage}}/{what}"' in source, (stage, what)
+        rate = what.endswith("_per_second") and '{rate}_per_second"' in source
+        assert what in measured or rate or f'"{name}"' in source, (stage, what)

@@ -140,14 +140,16 @@ def test_messages(case: str, ckpt: str, verb: Command) -> None:
 
 def test_verbs_refuse_each_others_models(ckpt: str, verb: Command, story_run: Path) -> None:
     refused = verb("translate", str(story_run / "checkpoints" / "best.ckpt"), "a").err
-    assert "holds a language model, which does not translate; use seqlab.generate" in refused
-    assert "holds a seq2seq model, which continues no text; use seqlab.translate" in verb("generate", ckpt).err
+    able = "it can evaluate, predict, generate, inspect, export"
+    assert f"holds a language model, which does not translate; {able}" in refused
+    able = "it can evaluate, predict, translate, export"
+    assert f"holds a translation model, which does not generate; {able}" in verb("generate", ckpt).err
     refused = verb("evaluate", ckpt, "--data", "time_machine").err
-    assert refused == "seqlab: time_machine cannot be read here; choose one of parallel, fra_eng\n"
+    assert refused == "seqlab: time_machine cannot be read here; choose one of fra_eng, parallel\n"
 
 
 def test_models_refuse_data_of_the_other_kind(verb: Command, here: Path) -> None:
-    for model, data in (("gru", "fra_eng"), ("seq2seq", "time_machine")):
+    for model, data in (("ngram", "fra_eng"), ("seq2seq", "time_machine"), ("ibm1", "text")):
         finished = verb("fit", "--model", model, "--data", data)
         assert finished.code == 2
         assert f"--model {model} does not read --data {data}" in finished.err

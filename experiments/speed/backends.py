@@ -19,7 +19,7 @@ from pairing import compare, machine
 from torch import nn
 
 from seqlab.cells import CELLS
-from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.language_network import LanguageOptions
 from seqlab.runs.allocator import keep_freed_memory
 
 BATCH, STEPS, CLASSES = 32, 35, 28
@@ -27,7 +27,7 @@ BATCH, STEPS, CLASSES = 32, 35, 28
 
 def stopwatch(cell: str, hidden: int, ids: int, backend: str, low: bool, steps: int) -> Callable[[], float]:
     torch.manual_seed(0)
-    network = LanguageNetwork(ids, cell, hidden, embedding_size=None, dropout=0.0, backend=backend)
+    network = LanguageOptions(cell, hidden, embedding_size=None, dropout=0.0, backend=backend).build(ids)
     network.output = nn.Linear(hidden, CLASSES)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     inputs, targets = torch.randint(ids, (BATCH, STEPS)), torch.randint(CLASSES, (BATCH, STEPS))

@@ -14,6 +14,7 @@ import os
 import tempfile
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -22,7 +23,12 @@ import torch.nn.functional as F
 from pairing import compare, machine
 
 from seqlab.cli.arguments import DEFAULT_LR
-from seqlab.cli.build import SeqlabCLI
+from seqlab.cli.build import make_data, make_model
+from seqlab.cli.plan import plan
+from seqlab.cli.settings import Settings, read_settings
+from seqlab.cli.trainer import make_trainer
+from seqlab.data.data_module import DataModule
+from seqlab.models.model import Model
 from seqlab.runs.allocator import keep_freed_memory
 
 WARM = 10
@@ -40,15 +46,22 @@ class Stopwatch(pl.Callback):
         self.ended = time.perf_counter()
 
 
+def parts(*words: str) -> tuple[Settings, DataModule, Model]:
+    """What ``fit --model gru`` makes."""
+    settings = read_settings(plan(["--model", "gru", *words]))
+    data = make_data(settings)
+    return settings, data, make_model(settings, data, {})[0]
+
+
 def fit(*words: str, **options: object) -> float:
     """Seconds of a step."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = {"default_root_dir": folder, "enable_progress_bar": False, **options}
-        cli = SeqlabCLI(["--model", "gru", *words, *(f"--trainer.{key}={value}" for key, value in trainer.items())])
+        settings, data, model = parts(*words, *(f"--trainer.{key}={value}" for key, value in trainer.items()))
         watch = Stopwatch()
-        cli.trainer.callbacks.append(watch)
-        cli.trainer.fit(cli.model, cli.datamodule)
-    return (watch.ended - watch.started) / (cli.trainer.global_step - WARM)
+        trained = make_trainer(settings, data, model, Path(folder) / "run", {"callbacks": watch})
+        trained.fit(model, data)
+    return (watch.ended - watch.started) / (trained.global_step - WARM)
 
 
 def under_trainer(steps: int) -> float:
@@ -60,9 +73,8 @@ def watching(how: str) -> float:
 
 
 def bare(steps: int) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        cli = SeqlabCLI(["--model", "gru", f"--trainer.default_root_dir={folder}"])
-    network, batches = cli.model.network, cli.datamodule.train_dataloader().batches
+    _, data, model = parts()
+    network, batches = model.network, data.train_dataloader().batches
     optimizer = torch.optim.Adam(network.parameters(), lr=DEFAULT_LR, fused=True)
     started = 0.0
     for step in range(steps + WARM):

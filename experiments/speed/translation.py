@@ -17,7 +17,7 @@ from pairing import compare, machine
 from torch import nn
 
 from seqlab.decoding.beam import Beam, beam_search
-from seqlab.nn.translation_network import TranslationNetwork
+from seqlab.nn.translation_network import TranslationNetwork, TranslationOptions
 from seqlab.runs.allocator import keep_freed_memory
 
 IDS, BATCH, TOGETHER, SOURCE, TARGET, BOS, EOS = 6000, 64, 256, 10, 11, 2, 3
@@ -25,7 +25,7 @@ IDS, BATCH, TOGETHER, SOURCE, TARGET, BOS, EOS = 6000, 64, 256, 10, 11, 2, 3
 
 def training(low: bool, steps: int) -> Callable[[], float]:
     torch.manual_seed(0)
-    network = TranslationNetwork(IDS, IDS, "gru", 256, 256)
+    network = TranslationOptions().build(IDS, IDS)
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
     source, inputs, targets = (torch.randint(4, IDS, (BATCH, size)) for size in (SOURCE, TARGET, TARGET))
     lengths, valid = torch.full((BATCH,), SOURCE), torch.ones(BATCH, TARGET, dtype=torch.bool)
@@ -69,7 +69,7 @@ def main() -> None:
     row = compare(f"{BATCH} pairs, GRU 256", precise, low, options.rounds)
     print(row, f" {BATCH * TARGET / precise():,.0f} and {BATCH * TARGET / low():,.0f} target tokens/s")
     torch.manual_seed(0)
-    network = TranslationNetwork(IDS, IDS, "gru", 256, 256).eval()
+    network = TranslationOptions().build(IDS, IDS).eval()
     sizes = torch.randint(3, 13, (options.sentences,)).sort().values.tolist()
     sentences = [torch.randint(4, IDS, (size,)) for size in sizes]
     alone, together = (partial(decode, network, sentences, rows) for rows in (1, TOGETHER))

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from pairing import compare, machine
 from torch import Tensor, nn
 
-from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.language_network import LanguageOptions
 from seqlab.runs.allocator import keep_freed_memory
 
 BATCH, STEPS, HIDDEN = 20, 35, 200
@@ -42,7 +42,7 @@ class Ours(nn.Module):
 
     def __init__(self, cell: str, vocab: int) -> None:
         super().__init__()
-        self.network = LanguageNetwork(vocab, cell, HIDDEN, HIDDEN, num_layers=2, dropout=0.0)
+        self.network = LanguageOptions(cell, HIDDEN, 2, HIDDEN, dropout=0.0).build(vocab)
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         nats, tokens, _ = self.network.nats(inputs, targets)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import CheckpointIO
+from torch import Tensor
 
 from seqlab.callbacks.interruption import ends_step, is_border
 from seqlab.errors import UserError, reason_of
@@ -41,16 +42,42 @@ class WholeFiles(CheckpointIO):
             Path(path).unlink(missing_ok=True)
 
 
-def keep_best(folder: Path) -> ModelCheckpoint:
-    """Keeps ``best.ckpt``, of the validation with the lowest ``val/loss``."""
-    return ModelCheckpoint(
-        dirpath=folder,
-        filename="best",
-        monitor="val/loss",
-        save_on_train_epoch_end=False,
-        enable_version_counter=False,
-        auto_insert_metric_name=False,
-    )
+class KeepBest(ModelCheckpoint):
+    """Keeps ``best.ckpt``, of the best validation, and what was measured there.
+
+    ``reached`` holds the values of that validation by name, without ``val/``.
+
+    Args:
+        folder: Of the file.
+        monitor: Name of the logged value that tells.
+        mode: ``min`` where lower is better, else ``max``.
+    """
+
+    def __init__(self, folder: Path, monitor: str, mode: str) -> None:
+        super().__init__(
+            dirpath=folder,
+            filename="best",
+            monitor=monitor,
+            mode=mode,
+            save_on_train_epoch_end=False,
+            enable_version_counter=False,
+            auto_insert_metric_name=False,
+        )
+        self.reached: dict[str, float] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "reached": self.reached}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self.reached = dict(state_dict.get("reached", {}))
+
+    def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
+        better = bool(super().check_monitor_top_k(trainer, current))
+        if better:
+            values = {key: float(value) for key, value in trainer.callback_metrics.items()}
+            self.reached = {key.removeprefix("val/"): value for key, value in values.items() if key[:4] == "val/"}
+        return better
 
 
 class Often(NamedTuple):
@@ -129,12 +156,11 @@ class RunRecord(pl.Callback):
 
     Args:
         folder: Of the run.
-        run: Name of the run.
         config: What ``--config`` takes, as YAML.
     """
 
-    def __init__(self, folder: Path, run: str, config: str) -> None:
-        self.folder, self.run, self.config = folder, run, config
+    def __init__(self, folder: Path, config: str) -> None:
+        self.folder, self.config = folder, config
         self.arithmetic = arithmetic()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -146,4 +172,4 @@ class RunRecord(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        checkpoint["run"] = {"name": self.run, "config": self.config, "arithmetic": self.arithmetic}
+        checkpoint["run"] = {"name": self.folder.name, "config": self.config, "arithmetic": self.arithmetic}

@@ -10,21 +10,39 @@ from lightning.pytorch.callbacks import Callback, ProgressBar, TQDMProgressBar
 from seqlab.callbacks.training_log import TrainingLog
 
 
+def numbers(trainer: pl.Trainer, module: pl.LightningModule, log: TrainingLog) -> list[tuple[str, str]]:
+    """What is said of training so far: its loss's measures, those of the last validation, and the speed."""
+    values = {**{name: float(value) for name, value in trainer.callback_metrics.items()}, **log.latest}
+    measures = getattr(module, "measures", {})
+    shown = [
+        (f"{stage} {SHORT.get(name, name)}", measure.form.format(values[f"{stage}/{name}"]))
+        for stage in ("train", "val")
+        for name, measure in measures.items()
+        if f"{stage}/{name}" in values
+    ]
+    if not shown:
+        shown = [
+            (f"{stage} loss", f"{values[f'{stage}/loss']:.4f}")
+            for stage in ("train", "val")
+            if f"{stage}/loss" in values
+        ]
+    rates = {"train/tokens_per_second": "tokens/s", "train/items_per_second": "items/s"}
+    return [*shown, *((unit, f"{values[name]:,.0f}") for name, unit in rates.items() if name in values)]
+
+
+SHORT = {"perplexity": "ppl"}
+"""Names that are written more shortly."""
+
+
 class Bar(TQDMProgressBar):
-    """One bar for the whole run's steps of an epoch, with perplexities and speed from the training log."""
+    """One bar for the whole run's steps of an epoch, with what is measured and the speed from the training log."""
 
     def __init__(self, training_log: TrainingLog) -> None:
         super().__init__(refresh_rate=10)
         self.training_log = training_log
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        shown: dict[str, Any] = {}
-        if self.training_log.latest:
-            shown["train ppl"] = f"{self.training_log.latest['train/perplexity']:.3g}"
-            shown["tokens/s"] = f"{self.training_log.latest['train/tokens_per_second']:,.0f}"
-        if "val/perplexity" in trainer.callback_metrics:
-            shown["val ppl"] = f"{float(trainer.callback_metrics['val/perplexity']):.3g}"
-        return shown
+        return dict(numbers(trainer, pl_module, self.training_log))
 
     def init_validation_tqdm(self) -> Any:
         bar = super().init_validation_tqdm()
@@ -59,13 +77,8 @@ class Lines(ProgressBar):
             self._say(trainer, self._numbers(trainer))
 
     def _numbers(self, trainer: pl.Trainer) -> str:
-        values = {
-            **self.training_log.latest,
-            **{name: float(value) for name, value in trainer.callback_metrics.items()},
-        }
-        shown = {"train/perplexity": "train ppl {:.3f}", "val/perplexity": "val ppl {:.3f}"}
-        shown |= {"train/tokens_per_second": "{:,.0f} tokens/s"}
-        return ", ".join(form.format(values[name]) for name, form in shown.items() if name in values)
+        shown = numbers(trainer, trainer.lightning_module, self.training_log)
+        return ", ".join(f"{value} {name}" if name.endswith("/s") else f"{name} {value}" for name, value in shown)
 
     def _say(self, trainer: pl.Trainer, words: str) -> None:
         if self._enabled and trainer.is_global_zero:

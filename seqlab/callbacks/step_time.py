@@ -9,8 +9,6 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
-from seqlab.models.model import SequenceModel
-
 PHASES = ("data", "forward", "backward", "optimizer")
 PEAK_SIZE = {"cpu": 1024, "cuda": 8192}
 """Rows of the square product that stands for the fastest that a device computes."""
@@ -50,13 +48,13 @@ class StepTime(pl.Callback):
     ``speed/data_ms`` runs from the end of a batch to the start of the next, logging and progress included, but not
     validation; ``speed/optimizer_ms`` includes clipping. Means since the last entry; of a GPU, whose calls return
     before their work is done, the logged batch alone is waited for and timed. ``speed/gflops`` is what the model says
-    that tokens cost over the time of forward and backward, ``speed/share_of_peak`` that over ``measured_peak``, and
+    that items cost over the time of forward and backward, ``speed/share_of_peak`` that over ``measured_peak``, and
     ``speed/memory_mb`` is ``peak_memory``.
     """
 
     def __init__(self) -> None:
         self._sums = dict.fromkeys(PHASES, 0.0)
-        self._batches, self._tokens = 0, 0
+        self._batches, self._items = 0, 0
         self._mark, self._peak = 0.0, float("nan")
         self._timed = True
 
@@ -91,7 +89,7 @@ class StepTime(pl.Callback):
         self._lap(pl_module, "optimizer")
         if self._timed:
             self._batches += 1
-            self._tokens += int(outputs["tokens"])
+            self._items += int(outputs["count"])
             if trainer.global_step % trainer.log_every_n_steps == 0:
                 self._log(trainer, pl_module)
         self._mark = time.perf_counter()
@@ -104,13 +102,12 @@ class StepTime(pl.Callback):
             self._mark = now
 
     def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, SequenceModel)
         values = {f"speed/{phase}_ms": 1000 * seconds / self._batches for phase, seconds in self._sums.items()}
         values["speed/memory_mb"] = peak_memory(pl_module.device) / 1e6
-        if cost := pl_module.flops_per_token():
-            rate = cost * self._tokens / (self._sums["forward"] + self._sums["backward"])
+        if (cost_of := getattr(pl_module, "flops_per_item", None)) is not None and (cost := cost_of()):
+            rate = cost * self._items / (self._sums["forward"] + self._sums["backward"])
             values |= {"speed/gflops": rate / 1e9, "speed/share_of_peak": rate / self._peak}
         for logger in trainer.loggers:
             logger.log_metrics(values, step=trainer.global_step)
         self._sums = dict.fromkeys(PHASES, 0.0)
-        self._batches, self._tokens = 0, 0
+        self._batches, self._items = 0, 0

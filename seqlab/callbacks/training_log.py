@@ -1,6 +1,6 @@
-"""Loss, perplexity, rates, gradient norms and speed of training, every few steps."""
+"""Loss and what follows from it, rates, gradient norms and speed of training, every few steps."""
 
-import math
+import sys
 import time
 from typing import Any
 
@@ -17,39 +17,41 @@ from seqlab.runs.ranks import of_all_processes, rank_and_world
 class TrainingLog(pl.Callback):
     """Logs what happened since it last logged, every ``trainer.log_every_n_steps`` optimizer steps.
 
-    Between two logs it only adds on the device. Losses are summed over tokens and processes before they are
-    divided. The gradient norm, before and after clipping, and the learning rate are those of the logged step; where
-    gradients are clipped, ``train/clipped`` is the share of steps in which they were; where updates may be left out,
-    ``train/skipped`` is how many were since the run began.
+    A model's ``training_step`` hands it the ``total`` and ``count`` of each batch. Between two logs it only adds on the
+    device. Losses are summed over items and processes before they are divided. The gradient norm, before and after
+    clipping, and the learning rate are those of the logged step; where gradients are clipped, ``train/clipped`` is the
+    share of steps in which they were; where updates may be left out, ``train/skipped`` is how many were since the run
+    began.
 
     ``latest`` holds the last values logged.
 
     Args:
-        norms: Comes before this one in the list of callbacks.
+        norms: Measures gradients; comes before this one in the list of callbacks.
         watch: Leaves updates out, if given; comes before this one too.
     """
 
-    def __init__(self, norms: GradientNorms, watch: Divergence | None = None) -> None:
+    def __init__(self, norms: GradientNorms | None = None, watch: Divergence | None = None) -> None:
         self.norms, self.watch = norms, watch
         self.latest: dict[str, float] = {}
-        self._nats: Tensor | float = 0.0
-        self._tokens: Tensor | int = 0
+        self._total: Tensor | float = 0.0
+        self._count: Tensor | int = 0
         self._clipped: Tensor | int = 0
         self._steps = 0
         self._since = 0.0
         self._paused = 0.0
         self._norm: Tensor | None = None
         self._rate = 0.0
+        self._logs = False
 
     def state_dict(self) -> dict[str, Any]:
-        sums = [float(self._nats), int(self._tokens), int(self._clipped), self._steps]
+        sums = [float(self._total), int(self._count), int(self._clipped), self._steps]
         return {"sums": of_all_processes(sums)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         sums, (rank, world) = state_dict["sums"], rank_and_world()
         if len(sums) != world:  # other processes than wrote them: the first takes all
             sums = [[sum(column) for column in zip(*sums, strict=True)], *[[0.0, 0, 0, 0]] * (world - 1)]
-        self._nats, self._tokens, *counts = sums[rank]
+        self._total, self._count, *counts = sums[rank]
         self._clipped, self._steps = counts or (0, 0)
 
     def _due(self, trainer: pl.Trainer) -> bool:
@@ -67,42 +69,44 @@ class TrainingLog(pl.Callback):
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
-        norm = self.norms.total
-        assert norm is not None
         self._steps += 1
-        if trainer.gradient_clip_val:
-            self._clipped = self._clipped + (norm > trainer.gradient_clip_val)
+        if self.norms is not None and self.norms.total is not None:
+            self._norm = self.norms.total
+            if trainer.gradient_clip_val:
+                self._clipped = self._clipped + (self._norm > trainer.gradient_clip_val)
         if self._due(trainer):
-            self._norm = norm
+            self._logs = True
             self._rate = float(optimizer.param_groups[0]["lr"])
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._nats = self._nats + outputs["nats"]
-        self._tokens = self._tokens + outputs["tokens"]
-        if self._norm is not None:
-            self._log(trainer, pl_module, self._norm)
-            self._norm = None
+        self._total = self._total + outputs["total"]
+        self._count = self._count + outputs["count"]
+        if self._logs:
+            self._log(trainer, pl_module)
+            self._logs = False
 
-    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule, norm: Tensor) -> None:
-        sums = torch.stack([torch.as_tensor(part).double().cpu() for part in (self._nats, self._tokens)])
-        nats, tokens = trainer.strategy.reduce(sums.to(pl_module.device), reduce_op="sum").tolist()
-        if not tokens:
+    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        sums = torch.stack([torch.as_tensor(part).double().cpu() for part in (self._total, self._count)])
+        total, count = trainer.strategy.reduce(sums.to(pl_module.device), reduce_op="sum").tolist()
+        if not count:
             return
-        now = time.monotonic()
-        self.latest = {
-            "train/loss": nats / tokens,
-            "train/perplexity": math.exp(min(700.0, nats / tokens)),
-            "train/grad_norm": float(norm),
-            "train/grad_norm_clipped": float(gradient_norm(pl_module)),
-            "train/tokens_per_second": tokens / (now - self._since),
-            "train/lr": self._rate,
-        }
-        if trainer.gradient_clip_val:
+        now, loss = time.monotonic(), total / count
+        unit = getattr(pl_module, "unit", "items")
+        measures = getattr(pl_module, "measures", {})
+        follows = {name: measure.of_loss(loss) for name, measure in measures.items() if measure.of_loss is not None}
+        finite = {f"train/{name}": min(value, sys.float_info.max) for name, value in follows.items()}
+        self.latest = {"train/loss": loss, **finite}
+        if self._norm is not None:
+            clipped = float(gradient_norm(pl_module))
+            self.latest |= {"train/grad_norm": float(self._norm), "train/grad_norm_clipped": clipped}
+        rate = "tokens" if unit == "tokens" else "items"
+        self.latest |= {f"train/{rate}_per_second": count / (now - self._since), "train/lr": self._rate}
+        if self._norm is not None and trainer.gradient_clip_val:
             self.latest["train/clipped"] = int(self._clipped) / self._steps
         if self.watch is not None and self.watch.skip:
             self.latest["train/skipped"] = self.watch.skipped
         for logger in trainer.loggers:
             logger.log_metrics({**self.latest, "epoch": trainer.current_epoch}, step=trainer.global_step)
-        self._nats, self._tokens, self._clipped, self._steps, self._since = 0.0, 0, 0, 0, now
+        self._total, self._count, self._clipped, self._steps, self._since = 0.0, 0, 0, 0, now

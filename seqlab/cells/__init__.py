@@ -1,6 +1,4 @@
-"""Recurrences over time. ``CELLS`` names every cell that ``--model`` takes."""
-
-import inspect
+"""Recurrences over time. ``CELLS`` names every cell; a variant of one is a row of its own."""
 
 from seqlab.cells.cell import Cell
 from seqlab.cells.gru import GRU
@@ -16,36 +14,29 @@ from seqlab.cells.min_lstm import MinLSTM
 from seqlab.cells.rnn import RNN
 from seqlab.errors import UserError, nearest
 
-CELLS: dict[str, type[Cell]] = {
-    "rnn": RNN,
-    "gru": GRU,
-    "lstm": LSTM,
-    "lstm_peephole": PeepholeLSTM,
-    "lstm_coupled": CoupledLSTM,
-    "lstm_no_output_gate": NoOutputGateLSTM,
-    "lstm_layer_norm": LayerNormLSTM,
-    "gru_layer_norm": LayerNormGRU,
-    "mgu": MGU,
-    "min_gru": MinGRU,
-    "min_lstm": MinLSTM,
+CELLS: dict[str, Cell] = {
+    "rnn": RNN(),
+    "rnn_relu": RNN("relu"),
+    "gru": GRU(),
+    "gru_before": GRU(reset_after=False),
+    "lstm": LSTM(),
+    "lstm_peephole": PeepholeLSTM(),
+    "lstm_coupled": CoupledLSTM(),
+    "lstm_no_output_gate": NoOutputGateLSTM(),
+    "lstm_layer_norm": LayerNormLSTM(),
+    "gru_layer_norm": LayerNormGRU(),
+    "mgu": MGU(),
+    "min_gru": MinGRU(),
+    "min_lstm": MinLSTM(),
 }
 
 
-def make_cell(name: str, **options: object) -> Cell:
-    """A cell by its name.
-
-    Args:
-        name: A name of ``CELLS``.
-        options: Of the cell; those that are None are left to it.
+def cell_named(name: str) -> Cell:
+    """A cell by its name; cells keep nothing, so that every network shares the one of its row.
 
     Raises:
-        UserError: The name is unknown, or the cell has no such option.
+        UserError: The name is unknown.
     """
     if name not in CELLS:
         raise UserError(f"unknown cell '{name}': {nearest(name, CELLS)}")
-    given = {option: value for option, value in options.items() if value is not None}
-    for option, value in given.items():
-        if option not in inspect.signature(CELLS[name]).parameters:
-            able = [other for other, kind in CELLS.items() if option in inspect.signature(kind).parameters]
-            raise UserError(f"{option} {value} means nothing to {name}, only to {', '.join(able)}; leave it out")
-    return CELLS[name](**given)
+    return CELLS[name]

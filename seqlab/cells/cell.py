@@ -65,6 +65,10 @@ class Cell(ABC):
         state = self.step(self.project(inputs, weights), state, weights)
         return state[0], state
 
+    def __deepcopy__(self, memo: object) -> "Cell":
+        """Itself: it keeps nothing, and copies of a network stay networks of the same row of ``CELLS``."""
+        return self
+
     def zero_state(self, batch_size: int, weights: Weights) -> State:
         """The state before the first step, each part ``(batch_size, hidden_size)``."""
         weight = weights["weight_ih"]

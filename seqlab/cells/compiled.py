@@ -8,7 +8,7 @@ from torch import Tensor
 
 from seqlab.cells.cell import Kernel
 from seqlab.cells.tape import Gradient, Tape
-from seqlab.native.build import native
+from seqlab.native.compiler import native
 
 EACH_READS_ALL = 600_000
 """Numbers of recurrent weights up to which each thread reads all of them for its own rows of the batch."""

@@ -1,14 +1,17 @@
 """The options of ``fit``: what they are called, what they default to, and what ``--help`` says of them."""
 
+from dataclasses import fields
 from typing import Any, Literal
 
+from jsonargparse import ArgumentParser
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 
 from seqlab.cli.parser import Parser
-from seqlab.cli.plan import CHOICES, OPTIMIZERS, SCHEDULERS, STEP_WISE, Plan
+from seqlab.cli.plan import CHOICES, Plan, known_names
 from seqlab.data import DATA
-from seqlab.models import MODELS
+from seqlab.models.optimization import OPTIMIZERS, SCHEDULERS, STEP_WISE
+from seqlab.options import Options
 
 DESCRIPTION = "Trains a sequence model; the options below belong to the chosen model, data and optimizer."
 USAGE = "python -m seqlab.fit [--model gru] [--data time_machine] [--config FILE.yaml] [--OPTION VALUE ...]"
@@ -26,8 +29,8 @@ TRAINER_DEFAULTS: dict[str, Any] = {
 }
 
 NAMES = {
-    "model": f"{', '.join(MODELS)}; --model NAME says the same.",
-    "data": f"{', '.join(DATA)}; --data NAME says the same.",
+    "model": "{}; --model NAME says the same.",
+    "data": "{}; --data NAME says the same.",
     "optimizer": "Any of torch.optim in lower case; --optimizer NAME says the same.",
     "lr_scheduler": "warmupcosinelr or any of torch.optim.lr_scheduler in lower case; as --lr_scheduler NAME.",
 }
@@ -51,11 +54,6 @@ HELP = {
     "trainer.gradient_clip_val": "Largest norm of all gradients together; null does not clip.",
     "trainer.default_root_dir": "Folder that lightning_logs is made in; the current one if not given.",
 }
-BUILT = {
-    *("vocab_size", "codec", "source_vocab_size", "target_vocab_size", "source_codec", "target_codec"),
-    *("optimizer", "lr_scheduler", "lr_interval"),
-}
-"""Arguments of models that come from the data and from choices of their own."""
 COMMON = (
     "help",
     "help_all",
@@ -66,6 +64,8 @@ COMMON = (
     "on_nan",
     "watch",
     "patience",
+    "monitor",
+    "bar",
     "model.",
     "data.",
     "lr_scheduler.",
@@ -88,7 +88,19 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         "--patience",
         type=int | None,
         default=5,
-        help="Validations without a lower val/loss before training stops; null never stops early.",
+        help="Validations in a row that are no better before training stops; null never stops early.",
+    )
+    parser.add_argument(
+        "--monitor",
+        type=str,
+        default="val/loss",
+        help="What best.ckpt and patience go by: val/loss or a measure of the task, such as val/accuracy.",
+    )
+    parser.add_argument(
+        "--bar",
+        type=Literal["auto", "none"],
+        default="auto",
+        help="Say what the task's counted model reaches on the same data, where that takes a moment; or do not.",
     )
     parser.add_argument("--ckpt_every", type=str | None, help="Write last.ckpt every 200 (steps), 30s, 5m or 1h too.")
     parser.add_argument(
@@ -105,14 +117,25 @@ def add_run_options(parser: LightningArgumentParser) -> None:
     )
 
 
+def add_options(parser: ArgumentParser, kind: type[Options], group: str, skip: set[str]) -> None:
+    """Options of a class, with what its fields say of themselves."""
+    parser.add_class_arguments(kind, group, instantiate=False, skip={*skip})
+    told = {f"{group}.{each.name}": each.metadata.get("help") for each in fields(kind)}
+    for action in parser._actions:
+        action.help = told.get(action.dest) or action.help
+    if isinstance(parser, Parser):
+        parser.refused |= {f"{group}.{name}": f"{name} {why}" for name, why in kind.refused.items()}
+
+
 def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
     """Options of the model, data, optimizer and schedule that were chosen, and of the trainer."""
     for key in CHOICES:
         name = getattr(plan, key)
-        parser.add_argument(f"--{key}.name", type=str, default=name, metavar="NAME", help=NAMES[key])
-    model = MODELS[plan.model]
-    parser.add_class_arguments(model.kind, "model", instantiate=False, skip={*BUILT, *model.defaults})
-    parser.add_class_arguments(DATA[plan.data], "data", instantiate=False, skip={"seed", "codec", "codecs"})
+        told = NAMES[key].format(", ".join(known_names(key)))
+        parser.add_argument(f"--{key}.name", type=str, default=name, metavar="NAME", help=told)
+    network, data = plan.network, DATA[plan.data]
+    add_options(parser, network.options, "model", skip=set(network.sets))
+    parser.add_class_arguments(data, "data", instantiate=False, skip=set(data.UNASKED))
     optimizer = OPTIMIZERS[plan.optimizer]
     parser.add_class_arguments(optimizer, "optimizer", instantiate=False, skip={"params"}, fail_untyped=False)
     if plan.optimizer == "adam":
@@ -128,7 +151,7 @@ def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
                 help="What the schedule counts.",
             )
     parser.add_lightning_class_args(Trainer, "trainer")
-    epochs = {} if model.kind.by_gradients else {"max_epochs": 1}
+    epochs = {} if network.options.by_gradients else {"max_epochs": 1}
     parser.set_defaults({f"trainer.{key}": value for key, value in {**TRAINER_DEFAULTS, **epochs}.items()})
     for action in parser._actions:
         action.help = HELP.get(action.dest, action.help)

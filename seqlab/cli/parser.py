@@ -58,7 +58,7 @@ class Parser(ArgumentParser):
 
     ``common`` names the options that ``--help`` shows, by their dotted names or their leading parts; none shows all.
     ``--help_all`` shows every option. ``others`` are options that are read elsewhere, and may have been meant by a
-    misspelt one.
+    misspelt one; ``refused`` says of an option that there is not why.
     """
 
     common: Iterable[str] | None = None
@@ -68,6 +68,7 @@ class Parser(ArgumentParser):
         kwargs.setdefault("exit_on_error", False)
         kwargs.setdefault("allow_abbrev", False)
         super().__init__(*args, **kwargs)
+        self.refused: dict[str, str] = {}
         self.add_argument("--help_all", action=_HelpAllAction, help="Show every option and exit.")
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
@@ -104,6 +105,8 @@ class Parser(ArgumentParser):
         return " ".join(message.split())
 
     def _unknown(self, key: str) -> str:
+        if key in self.refused:
+            return self.refused[key]
         names = {option.lstrip("-") for action in self._actions for option in action.option_strings}
         names |= {*self.others}
         dash = "--" if not key.startswith("-") else ""

@@ -1,49 +1,22 @@
 """What a command line chooses by name: model, data, optimizer, schedule, and the checkpoint to go on from."""
 
-import inspect
 import re
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 import yaml
-from torch.optim import Optimizer, lr_scheduler
 
+from seqlab.cli.loggers import in_run_folder, words_in_run_folder
 from seqlab.cli.parser import pick, spell_choices, values_of
-from seqlab.cli.recipes import names_of
-from seqlab.data import DATA
 from seqlab.errors import UserError
-from seqlab.models import MODELS
-from seqlab.models.schedules import WarmupCosineLR
+from seqlab.models import TASKS, Network, Task
+from seqlab.models.optimization import OPTIMIZERS, SCHEDULERS
 from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.folders import LOGS, checkpoint_path
 from seqlab.runs.resuming import Resumed
 
-UNNAMEABLE = {"LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler", "LRScheduler", "_LRScheduler"}
-"""Schedules that take functions or other schedules, which no command line can spell."""
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    name.lower(): kind
-    for name, kind in vars(torch.optim).items()
-    if inspect.isclass(kind) and issubclass(kind, Optimizer) and kind is not Optimizer
-}
-SCHEDULERS: dict[str, Callable[..., Any]] = {
-    name.lower(): kind
-    for name, kind in {**vars(lr_scheduler), "WarmupCosineLR": WarmupCosineLR}.items()
-    if inspect.isclass(kind) and issubclass(kind, lr_scheduler.LRScheduler) and name not in UNNAMEABLE
-}
-STEP_WISE = {"warmupcosinelr", "onecyclelr", "cycliclr"}
-"""Schedules that count optimizer steps rather than epochs."""
-
-NAMES: dict[str, list[str]] = {
-    "model": [*MODELS],
-    "data": [*DATA],
-    "optimizer": [*OPTIMIZERS],
-    "lr_scheduler": ["none", *SCHEDULERS],
-}
-CHOICES = tuple(NAMES)
+CHOICES = ("model", "data", "optimizer", "lr_scheduler")
 OF_ITS_NAME = ("optimizer", "lr_scheduler")
 """Choices whose options mean nothing under another name."""
 
@@ -52,8 +25,9 @@ class Plan(NamedTuple):
     """What a command line chose before its other options mean anything.
 
     Args:
-        model: Key of ``MODELS``.
-        data: Key of ``DATA``.
+        task: Key of ``TASKS``.
+        model: Key of the task's networks.
+        data: Name of the data, one of the task's.
         optimizer: Key of ``OPTIMIZERS``.
         lr_scheduler: Key of ``SCHEDULERS``, or ``none``.
         arguments: The command line, configuration files first and as text, each choice as ``--model.name NAME``.
@@ -62,6 +36,7 @@ class Plan(NamedTuple):
         label: First words of the run's name.
     """
 
+    task: str
     model: str
     data: str
     optimizer: str
@@ -70,6 +45,45 @@ class Plan(NamedTuple):
     checkpoint: Path | None
     resumed: Resumed | None
     label: str
+
+    @property
+    def row(self) -> Task:
+        """Of the task."""
+        return TASKS[self.task]
+
+    @property
+    def network(self) -> Network:
+        """Of the model's name."""
+        return self.row.networks[self.model]
+
+
+def known_names(kind: str) -> list[str]:
+    """What a choice can be called."""
+    if kind == "model":
+        return [*dict.fromkeys(name for task in TASKS.values() for name in task.networks)]
+    if kind == "data":
+        return [*dict.fromkeys(name for task in TASKS.values() for name in task.data)]
+    return [*OPTIMIZERS] if kind == "optimizer" else ["none", *SCHEDULERS]
+
+
+def choose(model: str | None, data: str | None) -> tuple[str, str, str]:
+    """The task, model and data that two names, or one of them or none, stand for.
+
+    Raises:
+        UserError: A name is unknown, or no task has both.
+    """
+    model = None if model is None else pick("model", model, known_names("model"))
+    data = None if data is None else pick("data", data, known_names("data"))
+    for name, task in TASKS.items():
+        if model in (None, *task.networks) and data in (None, *task.data):
+            return name, model or next(iter(task.networks)), data or task.data[0]
+    reading = [task for task in TASKS.values() if data in task.data]
+    having = [task for task in TASKS.values() if model in task.networks]
+    readers = ", ".join(dict.fromkeys(name for task in reading for name in task.networks))
+    read = ", ".join(dict.fromkeys(name for task in having for name in task.data))
+    raise UserError(
+        f"--model {model} does not read --data {data}; it reads {read}, and {data} is for the models {readers}"
+    )
 
 
 def _read_config(value: str) -> dict[str, Any]:
@@ -145,23 +159,27 @@ def plan(argv: list[str]) -> Plan:
         resumed = Resumed(run["name"], run["config"], int(content["global_step"]), run.get("arithmetic", {}), length)
         contents.insert(0, _read_config(resumed.config))
     label = Path(files[-1]).stem if files else ""
-    chosen = {"model": "gru", "optimizer": "adam", "lr_scheduler": "none"}
+    chosen = {"optimizer": "adam", "lr_scheduler": "none"}
     for content in contents:
         chosen |= {key: str(content[key]["name"]) for key in CHOICES if "name" in content.get(key, {})}
     chosen |= {key: values[-1] for key in CHOICES if (values := values_of(rest, f"{key}.name"))}
-    for key in CHOICES:
-        name = chosen[key] if key in chosen else MODELS[chosen["model"]].data
-        chosen[key] = pick(key, name, NAMES[key])
-    wanted = MODELS[chosen["model"]].kind.reads
-    if not issubclass(DATA[chosen["data"]], wanted):
-        able = ", ".join(names_of(wanted))
-        raise UserError(f"--model {chosen['model']} does not read --data {chosen['data']}; choose one of {able}")
+    for key in OF_ITS_NAME:
+        chosen[key] = pick(key, chosen[key], known_names(key))
+    chosen["task"], chosen["model"], chosen["data"] = choose(chosen.get("model"), chosen.get("data"))
     for content, key in product(contents, CHOICES):
         options = content.get(key, {})
-        if pick(key, str(options.pop("name", chosen[key])), NAMES[key]) != chosen[key] and key in OF_ITS_NAME:
+        if pick(key, str(options.pop("name", chosen[key])), known_names(key)) != chosen[key] and key in OF_ITS_NAME:
             options.clear()
-    if not MODELS[chosen["model"]].kind.by_gradients:
+    if not TASKS[chosen["task"]].networks[chosen["model"]].options.by_gradients:
         _check_counted(chosen["model"], rest, checkpoint)
+    for options in (content["trainer"] for content in contents if "logger" in content.get("trainer", {})):
+        options["logger"] = in_run_folder(options["logger"])
     texts = [word for content in contents for word in ("--config", yaml.safe_dump(content))]
     names = [word for key in CHOICES if values_of(rest, f"{key}.name") for word in (f"--{key}.name", chosen[key])]
-    return Plan(**chosen, arguments=[*texts, *rest, *names], checkpoint=checkpoint, resumed=resumed, label=label)
+    return Plan(
+        **chosen,
+        arguments=[*texts, *words_in_run_folder(rest), *names],
+        checkpoint=checkpoint,
+        resumed=resumed,
+        label=label,
+    )

@@ -1,37 +1,46 @@
 """Data made again from its recipe: the name of a corpus and its options."""
 
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
-from typing import Any, TypeVar
+from typing import Any
 
 from seqlab.cli.parser import pick
 from seqlab.data import DATA
 from seqlab.data.data_module import DataModule
 from seqlab.errors import UserError, nearest
 
-DataT = TypeVar("DataT", bound=DataModule)
 
-
-def names_of(wanted: type[DataModule]) -> list[str]:
-    """What the data of a kind are called."""
-    return [name for name, kind in DATA.items() if issubclass(kind, wanted)]
-
-
-def data_of(recipe: dict[str, Any], wanted: type[DataT], **more: object) -> DataT:
+def data_of(recipe: Mapping[str, Any], names: Sequence[str], codecs: Mapping[str, Any] | None = None) -> DataModule:
     """The data of a recipe.
 
     Args:
         recipe: Its name under ``name``, and its options.
-        wanted: What kind of data it must be.
-        more: Arguments that no recipe holds.
+        names: Of the data that may be read here.
+        codecs: That exist already, of a checkpoint.
 
     Raises:
         UserError: The name or an option is unknown, or the data is of another kind.
     """
-    kind = DATA[pick("data", recipe["name"], DATA)]
-    if not issubclass(kind, wanted):
-        raise UserError(f"{recipe['name']} cannot be read here; choose one of {', '.join(names_of(wanted))}")
+    name = pick("data", str(recipe["name"]), DATA)
+    if name not in names:
+        raise UserError(f"{recipe['name']} cannot be read here; choose one of {', '.join(names)}")
     options = {key: value for key, value in recipe.items() if key != "name"}
-    known = [key for key in signature(wanted).parameters if key not in kind.answered]
+    known = options_of_data(DATA[name])
     if unknown := next((key for key in options if key not in known), None):
         raise UserError(f"unknown option of the data '{unknown}': {nearest(unknown, known)}")
-    return kind(**options, **more)
+    read: Callable[..., DataModule] = DATA[name]
+    return read(**options, **({} if codecs is None else {"codecs": codecs}))
+
+
+def options_of_data(kind: type[DataModule]) -> list[str]:
+    """Names of the options of a kind of data, its base's too, but for those that it answers itself."""
+    bases = [one for one in kind.__mro__ if issubclass(one, DataModule) and "__init__" in vars(one)]
+    named = dict.fromkeys(name for one in bases for name in signature(one).parameters)
+    return [name for name in named if name not in (*kind.answered, "codecs", "kwargs")]
+
+
+def reused(trained_on: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe that options replace parts of; the files held out of one text are not those of another."""
+    kind = DATA[pick("data", str(trained_on["name"]), DATA)]
+    elsewhere = any(given.get(key) not in (None, trained_on.get(key)) for key in kind.of_files)
+    return {key: value for key, value in trained_on.items() if not (elsewhere and key in kind.held_out)}

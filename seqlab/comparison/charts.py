@@ -1,4 +1,4 @@
-"""Figures of a comparison: learning curves with bands over seeds, and what was reached at which cost."""
+"""Figures of a comparison: learning curves with bands over runs, and what was reached at which cost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seqlab.comparison.bootstrap import bootstrap_means
+from seqlab.bootstrap import bootstrap_means
 from seqlab.comparison.curves import Curve, against_time, read_curves
-from seqlab.comparison.table import Row
+from seqlab.comparison.rows import Row
 from seqlab.figures import Axes, Figure, new_figure, save_figure
+from seqlab.metrics import Measure
 
-CURVE = "val/perplexity"
 LINES = 10
 """Rows that are told apart by colour and named."""
 POINTS = 200
@@ -21,37 +21,59 @@ Band = tuple[Curve, Curve, Curve]
 
 
 def draw_figures(rows: Sequence[Row], logs: Path, output: Path) -> list[Path]:
-    """Draws the finished runs; returns the files, none where nothing was validated.
+    """Draws the finished runs, each task by its main measure; returns the files, none where nothing was validated.
 
     Args:
         rows: Of the table.
         logs: Folder of the runs.
-        output: Of the figures.
+        output: Of the figures, whose names end with the task where there are several.
 
     Raises:
         UserError: A file cannot be written.
     """
+    tasks: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.finished:
+            tasks.setdefault(row.task, []).append(row)
+    files = []
+    for task, own in tasks.items():
+        for name, figure in _figures_of(own, logs).items():
+            files.append(output / f"{name}{f'-{task}' if task and len(tasks) > 1 else ''}.png")
+            save_figure(figure, files[-1])
+    return files
+
+
+def _figures_of(rows: Sequence[Row], logs: Path) -> dict[str, Figure]:
+    """The figures of one task, by name."""
+    if (main := rows[0].main) is None:
+        return {}
+    measure, tag, seconds = rows[0].measures[main], f"val/{main}", "train/seconds"
     curves = {row.label: [read_curves(logs / record.name) for record in row.finished] for row in rows}
-    steps = {label: [one[CURVE] for one in runs if CURVE in one] for label, runs in curves.items()}
+    steps = {label: [one[tag] for one in runs if tag in one] for label, runs in curves.items()}
     times = {
-        label: [against_time(one[CURVE], one["train/seconds"]) for one in runs if CURVE in one]
+        label: [against_time(one[tag], one[seconds]) for one in runs if {tag, seconds} <= one.keys()]
         for label, runs in curves.items()
     }
     if not any(steps.values()):
-        return []
-    figures = {
-        "curves-step.png": draw_curves(steps, "optimizer step", over_steps),
-        "curves-time.png": draw_curves(times, "seconds of training", over_times),
-        "best-time.png": draw_best(rows, "seconds", "seconds of training"),
-        "best-parameters.png": draw_best(rows, "parameters", "parameters"),
+        return {}
+    return {
+        "curves-step": draw_curves(steps, "optimizer step", over_steps, measure),
+        "curves-time": draw_curves(times, "seconds of training", over_times, measure),
+        "best-time": draw_best(rows, "seconds", "seconds of training", main, measure),
+        "best-parameters": draw_best(rows, "parameters", "parameters", main, measure),
     }
-    for name, figure in figures.items():
-        save_figure(figure, output / name)
-    return [output / name for name in figures]
 
 
-def draw_curves(curves: Mapping[str, Sequence[Curve]], unit: str, mean_of: Callable[[Sequence[Curve]], Band]) -> Figure:
-    """Draws validation perplexity: each run thin, the mean of each name's runs and its 95% interval."""
+def draw_curves(
+    curves: Mapping[str, Sequence[Curve]],
+    unit: str,
+    mean_of: Callable[[Sequence[Curve]], Band],
+    measure: Measure,
+) -> Figure:
+    """Draws a measure of the validation part: each run thin, the mean of each name's runs and its 95% interval.
+
+    Values are drawn by their logarithm where lower ones are better and all are above 0.
+    """
     figure, axes = new_figure()
     for number, (label, runs) in enumerate(curves.items()):
         for run in runs:
@@ -61,12 +83,13 @@ def draw_curves(curves: Mapping[str, Sequence[Curve]], unit: str, mean_of: Calla
         mean, low, high = mean_of(runs)
         axes.plot(*mean, color=_colour(number), label=label, marker="." if len(mean.steps) < 3 else None)
         axes.fill_between(mean.steps, low.values, high.values, color=_colour(number), alpha=0.2, linewidth=0)
-    axes.set(xlabel=unit, ylabel="validation perplexity", yscale="log")
+    axes.set(xlabel=unit, ylabel=f"validation {measure.title}")
+    if measure.better == "lower" and all((run.values > 0).all() for runs in curves.values() for run in runs):
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter("{x:g}")
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
-    axes.set_title(
-        "Validation perplexity" + ", mean and 95% interval over seeds" * any(len(r) > 1 for r in curves.values())
-    )
+    several = any(len(runs) > 1 for runs in curves.values())
+    axes.set_title(f"Validation {measure.title}" + ", mean and 95% interval over runs" * several)
     _legend(axes, len(curves))
     return figure
 
@@ -92,15 +115,24 @@ def _band(places: NDArray[np.float64], values: NDArray[np.float64]) -> Band:
     return Curve(places, mean), Curve(places, low), Curve(places, high)
 
 
-def draw_best(rows: Sequence[Row], key: str, unit: str) -> Figure:
-    """Draws the best validation perplexity of each row against what it cost, with 95% intervals."""
+def draw_best(rows: Sequence[Row], key: str, unit: str, name: str, measure: Measure) -> Figure:
+    """Draws the best validated measure of each row against what it cost, with 95% intervals.
+
+    Args:
+        rows: Of one task.
+        key: The cost, a name of a result.
+        unit: What it is called.
+        name: Of the measure.
+        measure: What it is called.
+    """
     figure, axes = new_figure()
-    shown = [row for row in rows if key in row.results and "val_perplexity" in row.results]
+    shown = [row for row in rows if {key, f"val_{name}"} <= row.results.keys()]
     for number, row in enumerate(shown):
-        cost, best = row.results[key], row.results["val_perplexity"]
+        cost, best = row.results[key], row.results[f"val_{name}"]
         bars = None if best.low is None or best.high is None else [[best.value - best.low], [best.high - best.value]]
         axes.errorbar(cost.value, best.value, yerr=bars, fmt="o", capsize=3, color=_colour(number), label=row.label)
-    axes.set(xlabel=unit, ylabel="best validation perplexity", title=f"Best validation perplexity against {unit}")
+    title = f"best validation {measure.title}"
+    axes.set(xlabel=unit, ylabel=title, title=f"{title[0].upper()}{title[1:]} against {unit}")
     _legend(axes, len(shown))
     return figure
 
@@ -110,5 +142,5 @@ def _colour(number: int) -> str:
 
 
 def _legend(axes: Axes, lines: int) -> None:
-    if lines <= LINES:
+    if 0 < lines <= LINES:
         axes.legend(fontsize="small")

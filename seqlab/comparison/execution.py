@@ -11,15 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from seqlab.comparison.bars import Read
 from seqlab.comparison.grid import Cell
+from seqlab.comparison.items import ITEMS, write_items
 from seqlab.comparison.reading import read_options
 from seqlab.comparison.records import Record, check_record, checkpoint_of, measure_run
 from seqlab.comparison.workers import Processes, interruptible, last_line, sole
 from seqlab.errors import reason_of
+from seqlab.metrics import Report
 from seqlab.runs.folders import LOGS, RESULT
 
 LOG = "output.log"
 Planned = tuple[Cell, Record]
+Test = Callable[[Path], Report | None]
+"""A checkpoint -> how good its model is on the test part, with what it reached on each item; none without such a part.
+"""
 
 
 class Runs:
@@ -28,11 +34,11 @@ class Runs:
     Args:
         output: Folder of the comparison.
         processes: That start them.
-        test_perplexity: Of a checkpoint; none where there is nothing to test on.
+        test: Measures a checkpoint.
     """
 
-    def __init__(self, output: Path, processes: Processes, test_perplexity: Callable[[Path], float | None]) -> None:
-        self.output, self.processes, self.test_perplexity = output, processes, test_perplexity
+    def __init__(self, output: Path, processes: Processes, test: Test) -> None:
+        self.output, self.processes, self.test = output, processes, test
 
     def carry_out(self, cell: Cell, record: Record) -> Record | None:
         """Trains and measures one run, as far as that has not been done.
@@ -62,7 +68,7 @@ class Runs:
         words += [f"--run={cell.name}", f"--trainer.default_root_dir={self.output}"]
         log = folder / LOG
         begin = log.stat().st_size if log.exists() else 0
-        code = self.processes.run([sys.executable, "-m", "seqlab.fit", *words], log)
+        code = self.processes.run([sys.executable, "-m", "seqlab.fit", *words, "--bar=none"], log)
         if not code or self.processes.stopping:
             return ""
         if code < 0:
@@ -71,37 +77,51 @@ class Runs:
 
     def _measure(self, record: Record, folder: Path) -> Record:
         try:
-            result, corpus = measure_run(folder)
+            result, corpus, task, measures = measure_run(folder)
             checkpoint = checkpoint_of(folder)
-            tested = None if checkpoint is None else self.test_perplexity(checkpoint)
+            tested = None if checkpoint is None else self.test(checkpoint)
+            if tested is not None and tested.items:
+                write_items(folder / ITEMS, tested.items)
         except Exception as error:  # one run that cannot be measured does not stop the others
             with (folder / LOG).open("a", encoding="utf-8") as log:
                 traceback.print_exc(file=log)
             return replace(record, reason=f"it could not be measured: {reason_of(error)}")
-        found = result if tested is None else {**result, "test_perplexity": tested}
-        return replace(record, result=found, corpus=corpus, reason="")
+        reached = {} if tested is None else {f"test_{name}": tested.measures[name] for name in tested.measures}
+        kept = ITEMS if tested is not None and tested.items else ""
+        return Record(
+            record.name, record.arguments, record.options, {**result, **reached}, corpus, "", task, measures, kept
+        )
 
 
-def plan_runs(cells: Sequence[Cell], output: Path) -> list[Planned]:
+def read_once() -> Read:
+    """Reads the options of runs, those of several seeds but once."""
+    read: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def options(cell: Cell) -> dict[str, Any]:
+        words = (*cell.arguments[:-1],)
+        if words not in read:
+            read[words] = read_options([*words])
+        return {**read[words], "seed": cell.seed}
+
+    return options
+
+
+def plan_runs(cells: Sequence[Cell], output: Path, read: Read) -> list[Planned]:
     """The runs with the records that they have or will begin with; everything typed is checked here.
 
     Raises:
         UserError: An option is wrong, or a run of that name was made with others.
     """
-    read: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
     planned = []
     for cell in cells:
-        key = tuple(cell.varied.items())
-        if key not in read:
-            read[key] = read_options([*cell.arguments])
-        options = {**read[key], "seed": cell.seed}
+        options = read(cell)
         record = check_record(cell, options, output / LOGS / cell.name)
         planned.append((cell, record or Record(cell.name, cell.arguments, options)))
     return planned
 
 
 @contextmanager
-def at_work(output: Path, jobs: int, test_perplexity: Callable[[Path], float | None]) -> Iterator[Runs]:
+def at_work(output: Path, jobs: int, test: Test) -> Iterator[Runs]:
     """Runs in a folder that no other comparison may use meanwhile; whatever ends it early stops their processes.
 
     Raises:
@@ -110,7 +130,7 @@ def at_work(output: Path, jobs: int, test_perplexity: Callable[[Path], float | N
     with sole(output) as lock, interruptible():
         processes = Processes(jobs, lock)
         try:
-            yield Runs(output, processes, test_perplexity)
+            yield Runs(output, processes, test)
         except BaseException:
             processes.stop()
             raise

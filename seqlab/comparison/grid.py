@@ -18,6 +18,8 @@ OF_THE_GRID = {
     "trainer.fast_dev_run": "it keeps nothing that could be compared",
 }
 """Options of ``fit`` that a comparison sets itself, and why they are not taken."""
+OF_FOLDS = ("data.folds", "data.fold")
+"""Options of ``fit`` that ``--folds`` sets."""
 
 
 def split_values(text: str) -> list[str]:
@@ -74,18 +76,27 @@ class Cell:
         name: Of the run.
         varied: What varies and its value here, the seed apart.
         seed: Of the run.
-        arguments: Of ``fit``, but for the run's name and folder.
+        arguments: Of ``fit``, but for the run's name and folder; the last is ``--seed=N``.
+        fold: Part of the data that the run is tested on, from 0 on; none if the data is not cut into folds.
+        bar: Whether its model is the one that others should beat.
     """
 
     name: str
     varied: Mapping[str, str]
     seed: int
     arguments: Sequence[str]
+    fold: int | None = None
+    bar: bool = False
 
     @property
     def label(self) -> str:
         """What varies, in few words."""
-        return ", ".join(_words(self.varied))
+        return ", ".join(words_of(self.varied))
+
+    @property
+    def place(self) -> str:
+        """``seed 1`` or ``fold 3, seed 1``: which of its row's runs it is."""
+        return f"seed {self.seed}" if self.fold is None else f"fold {self.fold}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,7 @@ class Grid:
         varied: Values of each option that varies.
         seeds: Runs of each combination, with the seeds 1, 2, ...
         options: Of ``fit``, the same for all runs.
+        folds: Parts that the data is cut into, each of which one run is tested on; none cuts nothing.
 
     Raises:
         UserError: Something is given twice, or varied and given too, or is not a comparison's to vary.
@@ -108,14 +120,19 @@ class Grid:
     varied: Mapping[str, Sequence[str]]
     seeds: int
     options: Sequence[str]
+    folds: int | None = None
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise UserError(f"seeds {self.seeds} must be a whole number of at least 1")
+        if self.folds is not None and self.folds < 2:
+            raise UserError(f"folds {self.folds} must be a whole number of at least 2")
         fixed = {key_of(word) for word in self.options if word.startswith("--")}
         for key in [*self.varied, *fixed]:
             if key in OF_THE_GRID:
                 raise UserError(f"--{key} is not taken by a comparison: {OF_THE_GRID[key]}")
+            if key in OF_FOLDS and self.folds is not None:
+                raise UserError(f"--{key} is not taken beside --folds: --folds K runs the folds 0 to K-1")
         if "config" in self.varied:
             raise UserError("config cannot be varied; give the configuration files without an option before them")
         if both := next((key for key in self.varied if key in fixed), None):
@@ -131,21 +148,37 @@ class Grid:
         return {key: values for key, values in axes.items() if values}
 
     def cells(self) -> list[Cell]:
-        """Every run, those of the first seed first.
+        """Every run, those of the first seed first, and of those the ones of the first fold.
 
         Raises:
             UserError: Two runs would have one name.
         """
         axes = self.axes()
         combinations = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
-        cells = [cell(one, seed, self.options) for seed in range(1, self.seeds + 1) for one in combinations]
-        names = [one.name for one in cells]
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise UserError(f"two of the runs would be called '{twice}'; give their files or values other names")
-        return cells
+        folds = [None] if self.folds is None else [(fold, self.folds) for fold in range(self.folds)]
+        places = product(range(1, self.seeds + 1), folds, combinations)
+        return checked([cell(one, seed, self.options, fold=fold) for seed, fold, one in places])
 
 
-def cell(chosen: Mapping[str, str], seed: int, options: Sequence[str], prefix: Sequence[str] = ()) -> Cell:
+def checked(cells: Sequence[Cell]) -> list[Cell]:
+    """The same runs.
+
+    Raises:
+        UserError: Two of them would have one name.
+    """
+    names = [one.name for one in cells]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"two of the runs would be called '{twice}'; give their files or values other names")
+    return [*cells]
+
+
+def cell(
+    chosen: Mapping[str, str],
+    seed: int,
+    options: Sequence[str],
+    prefix: Sequence[str] = (),
+    fold: tuple[int, int] | None = None,
+) -> Cell:
     """The run of one combination.
 
     Args:
@@ -153,24 +186,28 @@ def cell(chosen: Mapping[str, str], seed: int, options: Sequence[str], prefix: S
         seed: Of the run.
         options: Of ``fit``, the same for all runs.
         prefix: First words of the name.
+        fold: Which fold, and of how many.
     """
     own = [f"--{key}={value}" for key, value in chosen.items() if key != "experiment"]
     files = [f"--config={chosen['experiment']}"] if "experiment" in chosen else []
     varied = {key: Path(value).stem if key == "experiment" else value for key, value in chosen.items()}
-    name = _name([*prefix, *_words(varied)], f"seed={seed}")
-    return Cell(name, varied, seed, [*files, *options, *own, f"--seed={seed}"])
+    part = [] if fold is None else [f"--data.folds={fold[1]}", f"--data.fold={fold[0]}"]
+    number = None if fold is None else fold[0]
+    name = name_of([*prefix, *words_of(varied)], seed, number)
+    return Cell(name, varied, seed, [*files, *options, *own, *part, f"--seed={seed}"], number)
 
 
-def _words(varied: Mapping[str, str]) -> list[str]:
-    """``gru`` and ``num_steps=32``."""
+def words_of(varied: Mapping[str, str]) -> list[str]:
+    """What varies, as words: ``gru`` and ``num_steps=32``."""
     named = ("experiment", "model")
     return [value if key in named else f"{key.partition('.')[2] or key}={value}" for key, value in varied.items()]
 
 
-def _name(words: Sequence[str], seed: str) -> str:
+def name_of(words: Sequence[str], seed: int, fold: int | None) -> str:
     """The words as the name of a run; where it would be cut, a few letters of their hash keep it apart."""
-    name = run_name(*words, seed)
-    if name.endswith(f"-{seed}"):
+    end = f"seed={seed}" if fold is None else f"fold={fold}-seed={seed}"
+    name = run_name(*words, end)
+    if name.endswith(f"-{end}"):
         return name
     digest = hashlib.sha1("-".join(words).encode()).hexdigest()[:8]
-    return f"{run_name(*words)[: LONGEST_NAME - len(seed) - len(digest) - 2]}-{digest}-{seed}"
+    return f"{run_name(*words)[: LONGEST_NAME - len(end) - len(digest) - 2]}-{digest}-{end}"

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import yaml
-
 from seqlab.cli.arguments import TrainingParser
-from seqlab.cli.build import SeqlabCLI
+from seqlab.cli.plan import plan
+from seqlab.cli.settings import read_settings
 from seqlab.errors import UserError
 
-OWN = ("model", "seeds", "vary", "jobs", "output", "sampler", "trials")
+OWN = ("model", "seeds", "vary", "jobs", "output", "sampler", "trials", "folds", "bar")
 """Options of a comparison."""
 
 
@@ -18,29 +17,13 @@ class _Parser(TrainingParser):
     others = OWN
 
 
-class _ReadOnly(SeqlabCLI):
-    """Reads a command line, and neither seeds nor builds anything; the data may be absent."""
-
-    parser_kind = _Parser
-
-    def _set_seed(self) -> None:
-        pass
-
-    def instantiate_classes(self) -> None:
-        pass
-
-    def options(self) -> dict[str, Any]:
-        read: dict[str, Any] = yaml.safe_load(self._dump())
-        return read
-
-
 def read_options(arguments: list[str]) -> dict[str, Any]:
-    """Every option that a command line of ``fit`` stands for, as plain values.
+    """Every option that a command line of ``fit`` stands for, as plain values; the data may be absent.
 
     Raises:
         UserError: A file, a name, a key or a value is wrong, or the run would leave nothing to compare.
     """
-    options = _ReadOnly(arguments).options()
+    options = read_settings(plan(arguments), _Parser).as_plain()
     trainer = options["trainer"]
     trainer.pop("default_root_dir")
     if trainer["fast_dev_run"]:

@@ -1,20 +1,26 @@
 """The record that each run of a comparison has in its folder: what was asked for, and what was reached."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqlab.comparison.curves import read_curves
 from seqlab.comparison.grid import Cell
 from seqlab.errors import UserError
+from seqlab.metrics import LOSS, Measure
 from seqlab.runs.folders import RESULT, write_json
 
 RECORD = "comparison.json"
+RATES = ("tokens_per_second", "items_per_second")
+UNTOLD = {"perplexity": Measure("perplexity", "{:.3f}", "lower"), "bleu": Measure("BLEU", "{:.2f}", "higher")}
+"""Measures of runs that were made when results did not say theirs."""
+TOLD = ("title", "form", "better")
+"""What is kept of a measure."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,9 @@ class Record:
         result: What was reached, see ``measure_run``; none until the run is finished.
         corpus: That it was trained on; empty until then.
         reason: Why it failed; empty if it did not.
+        task: That it learnt; empty until then, and where the result does not say it.
+        measures: Of the task, by name, the main one first.
+        items: File in the run's folder of what was reached on each item of the test part; empty if there is none.
     """
 
     name: str
@@ -36,11 +45,20 @@ class Record:
     result: Mapping[str, float] | None = None
     corpus: str = ""
     reason: str = ""
+    task: str = ""
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    items: str = ""
+
+    @property
+    def main(self) -> str | None:
+        """Name of the measure that counts most; none until the run is finished."""
+        return next(iter(self.measures), None)
 
     def write(self, folder: Path) -> None:
         """Keeps it in the run's folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / RECORD, asdict(self))
+        told = {name: {key: getattr(one, key) for key in TOLD} for name, one in self.measures.items()}
+        write_json(folder / RECORD, {**asdict(self), "measures": told})
 
 
 def read_record(folder: Path) -> Record | None:
@@ -50,7 +68,8 @@ def read_record(folder: Path) -> Record | None:
         UserError: The folder holds something else.
     """
     try:
-        return Record(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
+        said = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return Record(**{**said, "measures": _measures(said, said.get("result") or {})})
     except FileNotFoundError:
         if folder.exists() and any(folder.iterdir()):
             raise UserError(f"{folder} is not a run of a comparison; choose another --output") from None
@@ -86,27 +105,51 @@ def _flat(options: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
 
 
-def measure_run(folder: Path) -> tuple[dict[str, float], str]:
-    """What a finished run reached, and the corpus that it was trained on.
+class Measured(NamedTuple):
+    """What a finished run reached.
 
-    Returns:
-        ``parameters``, ``steps``, ``seconds`` of training and validation, and of what was logged
-        ``tokens_per_second`` (the median), ``train_perplexity`` (the last), ``val_perplexity`` (the lowest),
-        ``val_bleu`` (the highest).
+    Args:
+        result: ``parameters``, ``steps``, ``seconds`` of training and validation, and of what was logged
+            ``tokens_per_second`` or ``items_per_second`` (the median), ``val_loss`` (the lowest), and of each measure
+            ``train_<measure>`` (the last) and ``val_<measure>`` (the best).
+        corpus: That it was trained on.
+        task: That it learnt.
+        measures: Of the task, by name.
     """
+
+    result: Mapping[str, float]
+    corpus: str
+    task: str
+    measures: Mapping[str, Measure]
+
+
+def measure_run(folder: Path) -> Measured:
+    """Reads a finished run's result and what it logged."""
     said = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    result = {key: said[key] for key in ("parameters", "steps", "seconds")}
     curves = read_curves(folder)
-    logged: dict[str, tuple[str, Callable[[NDArray[np.float64]], Any]]] = {
-        "tokens_per_second": ("train/tokens_per_second", np.median),
-        "train_perplexity": ("train/perplexity", lambda values: values[-1]),
-        "val_perplexity": ("val/perplexity", np.min),
-        "val_bleu": ("val/bleu", np.max),
-    }
-    for key, (tag, one_of) in logged.items():
-        if tag in curves:
-            result[key] = float(one_of(curves[tag].values))
-    return result, said["corpus"]
+    logged = {tag.replace("/", "_", 1): curve.values for tag, curve in curves.items()}
+    measures = _measures(said, logged)
+    result = {key: said[key] for key in ("parameters", "steps", "seconds")}
+    result |= {rate: float(np.median(logged[f"train_{rate}"])) for rate in RATES if f"train_{rate}" in logged}
+    for name, better in {LOSS: "lower", **{name: one.better for name, one in measures.items()}}.items():
+        if name != LOSS and (key := f"train_{name}") in logged:
+            result[key] = float(logged[key][-1])
+        if (key := f"val_{name}") in logged:
+            result[key] = float(best_of(logged[key], better))
+    return Measured(result, said["corpus"], said.get("task", ""), measures)
+
+
+def best_of(values: Iterable[float], better: str) -> float:
+    """The lowest or the highest of some values, whichever is better; NaN if there is nothing else."""
+    numbers = [value for value in values if value == value] or [math.nan]
+    return min(numbers) if better == "lower" else max(numbers)
+
+
+def _measures(said: Mapping[str, Any], reached: Iterable[str]) -> dict[str, Measure]:
+    """The measures that a result or a record says; of one that says none, those that it has a value of."""
+    if "measures" in said:
+        return {name: Measure(**one) for name, one in said["measures"].items()}
+    return {name: one for name, one in UNTOLD.items() if f"val_{name}" in reached or f"test_{name}" in reached}
 
 
 def checkpoint_of(folder: Path) -> Path | None:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqlab.comparison.bars import Read
 from seqlab.comparison.execution import Planned, Runs, carry_out_all, plan_runs
 from seqlab.comparison.grid import Cell, cell
 from seqlab.comparison.records import Record
 from seqlab.errors import UserError, nearest
+from seqlab.metrics import Measure
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -21,6 +23,10 @@ SAMPLERS = {"tpe": "TPESampler", "random": "RandomSampler"}
 STUDY = "study.db"
 NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
 RANGE = re.compile(rf"({NUMBER})\.\.({NUMBER})")
+LOGARITHMIC = ("perplexity",)
+"""Measures that are told by their logarithm."""
+MainOf = Callable[[Mapping[str, Any]], tuple[str, Measure]]
+"""Options of ``fit`` -> the main measure of what they train, with its name."""
 WIDE = 10
 """Ratio of the ends of a range from which on it is searched by its logarithm."""
 
@@ -59,13 +65,23 @@ class Search:
         sampler: ``tpe`` (Bergstra et al. 2011) or ``random``.
         trials: In all.
         output: Folder of the study.
+        read: Options of a run.
+        main: What is made as low or as high as is better.
 
     Raises:
-        UserError: Optuna is missing, a name, a range or an option is wrong, or the folder's study is of something else.
+        UserError: Optuna is missing, a name, a range or an option is wrong, what varies has several main measures, or
+            the folder's study is of something else.
     """
 
     def __init__(
-        self, axes: Mapping[str, Sequence[str]], options: Sequence[str], sampler: str, trials: int, output: Path
+        self,
+        axes: Mapping[str, Sequence[str]],
+        options: Sequence[str],
+        sampler: str,
+        trials: int,
+        output: Path,
+        read: Read,
+        main: MainOf,
     ) -> None:
         if sampler not in SAMPLERS:
             raise UserError(f"unknown sampler '{sampler}': {nearest(sampler, SAMPLERS)}")
@@ -77,9 +93,11 @@ class Search:
             raise UserError("--sampler needs optuna; install it with pip install 'seqlab[search]'") from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.space = {key: _distribution(key, values) for key, values in axes.items()}
-        self.options, self.sampler, self.trials, self.output = options, sampler, trials, output
-        for end in range(2):
-            plan_runs([cell(_end(axes, end), 1, options)], output / "unwritten")
+        self.options, self.sampler, self.trials, self.output, self.read = options, sampler, trials, output, read
+        ends = [cell(_end(axes, end), 1, options) for end in range(2)]
+        (self.name, self.measure), other = (main(options) for options in map(read, ends))
+        if other[0] != self.name:
+            raise UserError(f"a search cannot weigh {self.name} against {other[0]}; vary models of one task")
 
     def run(self, runs: Runs, jobs: int, say: Callable[[Record], None]) -> list[Planned]:
         """Carries out the trials that are missing; returns all of the study, in order."""
@@ -96,16 +114,24 @@ class Search:
                 return [self._planned(trial) for trial in study.trials]
             records = carry_out_all(runs, [self._planned(trial) for trial in begun], jobs, say)
             for trial, record in zip(begun, records, strict=True):
-                if record.result is not None and "val_perplexity" in record.result:
-                    study.tell(trial.number, math.log(record.result["val_perplexity"]))
-                else:
+                if (reached := (record.result or {}).get(f"val_{self.name}")) is None or math.isnan(reached):
                     study.tell(trial.number, state=TrialState.FAIL)
+                else:
+                    study.tell(trial.number, math.log(reached) if self.name in LOGARITHMIC else reached)
+
+    def best(self, found: Sequence[Planned]) -> Cell | None:
+        """The run that reached most; none if none has finished."""
+        sign = 1 if self.measure.better == "lower" else -1
+        reached = [(record.result or {}).get(f"val_{self.name}", math.nan) for _, record in found]
+        places = [place for place, value in enumerate(reached) if not math.isnan(value)]
+        best = min(places, key=lambda place: sign * reached[place], default=None)
+        return None if best is None else found[best][0]
 
     def _planned(self, trial: "FrozenTrial") -> Planned:
         chosen = {
             key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in trial.params.items()
         }
-        ((each, record),) = plan_runs([self._cell(trial.number, chosen)], self.output)
+        ((each, record),) = plan_runs([self._cell(trial.number, chosen)], self.output, self.read)
         return each, record
 
     def _cell(self, number: int, chosen: Mapping[str, str]) -> Cell:
@@ -117,7 +143,7 @@ class Search:
         study = optuna.create_study(
             storage=f"sqlite:///{self.output / STUDY}",
             study_name="comparison",
-            direction="minimize",
+            direction="minimize" if self.measure.better == "lower" else "maximize",
             load_if_exists=True,
         )
         said = {"space": {key: repr(values) for key, values in self.space.items()}, "options": [*self.options]}

@@ -1,14 +1,15 @@
-"""The table of a comparison: a row for each combination, means over its seeds."""
+"""The table of a comparison: a row for each combination, means over its runs."""
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from seqlab.comparison.bootstrap import Mean, bootstrap_mean
+from seqlab.bootstrap import Mean
 from seqlab.comparison.grid import Cell
 from seqlab.comparison.records import Record
+from seqlab.comparison.rows import Row
+from seqlab.metrics import LOSS, Measure
 
 
 class Column(NamedTuple):
@@ -18,121 +19,110 @@ class Column(NamedTuple):
     form: str
 
 
-COLUMNS = {
+COSTS = {
     "parameters": Column("parameters", "{:,.0f}"),
     "tokens_per_second": Column("tokens/s", "{:,.0f}"),
+    "items_per_second": Column("items/s", "{:,.0f}"),
     "seconds": Column("time, s", "{:,.1f}"),
-    "train_perplexity": Column("train perplexity", "{:.3f}"),
-    "val_perplexity": Column("best validation perplexity", "{:.3f}"),
-    "test_perplexity": Column("test perplexity", "{:.3f}"),
-    "val_bleu": Column("best validation BLEU", "{:.2f}"),
 }
+PARTS = {"train": "train {}", "val": "best validation {}", "test": "test {}"}
+"""Parts of the data, and what a measure of each is called."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One combination.
-
-    Args:
-        varied: What varies and its value here.
-        label: The same in few words.
-        seeds: Of its runs.
-        records: Of its runs, in the order of their seeds.
-        results: Mean over the runs that finished, by name; see ``measure_run``.
-        failures: Why runs failed, by seed.
-    """
-
-    varied: Mapping[str, str]
-    label: str
-    seeds: Sequence[int]
-    records: Sequence[Record]
-    results: Mapping[str, Mean]
-    failures: Mapping[int, str]
-
-    @property
-    def finished(self) -> list[Record]:
-        """Records of the runs that have results."""
-        return [record for record in self.records if record.result is not None]
-
-
-def rows_of(runs: Sequence[tuple[Cell, Record]]) -> list[Row]:
-    """The rows of a table, in the order of their first runs."""
-    groups: dict[tuple[tuple[str, str], ...], list[tuple[Cell, Record]]] = {}
-    for cell, record in runs:
-        groups.setdefault(tuple(cell.varied.items()), []).append((cell, record))
-    return [_row(group) for group in groups.values()]
-
-
-def _row(group: Sequence[tuple[Cell, Record]]) -> Row:
-    results = [record.result for _, record in group if record.result is not None]
-    means = {
-        key: bootstrap_mean([one[key] for one in results if key in one]) for key in {k for r in results for k in r}
+def columns_of(measures: Mapping[str, Measure]) -> dict[str, Column]:
+    """The columns of what a run reached, by the names of its results."""
+    reached = {
+        f"{part}_{name}": Column(title.format(one.title), one.form)
+        for name, one in measures.items()
+        for part, title in PARTS.items()
     }
-    cell = group[0][0]
-    return Row(
-        cell.varied,
-        cell.label,
-        [each.seed for each, _ in group],
-        [record for _, record in group],
-        means,
-        {each.seed: record.reason for each, record in group if record.reason},
-    )
+    return {**COSTS, **reached}
+
+
+def _columns(results: Iterable[tuple[Mapping[str, Measure], Iterable[str]]]) -> dict[str, Column]:
+    """The columns of several tasks that hold anything: of each its measures and the names of its results."""
+    found = list(results)
+    columns = {key: column for measures, _ in found for key, column in columns_of(measures).items()}
+    held = {key for _, keys in found for key in keys}
+    return {key: column for key, column in columns.items() if key in held}
+
+
+def _axes(varied: Iterable[Mapping[str, str]]) -> list[str]:
+    """What varies anywhere, the experiment and the model first."""
+    axes = dict.fromkeys(key for one in varied for key in one)
+    return sorted(axes, key=lambda key: ["experiment", "model"].index(key) if key in ("experiment", "model") else 2)
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
     """The table for people: ``mean [low .. high]``, and why runs failed."""
-    keys = [key for key in COLUMNS if any(key in row.results for row in rows)]
-    failing = any(row.failures for row in rows)
-    head = [*rows[0].varied, "seeds", *(COLUMNS[key].title for key in keys), *(["failed"] if failing else [])]
-    lines = [head, ["---"] * len(head)]
+    axes = _axes(row.varied for row in rows)
+    columns = _columns((row.measures, row.results) for row in rows)
+    folding, failing = any(row.folds for row in rows), any(row.failures for row in rows)
+    titles = [column.title for column in columns.values()]
+    lines = [[*axes, "seeds", *(["folds"] if folding else []), *titles, *(["failed"] if failing else [])]]
     for row in rows:
-        done = f"{len(row.finished)} of {len(row.seeds)}" if row.failures else str(len(row.seeds))
-        shown = [_shown(COLUMNS[key].form, row.results.get(key)) for key in keys]
-        failed = "; ".join(f"seed {seed}: {reason}" for seed, reason in row.failures.items())
-        lines.append([*row.varied.values(), done, *shown, *([failed] if failing else [])])
-    return "\n".join(f"| {' | '.join(_escaped(word) for word in line)} |" for line in lines)
+        done = f"{len(row.finished)} of {len(row.cells)}" if row.failures else str(len(row.seeds))
+        forms = columns_of(row.measures)
+        held = forms.keys() & row.results.keys()
+        shown = [shown_mean(forms[key].form, row.results[key]) if key in held else "" for key in columns]
+        folds = [str(row.folds or "")] if folding else []
+        failed = ["; ".join(f"{run}: {reason}" for run, reason in row.failures.items())] if failing else []
+        lines.append([*(row.varied.get(axis, "") for axis in axes), done, *folds, *shown, *failed])
+    return markdown_of(lines)
 
 
-def _escaped(word: str) -> str:
-    return word.replace("|", "\\|")
+def markdown_of(lines: Sequence[Sequence[str]]) -> str:
+    """Lines, the first of which are titles, as a table."""
+    ruled = [lines[0], ["---"] * len(lines[0]), *lines[1:]]
+    return "\n".join(f"| {' | '.join(word.replace('|', chr(92) + '|') for word in line)} |" for line in ruled)
 
 
-def _shown(form: str, mean: Mean | None) -> str:
-    if mean is None:
-        return ""
+def shown_mean(form: str, mean: Mean) -> str:
+    """``4.2 [4.1 .. 4.3]``, or the mean alone where its interval shows nothing more."""
     value, *ends = (None if number is None else form.format(number) for number in mean)
     return f"{value} [{ends[0]} .. {ends[1]}]" if len({value, *ends} - {None}) > 1 else str(value)
 
 
 def as_csv(rows: Sequence[Row]) -> str:
     """The table for programs: of each result its mean and the ends of its interval."""
-    keys = [key for key in COLUMNS if any(key in row.results for row in rows)]
+    axes = _axes(row.varied for row in rows)
+    keys = [*_columns((row.measures, row.results) for row in rows), *_loss(row.results for row in rows)]
     ends: dict[str, Callable[[Mean], float | None]] = {
         "": lambda mean: mean.value,
         "_low": lambda mean: mean.low,
         "_high": lambda mean: mean.high,
     }
-    head = [*rows[0].varied, "seeds", "finished", *(f"{key}{end}" for key in keys for end in ends), "failed"]
-    lines: list[Sequence[object]] = [head]
+    lines: list[Sequence[object]] = [
+        [*axes, "task", "seeds", "folds", "finished", *(f"{key}{end}" for key in keys for end in ends), "failed"]
+    ]
     for row in rows:
         means = [row.results.get(key) for key in keys]
         numbers = ["" if mean is None else part(mean) for mean in means for part in ends.values()]
-        failed = "; ".join(f"seed {seed}: {reason}" for seed, reason in row.failures.items())
-        lines.append([*row.varied.values(), len(row.seeds), len(row.finished), *numbers, failed])
-    return _csv(lines)
+        failed = "; ".join(f"{run}: {reason}" for run, reason in row.failures.items())
+        counts = [len(row.seeds), row.folds or "", len(row.finished)]
+        lines.append([*(row.varied.get(axis, "") for axis in axes), row.task, *counts, *numbers, failed])
+    return csv_of(lines)
 
 
 def runs_as_csv(runs: Sequence[tuple[Cell, Record]]) -> str:
     """Every run with its results."""
-    keys = [key for key in ("steps", *COLUMNS) if any(key in (record.result or {}) for _, record in runs)]
-    lines: list[Sequence[object]] = [["run", *runs[0][0].varied, "seed", *keys, "failed"]]
+    axes = _axes(cell.varied for cell, _ in runs)
+    results = [(record.measures, record.result or {}) for _, record in runs]
+    keys = ["steps", *_columns(results), *_loss(result for _, result in results)]
+    lines: list[Sequence[object]] = [["run", *axes, "task", "fold", "seed", *keys, "failed"]]
     for cell, record in runs:
         numbers = [(record.result or {}).get(key, "") for key in keys]
-        lines.append([cell.name, *cell.varied.values(), cell.seed, *numbers, record.reason])
-    return _csv(lines)
+        own = [*(cell.varied.get(axis, "") for axis in axes), record.task, "" if cell.fold is None else cell.fold]
+        lines.append([cell.name, *own, cell.seed, *numbers, record.reason])
+    return csv_of(lines)
 
 
-def _csv(lines: Sequence[Sequence[object]]) -> str:
+def _loss(results: Iterable[Iterable[str]]) -> list[str]:
+    return [f"val_{LOSS}"] if any(f"val_{LOSS}" in keys for keys in results) else []
+
+
+def csv_of(lines: Sequence[Sequence[object]]) -> str:
+    """Lines as comma-separated values."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
     return text.getvalue()

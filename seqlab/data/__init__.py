@@ -1,7 +1,11 @@
 """Files -> batches. ``DATA`` names every corpus that ``--data`` takes."""
 
 from seqlab.data.data_module import DataModule
+from seqlab.data.labelled import LabelledData
+from seqlab.data.labelled_corpora import RtPolarity, Trec
 from seqlab.data.parallel import FraEng, ParallelData
 from seqlab.data.text import TextData, TimeMachine
 
-DATA: dict[str, type[DataModule]] = {kind.data_name: kind for kind in (TextData, TimeMachine, ParallelData, FraEng)}
+DATA: dict[str, type[DataModule]] = {
+    kind.data_name: kind for kind in (TextData, TimeMachine, ParallelData, FraEng, LabelledData, RtPolarity, Trec)
+}

@@ -7,19 +7,36 @@ from typing import Any, ClassVar
 
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_only
+from torch.utils.data import DataLoader
 
 from seqlab.data.loader import Batches, Loader, Shard, used_of
+from seqlab.text.codec import Codec
+from seqlab.text.labels import Labels
+
+TOGETHER = 64
+"""Raw inputs that a Trainer predicts at once."""
 
 
 class DataModule(pl.LightningDataModule):
     """A corpus cut into batches.
 
-    ``corpus_name`` says which corpus it really is, ``prompt`` what a language model may be asked to continue;
-    ``answered`` are options of its kind that a corpus takes from nobody, such as the path of its file.
+    ``corpus_name`` says which corpus it really is, ``prompt`` what a language model may be asked to continue. Of its
+    options, ``answered`` are those that a corpus takes from nobody, such as the path of its file; ``of_files`` name
+    what it is cut from and ``held_out`` parts of it; ``of_codecs`` say how text becomes ids, which a checkpoint has
+    settled, ``of_training`` how training batches are made, ``of_limits`` how much is trained on, ``of_batches`` how all
+    batches are made, ``of_splits`` how it is cut into parts.
     """
 
     data_name: ClassVar[str]
     answered: ClassVar[tuple[str, ...]] = ()
+    of_files: ClassVar[tuple[str, ...]] = ("path",)
+    held_out: ClassVar[tuple[str, ...]] = ("val_path", "test_path")
+    of_codecs: ClassVar[tuple[str, ...]] = ("cleaning", "tokens", "min_freq", "num_subwords")
+    of_training: ClassVar[tuple[str, ...]] = ("batch_size",)
+    of_limits: ClassVar[tuple[str, ...]] = ()
+    of_batches: ClassVar[tuple[str, ...]] = ()
+    of_splits: ClassVar[tuple[str, ...]] = ("val_fraction", "test_fraction")
+    UNASKED: ClassVar[tuple[str, ...]] = ("seed", "codecs")
     corpus_name: str
     prompt: str | None = None
 
@@ -27,6 +44,10 @@ class DataModule(pl.LightningDataModule):
         super().__init__()
         self._loader: Loader[Any] | None = None
         self._resumed: dict[str, int] = {}
+
+    @abstractmethod
+    def has(self, split: Any) -> bool:
+        """Whether there is such a part."""
 
     @abstractmethod
     def train_batches(self, shard: Shard) -> Batches[Any]:
@@ -39,9 +60,22 @@ class DataModule(pl.LightningDataModule):
     @abstractmethod
     def val_dataloader(self) -> Loader[Any] | Sequence[Loader[Any]]: ...
 
+    @property
     @abstractmethod
-    def model_arguments(self) -> dict[str, Any]:
-        """What a model of this corpus is made with."""
+    def codecs(self) -> dict[str, Codec | Labels]:
+        """What ids stand for, by name, in the order in which a network takes their sizes."""
+
+    @abstractmethod
+    def inputs(self, split: Any) -> list[str]:
+        """What ``predict`` would be given of one part, as it was written."""
+
+    @abstractmethod
+    def num_items(self) -> int:
+        """How many items, in the unit of a loss, there are to learn from."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Hexadecimal digits that stand for what training and validation see."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -49,7 +83,14 @@ class DataModule(pl.LightningDataModule):
 
     def recipe(self) -> dict[str, object]:
         """The name and the arguments that make this data again, as plain values."""
-        return {"name": self.data_name, **{key: value for key, value in self.hparams.items() if value is not None}}
+        given = {key: value for key, value in self.hparams.items() if value is not None and key not in self.answered}
+        return {"name": self.data_name, **given}
+
+    def __str__(self) -> str:
+        return f"{self.corpus_name}: {self.describe()}"
+
+    def predict_dataloader(self) -> DataLoader[str]:
+        return DataLoader(self.inputs("test"), batch_size=TOGETHER, collate_fn=list)  # type: ignore[arg-type]
 
     def shard(self) -> Shard:
         """The rows of each batch that belong to this process."""

@@ -1,11 +1,11 @@
-"""The table of corpora, and: source -> verified local file."""
+"""Source -> verified local file."""
 
 import hashlib
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import requests
 from filelock import FileLock
@@ -13,6 +13,9 @@ from platformdirs import user_cache_dir
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from seqlab.data.archive import unpack
+from seqlab.data.sources import SOURCES as SOURCES
+from seqlab.data.sources import Source
 from seqlab.errors import UserError, reason_of
 
 CONNECT_SECONDS = 5.0  # longest wait for a connection
@@ -21,43 +24,7 @@ PATIENCE_SECONDS = 20.0  # after which a body must have come at the slowest spee
 SLOWEST_SPEED = 1024.0  # bytes per second
 PAUSES: tuple[float, ...] = (0.5, 1.0)  # seconds between attempts; there is one attempt more than pauses
 CHUNK = 2**16  # bytes read at a time
-
-
-@dataclass(frozen=True)
-class Source:
-    """One corpus file: where it comes from and how to know it is the right one.
-
-    ``sha1`` is in hexadecimal digits, ``size`` in bytes; ``licence`` says also whose the text is.
-    """
-
-    name: str
-    filename: str
-    url: str
-    sha1: str
-    size: int
-    licence: str
-
-
-_HOST = "http://d2l-data.s3-accelerate.amazonaws.com"
-
-SOURCES: dict[str, Source] = {
-    "time_machine": Source(
-        name="time_machine",
-        filename="timemachine.txt",
-        url=f"{_HOST}/timemachine.txt",
-        sha1="090b5e7e70c295757f55df93cb0a180b9691891a",
-        size=178_979,
-        licence="public domain (H. G. Wells, The Time Machine, 1895)",
-    ),
-    "fra_eng": Source(
-        name="fra_eng",
-        filename="fra-eng.zip",
-        url=f"{_HOST}/fra-eng.zip",
-        sha1="94646ad1522d915e7b0f9296181140edcf86a4f5",
-        size=3_420_152,
-        licence="CC BY 2.0 FR (Tatoeba project, through manythings.org)",
-    ),
-}
+LARGEST_ARCHIVE = 2**26  # bytes; its sources know the size of their file in it, not its own
 
 
 class Unavailable(UserError):
@@ -80,6 +47,8 @@ def data_root(root: Path | None = None) -> Path:
 def fetch(source: Source, root: Path | None = None) -> Path:
     """The verified local file of a corpus, downloaded once, whoever and how many ask for it.
 
+    A file with a folder of its own may also lie beside that folder.
+
     Args:
         source: A row of ``SOURCES``.
         root: As in ``data_root``.
@@ -90,6 +59,7 @@ def fetch(source: Source, root: Path | None = None) -> Path:
     target = data_root(root) / source.filename
     found = None
     try:
+        target = _place(target, data_root(root) / target.name)
         found = _sha1(target)
         if found != source.sha1:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +68,7 @@ def fetch(source: Source, root: Path | None = None) -> Path:
                     _download(source, target)
     except _Failure as failure:
         problem = f"cannot download {source.name} from {source.url}: {failure}"
-        way_out = f"put {source.filename} (sha1 {source.sha1}) into {target.parent}, or name a folder that has it"
+        way_out = f"put {target.name} (sha1 {source.sha1}) into {target.parent}, or name a folder that has it"
     except OSError as error:
         problem = f"cannot keep {source.name} as {target}: {reason_of(error)}"
         way_out = f"it must be readable and writable, with room for {source.size:,} bytes, or name another folder"
@@ -106,6 +76,11 @@ def fetch(source: Source, root: Path | None = None) -> Path:
         return target
     suspect = f"{target} has sha1 {found}, not {source.sha1}, and seqlab " if found else ""
     raise Unavailable(f"{suspect}{problem}; {way_out} with --data.root or SEQLAB_DATA")
+
+
+def _place(own: Path, beside: Path) -> Path:
+    """Where a file lies, or where it will: in its own folder, or beside that."""
+    return beside if beside.is_file() and not own.exists() else own
 
 
 def _sha1(path: Path) -> str | None:
@@ -122,7 +97,7 @@ def _download(source: Source, target: Path) -> None:
     part = target.with_name(f"{target.name}.part")
     for pause in (*PAUSES, None):
         try:
-            _complete(source, part)
+            (_complete if source.member is None else _take)(source, part)
             break
         except _Failure as failure:
             if pause is None or not failure.again:
@@ -154,6 +129,26 @@ def _complete(source: Source, part: Path) -> None:
     raise _Failure(f"the file that it sends has sha1 {found}", again=begin > 0)
 
 
+def _take(source: Source, part: Path) -> None:
+    """Receives the archive and takes the verified file out of it.
+
+    Raises:
+        _Failure: It is no archive, or its file is missing or the wrong one.
+    """
+    with TemporaryDirectory(dir=part.parent, prefix=f".{part.name}.") as name:
+        archive = Path(name, "archive")
+        _receive(source, archive, 0)
+        try:
+            member = unpack(archive, Path(name, "unpacked")) / str(source.member)
+        except UserError:
+            raise _Failure("what it sends cannot be unpacked", again=False) from None
+        found = _sha1(member)
+        if found != source.sha1:
+            has = f"a {source.member} of sha1 {found}" if found else f"no {source.member}"
+            raise _Failure(f"the archive that it sends has {has}", again=False)
+        member.replace(part)
+
+
 def _receive(source: Source, part: Path, held: int) -> int:
     """Requests the bytes from ``held`` on into the partial file; returns the position that the server began at."""
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={held}-"} if held else {})
@@ -161,9 +156,10 @@ def _receive(source: Source, part: Path, held: int) -> int:
     try:
         with requests.get(source.url, headers=headers, stream=True, timeout=timeout) as response:
             begin = _begin(response, part, held)
-            bar = tqdm(total=source.size, initial=begin, desc=source.filename, unit="B", unit_scale=True, disable=None)
+            whole, limit = (source.size, source.size) if source.member is None else (None, LARGEST_ARCHIVE)
+            bar = tqdm(total=whole, initial=begin, desc=source.filename, unit="B", unit_scale=True, disable=None)
             with part.open("ab" if begin else "wb") as file, bar:
-                for chunk in _chunks(response, source.size - begin):
+                for chunk in _chunks(response, limit - begin):
                     file.write(chunk)
                     bar.update(len(chunk))
     except (requests.RequestException, HTTPError) as error:

@@ -1,11 +1,13 @@
 """A sized, resumable loader over batches that are a pure function of (seed, epoch, index)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 BatchT = TypeVar("BatchT", covariant=True)
 LoadedT = TypeVar("LoadedT")
+ItemT = TypeVar("ItemT")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,13 @@ def used_of(batches: int, limit: int | float | None) -> int:
     if limit is None:
         return batches
     return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+
+
+def in_batches(items: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
+    """Items in their order, so many at a time; the last ones may be fewer."""
+    left = iter(items)
+    while together := list(islice(left, size)):
+        yield together
 
 
 class Batches(Protocol[BatchT]):

@@ -16,6 +16,19 @@ LARGEST = 2**30
 """Bytes that a member of an archive may unpack to."""
 
 
+def read_bytes(path: Path) -> bytes:
+    """What a file holds, unzipped if its name ends in .gz.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if path.suffix == ".gz" else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"cannot read {path}: {reason_of(error)}") from None
+
+
 def read_columns(path: Path) -> list[Pair]:
     """Pairs of a file whose lines are ``source TAB target``, plain or gzipped.
 
@@ -89,13 +102,7 @@ def _some(pairs: list[Pair], name: str) -> list[Pair]:
 
 
 def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"cannot read {path}: {reason_of(error)}") from None
-    return _decoded(data, str(path))
+    return _decoded(read_bytes(path), str(path))
 
 
 def _decoded(data: bytes, name: str) -> str:

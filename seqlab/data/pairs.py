@@ -8,11 +8,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from seqlab.data.buckets import Buckets, OnceEach, Order
 from seqlab.data.loader import Shard
 from seqlab.data.streams import Ids
-from seqlab.errors import UserError
-
-Order = npt.NDArray[np.int64]
 
 
 class PairBatch(NamedTuple):
@@ -57,6 +55,10 @@ class Sentences:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def rows(self) -> list[Ids]:
+        """The ids of each sentence."""
+        return [self._ids[end - length : end] for end, length in zip(self._ends, self.lengths, strict=True)]
+
     def padded(self, rows: Order, padding: int, before: Sequence[int], after: Sequence[int]) -> Tensor:
         """The sentences at ``rows`` between two runs of ids, behind them padding: ``(rows, longest)`` int64."""
         lengths = self.lengths[rows]
@@ -89,9 +91,8 @@ class Pairs(NamedTuple):
 
 
 class BucketBatches:
-    """Training batches of like length, in a new order each epoch.
+    """Training batches of like length, in a new order each epoch, as ``Buckets`` makes them.
 
-    The pairs, shuffled, are sorted by the lengths of target and source and cut into batches, and these are shuffled.
     Where batches hold a number of pairs, those that fill none, others each epoch, are left out of it.
 
     Args:
@@ -109,66 +110,18 @@ class BucketBatches:
     def __init__(
         self, pairs: Pairs, batch_size: int, batch_tokens: int | None, seed: int, shard: Shard = Shard()
     ) -> None:
-        self.pairs, self.seed, self.shard, self._by_tokens = pairs, seed, shard, batch_tokens is not None
-        if batch_tokens is None and batch_size % shard.world:
-            raise UserError(
-                f"batch_size {batch_size} is the number of pairs over all processes and does not divide by the "
-                f"{shard.world} processes of this run; choose a multiple of {shard.world}"
-            )
-        self._used = len(pairs.sources) // batch_size * batch_size
-        if batch_tokens is not None:
-            self._used = len(pairs.sources) // shard.world * shard.world
-        if not self._used:
-            raise UserError(
-                f"the training part has {len(pairs.sources):,} pairs, fewer than one batch of {batch_size}; "
-                "lower --data.batch_size or give more pairs"
-            )
-        self._cuts = np.arange(0, self._used + 1, batch_size)
-        if batch_tokens is not None:
-            self._cuts = self._cut_by_tokens(batch_tokens)
-        self._epoch, self._order, self._places = -1, np.empty(0, np.int64), np.empty(0, np.int64)
+        self.pairs = pairs
+        self._buckets = Buckets(_widths(pairs), batch_size, batch_tokens, seed, shard, "pairs", full=True)
 
     def __len__(self) -> int:
-        return len(self._cuts) - 1
-
-    def _widths(self, rows: Order) -> tuple[Order, Order]:
-        return self.pairs.targets.lengths[rows] + 1, self.pairs.sources.lengths[rows] + 1
-
-    def _sorted(self, rows: Order) -> Order:
-        targets, sources = self._widths(rows)
-        return rows[np.lexsort((sources, targets))]
-
-    def _cut_by_tokens(self, most: int) -> Order:
-        targets, sources = self._widths(self._sorted(np.arange(len(self.pairs.sources)))[-self._used :])
-        cuts, world = [0], self.shard.world
-        for end in range(world, self._used + 1, world):
-            group = slice(cuts[-1], end)
-            positions = int(targets[group].max() + sources[group].max()) * (end - cuts[-1])
-            if positions > most and end - world > cuts[-1]:
-                cuts.append(end - world)
-        return np.array([*cuts, self._used])
-
-    def _arrange(self, epoch: int) -> None:
-        rng = np.random.default_rng([self.seed, epoch])
-        rows = rng.permutation(len(self.pairs.sources))
-        if not self._by_tokens:
-            rows = rows[: self._used]
-        self._order = self._sorted(rows)[-self._used :]
-        self._places = rng.permutation(len(self))
-        self._epoch = epoch
+        return len(self._buckets)
 
     def batch(self, epoch: int, index: int) -> PairBatch:
-        if epoch != self._epoch:
-            self._arrange(epoch)
-        place = self._places[index]
-        rows = self._order[self._cuts[place] : self._cuts[place + 1]]
-        return self.pairs.batch(rows[self.shard.rank :: self.shard.world])
+        return self.pairs.batch(self._buckets.rows(epoch, index))
 
 
 class EvaluationPairs:
-    """Every pair exactly once over all processes, sorted by length.
-
-    Every process has as many batches; where it has a pair less, it repeats one that counts for nothing.
+    """Every pair exactly once over all processes, sorted by length, as ``OnceEach`` reads them.
 
     Args:
         pairs: Of the part.
@@ -177,16 +130,19 @@ class EvaluationPairs:
     """
 
     def __init__(self, pairs: Pairs, batch_size: int, shard: Shard = Shard()) -> None:
-        self.pairs, self.batch_size = pairs, batch_size
-        order = np.lexsort((pairs.sources.lengths, pairs.targets.lengths))
-        missing = -len(order) % shard.world
-        real = np.arange(len(order) + missing) < len(order)
-        order = np.concatenate([order, np.repeat(order[-1:], missing)])
-        self.rows, self.real = order[shard.rank :: shard.world], real[shard.rank :: shard.world]
+        self.pairs = pairs
+        self._once = OnceEach(_widths(pairs), batch_size, shard)
 
     def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
+        return len(self._once)
+
+    def places(self, index: int) -> Order:
+        """Where the pairs of a batch stand in their part."""
+        return self._once.rows(index)[0]
 
     def batch(self, epoch: int, index: int) -> PairBatch:
-        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        return self.pairs.batch(self.rows[part], self.real[part])
+        return self.pairs.batch(*self._once.rows(index))
+
+
+def _widths(pairs: Pairs) -> tuple[Order, Order]:
+    return pairs.targets.lengths + 1, pairs.sources.lengths + 1

@@ -1,19 +1,20 @@
 """Sentence pairs for translation: any files, or a corpus by its name."""
 
-import os
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from seqlab.data.data_module import DataModule, warn_of_sample
-from seqlab.data.download import SOURCES, Unavailable, fetch
+from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Loader, Shard
+from seqlab.data.named import verified_or_sample
 from seqlab.data.pair_files import Pair, read_columns, read_two, read_zip, split_of
 from seqlab.data.pairs import BucketBatches, EvaluationPairs, PairBatch, Pairs, Sentences, Specials
 from seqlab.data.text_files import SPLITS, Split
 from seqlab.errors import UserError, nearest
 from seqlab.text.clean import CLEANERS, check_cleaning
 from seqlab.text.codec import Codec
+from seqlab.text.labels import Labels
 from seqlab.text.vocab import BOS, EOS, PAD, UNK
 
 SAMPLE = Path(__file__).parent / "samples" / "english_french.tsv"
@@ -51,10 +52,14 @@ class ParallelData(DataModule):
         test_fraction: Share of the sources that tests.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
         seed: Of the order of batches; follows the run's seed if not given.
-        codecs: Of source and target, that exist already (of a checkpoint).
+        codecs: The codecs ``source`` and ``target`` that exist already (of a checkpoint).
     """
 
     data_name: ClassVar[str] = "parallel"
+    of_files: ClassVar[tuple[str, ...]] = ("path", "source_path", "target_path")
+    of_codecs: ClassVar[tuple[str, ...]] = (*DataModule.of_codecs, "shared_vocab", "reverse")
+    of_training: ClassVar[tuple[str, ...]] = ("batch_size", "batch_tokens")
+    of_limits: ClassVar[tuple[str, ...]] = ("max_pairs",)
 
     def __init__(
         self,
@@ -78,7 +83,7 @@ class ParallelData(DataModule):
         test_fraction: float = 0.02,
         root: str | None = None,
         seed: int = 0,
-        codecs: tuple[Codec, Codec] | None = None,
+        codecs: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(ignore=["codecs"])
@@ -109,7 +114,10 @@ class ParallelData(DataModule):
             pairs = [(target, source) for source, target in pairs]
             given = {split: [(target, source) for source, target in part] for split, part in given.items()}
         self._pairs = _divided(pairs[:max_pairs], given, cleaning, *((0.0, 0.0) if given else shares))
-        self.source_codec, self.target_codec = codecs or self._learned(tokens, shared_vocab, min_freq, num_subwords)
+        made = (codecs["source"], codecs["target"]) if codecs else None
+        made = made or self._learned(tokens, shared_vocab, min_freq, num_subwords)
+        self.source_codec: Codec = made[0]
+        self.target_codec: Codec = made[1]
         self.too_long_pairs = 0
         self._encoded: dict[Split, Pairs] = {}
 
@@ -170,8 +178,19 @@ class ParallelData(DataModule):
             return [[row[:most] for row in rows] for rows in (sources, targets)]
         return [[row for row, cut in zip(rows, long, strict=True) if not cut] for rows in (sources, targets)]
 
-    def model_arguments(self) -> dict[str, Any]:
-        return {"source_codec": self.source_codec, "target_codec": self.target_codec}
+    @property
+    def codecs(self) -> dict[str, Codec | Labels]:
+        return {"source": self.source_codec, "target": self.target_codec}
+
+    def inputs(self, split: Split) -> list[str]:
+        return [source for source, _ in self.pairs(split)]
+
+    def num_items(self) -> int:
+        return int(self.encoded("train").targets.lengths.sum()) + len(self.encoded("train").targets)
+
+    def fingerprint(self) -> str:
+        said = [codec.state() for codec in (self.source_codec, self.target_codec)]
+        return hashlib.sha1(repr([*said, self._pairs["train"], self._pairs["val"]]).encode()).hexdigest()
 
     def describe(self) -> str:
         ids = f"{self.source_codec.vocab_size:,} and {self.target_codec.vocab_size:,} ids"
@@ -237,10 +256,7 @@ class FraEng(ParallelData):
 
     def read(self, path: str | None, source_path: str | None, target_path: str | None) -> tuple[list[Pair], str]:
         """The verified archive's pairs, or the bundled sample where it cannot be had and nobody named a folder."""
-        try:
-            return read_zip(fetch(SOURCES["fra_eng"], self.root), "fra-eng/fra.txt"), "fra_eng"
-        except Unavailable as error:
-            if self.root is not None or os.environ.get("SEQLAB_DATA"):
-                raise
-            warn_of_sample("The English-French corpus", str(error))
+        paths, verified = verified_or_sample(["fra_eng"], self.root, SAMPLE, "The English-French corpus")
+        if not verified:
             return read_columns(SAMPLE), "sample"
+        return read_zip(paths[0], "fra-eng/fra.txt"), "fra_eng"

@@ -1,19 +1,24 @@
 """Text for language models: any text files, or a corpus by its name."""
 
-import os
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from seqlab.data.data_module import DataModule, warn_of_sample
-from seqlab.data.download import SOURCES, Unavailable, data_root, fetch
+from seqlab.data.data_module import DataModule
+from seqlab.data.download import data_root
 from seqlab.data.loader import Loader, Shard
+from seqlab.data.named import verified_or_sample
 from seqlab.data.streams import ContiguousBatches, EvaluationBatches, RandomBatches, TextBatch
 from seqlab.data.text_files import SPLITS, Part, Recipe, Split, read_corpus
 from seqlab.errors import UserError
 from seqlab.text.codec import Codec
+from seqlab.text.labels import Labels
 
 SAMPLE = Path(__file__).parent / "samples" / "the_lamp_keeper.txt"
+
+PROMPT_TOKENS = 16
+"""Tokens of a text that has no prompt of its own which a prediction begins with."""
 
 TOKENS_PER_STREAM = 8192
 """Evaluation text is cut into streams of at least so many tokens, so that cold starts weigh next to nothing."""
@@ -40,10 +45,13 @@ class TextData(DataModule):
         eval_streams: Streams that validation and test text is read in; chosen by length if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
         seed: Of offsets and orders; follows the run's seed if not given.
-        codec: A codec that exists already (of a checkpoint), instead of one built from the training part.
+        codecs: The codec ``text`` that exists already (of a checkpoint), instead of one built from the training part.
     """
 
     data_name: ClassVar[str] = "text"
+    of_training: ClassVar[tuple[str, ...]] = ("sampling", "batch_size")
+    of_limits: ClassVar[tuple[str, ...]] = ("max_tokens",)
+    of_batches: ClassVar[tuple[str, ...]] = ("num_steps", "eval_streams")
     prompt: str | None = None
 
     def __init__(
@@ -64,10 +72,10 @@ class TextData(DataModule):
         eval_streams: int | None = None,
         root: str | None = None,
         seed: int = 0,
-        codec: Codec | None = None,
+        codecs: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore=["codec"])
+        self.save_hyperparameters(ignore=["codecs"])
         for name, value in {"batch_size": batch_size, "num_steps": num_steps}.items():
             if value < 1:
                 raise UserError(f"{name} {value} must be a whole number of at least 1")
@@ -85,7 +93,7 @@ class TextData(DataModule):
                 files[split] = [Path(name).expanduser() for name in ([given] if isinstance(given, str) else given)]
         self.files, self.corpus_name = self.find(files)
         recipe = Recipe(cleaning, tokens, min_freq, num_subwords, val_fraction, test_fraction)
-        self.corpus = read_corpus(self.files, recipe, data_root(self.root) / "encoded", codec)
+        self.corpus = read_corpus(self.files, recipe, data_root(self.root) / "encoded", (codecs or {}).get("text"))
         if len(self.codec.vocab) == 1 and len(self.corpus.parts["train"].ids):
             raise UserError(f"all tokens of '{self.corpus_name}' are <unk>; lower --data.min_freq {min_freq}")
         if max_tokens is not None:
@@ -130,8 +138,22 @@ class TextData(DataModule):
             raise UserError(f"the corpus '{self.corpus_name}' has no {split} part to read; {way_out}")
         return part
 
-    def model_arguments(self) -> dict[str, Any]:
-        return {"vocab_size": self.vocab_size, "codec": self.codec}
+    @property
+    def codecs(self) -> dict[str, Codec | Labels]:
+        return {"text": self.codec}
+
+    def inputs(self, split: Split) -> list[str]:
+        return [self.prompt or self.codec.decode(self.part(split).ids[:PROMPT_TOKENS])]
+
+    def num_items(self) -> int:
+        return len(self.part("train").ids)
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha1(repr(self.codec.state()).encode())
+        for split in ("train", "val"):
+            if split in self.corpus.parts:
+                digest.update(split.encode() + self.corpus.parts[split].ids.tobytes())
+        return digest.hexdigest()
 
     def describe(self) -> str:
         return f"{len(self.part('train').ids):,} tokens to train on, {self.vocab_size:,} ids"
@@ -178,11 +200,7 @@ class TimeMachine(TextData):
 
     def find(self, files: dict[Split, list[Path]]) -> tuple[dict[Split, list[Path]], str]:
         """The verified file, or the bundled sample where the corpus cannot be had and nobody named a folder."""
-        try:
-            return {"train": [fetch(SOURCES["time_machine"], self.root)]}, "time_machine"
-        except Unavailable as error:
-            if self.root is not None or os.environ.get("SEQLAB_DATA"):
-                raise
-            warn_of_sample("The Time Machine", str(error))
+        paths, verified = verified_or_sample(["time_machine"], self.root, SAMPLE, "The Time Machine")
+        if not verified:
             self.prompt = "the keeper"
-            return {"train": [SAMPLE]}, "sample"
+        return {"train": paths}, "time_machine" if verified else "sample"

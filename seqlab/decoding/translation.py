@@ -17,6 +17,9 @@ from seqlab.text.vocab import BOS, EOS, PAD, UNK
 HYPOTHESES = 1280
 """As many are searched at once, those of all sentences together."""
 
+GREEDY = Beam(max_length=50)
+"""The most likely token at each step."""
+
 
 class Translation(NamedTuple):
     """One translation of a sentence.
@@ -39,6 +42,19 @@ class Translation(NamedTuple):
 def detokenize(text: str) -> str:
     """Word tokens as one writes them: no space before ``,.!?``."""
     return re.sub(r"\s+([,.!?])", r"\1", text)
+
+
+def encoded(codec: Codec, sentences: Sequence[str]) -> list[list[int]]:
+    """The ids of sentences, at least one of each.
+
+    Raises:
+        UserError: A sentence is empty.
+    """
+    ids = [codec.encode(sentence) for sentence in sentences]
+    for row, (sentence, tokens) in enumerate(zip(sentences, ids, strict=True), 1):
+        if not tokens:
+            raise UserError(f"sentence {row} ({sentence!r}) has nothing to translate; give it at least one word")
+    return ids
 
 
 def translate(
@@ -69,10 +85,7 @@ def translate(
     Raises:
         UserError: A sentence is empty, or attention was asked of a network without it.
     """
-    ids = [source_codec.encode(sentence) for sentence in sentences]
-    for row, (sentence, tokens) in enumerate(zip(sentences, ids, strict=True), 1):
-        if not tokens:
-            raise UserError(f"sentence {row} ({sentence!r}) has nothing to translate; give it at least one word")
+    ids = encoded(source_codec, sentences)
     return translate_ids(network, source_codec, target_codec, ids, beam, attention, prefix, progress)
 
 

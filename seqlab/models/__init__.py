@@ -1,48 +1,125 @@
-"""LightningModules. ``MODELS`` names every model that ``--model`` takes, with what the name sets."""
+"""LightningModules, one a task. ``TASKS`` has a row for each: its model, what it reads, its networks, its bar."""
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqlab.cells import CELLS
+from seqlab.errors import UserError
+from seqlab.models.classification import Classifier
 from seqlab.models.language import LanguageModel
-from seqlab.models.model import SequenceModel
-from seqlab.models.ngram import NGramModel
-from seqlab.models.translation import Seq2Seq
+from seqlab.models.model import Model
+from seqlab.models.translation import TranslationModel
+from seqlab.nn.bag import BagOptions
+from seqlab.nn.ibm1 import IBM1Options
+from seqlab.nn.language_network import LanguageOptions
+from seqlab.nn.naive_bayes import NaiveBayesOptions
+from seqlab.nn.ngram import NGramOptions
+from seqlab.nn.text_classifier import RecurrentClassifierOptions
+from seqlab.nn.text_cnn import TextCNNOptions
+from seqlab.nn.translation_network import TranslationOptions
+from seqlab.options import Options
 from seqlab.runs.checkpoint import read_checkpoint
+from seqlab.text.codec import codec_of
 
 
-class ModelChoice(NamedTuple):
+class Network(NamedTuple):
     """What ``--model NAME`` stands for.
 
     Args:
-        kind: Class of the model.
-        defaults: Arguments that the name sets.
-        data: Name of the corpus it is trained on unless ``--data`` says otherwise.
+        options: Class of its options.
+        sets: Options that the name sets.
     """
 
-    kind: type[SequenceModel]
-    defaults: dict[str, object]
-    data: str
+    options: type[Options]
+    sets: Mapping[str, object] = {}
+
+    def made(self, given: Mapping[str, Any]) -> Options:
+        """Its options, those given and those that the name sets."""
+        known = [each.name for each in fields(self.options)]
+        return self.options.from_plain({**given, **{key: value for key, value in self.sets.items() if key in known}})
 
 
-MODELS: dict[str, ModelChoice] = {
-    **{cell: ModelChoice(LanguageModel, {"cell": cell}, data="time_machine") for cell in CELLS},
-    "ngram": ModelChoice(NGramModel, {}, data="time_machine"),
-    "seq2seq": ModelChoice(Seq2Seq, {}, data="fra_eng"),
+class Task(NamedTuple):
+    """What can be learned.
+
+    Args:
+        model: Its class.
+        data: Names of the data that it reads, the default first.
+        networks: By what ``--model`` calls them, the default first.
+        bar: The network, counted or closed-form, that one trained by gradients must beat.
+    """
+
+    model: type[Model]
+    data: tuple[str, ...]
+    networks: dict[str, Network]
+    bar: str | None = None
+
+    def name_of(self, options: Mapping[str, Any]) -> str | None:
+        """What ``--model`` calls the network of plain options, where whoever made it gave no name."""
+        for name, network in self.networks.items():
+            known = {each.name for each in fields(network.options)}
+            if options.keys() <= known and all(options.get(key) == value for key, value in network.sets.items()):
+                return name
+        return None
+
+
+EACH_CELL = ("gru", *CELLS)
+
+TASKS: dict[str, Task] = {
+    "language": Task(
+        LanguageModel,
+        data=("time_machine", "text"),
+        networks={
+            **{cell: Network(LanguageOptions, {"cell": cell}) for cell in EACH_CELL},
+            "ngram": Network(NGramOptions),
+        },
+        bar="ngram",
+    ),
+    "translation": Task(
+        TranslationModel,
+        data=("fra_eng", "parallel"),
+        networks={
+            "seq2seq": Network(TranslationOptions),
+            **{cell: Network(TranslationOptions, {"cell": cell}) for cell in EACH_CELL},
+            "ibm1": Network(IBM1Options),
+        },
+        bar="ibm1",
+    ),
+    "classification": Task(
+        Classifier,
+        data=("rt_polarity", "trec", "labelled"),
+        networks={
+            "bag": Network(BagOptions),
+            **{cell: Network(RecurrentClassifierOptions, {"cell": cell}) for cell in EACH_CELL},
+            "cnn": Network(TextCNNOptions),
+            "naive_bayes": Network(NaiveBayesOptions),
+        },
+        bar="naive_bayes",
+    ),
 }
 
-KINDS: dict[str, type[SequenceModel]] = {kind.kind: kind for kind in (LanguageModel, NGramModel, Seq2Seq)}
-"""What a checkpoint says that it holds."""
+
+def load_model(checkpoint: Mapping[str, Any]) -> Model:
+    """The model of a checkpoint that was read, in evaluation mode.
+
+    Raises:
+        UserError: Its task or its network is unknown here.
+    """
+    record, kept = checkpoint["seqlab"], checkpoint["hyper_parameters"]
+    task = TASKS.get(record["task"])
+    name = record["model"] or (task and task.name_of(kept["options"]))
+    if task is None or name not in task.networks:
+        raise UserError(f"the checkpoint holds a model '{name}' for {record['task']}, which is unknown here")
+    options = task.networks[name].made(kept["options"])
+    codecs = {key: codec_of(state) for key, state in record["codecs"].items()}
+    model = task.model.from_checkpoint(checkpoint, options, codecs, name)
+    model.run = checkpoint.get("run", {}).get("name", name)
+    return model
 
 
-def load_model(checkpoint: dict[str, Any]) -> SequenceModel:
-    """The model of a checkpoint that was read, in evaluation mode."""
-    model = KINDS[checkpoint["seqlab"].get("kind", LanguageModel.kind)].from_checkpoint(checkpoint)
-    model.load_state_dict(checkpoint["state_dict"])
-    return model.eval()
-
-
-def load(ckpt: str | Path) -> SequenceModel:
+def load(ckpt: str | Path) -> Model:
     """The model of a checkpoint in evaluation mode, with its codecs.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from seqlab.native.build import NUMBER, POINTER, call, rows_of_float, threads_for
+from seqlab.native.compiler import NUMBER, POINTER, call, rows_of_float, threads_for
 
 EACH = 100_000
 """Numbers for which a thread is worth waking."""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.native.build import FLAG, NUMBER, POINTER, call, native
+from seqlab.native.compiler import FLAG, NUMBER, POINTER, call, native
 
 WORTH = 30_000_000
 """Multiplications of a product from which on splitting its factors costs less than it gains."""

@@ -5,7 +5,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from seqlab.native.build import NUMBER, POINTER, call, native, threads_for
+from seqlab.native.compiler import NUMBER, POINTER, call, native, threads_for
 
 EACH = 50_000
 """Logits for which a thread is worth waking."""

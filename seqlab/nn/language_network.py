@@ -1,98 +1,91 @@
 """Token ids -> logits of the next token, through a recurrent stack."""
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqlab.cells import make_cell
 from seqlab.errors import UserError
 from seqlab.nn.linear import linear_cross_entropy
+from seqlab.options import option
 from seqlab.recurrence.dropout import Dropout
 from seqlab.recurrence.initialization import initialize
-from seqlab.recurrence.stack import Recurrent, State
+from seqlab.recurrence.stack import StackOptions, State
+from seqlab.recurrence.state import RowsOfState
 
 
-class LanguageNetwork(nn.Module):
+@dataclass(frozen=True)
+class LanguageOptions(StackOptions):
+    """Options of ``LanguageNetwork``.
+
+    Raises:
+        UserError: A value is out of its bounds, or two do not go together.
+    """
+
+    refused: ClassVar[Mapping[str, str]] = {
+        "bidirectional": "cannot be had in a language model: its backward half would read the very tokens that are to "
+        "be predicted; leave out --model.bidirectional",
+        "nonlinearity": "is a cell of its own; give --model rnn_relu",
+        "reset_after": "is a cell of its own; give --model gru_before",
+    }
+
+    embedding_dropout: float | None = option(
+        None, "Share of the embedding's units zeroed; as dropout if not given.", least=0, below=1
+    )
+    tied: bool = option(False, "Whether input and output share one matrix (Press & Wolf 2017).")
+    vectors: str | None = option(
+        None,
+        "File of word vectors, a token and its numbers a line, plain or .gz, that the embedding begins with.",
+        once=True,
+    )
+    l1: float = option(0.0, "Weight of the sum of absolute weights in the training loss.", least=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.embedding_size is None and self.embedding_dropout is not None:
+            raise UserError("embedding_dropout needs an embedding; give --model.embedding_size or leave it out")
+        if self.embedding_size is None and self.vectors is not None:
+            raise UserError("vectors need an embedding; give --model.embedding_size, or leave out --model.vectors")
+
+    def build(self, vocab_size: int) -> "LanguageNetwork":
+        """The network, its weights drawn."""
+        return LanguageNetwork(vocab_size, self)
+
+
+class LanguageNetwork(nn.Module, RowsOfState):
     """Embedding, recurrent stack, output layer (Mikolov et al. 2010); dropout as in Zaremba et al. 2014.
 
     Args:
         vocab_size: Ids that go in and logits that come out.
-        cell: A name of ``CELLS``.
-        hidden_size: Units in each recurrent layer; a list has one number for each layer.
-        embedding_size: Size of the embedding; null feeds one-hot vectors, as the book does.
-        num_layers: Recurrent layers on top of each other.
-        dropout: Share of units zeroed on every connection that is not recurrent.
-        embedding_dropout: Share of the embedding's units zeroed; as dropout if not given.
-        variational: Whether a sequence keeps one dropout mask over time (Gal & Ghahramani 2016).
-        weight_drop: Share of the recurrent weights zeroed for a whole batch (Merity et al. 2018).
-        connections: What a layer hands up: plain, residual, highway or dense.
-        learned_state: Whether the state before the first token is learned rather than zero.
-        reset_after: Of a gru: whether the reset gate acts after the matrix product (torch) or before it (the book).
-        nonlinearity: Of an rnn: tanh or relu.
-        backend: Who runs the recurrence: torch, scan, reference, or auto for the fastest.
-        recompute_every: Steps of time whose gates are computed twice rather than kept, to save memory; null keeps all.
-        tied: Whether input and output share one matrix (Press & Wolf 2017).
-        init: torch, normal (0.01, as in the book), xavier or orthogonal (recurrent weights).
-        forget_bias: First bias of the forget gate of an lstm or its kin; as init has it if not given.
+        options: The rest; the defaults if not given.
 
     Raises:
-        UserError: A size or a name makes no such network.
+        UserError: The options make no such network.
     """
 
-    def __init__(
-        self,
-        vocab_size: int,
-        cell: str = "gru",
-        hidden_size: int | list[int] = 256,
-        embedding_size: int | None = 64,
-        num_layers: int | None = None,
-        dropout: float = 0.3,
-        embedding_dropout: float | None = None,
-        variational: bool = False,
-        weight_drop: float = 0.0,
-        connections: Literal["plain", "residual", "highway", "dense"] = "plain",
-        learned_state: bool = False,
-        reset_after: bool | None = None,
-        nonlinearity: Literal["tanh", "relu"] | None = None,
-        backend: Literal["auto", "torch", "scan", "reference"] = "auto",
-        recompute_every: int | None = None,
-        tied: bool = False,
-        init: str = "torch",
-        forget_bias: float | None = None,
-    ) -> None:
+    rows_axis = 1
+
+    def __init__(self, vocab_size: int, options: LanguageOptions | None = None) -> None:
         super().__init__()
-        if embedding_size is not None and embedding_size < 1:
-            raise UserError(f"embedding_size {embedding_size} must be a whole number of at least 1")
-        for name, share in {"dropout": dropout, "embedding_dropout": embedding_dropout}.items():
-            if share is not None and not 0 <= share < 1:
-                raise UserError(f"{name} {share} must be at least 0 and below 1")
-        if embedding_dropout is not None and embedding_size is None:
-            raise UserError("embedding_dropout needs an embedding; give --model.embedding_size or leave it out")
-        self.embedding = None if embedding_size is None else nn.Embedding(vocab_size, embedding_size)
-        self.embedding_dropout = Dropout(dropout if embedding_dropout is None else embedding_dropout, variational)
-        self.dropout = Dropout(dropout, variational)
-        self.recurrent = Recurrent(
-            make_cell(cell, reset_after=reset_after, nonlinearity=nonlinearity),
-            embedding_size or vocab_size,
-            hidden_size,
-            num_layers,
-            dropout,
-            variational=variational,
-            weight_drop=weight_drop,
-            connections=connections,
-            learned_state=learned_state,
-            backend=backend,
-            recompute_every=recompute_every,
-        )
+        options = options or LanguageOptions()
+        size, dropout = options.embedding_size, options.dropout
+        self.embedding = None if size is None else nn.Embedding(vocab_size, size)
+        first = dropout if options.embedding_dropout is None else options.embedding_dropout
+        self.embedding_dropout = Dropout(first, options.variational)
+        self.dropout = Dropout(dropout, options.variational)
+        self.recurrent = options.stack(size or vocab_size)
         width = self.recurrent.output_size
-        if tied and embedding_size != width:
+        if options.tied and size != width:
             raise UserError(
-                f"tied weights need embedding_size ({embedding_size}) equal to hidden_size ({width}); "
+                f"tied weights need embedding_size ({size}) equal to hidden_size ({width}); "
                 f"give --model.embedding_size {width} or leave out --model.tied"
             )
         self.output = nn.Linear(width, vocab_size)
-        initialize(self, init, forget_bias)
-        if tied and self.embedding is not None:
+        initialize(self, options.init, options.forget_bias)
+        if options.tied and self.embedding is not None:
             self.embedding.weight = self.output.weight
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -129,6 +122,12 @@ class LanguageNetwork(nn.Module):
             rows, wanted = rows.index_select(0, real), wanted.index_select(0, real)
         tokens = targets.numel() if valid is None else valid.sum()
         return linear_cross_entropy(rows, self.output.weight, self.output.bias, wanted), tokens, state
+
+    @torch.no_grad()
+    def token_nats(self, ids: Tensor, targets: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """As ``nats``, of each position by itself ``(batch, time)`` float32, without gradients."""
+        logits, state = self(ids, state)
+        return F.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none"), state
 
     def weights_multiplied(self) -> int:
         """Weights that every token meets in a matrix product; looking up a row of the embedding multiplies nothing."""

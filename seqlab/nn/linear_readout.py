@@ -2,7 +2,6 @@
 
 from torch import Tensor, nn
 
-from seqlab.cells import make_cell
 from seqlab.recurrence.initialization import initialize
 from seqlab.recurrence.stack import Recurrent
 
@@ -34,7 +33,7 @@ class LinearReadout(nn.Module):
         forget_bias: float | None = None,
     ) -> None:
         super().__init__()
-        self.recurrent = Recurrent(make_cell(cell), input_size, hidden_size, num_layers)
+        self.recurrent = Recurrent(cell, input_size, hidden_size, num_layers)
         self.output = nn.Linear(hidden_size, output_size)
         initialize(self, init, None if self.recurrent.cell.forget_gate is None else forget_bias)
 

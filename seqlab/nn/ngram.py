@@ -1,14 +1,19 @@
 """n-gram probabilities from counts: unsmoothed, Laplace, and interpolated modified Kneser-Ney."""
 
-from typing import Any, Literal, NamedTuple, get_args
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from seqlab.errors import UserError, nearest
+from seqlab.errors import UserError
+from seqlab.options import Options, option
 from seqlab.recurrence.stack import State
+from seqlab.recurrence.state import RowsOfState
 
 Smoothing = Literal["none", "laplace", "kneser_ney"]
+FEW_IDS = 256
+"""Ids up to which tokens are characters, as a rule."""
 FALLBACK = (0.5, 1.0, 1.5)
 """Discounts where a text has no n-grams of one to four occurrences to estimate them from (Heafield et al. 2013)."""
 
@@ -67,7 +72,37 @@ def _find(keys: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     return place, (keys[place] == wanted if len(keys) else torch.zeros_like(wanted, dtype=torch.bool))
 
 
-class NGram(nn.Module):
+@dataclass(frozen=True)
+class NGramOptions(Options):
+    """Options of ``NGram``.
+
+    Raises:
+        UserError: A value is out of its bounds.
+    """
+
+    by_gradients: ClassVar[bool] = False
+    seconds_an_item: ClassVar[float] = 1e-5
+
+    order: int | None = option(
+        None,
+        "Tokens in the longest n-gram: the one predicted and order - 1 before it; 7 if not given and there are at most "
+        "256 ids, else 3.",
+        least=1,
+    )
+    smoothing: Smoothing = option(
+        "kneser_ney",
+        "none (relative frequencies), laplace (one more of everything) or kneser_ney (interpolated, modified).",
+    )
+
+    def build(self, vocab_size: int) -> "NGram":
+        """The network, before it has counted anything."""
+        order = self.order
+        if order is None:
+            order = 7 if vocab_size <= FEW_IDS else 3
+        return NGram(vocab_size, order, self.smoothing)
+
+
+class NGram(nn.Module, RowsOfState):
     """Counts of the 1- to n-grams of a text, and the probabilities that they give.
 
     A token before the beginning of the text is -1. Laplace and unsmoothed probabilities use as much of a context as
@@ -77,19 +112,17 @@ class NGram(nn.Module):
     Args:
         vocab_size: Ids.
         order: Tokens in the longest n-gram: the one predicted and order - 1 before it.
-        smoothing: none (relative frequencies), laplace (one more of everything) or kneser_ney (interpolated, modified:
-            Chen & Goodman 1998).
+        smoothing: none, laplace or kneser_ney (Chen & Goodman 1998).
 
     Raises:
         UserError: An n-gram does not fit in 63 bits, or a value is out of its range.
     """
 
+    rows_axis = 0
+
     def __init__(self, vocab_size: int, order: int = 3, smoothing: Smoothing = "kneser_ney") -> None:
         super().__init__()
-        if order < 1:
-            raise UserError(f"order {order} must be a whole number of at least 1")
-        if smoothing not in get_args(Smoothing):
-            raise UserError(f"unknown smoothing '{smoothing}': {nearest(smoothing, get_args(Smoothing))}")
+        NGramOptions(order, smoothing)
         if vocab_size**order >= 2**63:
             most = next(n for n in range(order, -1, -1) if vocab_size**n < 2**63)
             raise UserError(f"order {order} is too high for a vocabulary of {vocab_size:,}; it can be {most} at most")
@@ -213,6 +246,13 @@ class NGram(nn.Module):
         if valid is not None:
             p = p[valid.flatten().cpu()]
         return -p.log().sum().to(ids.device) + self.nothing.sum(), len(p), state
+
+    @torch.no_grad()
+    def token_nats(self, ids: Tensor, targets: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """As ``nats``, of each position by itself ``(batch, time)`` float64."""
+        contexts, state = self._contexts(ids, state)
+        p = self.probabilities(contexts.flatten(0, 1), targets.flatten().cpu())
+        return -p.log().view_as(targets).to(ids.device), state
 
     def _contexts(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
         """The order - 1 tokens up to each position ``(batch, time, order - 1)``, and the state after the last."""

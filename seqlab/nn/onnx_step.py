@@ -1,13 +1,17 @@
 """A recurrent language network as an ONNX graph, state in and state out."""
 
+import json
 import logging
 import warnings
+from collections.abc import Mapping
 from copy import deepcopy
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from seqlab.errors import UserError
 from seqlab.nn.language_network import LanguageNetwork
 
 if TYPE_CHECKING:
@@ -29,6 +33,23 @@ class _Step(nn.Module):
         *state, ids = inputs
         logits, after = self.network(ids.unsqueeze(1), tuple(state))
         return *after, logits.squeeze(1)
+
+
+def onnx_bytes(network: LanguageNetwork, metadata: Mapping[str, str]) -> bytes:
+    """The file of ``onnx_model``, with metadata, and the first state under ``first_state`` as JSON.
+
+    Raises:
+        UserError: A package is missing.
+    """
+    missing = [package for package in ("onnx", "onnxscript") if find_spec(package) is None]
+    if missing:
+        raise UserError(f"format onnx needs {' and '.join(missing)}; install with pip install 'seqlab[export]'")
+    from onnx.helper import set_model_props
+
+    first_state = {part: rows.tolist() for part, rows in network.recurrent.first_state.items()}
+    model = onnx_model(network)
+    set_model_props(model, {**metadata, "first_state": json.dumps(first_state)})
+    return model.SerializeToString()
 
 
 def onnx_model(network: LanguageNetwork) -> "ModelProto":

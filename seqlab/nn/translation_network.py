@@ -1,19 +1,80 @@
 """Source ids and target ids -> how likely the target is, through an encoder and a decoder."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqlab.cells import make_cell
 from seqlab.errors import UserError
 from seqlab.nn.attention import Attention
 from seqlab.nn.decoder import Decoder, DecoderState
 from seqlab.nn.encoder import Encoder
 from seqlab.nn.linear import linear_cross_entropy, linear_log_softmax
+from seqlab.options import option
 from seqlab.recurrence.initialization import initialize
-from seqlab.recurrence.stack import Recurrent
+from seqlab.recurrence.stack import CellOptions, Recurrent
+
+
+@dataclass(frozen=True)
+class TranslationOptions(CellOptions):
+    """Options of ``TranslationNetwork``.
+
+    Raises:
+        UserError: A value is out of its bounds, or two do not go together.
+    """
+
+    hidden_size: int = option(256, "Units in each layer, of each direction in the encoder.", least=1)
+    embedding_size: int = option(256, "Numbers in both embeddings.", least=1)
+    num_layers: int | None = option(None, "Layers of the encoder, and of the decoder; 1 if not given.", least=1)
+    bidirectional: bool = option(True, "Whether the encoder also reads from the end to the start.")
+    attention: Literal["none", "dot", "general", "additive"] = option(
+        "general",
+        "none (the encoder's last output at every step, as in the book), dot, general (Luong et al. 2015) or additive "
+        "(Bahdanau et al. 2015).",
+    )
+    input_feeding: bool = option(
+        False, "Whether each step reads what the step before handed to the output layer (Luong et al. 2015)."
+    )
+    tied: bool = option(False, "Whether the target embedding and the output layer share one matrix.")
+    shared: bool = option(False, "Whether source and target share one embedding; needs --data.shared_vocab true.")
+    source_vectors: str | None = option(
+        None, "File of word vectors, plain or .gz, that the source embedding begins with.", once=True
+    )
+    target_vectors: str | None = option(
+        None, "File of word vectors, plain or .gz, that the target embedding begins with.", once=True
+    )
+    label_smoothing: float = option(
+        0.0,
+        "Share of the target's probability that is spread evenly over all ids, in training alone.",
+        least=0,
+        below=1,
+    )
+    scheduled_sampling: float = option(
+        0.0, "Share of the decoder's inputs replaced by its own choices, in training alone.", least=0, below=1
+    )
+    bleu_sentences: int = option(
+        500, "Sentences of the validation part that are translated greedily for val/bleu; 0 for none.", least=0
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.input_feeding and self.attention == "none":
+            raise UserError("input_feeding needs attention; give --model.attention general or leave it out")
+        if self.tied and self.embedding_size != self.hidden_size:
+            raise UserError(
+                f"tied weights need embedding_size ({self.embedding_size}) equal to hidden_size ({self.hidden_size}); "
+                f"give --model.embedding_size {self.hidden_size} or leave out --model.tied"
+            )
+        if self.shared and self.source_vectors is not None and self.target_vectors is not None:
+            raise UserError(
+                "a shared embedding begins with one file; leave out --model.source_vectors or --model.target_vectors"
+            )
+
+    def build(self, source_vocab_size: int, target_vocab_size: int) -> "TranslationNetwork":
+        """The network, its weights drawn."""
+        return TranslationNetwork(source_vocab_size, target_vocab_size, self)
 
 
 class TranslationNetwork(nn.Module):
@@ -22,87 +83,46 @@ class TranslationNetwork(nn.Module):
     Args:
         source_vocab_size: Ids that go in.
         target_vocab_size: Ids that come out.
-        cell: A name of ``CELLS``.
-        hidden_size: Units in each layer, of each direction in the encoder.
-        embedding_size: Size of both embeddings.
-        num_layers: Recurrent layers of the encoder, and of the decoder.
-        dropout: Share of units zeroed on every connection that is not recurrent.
-        bidirectional: Whether the encoder also reads from the end to the start.
-        attention: none (the encoder's last output at every step, as in the book), dot, general or additive.
-        input_feeding: Whether each step reads what the step before handed to the output layer (Luong et al. 2015).
-        tied: Whether the target embedding and the output layer share one matrix.
-        shared: Whether source and target share one embedding; needs one vocabulary for both.
-        init: torch, normal (0.01, as in the book), xavier or orthogonal (recurrent weights).
-        forget_bias: First bias of the forget gate of an lstm or its kin; as init has it if not given.
-        reset_after: Of a gru: whether the reset gate acts after the matrix product (torch) or before it (the book).
-        backend: Who runs the recurrences: torch, scan, reference, or auto for the fastest.
+        options: The rest; the defaults if not given.
 
     Raises:
-        UserError: A size or a name makes no such network.
+        UserError: The options make no such network.
     """
 
     def __init__(
-        self,
-        source_vocab_size: int,
-        target_vocab_size: int,
-        cell: str = "gru",
-        hidden_size: int = 256,
-        embedding_size: int = 256,
-        num_layers: int = 1,
-        dropout: float = 0.3,
-        bidirectional: bool = True,
-        attention: Literal["none", "dot", "general", "additive"] = "general",
-        input_feeding: bool = False,
-        tied: bool = False,
-        shared: bool = False,
-        init: str = "torch",
-        forget_bias: float | None = None,
-        reset_after: bool | None = None,
-        backend: Literal["auto", "torch", "scan", "reference"] = "auto",
+        self, source_vocab_size: int, target_vocab_size: int, options: TranslationOptions | None = None
     ) -> None:
         super().__init__()
-        if embedding_size < 1:
-            raise UserError(f"embedding_size {embedding_size} must be a whole number of at least 1")
-        if not 0 <= dropout < 1:
-            raise UserError(f"dropout {dropout} must be at least 0 and below 1")
-        if input_feeding and attention == "none":
-            raise UserError("input_feeding needs attention; give --model.attention general or leave it out")
-        if tied and embedding_size != hidden_size:
-            raise UserError(
-                f"tied weights need embedding_size ({embedding_size}) equal to hidden_size ({hidden_size}); "
-                f"give --model.embedding_size {hidden_size} or leave out --model.tied"
-            )
-        if shared and source_vocab_size != target_vocab_size:
+        options = options or TranslationOptions()
+        width, size = options.hidden_size, options.embedding_size
+        if options.shared and source_vocab_size != target_vocab_size:
             raise UserError("a shared embedding needs one vocabulary for both languages; give --data.shared_vocab true")
-        attends = attention != "none"
-        memory_size = (2 if bidirectional else 1) * hidden_size
-        sizes = embedding_size, Decoder.input_size(embedding_size, hidden_size, attends, input_feeding)
+        attends = options.attention != "none"
+        memory_size = (2 if options.bidirectional else 1) * width
+        sizes = size, Decoder.input_size(size, width, attends, options.input_feeding)
         stacks = [
             Recurrent(
-                make_cell(cell, reset_after=reset_after),
-                size,
-                hidden_size,
-                num_layers,
-                dropout,
+                options.cell,
+                inputs,
+                width,
+                options.num_layers,
+                options.dropout,
                 bidirectional=both,
-                backend=backend,
+                backend=options.backend,
             )
-            for size, both in zip(sizes, (bidirectional, False), strict=True)
+            for inputs, both in zip(sizes, (options.bidirectional, False), strict=True)
         ]
-        look = Attention(attention, hidden_size, memory_size) if attends else None
-        source, target = (
-            nn.Embedding(source_vocab_size, embedding_size),
-            nn.Embedding(target_vocab_size, embedding_size),
-        )
-        self.encoder = Encoder(source, stacks[0], dropout)
-        self.decoder = Decoder(target, stacks[1], look, memory_size, dropout, input_feeding)
-        self.output = nn.Linear(hidden_size, target_vocab_size)
-        initialize(self, init, forget_bias)
-        if shared:
+        look = Attention(options.attention, width, memory_size) if attends else None
+        source, target = nn.Embedding(source_vocab_size, size), nn.Embedding(target_vocab_size, size)
+        self.encoder = Encoder(source, stacks[0], options.dropout)
+        self.decoder = Decoder(target, stacks[1], look, memory_size, options.dropout, options.input_feeding)
+        self.output = nn.Linear(width, target_vocab_size)
+        initialize(self, options.init, options.forget_bias)
+        if options.shared:
             self.encoder.embedding.weight = target.weight
-        if tied:
+        if options.tied:
             target.weight = self.output.weight
-            self.encoder.embedding.weight = target.weight if shared else self.encoder.embedding.weight
+            self.encoder.embedding.weight = target.weight if options.shared else self.encoder.embedding.weight
 
     def encode(self, source: Tensor, lengths: Tensor) -> DecoderState:
         """The decoder's first state for sentences ``(batch, positions)`` of ``lengths`` ``(batch,)``."""

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from seqlab.cells import Cell
 from seqlab.cells.cell import State
 from seqlab.errors import UserError, nearest
-from seqlab.native.build import native
+from seqlab.native.compiler import native
 from seqlab.recurrence.lengths import last_steps
 from seqlab.recurrence.recompute import in_pieces
 from seqlab.recurrence.scan import scan, step_by_step
@@ -57,12 +57,19 @@ def fastest(
         return "reference"
     if cell.torch_name is None or ids > MANY_IDS:
         return "scan"
+    if device == "cpu" and low and cell.torch_name == "lstm" and not _fused_lstm_in_bf16():
+        return "scan"
     if device != "cpu" or not learning:
         return "torch"
     if cell.torch_name != "lstm":
         return "scan"
     outrun = native().tiles and batch < MANY_ROWS if low else native().library is not None  # oneDNN's fused LSTM
     return "scan" if outrun else "torch"
+
+
+def _fused_lstm_in_bf16() -> bool:
+    """Whether oneDNN runs torch's LSTM in bfloat16 on this processor; without AVX-512 it raises instead."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def run(

@@ -1,6 +1,7 @@
 """A stack of recurrent layers over time, state in and state out."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -8,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqlab.cells import Cell, make_cell
+from seqlab.cells import CELLS, Cell, cell_named
 from seqlab.cells.cell import State, Weights
 from seqlab.errors import UserError, nearest
+from seqlab.options import Options, option
 from seqlab.recurrence.backends import check_backend, fastest, run, run_whole
 from seqlab.recurrence.connections import CONNECTIONS
 from seqlab.recurrence.dropout import Dropout, mask
@@ -21,6 +23,68 @@ __all__ = ["Recurrent", "State"]
 
 RunLayer = Callable[[Cell, Tensor, State, Weights, Tensor | None], tuple[Tensor, State]]
 """Cell, steps ``(time, batch, size)`` or ids, first state, weights and lengths -> outputs over time and last state."""
+
+
+@dataclass(frozen=True)
+class CellOptions(Options):
+    """What every network around recurrences has; see ``Recurrent`` and ``initialize``.
+
+    Raises:
+        UserError: A value is out of its bounds, or a name is unknown.
+    """
+
+    cell: str = option("gru", "Recurrence of every layer.", choices=(*CELLS,))
+    hidden_size: int | list[int] = option(
+        256, "Units in each recurrent layer; a list has one number for each layer.", least=1
+    )
+    num_layers: int | None = option(None, "Recurrent layers on top of each other; 1 if not given.", least=1)
+    embedding_size: int | None = option(64, "Numbers in an embedding; null feeds one-hot vectors.", least=1)
+    dropout: float = option(0.3, "Share of units zeroed on every connection that is not recurrent.", least=0, below=1)
+    init: str = option("torch", "First weights: torch, normal (0.01, as in the book), xavier or orthogonal.")
+    forget_bias: float | None = option(
+        None, "First bias of the forget gate of an lstm or its kin; as init has it if not given."
+    )
+    backend: Literal["auto", "torch", "scan", "reference"] = option(
+        "auto", "Who runs the recurrence: torch, scan, reference, or auto for the fastest."
+    )
+
+
+@dataclass(frozen=True)
+class StackOptions(CellOptions):
+    """What networks of one recurrent stack have beside.
+
+    Raises:
+        UserError: A value is out of its bounds, or a name is unknown.
+    """
+
+    variational: bool = option(False, "Whether a sequence keeps one dropout mask over time (Gal & Ghahramani 2016).")
+    weight_drop: float = option(
+        0.0, "Share of the recurrent weights zeroed for a whole batch (Merity et al. 2018).", least=0, below=1
+    )
+    connections: Literal["plain", "residual", "highway", "dense"] = option(
+        "plain", "What a layer hands up: plain, residual, highway or dense."
+    )
+    learned_state: bool = option(False, "Whether the state before the first step is learned rather than zero.")
+    recompute_every: int | None = option(
+        None, "Steps of time whose gates are computed twice rather than kept, to save memory; null keeps all.", least=1
+    )
+
+    def stack(self, input_size: int, bidirectional: bool = False) -> "Recurrent":
+        """The stack that they describe, over inputs of a size or so many ids."""
+        return Recurrent(
+            self.cell,
+            input_size,
+            self.hidden_size,
+            self.num_layers,
+            self.dropout,
+            bidirectional=bidirectional,
+            variational=self.variational,
+            weight_drop=self.weight_drop,
+            connections=self.connections,
+            learned_state=self.learned_state,
+            backend=self.backend,
+            recompute_every=self.recompute_every,
+        )
 
 
 class Recurrent(nn.Module):
@@ -65,7 +129,7 @@ class Recurrent(nn.Module):
         recompute_every: int | None = None,
     ) -> None:
         super().__init__()
-        self.cell = cell if isinstance(cell, Cell) else make_cell(cell)
+        self.cell = cell if isinstance(cell, Cell) else cell_named(cell)
         self.widths = _widths(hidden_size, num_layers)
         self.directions = 2 if bidirectional else 1
         self.backend = check_backend(backend, self.cell)

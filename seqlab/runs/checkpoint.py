@@ -10,11 +10,9 @@ from torch import Tensor
 
 from seqlab.errors import UserError
 from seqlab.files import whole_file
-from seqlab.nn.language_network import LanguageNetwork
-from seqlab.nn.ngram import NGram
-from seqlab.text.codec import Codec
+from seqlab.runs.conversion import from_format_1
 
-FORMAT = 1
+FORMAT = 2
 """Version of what stands under ``checkpoint["seqlab"]``."""
 
 
@@ -49,6 +47,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     record = checkpoint.get("seqlab") if isinstance(checkpoint, dict) else None
     if not isinstance(record, dict):
         raise UserError(f"{path} is not a checkpoint of seqlab; use one that python -m seqlab.fit wrote")
+    if record.get("format") == 1:
+        return from_format_1(checkpoint)
     if record.get("format") != FORMAT:
         raise UserError(
             f"{path} has checkpoint format {record.get('format')}, but this seqlab reads {FORMAT}; train anew"
@@ -56,13 +56,13 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
-def check_resumable(path: Path, weights: Mapping[str, Tensor], codec: object) -> None:
+def check_resumable(path: Path, weights: Mapping[str, Tensor], codecs: object) -> None:
     """Checks that a model about to be trained is the one that a checkpoint holds.
 
     Args:
         path: Of the checkpoint.
         weights: Of the model, by name.
-        codec: State of the codecs of the text that it is about to see.
+        codecs: States of the codecs of the data that it is about to see.
 
     Raises:
         UserError: Their weights differ in name or shape, or their ids stand for other tokens.
@@ -73,26 +73,9 @@ def check_resumable(path: Path, weights: Mapping[str, Tensor], codec: object) ->
         there, here = (_size(part.get(name)) for part in (kept, weights))
         if there != here:
             raise UserError(f"{path} holds another model ({name} is {there} there, {here} here); {way_out}")
-    if checkpoint["seqlab"]["codec"] != codec:
-        raise UserError(f"the model in {path} reads other tokens than this text has; {way_out}")
+    if checkpoint["seqlab"]["codecs"] != codecs:
+        raise UserError(f"the model in {path} reads other tokens than this data has; {way_out}")
 
 
 def _size(weight: Tensor | None) -> str:
     return "missing" if weight is None else " x ".join(map(str, weight.shape))
-
-
-NETWORKS: dict[str, type[LanguageNetwork] | type[NGram]] = {"language_model": LanguageNetwork, "ngram": NGram}
-"""Networks that continue a text, by what a checkpoint says that it holds."""
-
-
-def load_network(checkpoint: dict[str, Any]) -> tuple[LanguageNetwork | NGram, Codec]:
-    """The network of a language model in evaluation mode, and the codec of its text."""
-    kind = checkpoint["seqlab"].get("kind", "language_model")
-    if kind not in NETWORKS:
-        raise UserError(f"the checkpoint holds a {kind} model, which continues no text; use seqlab.translate")
-    arguments = checkpoint["hyper_parameters"]
-    network = NETWORKS[kind](**{k: v for k, v in arguments.items() if k not in ("bidirectional", "l1")})
-    prefix = "network."
-    weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
-    network.load_state_dict(weights)
-    return network.eval(), Codec.from_state(checkpoint["seqlab"]["codec"])

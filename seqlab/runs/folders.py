@@ -3,6 +3,8 @@
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,34 @@ def free_name(logs: Path, wanted: str) -> str:
         number += 1
         name = f"{wanted}-{number}"
     return name
+
+
+@contextmanager
+def claimed(logs: Path, wanted: str, may_number: bool, keeps: bool) -> Iterator[Path]:
+    """The folder of a run, made at once, so that two runs that start together keep apart.
+
+    It is removed again where nothing was left in it.
+
+    Args:
+        logs: Folder of the runs.
+        wanted: Name of the run.
+        may_number: Whether it becomes ``<wanted>-2``, ``-3``... where another run has the name.
+        keeps: Whether the run leaves anything.
+    """
+    folder = logs / (free_name(logs, wanted) if may_number else wanted)
+    new = [path for path in (logs, *logs.parents) if not path.exists()]
+    while may_number and keeps:
+        try:
+            folder.mkdir(parents=True)
+            break
+        except FileExistsError:
+            folder = logs / free_name(logs, wanted)
+    try:
+        yield folder
+    finally:
+        for path in (folder, *new):
+            with suppress(OSError):  # it holds something, or was never made
+                path.rmdir()
 
 
 def runs_folder(root: str | Path) -> Path:

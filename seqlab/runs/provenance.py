@@ -2,7 +2,7 @@
 
 import torch
 
-from seqlab.native.build import native
+from seqlab.native.compiler import native
 
 
 def arithmetic() -> dict[str, str | int]:

@@ -18,8 +18,6 @@ EXACT: dict[str, tuple[str, ...]] = {
     ),
 }
 """Options, by group, whose change makes a resumed run another one; all of a group where none is named."""
-READ_ONCE = ("vectors", "source_vectors", "target_vectors")
-"""Files, by the model's options, that a new run begins with and a resumed one does without."""
 
 
 class Resumed(NamedTuple):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seqlab.errors import UserError
 from seqlab.text.clean import check_cleaning, clean_lines
+from seqlab.text.labels import Labels
 from seqlab.text.tokenize import SUBWORDS, TOKENIZERS, CharTokenizer, Tokenizer, check_tokens, tokenizer_from_state
 from seqlab.text.vocab import UNK, Vocab
 
@@ -29,13 +30,15 @@ class Codec:
         cleaning: A name of ``CLEANERS``.
         tokenizer: Between cleaned text and tokens.
         vocab: Between tokens and ids.
+        max_length: Most tokens of a text, for whoever cuts longer ones; none where texts have no bound.
     """
 
-    def __init__(self, cleaning: str, tokenizer: Tokenizer, vocab: Vocab) -> None:
+    def __init__(self, cleaning: str, tokenizer: Tokenizer, vocab: Vocab, max_length: int | None = None) -> None:
         check_cleaning(cleaning)
         self.cleaning = cleaning
         self.tokenizer = tokenizer
         self.vocab = vocab
+        self.max_length = max_length
 
     @classmethod
     def build(
@@ -132,8 +135,13 @@ class Codec:
                 yield ids
 
     def state(self) -> dict[str, object]:
-        """Plain values that ``from_state`` rebuilds this codec from."""
-        return {"cleaning": self.cleaning, "tokenizer": self.tokenizer.state(), "vocab": self.vocab.state()}
+        """Plain values that ``codec_of`` rebuilds this codec from."""
+        state: dict[str, object] = {
+            "cleaning": self.cleaning,
+            "tokenizer": self.tokenizer.state(),
+            "vocab": self.vocab.state(),
+        }
+        return state if self.max_length is None else {**state, "max_length": self.max_length}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
@@ -142,7 +150,8 @@ class Codec:
         Raises:
             UserError: It names an unknown cleaning or tokenizer.
         """
-        return cls(state["cleaning"], tokenizer_from_state(state["tokenizer"]), Vocab.from_state(state["vocab"]))
+        parts = tokenizer_from_state(state["tokenizer"]), Vocab.from_state(state["vocab"])
+        return cls(state["cleaning"], *parts, state.get("max_length"))
 
     @property
     def _rule(self) -> str:
@@ -163,6 +172,15 @@ class Codec:
         table = np.full(max(codes, default=0) + 2, self.vocab.unk, dtype=self.dtype)
         table[list(codes)] = list(codes.values())
         return table
+
+
+def codec_of(state: Mapping[str, Any]) -> Codec | Labels:
+    """The codec, of text or of labels, that gave this state.
+
+    Raises:
+        UserError: It names something unknown.
+    """
+    return Labels.from_state(state) if state.get("kind") == "labels" else Codec.from_state(state)
 
 
 def _rule(cleaning: str, tokens: str) -> str:

@@ -1,8 +1,58 @@
-"""TensorBoard, for what is more than a number."""
+"""TensorBoard, for what is more than a number, and what a view must know of a model and of its data."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch import nn
 from torch.utils.tensorboard import SummaryWriter
+
+from seqlab.text.codec import Codec
+
+
+class Writes(Protocol):
+    """A model that continues a text."""
+
+    network: nn.Module
+    codec: Codec
+
+
+class Translates(Protocol):
+    """A model that translates, and its codecs."""
+
+    network: Any
+    source_codec: Codec
+    target_codec: Codec
+    training: bool
+    device: Any
+
+    def eval(self) -> Any: ...
+
+    def train(self, mode: bool = True) -> Any: ...
+
+    def shown_sources(self, data: Any) -> list[str]: ...
+
+    def sample(self, data: Any) -> str: ...
+
+
+class Text(Protocol):
+    """A text in parts."""
+
+    num_steps: int
+    codec: Codec
+
+    def has(self, split: Any) -> bool: ...
+
+    def part(self, split: Any) -> Any: ...
+
+
+class Pairs(Protocol):
+    """Sentence pairs in parts."""
+
+    def evaluation_loader(self, split: Any) -> Any: ...
+
+    def pairs(self, split: Any) -> Sequence[tuple[str, str]]: ...
 
 
 def boards(trainer: pl.Trainer) -> list[SummaryWriter]:

@@ -1,7 +1,7 @@
 """What a recurrence does with its memory, while it learns."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import numpy as np
@@ -12,10 +12,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from seqlab.analysis.activations import LayerRun, half_lives, read, saturations, windows
 from seqlab.analysis.gradient_flow import gradient_by_lag, recurrent_radii
-from seqlab.data.text import TextData
-from seqlab.models.text_model import TextModel
 from seqlab.nn.language_network import LanguageNetwork
-from seqlab.views.boards import boards
+from seqlab.views.boards import Text, boards
 
 ROWS = 8
 """Pieces of held-out text that are looked at."""
@@ -54,7 +52,7 @@ class RecurrenceWatch(pl.Callback):
         writers = boards(trainer)
         if not writers or (self.steps and trainer.global_step - self.steps[-1] < self.every):
             return
-        network, data = _recurrent(pl_module), trainer.datamodule
+        network, data = cast(LanguageNetwork, pl_module.network), trainer.datamodule
         pieces = windows(_held_out(data), ROWS, data.num_steps).to(pl_module.device)
         norms = gradient_by_lag(network, pieces[:, :-1], pieces[:, 1:]).cpu()
         self.steps.append(trainer.global_step)
@@ -100,13 +98,7 @@ class RecurrenceWatch(pl.Callback):
         (self.folder / "units.html").write_text(page, encoding="utf-8")
 
 
-def _recurrent(module: pl.LightningModule) -> LanguageNetwork:
-    assert isinstance(module, TextModel)
-    assert isinstance(module.network, LanguageNetwork)
-    return module.network
-
-
-def _held_out(data: TextData) -> NDArray[Any]:
+def _held_out(data: Text) -> NDArray[Any]:
     """Ids of the validation part, or where there is none of the training part."""
     return data.part("val" if data.has("val") else "train").ids
 

@@ -1,11 +1,12 @@
 """What an embedding learned, when training ends."""
 
+from typing import cast
+
 import lightning.pytorch as pl
 
 from seqlab.analysis.embeddings import nearest, shown_token
-from seqlab.models.text_model import TextModel
 from seqlab.nn.language_network import LanguageNetwork
-from seqlab.views.boards import boards
+from seqlab.views.boards import Writes, boards
 
 ROWS, NEIGHBOURS = 40, 5
 MOST_POINTS = 10_000
@@ -16,9 +17,9 @@ class EmbeddingView(pl.Callback):
     """Fills TensorBoard's projector with the embedding, labelled by tokens, and lists nearest neighbours by cosine."""
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, TextModel)
-        network, codec = pl_module.network, pl_module.codec
-        if not isinstance(network, LanguageNetwork) or network.embedding is None or codec is None:
+        model = cast(Writes, pl_module)
+        network, codec = cast(LanguageNetwork, model.network), model.codec
+        if network.embedding is None:
             return
         vectors = network.embedding.weight.detach().float().cpu()[:MOST_POINTS]
         labels = [shown_token(token) for token in codec.vocab.tokens(range(len(vectors)))]

@@ -1,14 +1,12 @@
 """The sentences that a translation model fails at, and where it looks."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import lightning.pytorch as pl
 import torch
 
-from seqlab.data.parallel import ParallelData
-from seqlab.decoding.translation import translate, translate_ids
-from seqlab.models.translation import GREEDY, Seq2Seq
-from seqlab.views.boards import boards
+from seqlab.decoding.translation import GREEDY, translate, translate_ids
+from seqlab.views.boards import Pairs, Translates, boards
 
 EXAMINED = 512
 """Held-out sentences whose losses are compared."""
@@ -32,7 +30,9 @@ class Failure(NamedTuple):
 
 
 class TranslationView(pl.Callback):
-    """Lists, after each validation, the held-out sentences of the highest loss; draws attention when training ends.
+    """Shows, after each validation, a few translations and the held-out sentences of the highest loss.
+
+    Draws attention when training ends.
 
     Args:
         pictures: Whether to draw attention after each validation too.
@@ -45,24 +45,24 @@ class TranslationView(pl.Callback):
         writers = boards(trainer)
         if not writers:
             return
-        assert isinstance(pl_module, Seq2Seq)
-        failures = worst(pl_module, trainer.datamodule)
+        model = cast(Translates, pl_module)
+        failures = worst(model, trainer.datamodule)
         lines = ["| nats per token | source | reference | translation |", "|---|---|---|---|"]
         for failure in failures:
             cells = (f"{failure.loss:.2f}", failure.source, failure.reference, failure.translation)
             lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
         for writer in writers:
             writer.add_text("worst sentences", "\n".join(lines), trainer.global_step)
+            writer.add_text("sample/translations", f"```\n{model.sample(trainer.datamodule)}\n```", trainer.global_step)
         if self.pictures:
-            self._draw(trainer, pl_module)
+            self._draw(trainer, model)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, Seq2Seq)
         if not self.pictures:
-            self._draw(trainer, pl_module)
+            self._draw(trainer, cast(Translates, pl_module))
 
     @torch.no_grad()
-    def _draw(self, trainer: pl.Trainer, module: Seq2Seq) -> None:
+    def _draw(self, trainer: pl.Trainer, module: Translates) -> None:
         writers = boards(trainer)
         if not writers or module.network.decoder.attention is None:
             return
@@ -82,7 +82,7 @@ class TranslationView(pl.Callback):
 
 
 @torch.no_grad()
-def worst(module: Seq2Seq, data: ParallelData) -> list[Failure]:
+def worst(module: Translates, data: Pairs) -> list[Failure]:
     """The sentences of the highest loss among the first of the validation part, the worst first."""
     found: list[tuple[float, list[int], list[int]]] = []
     codecs, training = (module.source_codec, module.target_codec), module.training

@@ -6,15 +6,15 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from seqlab.analysis.activations import half_lives, read, saturation, saturations, windows
-from seqlab.cells import CELLS, make_cell
-from seqlab.nn.language_network import LanguageNetwork
+from seqlab.cells import CELLS
+from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 
 VOCAB, WIDTH, BATCH, TIME = 5, 6, 3, 7
 
 
 def network(cell: str, **options: object) -> LanguageNetwork:
     torch.manual_seed(0)
-    return LanguageNetwork(VOCAB, cell, **{"hidden_size": WIDTH, "embedding_size": 4, **options}).double()
+    return LanguageOptions(**{"cell": cell, "hidden_size": WIDTH, "embedding_size": 4, **options}).build(VOCAB).double()
 
 
 def ids() -> torch.Tensor:
@@ -38,7 +38,7 @@ class Sigmoids(TorchFunctionMode):
 def test_gates_are_those_of_the_equations(name: str) -> None:
     net = network(name)
     (layer,) = read(net, ids())
-    assert set(layer.gates) == set(make_cell(name).sigmoids)
+    assert set(layer.gates) == set(CELLS[name].sigmoids)
     cell, weights = net.recurrent.cell, next(net.recurrent.each_layer())
     state = cell.zero_state(BATCH, weights)
     for step, x in enumerate(cell.project(net.embedding(ids()), weights).unbind(1)):

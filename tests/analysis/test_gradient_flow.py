@@ -7,14 +7,14 @@ from torch import nn
 
 from seqlab.analysis.gradient_flow import gradient_by_lag, recurrent_radii, spectral_radius
 from seqlab.cells import CELLS
-from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 
 VOCAB, WIDTH, BATCH, TIME = 5, 6, 3, 7
 
 
 def network(cell: str, **options: object) -> LanguageNetwork:
     torch.manual_seed(0)
-    return LanguageNetwork(VOCAB, cell, **{"hidden_size": WIDTH, "embedding_size": 4, **options})
+    return LanguageOptions(**{"cell": cell, "hidden_size": WIDTH, "embedding_size": 4, **options}).build(VOCAB)
 
 
 def windows() -> tuple[torch.Tensor, torch.Tensor]:

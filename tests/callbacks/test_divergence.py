@@ -30,7 +30,7 @@ class Poison(pl.Callback):
         def poisoned(*call: Any) -> dict[str, Any]:
             outputs = step(module, *call)
             if bad:
-                outputs = {**outputs, "loss": outputs["loss"] * torch.nan, "nats": outputs["nats"] * torch.nan}
+                outputs = {**outputs, "loss": outputs["loss"] * torch.nan, "total": outputs["total"] * torch.nan}
             return outputs
 
         module.training_step = poisoned  # type: ignore[method-assign, assignment]

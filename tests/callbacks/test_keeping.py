@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from seqlab.callbacks.gradient_norms import GradientNorms
 from seqlab.callbacks.interruption import is_border
-from seqlab.callbacks.keeping import KeepLast, Often, RunRecord, WholeFiles, keep_best
+from seqlab.callbacks.keeping import KeepBest, KeepLast, Often, RunRecord, WholeFiles
 from seqlab.callbacks.random_state import RandomState
 from seqlab.callbacks.training_log import TrainingLog
 from seqlab.errors import UserError
@@ -34,7 +34,7 @@ class Worsens(pl.Callback):
 
 @pytest.mark.parametrize(("losses", "best"), [([3.0, 1.0, 2.0], 20), ([1.0, 2.0, 3.0], 10), ([3.0, 2.0, 1.0], 30)])
 def test_best_by_validation_loss(losses: list[float], best: int, tmp_path: Path, fit: Any) -> None:
-    keep = keep_best(tmp_path)
+    keep = KeepBest(tmp_path, "val/loss", "min")
     fit(Worsens(losses), keep, plugins=[WholeFiles()], max_epochs=3, enable_checkpointing=True)
     assert os.listdir(tmp_path) == ["best.ckpt"]
     assert read_checkpoint(tmp_path / "best.ckpt")["global_step"] == best
@@ -49,7 +49,7 @@ def test_best_by_validation_loss(losses: list[float], best: int, tmp_path: Path,
     ],
 )
 def test_last_is_the_last(losses: list[float], tmp_path: Path, fit: Any) -> None:
-    keep = [keep_best(tmp_path), KeepLast(tmp_path)]
+    keep = [KeepBest(tmp_path, "val/loss", "min"), KeepLast(tmp_path)]
     fit(Worsens(losses), *keep, plugins=[WholeFiles()], max_epochs=3, enable_checkpointing=True)
     assert read_checkpoint(tmp_path / "last.ckpt")["global_step"] == 30
 
@@ -101,7 +101,7 @@ def test_whole_files_removes_files_and_folders(tmp_path: Path) -> None:
 
 def test_the_run_is_recorded_in_folder_and_checkpoint(tmp_path: Path, fit: Any) -> None:
     folder = tmp_path / "lightning_logs" / "gru"
-    record = RunRecord(folder, "gru", "seed: 3\n")
+    record = RunRecord(folder, "seed: 3\n")
     fit(record, KeepLast(tmp_path), plugins=[WholeFiles()], enable_checkpointing=True)
     assert (folder / "config.yaml").read_text() == "seed: 3\n"
     kept = {"name": "gru", "config": "seed: 3\n", "arithmetic": arithmetic()}
@@ -109,7 +109,7 @@ def test_the_run_is_recorded_in_folder_and_checkpoint(tmp_path: Path, fit: Any) 
 
 
 def test_a_trial_run_leaves_no_record(tmp_path: Path, fit: Any) -> None:
-    fit(RunRecord(tmp_path / "run", "run", "seed: 3\n"), fast_dev_run=1)
+    fit(RunRecord(tmp_path / "run", "seed: 3\n"), fast_dev_run=1)
     assert not (tmp_path / "run").exists()
 
 
@@ -191,7 +191,7 @@ def test_every_validation_within_an_epoch_is_kept_and_goes_on_exactly(
 
     def trained(folder: Path, **more: Any) -> tuple[Any, dict[int, dict[str, float]]]:
         norms, memory = GradientNorms(), memory_of()
-        keep = [EarlyStopping("val/loss", patience=50), keep_best(folder), Copies(folder)]
+        keep = [EarlyStopping("val/loss", patience=50), KeepBest(folder, "val/loss", "min"), Copies(folder)]
         callbacks = (norms, TrainingLog(norms), RandomState(), *keep)
         return fit(*callbacks, model=model, logger=memory, log_every_n_steps=1, **options, **more)[1], memory.logged
 

@@ -62,7 +62,7 @@ def test_the_bar_shows_perplexities_and_speed(fit: Any, memory: Any, capsys: pyt
     bar = Bar(log)
     trainer, model = fit(log.norms, log, bar, logger=memory, log_every_n_steps=5, enable_progress_bar=True)
     shown = bar.get_metrics(trainer, model)
-    assert list(shown) == ["train ppl", "tokens/s", "val ppl"]
-    assert shown["train ppl"] == f"{memory.logged[20]['train/perplexity']:.3g}"
-    assert shown["val ppl"] == f"{float(trainer.callback_metrics['val/perplexity']):.3g}"
+    assert list(shown) == ["train ppl", "val ppl", "tokens/s"]
+    assert shown["train ppl"] == f"{memory.logged[20]['train/perplexity']:.3f}"
+    assert shown["val ppl"] == f"{float(trainer.callback_metrics['val/perplexity']):.3f}"
     assert "Validation" not in capsys.readouterr().err

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from seqlab.callbacks.step_time import PHASES, StepTime, measured_peak, peak_memory
-from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 
 
 class Clock:
@@ -65,7 +65,7 @@ def test_each_phase_has_its_own_time(fit: Any, memory: Any, monkeypatch: pytest.
     for step, values in logged.items():
         waited = 0.8 if step == 5 else 1.0 if step != 15 else 0.8  # nothing before the first batch of an epoch
         assert [values[f"speed/{phase}_ms"] for phase in PHASES] == pytest.approx([waited, 2, 3, 4])
-        rate = model.flops_per_token() * 80 / 0.005
+        rate = model.flops_per_item() * 80 / 0.005
         assert values["speed/gflops"] == pytest.approx(rate / 1e9)
         assert values["speed/share_of_peak"] == pytest.approx(rate / 1e9)
         assert values["speed/memory_mb"] > 50
@@ -73,11 +73,15 @@ def test_each_phase_has_its_own_time(fit: Any, memory: Any, monkeypatch: pytest.
 
 def test_what_a_token_costs() -> None:
     """Of 28 ids, embedding 4, gru 8 and output: 3 * 8 * (4 + 8) + 8 * 28 products going forward."""
-    assert LanguageNetwork(28, "gru", 8, 4).weights_multiplied() == 3 * 8 * (4 + 8) + 8 * 28
-    assert LanguageNetwork(28, "gru", 8, None).weights_multiplied() == 3 * 8 * 8 + 8 * 28
-    assert LanguageNetwork(28, "gru", 8, 8, tied=True, learned_state=True).weights_multiplied() == 3 * 8 * 16 + 8 * 28
-    highway = LanguageNetwork(28, "rnn", 8, 4, num_layers=2, connections="highway")
-    assert highway.weights_multiplied() == 8 * 12 + 8 * 16 + 8 * 8 + 8 * 28
+    assert products() == 3 * 8 * (4 + 8) + 8 * 28
+    assert products(embedding_size=None) == 3 * 8 * 8 + 8 * 28
+    assert products(embedding_size=8, tied=True, learned_state=True) == 3 * 8 * 16 + 8 * 28
+    assert products(cell="rnn", num_layers=2, connections="highway") == 8 * 12 + 8 * 16 + 8 * 8 + 8 * 28
+
+
+def products(**options: Any) -> int:
+    made = LanguageOptions(**{"hidden_size": 8, "embedding_size": 4, **options})
+    return LanguageNetwork(28, made).weights_multiplied()
 
 
 def test_peaks_are_positive() -> None:

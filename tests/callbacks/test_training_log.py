@@ -26,7 +26,7 @@ class Losses(pl.Callback):
         self.steps: list[tuple[float, int]] = []
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, *_: Any) -> None:
-        self.steps.append((float(outputs["nats"]), int(outputs["tokens"])))
+        self.steps.append((float(outputs["total"]), int(outputs["count"])))
 
 
 def test_names_and_steps(fit: Any, memory: Any) -> None:
@@ -128,7 +128,7 @@ def test_accumulated_batches_are_one_step(fit: Any, memory: Any) -> None:
 def test_an_enormous_loss_has_a_finite_perplexity(fit: Any, memory: Any) -> None:
     class Explode(pl.Callback):
         def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, *_: Any) -> None:
-            outputs["nats"] = torch.tensor(80e6)
+            outputs["total"] = torch.tensor(80e6)
 
     fit(Explode(), *log_after_norms(), logger=memory, log_every_n_steps=1, max_steps=1)
     assert memory.logged[1]["train/loss"] == pytest.approx(1e6)

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 import torch
 from torch import Tensor
 
-from seqlab.cells import CELLS, make_cell
+from seqlab.cells import CELLS, cell_named
+from seqlab.errors import UserError
 
 X, H, C = [1.0, -2.0], [0.5, -0.25], [0.3, -0.6]
 
@@ -19,7 +21,7 @@ def sigmoid(value: float) -> float:
 def weights_of(name: str) -> dict[str, Tensor]:
     """Every element of every weight another one: 0.01, 0.02, ... with alternating signs."""
     filled, start = {}, 1
-    for weight, shape in make_cell(name).shapes(2, 2).items():
+    for weight, shape in CELLS[name].shapes(2, 2).items():
         count = math.prod(shape)
         values = torch.arange(start, start + count, dtype=torch.float64) / 100
         filled[weight] = (values * (1 - 2 * (torch.arange(count) % 2))).view(shape)
@@ -31,7 +33,7 @@ class ByHand:
     """Scalars of one unit: ``x(gate)`` is its row of W_ih x + b_ih, ``h(gate)`` its row of W_hh h + b_hh."""
 
     def __init__(self, name: str, unit: int) -> None:
-        self.gates, self.weights, self.unit = make_cell(name).gates, weights_of(name), unit
+        self.gates, self.weights, self.unit = CELLS[name].gates, weights_of(name), unit
 
     def row(self, gate: str, unit: int) -> int:
         return 2 * self.gates.index(gate) + unit
@@ -56,13 +58,17 @@ def rnn(a: ByHand) -> tuple[float, ...]:
     return (math.tanh(a.x("h") + a.h("h")),)
 
 
+def rnn_relu(a: ByHand) -> tuple[float, ...]:
+    return (max(0.0, a.x("h") + a.h("h")),)
+
+
 def gru(a: ByHand) -> tuple[float, ...]:
     r, z = sigmoid(a.x("r") + a.h("r")), sigmoid(a.x("z") + a.h("z"))
     n = math.tanh(a.x("n") + r * a.h("n"))
     return ((1 - z) * n + z * H[a.unit],)
 
 
-def gru_reset_before(a: ByHand) -> tuple[float, ...]:
+def gru_before(a: ByHand) -> tuple[float, ...]:
     reset = [sigmoid(b.x("r") + b.h("r")) * H[b.unit] for b in (a.other(0), a.other(1))]
     z = sigmoid(a.x("z") + a.h("z"))
     n = math.tanh(a.x("n") + a.h("n", reset))
@@ -155,7 +161,9 @@ def gru_layer_norm(a: ByHand) -> tuple[float, ...]:
 
 BY_HAND: dict[str, Callable[[ByHand], tuple[float, ...]]] = {
     "rnn": rnn,
+    "rnn_relu": rnn_relu,
     "gru": gru,
+    "gru_before": gru_before,
     "lstm": lstm,
     "lstm_peephole": lstm_peephole,
     "lstm_coupled": lstm_coupled,
@@ -168,8 +176,8 @@ BY_HAND: dict[str, Callable[[ByHand], tuple[float, ...]]] = {
 }
 
 
-def step(name: str, **options: object) -> tuple[Tensor, tuple[Tensor, ...]]:
-    cell = make_cell(name, **options)
+def step(name: str) -> tuple[Tensor, tuple[Tensor, ...]]:
+    cell = CELLS[name]
     state = tuple(torch.tensor([part], dtype=torch.float64) for part in (H, C)[: len(cell.states)])
     return cell(torch.tensor([X], dtype=torch.float64), state, weights_of(name))
 
@@ -183,22 +191,21 @@ def test_a_step_by_hand(name: str) -> None:
         assert part[0].tolist() == pytest.approx(values, abs=1e-14)
 
 
-def test_a_gru_that_resets_before_the_product() -> None:
-    _, (after,) = step("gru", reset_after=False)
-    expected = [gru_reset_before(ByHand("gru", unit))[0] for unit in (0, 1)]
-    assert after[0].tolist() == pytest.approx(expected, abs=1e-14)
-    assert after[0].tolist() != pytest.approx(step("gru")[0][0].tolist(), abs=1e-4)
+@pytest.mark.parametrize(("name", "plain"), [("gru_before", "gru"), ("rnn_relu", "rnn")])
+def test_a_variant_is_another_recurrence(name: str, plain: str) -> None:
+    assert step(name)[0][0].tolist() != pytest.approx(step(plain)[0][0].tolist(), abs=1e-4)
 
 
-def test_an_rnn_of_relu() -> None:
-    _, (after,) = step("rnn", nonlinearity="relu")
-    rows = [ByHand("rnn", unit) for unit in (0, 1)]
-    assert after[0].tolist() == pytest.approx([max(0.0, a.x("h") + a.h("h")) for a in rows], abs=1e-14)
+def test_a_cell_by_its_name() -> None:
+    assert all(cell_named(name) is cell for name, cell in CELLS.items())
+    assert all(deepcopy(cell) is cell for cell in CELLS.values())
+    with pytest.raises(UserError, match=r"^unknown cell 'gru_befor': did you mean 'gru_before'\?$"):
+        cell_named("gru_befor")
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_ids_stand_for_one_hot_vectors(name: str) -> None:
-    cell, weights = make_cell(name), weights_of(name)
+    cell, weights = CELLS[name], weights_of(name)
     ids = torch.tensor([1, 0, 1])
     vectors = torch.nn.functional.one_hot(ids, 2).double()
     torch.testing.assert_close(cell.project(ids, weights), cell.project(vectors, weights), rtol=0, atol=1e-15)
@@ -206,5 +213,5 @@ def test_ids_stand_for_one_hot_vectors(name: str) -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_the_zero_state(name: str) -> None:
-    state = make_cell(name).zero_state(3, weights_of(name))
-    assert [part.tolist() for part in state] == [[[0.0, 0.0]] * 3] * len(make_cell(name).states)
+    state = CELLS[name].zero_state(3, weights_of(name))
+    assert [part.tolist() for part in state] == [[[0.0, 0.0]] * 3] * len(CELLS[name].states)

@@ -96,3 +96,34 @@ def test_grids_that_cannot_be(given: dict[str, Any], words: str) -> None:
 def test_two_experiments_of_one_name() -> None:
     with pytest.raises(UserError, match="two of the runs would be called 'a-seed=1'"):
         grid(experiments=["x/a.yaml", "y/a.yaml"]).cells()
+
+
+class TestFolds:
+    def test_every_combination_with_every_fold_and_seed(self) -> None:
+        cells = grid(models=["rnn", "gru"], seeds=2, folds=3).cells()
+        assert [one.name for one in cells] == [
+            f"{model}-fold={fold}-seed={seed}" for seed in (1, 2) for fold in (0, 1, 2) for model in ("rnn", "gru")
+        ]
+        assert cells[3].arguments == ["--model=gru", "--data.folds=3", "--data.fold=1", "--seed=1"]
+        assert [one.fold for one in cells[:4]] == [0, 0, 1, 1]
+        assert cells[3].varied == {"model": "gru"}
+        assert cells[3].place == "fold 1, seed 1"
+
+    def test_long_names_keep_fold_and_seed(self) -> None:
+        one = cell({"data.path": "x" * 100}, 2, [], fold=(3, 5))
+        assert len(one.name) <= 80
+        assert one.name.endswith("-fold=3-seed=2")
+
+    @pytest.mark.parametrize("given", [{"options": ["--data.fold=1"]}, {"varied": {"data.fold": ["1", "2"]}}])
+    def test_they_are_the_comparisons_own(self, given: dict[str, Any]) -> None:
+        words = "--data.fold is not taken beside --folds: --folds K runs the folds 0 to K-1"
+        with pytest.raises(UserError, match=f"^{re.escape(words)}$"):
+            grid(folds=5, **given)
+
+    def test_one_fold_is_everyones_to_choose(self) -> None:
+        (one,) = grid(options=["--data.folds=5", "--data.fold=1"]).cells()
+        assert one.fold is None
+
+    def test_of_one_part(self) -> None:
+        with pytest.raises(UserError, match="^folds 1 must be a whole number of at least 2$"):
+            grid(folds=1)

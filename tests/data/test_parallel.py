@@ -184,9 +184,9 @@ def test_the_recipe_makes_it_again(pairs: Path) -> None:
     made = data(pairs, reverse=True)
     recipe = made.recipe()
     assert recipe.pop("name") == "parallel"
-    again = ParallelData(**recipe, codecs=(made.source_codec, made.target_codec))  # type: ignore[arg-type]
+    again = ParallelData(**recipe, codecs=made.codecs)  # type: ignore[arg-type]
     assert again.pairs("test") == made.pairs("test")
-    assert again.model_arguments() == {"source_codec": made.source_codec, "target_codec": made.target_codec}
+    assert again.codecs == {"source": made.source_codec, "target": made.target_codec}
 
 
 WRONG_LINES = {
@@ -277,13 +277,13 @@ def test_the_real_corpus(corpora: None) -> None:
 
 
 def test_the_sample_stands_in_loudly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from seqlab.data import parallel as parallel_data
+    from seqlab.data import named
     from seqlab.data.download import Unavailable
 
     def nothing(*_: object) -> Path:
         raise Unavailable("no network")
 
-    monkeypatch.setattr(parallel_data, "fetch", nothing)
+    monkeypatch.setattr(named, "fetch", nothing)
     monkeypatch.delenv("SEQLAB_DATA", raising=False)
     made = FraEng()
     assert made.corpus_name == "sample"

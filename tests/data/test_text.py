@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqlab.data import DATA
+from seqlab.data import DATA, named
 from seqlab.data import text as text_data
 from seqlab.data import text_files as corpus_module
 from seqlab.data.download import Unavailable
@@ -39,7 +39,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.delenv("SEQLAB_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(text_data, "fetch", fail)
+    monkeypatch.setattr(named, "fetch", fail)
 
 
 def batches_of(loader: Loader[TextBatch]) -> list[list[list[int]]]:
@@ -102,7 +102,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "test_fraction": ({}, {"test_fraction": 0.3}),
     "eval_streams": ({}, {"eval_streams": 3}),
     "seed": ({}, {"seed": 1}),
-    "codec": ({}, {"codec": Codec.build(lambda: iter(["abcdefghijkl"]), "raw")}),
+    "codecs": ({}, {"codecs": {"text": Codec.build(lambda: iter(["abcdefghijkl"]), "raw")}}),
 }
 
 
@@ -274,7 +274,7 @@ def test_fetch_is_asked_with_the_root(tmp_path: Path, monkeypatch: pytest.Monkey
         asked.append((source.name, root))
         return Path(STORY)
 
-    monkeypatch.setattr(text_data, "fetch", fetch)
+    monkeypatch.setattr(named, "fetch", fetch)
     TimeMachine(root=str(tmp_path))
     TimeMachine()
     assert asked == [("time_machine", tmp_path), ("time_machine", None)]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqlab.decoding.sampling import Sampling, sample
 from seqlab.errors import UserError
-from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 
 PROBABILITIES = [0.1, 0.4, 0.05, 0.3, 0.15]
 LOGITS = torch.tensor([PROBABILITIES]).log()
@@ -34,7 +34,7 @@ def always(logits: Tensor) -> Any:
 @pytest.fixture
 def network() -> LanguageNetwork:
     torch.manual_seed(4)
-    made = LanguageNetwork(11, "rnn", hidden_size=8, embedding_size=None, num_layers=2).double().eval()
+    made = LanguageOptions(cell="rnn", hidden_size=8, embedding_size=None, num_layers=2).build(11).double().eval()
     for parameter in made.parameters():
         parameter.data *= 3  # so that predictions differ
     return made

@@ -6,7 +6,7 @@ import torch
 from seqlab.data.text_files import read_lines
 from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
-from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 from seqlab.text.codec import Codec
 
 STORY = Path(__file__).parents[1] / "fixtures" / "story.txt"
@@ -20,7 +20,7 @@ def codec() -> Codec:
 @pytest.fixture
 def network(codec: Codec) -> LanguageNetwork:
     torch.manual_seed(0)
-    made = LanguageNetwork(codec.vocab_size, "lstm", hidden_size=16, dropout=0.0).double()
+    made = LanguageOptions(cell="lstm", hidden_size=16, dropout=0.0).build(codec.vocab_size).double()
     for parameter in made.parameters():
         parameter.data *= 4
     return made
@@ -62,7 +62,7 @@ def test_unknown_is_read_but_never_written(network: LanguageNetwork, codec: Code
         *_, (text,) = continue_text(network, codec, "the dog", 50, temperature)
         assert "<unk>" not in text
     raw = Codec.build(lambda: iter(["ab"] * 9), "raw")
-    small = LanguageNetwork(raw.vocab_size, hidden_size=4)
+    small = LanguageOptions(hidden_size=4).build(raw.vocab_size)
     *_, (text,) = continue_text(small, raw, "aXb", 5)
     assert text.startswith("a<unk>b")
     assert set(text[7:]) <= {"a", "b"}
@@ -86,7 +86,7 @@ def test_every_option_changes_the_text(network: LanguageNetwork, codec: Codec, o
 @pytest.mark.parametrize("training", [True, False])
 def test_reads_without_dropout_and_leaves_the_mode(codec: Codec, training: bool) -> None:
     torch.manual_seed(0)
-    network = LanguageNetwork(codec.vocab_size, hidden_size=16, dropout=0.9).train(training)
+    network = LanguageOptions(hidden_size=16, dropout=0.9).build(codec.vocab_size).train(training)
     *_, one = continue_text(network, codec, "the", 30)
     *_, again = continue_text(network, codec, "the", 30)
     assert one == again

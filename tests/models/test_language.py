@@ -1,7 +1,9 @@
 import inspect
 import math
+import re
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import fields
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -15,18 +17,19 @@ from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
 from seqlab.callbacks.random_state import RandomState
-from seqlab.cells import CELLS
+from seqlab.cells import CELLS, cell_named
 from seqlab.data.streams import ContiguousBatches, TextBatch
 from seqlab.data.text import TextData
 from seqlab.errors import UserError
-from seqlab.models import MODELS, load
+from seqlab.models import TASKS, load
 from seqlab.models.language import LanguageModel
 from seqlab.models.schedules import WarmupCosineLR
-from seqlab.nn.language_network import LanguageNetwork
-from seqlab.runs.checkpoint import load_network, read_checkpoint
+from seqlab.nn.language_network import LanguageOptions
+from seqlab.runs.checkpoint import read_checkpoint
 
 STORY = str(Path(__file__).parents[1] / "fixtures" / "story.txt")
 STEPS = 28  # of an epoch
+OF_THE_MODEL = ("optimizer", "lr_scheduler", "lr_interval")
 
 
 def trainer(epochs: int = 1, **options: Any) -> pl.Trainer:
@@ -40,8 +43,9 @@ def story(**options: Any) -> TextData:
 
 def model(data: TextData, seed: int = 0, **options: Any) -> LanguageModel:
     pl.seed_everything(seed, verbose=False)
+    own = {name: options.pop(name) for name in OF_THE_MODEL if name in options}
     given = {"hidden_size": 12, "embedding_size": None, "dropout": 0.0, **options}
-    return LanguageModel(data.vocab_size, codec=data.codec, **given)
+    return LanguageModel(LanguageOptions(**given), data.codecs, **own)
 
 
 def fitted(seed: int = 0, epochs: int = 1, fit: dict[str, Any] | None = None, **options: Any) -> LanguageModel:
@@ -122,11 +126,11 @@ def test_each_epoch_starts_with_a_fresh_state() -> None:
     data = story()
     made = model(data)
     first = data.train_dataloader().batches.batch(1, 0)
-    fresh = made.training_step(first, 0)["nats"]
+    fresh = made.training_step(first, 0)["total"]
     for _ in range(3):
         made.training_step(first._replace(continues=True), 0)
-    assert not torch.equal(made.training_step(first._replace(continues=True), 0)["nats"], fresh)
-    assert torch.equal(made.training_step(first, 0)["nats"], fresh)
+    assert not torch.equal(made.training_step(first._replace(continues=True), 0)["total"], fresh)
+    assert torch.equal(made.training_step(first, 0)["total"], fresh)
 
 
 def test_no_gradient_reaches_the_batch_before() -> None:
@@ -153,9 +157,9 @@ def test_the_training_loss_is_the_mean_over_the_batch() -> None:
     outputs = made.training_step(batch, 0)
     logits, _ = made.network(batch.inputs)
     by_hand = -logits.double().log_softmax(-1).gather(-1, batch.targets.unsqueeze(-1)).sum()
-    assert float(outputs["nats"]) == pytest.approx(by_hand.item(), rel=1e-6)
+    assert float(outputs["total"]) == pytest.approx(by_hand.item(), rel=1e-6)
     assert outputs["loss"].item() == pytest.approx(by_hand.item() / 80, rel=1e-6)
-    assert outputs["tokens"] == 80
+    assert outputs["count"] == 80
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -168,7 +172,7 @@ def test_validation_loss_is_that_of_one_pass_over_the_text(cell: str) -> None:
     assert measured.pop("step") == fit.global_step
     assert len(data.val_dataloader()) > 2
     expected = mean_nats(made, data.part("val").ids.tolist())
-    assert set(measured) == {"val/loss", "val/perplexity"}
+    assert set(measured) == {"val/loss", "val/perplexity", "val_loss", "val_perplexity"}
     assert measured["val/loss"] == pytest.approx(expected, rel=1e-6)
     assert measured["val/perplexity"] == pytest.approx(math.exp(expected), rel=1e-6)
 
@@ -200,7 +204,7 @@ def test_l1_adds_the_absolute_weights() -> None:
     plain, penalized = (model(data, l1=l1).training_step(batch, 0) for l1 in (0.0, 0.03))
     size = sum(float(weight.abs().sum()) for weight in weights(model(data)))
     assert (penalized["loss"] - plain["loss"]).item() == pytest.approx(0.03 * size, rel=1e-5)
-    assert torch.equal(penalized["nats"], plain["nats"])
+    assert torch.equal(penalized["total"], plain["total"])
 
 
 def test_l1_shrinks_the_weights() -> None:
@@ -254,8 +258,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "weight_drop": {"weight_drop": 0.3},
     "connections": {"connections": "dense", "num_layers": 2},
     "learned_state": {"learned_state": True},
-    "reset_after": {"reset_after": False},
-    "nonlinearity": {"cell": "rnn", "nonlinearity": "relu"},
+    "reset before the product": {"cell": "gru_before"},
+    "relu": {"cell": "rnn_relu"},
     "l1": {"l1": 0.01},
     "optimizer": {"optimizer": partial(SGD, lr=0.1)},
     "lr_scheduler": {"lr_scheduler": partial(StepLR, step_size=1, gamma=0.1)},
@@ -264,7 +268,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 BESIDE = {
     "variational": {"dropout": 0.3},
     "connections": {"num_layers": 2},
-    "nonlinearity": {"cell": "rnn"},
+    "relu": {"cell": "rnn"},
     "embedding_dropout": {"embedding_size": 12},
     "tied": {"embedding_size": 12},
     "forget_bias": {"cell": "lstm"},
@@ -281,9 +285,9 @@ def test_every_option_changes_something(option: str) -> None:
 
 
 def test_no_option_is_forgotten() -> None:
-    tested_below = {"vectors", "vocab_size", "codec", "bidirectional", "backend", "recompute_every", "self", "network"}
-    taken = {*inspect.signature(LanguageModel.__init__).parameters, *inspect.signature(LanguageNetwork).parameters}
-    assert {*OPTIONS, *tested_below} == taken
+    tested_below, of_cells = {"vectors", "backend", "recompute_every"}, {"reset before the product", "relu"}
+    taken = {*inspect.signature(LanguageModel).parameters, *(each.name for each in fields(LanguageOptions))}
+    assert {*OPTIONS, *tested_below} - of_cells == taken - {"options", "codecs", "name"}
 
 
 def test_what_is_computed_twice_is_learned_as_what_is_kept() -> None:
@@ -304,13 +308,14 @@ def test_a_model_moves_between_backends(cell: str) -> None:
 
 def test_an_unknown_option_fails() -> None:
     with pytest.raises(TypeError, match="hiden_size"):
-        LanguageModel(5, hiden_size=3)
+        LanguageOptions(hiden_size=3)
+    with pytest.raises(UserError, match=r"^unknown option 'hiden_size': did you mean 'hidden_size'\?$"):
+        LanguageOptions.from_plain({"hiden_size": 3})
 
 
-def test_bidirectional_is_refused() -> None:
-    words = "^bidirectional true cannot be had in a language model: .* leave out --model.bidirectional$"
-    with pytest.raises(UserError, match=words):
-        LanguageModel(5, bidirectional=True)
+def test_bidirectional_is_refused(refusal: Callable[..., str]) -> None:
+    words = "bidirectional cannot be had in a language model: .* leave out --model.bidirectional"
+    assert re.fullmatch(words, refusal("fit", "--model.bidirectional", "true"))
 
 
 @pytest.mark.parametrize(
@@ -324,7 +329,7 @@ def test_bidirectional_is_refused() -> None:
 )
 def test_wrong_options(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
-        LanguageModel(5, **wrong)
+        LanguageOptions(**wrong)
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -342,12 +347,10 @@ def test_vectors_are_the_rows_of_their_tokens(tied: bool, tmp_path: Path) -> Non
     assert made.loaded == [f"vectors of 2 of {data.vocab_size} tokens from v.txt"]
 
 
-def test_vectors_need_an_embedding_and_a_codec() -> None:
+def test_vectors_need_an_embedding() -> None:
     words = "^vectors need an embedding; give --model.embedding_size, or leave out --model.vectors$"
     with pytest.raises(UserError, match=words):
-        LanguageModel(5, embedding_size=None, vectors="v.txt")
-    with pytest.raises(UserError, match=r"^vectors need a codec, which knows the tokens; give codec=data.codec$"):
-        LanguageModel(5, embedding_size=3, vectors="v.txt")
+        LanguageOptions(embedding_size=None, vectors="v.txt")
 
 
 @pytest.fixture
@@ -366,24 +369,27 @@ def test_a_checkpoint_holds_plain_values_and_all_that_the_verbs_need(
     path, made, data = saved
     checkpoint = torch.load(path, weights_only=True)
     record = checkpoint["seqlab"]
-    assert record["codec"] == data.codec.state()
+    assert record["format"] == 2
+    assert (record["task"], record["model"]) == ("language", "")
+    assert record["codecs"] == {"text": data.codec.state()}
     assert record["data"] == data.recipe()
     assert record["corpus"] == "story"
     assert [part.shape for part in record["carry"]] == [(2, 4, 12), (2, 4, 12)]
-    expected = {*inspect.signature(LanguageNetwork).parameters, "bidirectional", "l1"}
-    assert set(checkpoint["hyper_parameters"]) == expected
+    kept = checkpoint["hyper_parameters"]
+    assert set(kept) == {"model", "options", "optimizer", "lr_scheduler", "lr_interval"}
+    assert set(kept["options"]) == {each.name for each in fields(LanguageOptions)} - {"vectors"}
+    assert kept["optimizer"] == {"name": "adam", "lr": 0.002}
 
 
 def test_a_checkpoint_gives_the_model_back(saved: tuple[Path, LanguageModel, TextData]) -> None:
     path, made, data = saved
     loaded = load(path)
-    network, codec = load_network(read_checkpoint(path))
     ids = torch.tensor([data.codec.encode("the dog slept")])
     assert not loaded.training
     assert torch.equal(loaded(ids)[0], made.eval()(ids)[0])
-    assert torch.equal(network(ids)[0], made(ids)[0])
-    assert codec.state() == data.codec.state()
-    assert loaded.generate("the dog", 30, seed=3) == made.generate("the dog", 30, seed=3)
+    assert loaded.options == made.options
+    assert loaded.codec.state() == data.codec.state()
+    assert loaded.generate("the dog", num_tokens=30, seed=3) == made.generate("the dog", num_tokens=30, seed=3)
 
 
 class Save(pl.Callback):
@@ -421,42 +427,44 @@ def test_a_resumed_run_ends_where_the_whole_one_does(
     assert same(weights(resumed), whole)
 
 
-def test_a_model_without_a_codec_or_data_is_saved_too(tmp_path: Path) -> None:
-    made = LanguageModel(5, hidden_size=3)
+def test_a_model_without_data_is_saved_too(tmp_path: Path) -> None:
+    made = model(story())
     fit = trainer()
     fit.strategy.connect(made)
     fit.save_checkpoint(tmp_path / "a.ckpt")
     record = read_checkpoint(tmp_path / "a.ckpt")["seqlab"]
-    assert (record["codec"], record["data"], record["carry"]) == (None, None, [])
+    assert (record["codecs"], record["data"], record["carry"]) == (made.codec_states(), None, None)
 
 
 def test_generate_follows_its_seed() -> None:
     made = model(story())
-    one, again, other = (made.generate("the dog", 60, 1.0, seed=seed) for seed in (1, 1, 2))
+    one, again, other = (made.generate("the dog", num_tokens=60, temperature=1.0, seed=seed) for seed in (1, 1, 2))
     assert one == again != other
     assert one.startswith("the dog")
     assert len(one) == 67
     torch.manual_seed(99)
-    assert made.generate("the dog", 60, 1.0, seed=1) == one
+    assert made.generate("the dog", num_tokens=60, temperature=1.0, seed=1) == one
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0.2}, {"top_k": 2}, {"top_p": 0.1}, {"seed": 3}], ids=str)
 def test_every_option_of_generate_changes_the_text(options: dict[str, Any]) -> None:
     made = fitted()
-    assert made.generate("the dog", 60, **options) != made.generate("the dog", 60)
+    assert made.generate("the dog", num_tokens=60, **options) != made.generate("the dog", num_tokens=60)
 
 
 def test_generate_at_temperature_zero_is_argmax() -> None:
     made = fitted(epochs=3)
-    ids = made.codec.encode("the dog")  # type: ignore[union-attr]
+    ids = made.codec.encode("the dog")
     for _ in range(15):
         ids.append(1 + int(made.network(torch.tensor([ids]))[0][0, -1, 1:].argmax()))
-    assert made.generate("the dog", 15, temperature=0) == made.codec.decode(ids)  # type: ignore[union-attr]
+    assert made.generate("the dog", num_tokens=15, temperature=0) == made.codec.decode(ids)
 
 
-def test_generate_needs_a_codec() -> None:
-    with pytest.raises(UserError, match=r"^this model was made without a codec, .*; give codec=data.codec$"):
-        LanguageModel(5).generate("a")
+def test_generate_gives_a_list_where_a_number_of_samples_is_given() -> None:
+    made = model(story())
+    alone = [made.generate("the dog", num_tokens=20, seed=seed) for seed in (4, 5)]
+    assert made.generate("the dog", num_tokens=20, seed=4, num_samples=2) == alone
+    assert made.generate("the dog", num_tokens=20, seed=4, num_samples=1) == alone[:1]
 
 
 def test_a_mask_reaches_the_loss() -> None:
@@ -470,20 +478,22 @@ def test_a_mask_reaches_the_loss() -> None:
         continues=False,
     )
     plain, padded = made.training_step(batch, 0), made.training_step(longer, 0)
-    assert int(padded["tokens"]) == 80
+    assert int(padded["count"]) == 80
     torch.testing.assert_close(padded["loss"], plain["loss"], rtol=0, atol=1e-6)
 
 
 def test_models_name_their_cells() -> None:
-    assert set(MODELS) == {*CELLS, "ngram", "seq2seq"}
-    for name, choice in ((name, MODELS[name]) for name in CELLS):
-        made = choice.kind(vocab_size=5, hidden_size=3, **choice.defaults)
-        assert type(made.network.recurrent.cell) is CELLS[name]  # type: ignore[union-attr]
+    row, codecs = TASKS["language"], story().codecs
+    assert set(row.networks) == {*CELLS, "ngram"}
+    assert set(TASKS["translation"].networks) == {*CELLS, "seq2seq", "ibm1"}
+    for name in CELLS:
+        made = row.model(row.networks[name].made({"hidden_size": 3}), codecs, name=name)
+        assert type(made.network.recurrent.cell) is type(cell_named(name))
 
 
 @pytest.mark.parametrize(("dtype", "kept"), [(torch.float64, torch.float64), (torch.bfloat16, torch.float32)])
 def test_the_carried_state_is_at_least_float32(dtype: torch.dtype, kept: torch.dtype) -> None:
     given = model(story()).to(dtype)
     ids = torch.zeros(2, 3, dtype=torch.int64)
-    given._nats(TextBatch(ids, ids, None, False), "train")
+    given.loss(TextBatch(ids, ids, None, False), "train")
     assert {part.dtype for part in given._carry["train"]} == {kept}

@@ -6,10 +6,13 @@ import torch
 from torch.optim import SGD, Adam, Adamax
 
 from seqlab.models.language import LanguageModel
+from seqlab.nn.language_network import LanguageOptions
+from seqlab.text.codec import Codec
 
 
 def group(kind: Any, **options: object) -> dict[str, Any]:
-    model = LanguageModel(5, hidden_size=4, optimizer=partial(kind, lr=0.1, **options))
+    codecs = {"text": Codec.build(lambda: iter(["abcd"]))}
+    model = LanguageModel(LanguageOptions(hidden_size=4), codecs, optimizer=partial(kind, lr=0.1, **options))
     optimizer: torch.optim.Optimizer = model.configure_optimizers()
     return optimizer.param_groups[0]
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqlab.native import build, gains
+from seqlab.native import compiler, gains
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def moments(inputs: Tensor) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("width", [2, 16, 33, 200])
 def test_equals_that_of_torch(width: int, dtype: torch.dtype, compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not compiled:
-        monkeypatch.setattr(build, "native", lambda: build.Native(None))
+        monkeypatch.setattr(compiler, "native", lambda: compiler.Native(None))
     gradient, inputs = drawn(width, dtype)
     gain = torch.ones(width, dtype=dtype, requires_grad=True)
     (torch.layer_norm(inputs, (width,), gain) * gradient).sum().backward()

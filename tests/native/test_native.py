@@ -7,29 +7,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqlab.cells import CELLS, Cell, make_cell
+from seqlab.cells import CELLS
 from seqlab.cells import compiled as kernels
 from seqlab.cells.cell import ScannedCell
-from seqlab.native import build
+from seqlab.native import compiler
 from seqlab.recurrence.backends import fastest
 from seqlab.recurrence.stack import Recurrent
 
-compiled = pytest.mark.skipif(build.native().library is None, reason=build.native().reason or "there is")
-tiled = pytest.mark.skipif(not build.native().tiles, reason="this processor has no AMX")
+compiled = pytest.mark.skipif(compiler.native().library is None, reason=compiler.native().reason or "there is")
+tiled = pytest.mark.skipif(not compiler.native().tiles, reason="this processor has no AMX")
 LIBRARY: Any = object()
-VECTORS, TILES = build.Native(LIBRARY), build.Native(LIBRARY, tiles=True)
-VARIANTS: dict[str, dict[str, object]] = {
-    **{name: {} for name, kind in CELLS.items() if issubclass(kind, ScannedCell)},
-    "rnn relu": {"nonlinearity": "relu"},
-    "gru reset before": {"reset_after": False},
-}
+VECTORS, TILES = compiler.Native(LIBRARY), compiler.Native(LIBRARY, tiles=True)
+SCANNED = [name for name, cell in CELLS.items() if isinstance(cell, ScannedCell)]
 Shape = tuple[int, int, int]
 SHAPES: list[Shape] = [(7, 4, 9), (16, 1, 3), (33, 11, 5), (48, 70, 2), (130, 20, 6)]
 """Hidden size, batch, steps: units that fill no vector, rows that fill no tile, more rows than are summed at once."""
-
-
-def cell_of(variant: str) -> Cell:
-    return make_cell(variant.split()[0], **VARIANTS[variant])
 
 
 @pytest.fixture
@@ -45,7 +37,7 @@ def everything(variant: str, shape: Shape, dtype: torch.dtype, lengths: bool = F
     """Outputs, states and every gradient of two layers, from numbers that do not depend on the dtype."""
     hidden, batch, time = shape
     torch.manual_seed(0)
-    network = Recurrent(cell_of(variant), 5, hidden, 2, backend="scan").double()
+    network = Recurrent(variant, 5, hidden, 2, backend="scan").double()
     generator = torch.Generator().manual_seed(1)
     draw = lambda *sizes: torch.randn(*sizes, generator=generator, dtype=torch.float64).to(dtype)  # noqa: E731
     for weight in network.parameters():
@@ -78,7 +70,7 @@ def distance(found: dict[str, Tensor], precise: dict[str, Tensor]) -> float:
 @compiled
 @pytest.mark.parametrize("lengths", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", SCANNED)
 def test_compiled_code_computes_what_the_tape_does(variant: str, shape: Shape, lengths: bool, calls: list[str]) -> None:
     found = everything(variant, shape, torch.float32, lengths)
     assert len(calls) == 4
@@ -90,11 +82,11 @@ def test_compiled_code_computes_what_the_tape_does(variant: str, shape: Shape, l
 @compiled
 @pytest.mark.parametrize("few", [True, False])
 @pytest.mark.parametrize("bidirectional", [True, False])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", SCANNED)
 def test_ids_are_looked_up(variant: str, bidirectional: bool, few: bool, calls: list[str]) -> None:
     ids = torch.randint(9, (5, 6), generator=torch.Generator().manual_seed(1))
     torch.manual_seed(0)
-    network = Recurrent(cell_of(variant), 9 if few else 50, 20, bidirectional=bidirectional, backend="scan").double()
+    network = Recurrent(variant, 9 if few else 50, 20, bidirectional=bidirectional, backend="scan").double()
     results = []
     for backend, dtype in (("reference", torch.float64), ("scan", torch.float64), ("scan", torch.float32)):
         network.backend = backend
@@ -113,7 +105,7 @@ def test_ids_are_looked_up(variant: str, bidirectional: bool, few: bool, calls: 
 
 @tiled
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", SCANNED)
 def test_three_parts_are_as_exact_as_float32(variant: str, shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
     parts: list[int] = []
     chosen = kernels._parts
@@ -130,7 +122,7 @@ def test_three_parts_are_as_exact_as_float32(variant: str, shape: Shape, monkeyp
 
 @compiled
 @pytest.mark.parametrize("split", [sys.maxsize, pytest.param(1, marks=tiled)])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", SCANNED)
 def test_no_digit_depends_on_the_number_of_threads(
     variant: str, split: int, two_threads: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +142,7 @@ def test_no_digit_depends_on_the_number_of_threads(
 
 @tiled
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", SCANNED)
 def test_in_bfloat16_it_is_as_close_as_the_tape(
     variant: str, shape: Shape, calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +174,7 @@ def test_other_precisions_stay_with_the_tape(calls: list[str]) -> None:
 
 
 def test_a_scan_without_compiled_code(monkeypatch: pytest.MonkeyPatch, calls: list[str]) -> None:
-    monkeypatch.setattr(kernels, "native", lambda: build.Native(None, "none"))
+    monkeypatch.setattr(kernels, "native", lambda: compiler.Native(None, "none"))
     found = everything("gru", (33, 11, 5), torch.float32)
     assert calls == []
     assert distance(found, everything("gru", (33, 11, 5), torch.float64)) < 1e-5
@@ -191,7 +183,7 @@ def test_a_scan_without_compiled_code(monkeypatch: pytest.MonkeyPatch, calls: li
 @pytest.mark.parametrize(
     ("found", "low", "batch", "expected"),
     [
-        (build.Native(None), False, 20, "torch"),
+        (compiler.Native(None), False, 20, "torch"),
         (VECTORS, False, 20, "scan"),
         (VECTORS, True, 20, "torch"),
         (TILES, True, 20, "scan"),
@@ -200,16 +192,25 @@ def test_a_scan_without_compiled_code(monkeypatch: pytest.MonkeyPatch, calls: li
     ],
 )
 def test_auto_leaves_the_lstm_to_torch_where_that_is_faster(
-    found: build.Native, low: bool, batch: int, expected: str, monkeypatch: pytest.MonkeyPatch
+    found: compiler.Native, low: bool, batch: int, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seqlab.recurrence.backends.native", lambda: found)
-    assert fastest(make_cell("lstm"), "cpu", 35, learning=True, ids=28, low=low, batch=batch) == expected
+    monkeypatch.setattr("seqlab.recurrence.backends._fused_lstm_in_bf16", lambda: True)
+    assert fastest(CELLS["lstm"], "cpu", 35, learning=True, ids=28, low=low, batch=batch) == expected
 
 
-def built(monkeypatch: pytest.MonkeyPatch, **environment: str) -> build.Native:
+@pytest.mark.parametrize("learning", [True, False])
+def test_auto_does_not_ask_torch_for_an_lstm_that_it_cannot_run(
+    learning: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seqlab.recurrence.backends._fused_lstm_in_bf16", lambda: False)
+    assert fastest(CELLS["lstm"], "cpu", 35, learning=learning, ids=28, low=True, batch=256) == "scan"
+
+
+def built(monkeypatch: pytest.MonkeyPatch, **environment: str) -> compiler.Native:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return build.native.__wrapped__()
+    return compiler.native.__wrapped__()
 
 
 @pytest.mark.parametrize(
@@ -239,14 +240,14 @@ def test_it_is_compiled_once(
     monkeypatch.setattr(subprocess, "run", lambda *given, **more: commands.append(given[0]) or run(*given, **more))
     for _ in range(2):
         assert built(monkeypatch, XDG_CACHE_HOME=str(tmp_path)).library is not None
-    assert sum("-c" in command for command in commands) == len(build.UNITS)
+    assert sum("-c" in command for command in commands) == len(compiler.UNITS)
     assert len([*(tmp_path / "seqlab" / "native").iterdir()]) == 1
     assert capsys.readouterr().err.count("compiling") == 1
 
 
 @compiled
-@pytest.mark.parametrize("variant", ["rnn", "rnn relu", "gru", "lstm"])
+@pytest.mark.parametrize("variant", ["rnn", "rnn_relu", "gru", "lstm"])
 def test_what_is_no_number_is_not_lost(variant: str) -> None:
-    network = Recurrent(cell_of(variant), 2, 3, backend="scan")
+    network = Recurrent(variant, 2, 3, backend="scan")
     outputs, _ = network(torch.full((1, 4, 2), torch.nan, requires_grad=True))
     assert bool(outputs.isnan().all())

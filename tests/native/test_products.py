@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqlab.native import build, products
+from seqlab.native import compiler, products
 
-pytestmark = pytest.mark.skipif(not build.native().tiles, reason="this processor has no AMX")
+pytestmark = pytest.mark.skipif(not compiler.native().tiles, reason="this processor has no AMX")
 SHAPES = [(1, 1, 1), (16, 32, 16), (5, 70, 33), (45, 19, 70), (257, 1300, 40), (40, 33, 300)]
 """Rows, depth, columns: less than a tile, more than one, depths packed in several goes, both ways to divide."""
 

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.native import softmax
-from seqlab.native.build import native
+from seqlab.native.compiler import native
 
 pytestmark = pytest.mark.skipif(native().library is None, reason=native().reason or "there is")
 

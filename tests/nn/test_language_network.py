@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from seqlab.cells import CELLS
 from seqlab.errors import UserError
-from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 
 VOCAB, HIDDEN = 11, 8
 TORCH = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -16,8 +16,8 @@ TORCH = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 def network(cell: str = "gru", seed: int = 0, **options: Any) -> LanguageNetwork:
     torch.manual_seed(seed)
-    given = {"hidden_size": HIDDEN, "embedding_size": None, "dropout": 0.0, **options}
-    return LanguageNetwork(VOCAB, cell, **given).double()
+    given = {"cell": cell, "hidden_size": HIDDEN, "embedding_size": None, "dropout": 0.0, **options}
+    return LanguageOptions.from_plain(given).build(VOCAB).double()
 
 
 def some_ids(batch: int = 3, time: int = 6, seed: int = 1) -> Tensor:
@@ -224,7 +224,7 @@ def test_a_network_of_zeros_predicts_all_alike() -> None:
             {"hidden_size": [3, 4], "num_layers": 3},
             "num_layers 3 does not agree with the 2 widths of hidden_size",
         ),
-        ({"nonlinearity": "relu"}, "nonlinearity relu means nothing to gru, only to rnn; leave it out"),
+        ({"hiden_size": 9}, "unknown option 'hiden_size': did you mean 'hidden_size'?"),
         (
             {"cell": "mgu", "backend": "torch"},
             "backend torch does not have this MGU; choose one of auto, reference, scan",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqlab.decoding.beam import Beam, beam_search
 from seqlab.errors import UserError
-from seqlab.nn.translation_network import TranslationNetwork
+from seqlab.nn.translation_network import TranslationNetwork, TranslationOptions
 
 SOURCES, TARGETS, WIDTH = 11, 13, 6
 LENGTHS = torch.tensor([5, 2, 4, 1])
@@ -29,7 +29,7 @@ KINDS: dict[str, dict[str, Any]] = {
 def network(**options: Any) -> TranslationNetwork:
     torch.manual_seed(0)
     given = {"hidden_size": WIDTH, "embedding_size": WIDTH, "dropout": 0.0, **options}
-    return TranslationNetwork(SOURCES, TARGETS, **given).double()
+    return TranslationOptions(**given).build(SOURCES, TARGETS).double()
 
 
 def ids(vocab: int, *shape: int, seed: int = 1) -> Tensor:
@@ -183,7 +183,7 @@ def test_tied_and_shared_embeddings() -> None:
     assert tied.decoder.embedding.weight is tied.output.weight
     torch.manual_seed(0)
     options: dict[str, Any] = {"hidden_size": WIDTH, "embedding_size": WIDTH}
-    shared = TranslationNetwork(TARGETS, TARGETS, shared=True, tied=True, **options)
+    shared = TranslationOptions(shared=True, tied=True, **options).build(TARGETS, TARGETS)
     assert shared.encoder.embedding.weight is shared.decoder.embedding.weight is shared.output.weight
 
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from seqlab.errors import UserError
-from seqlab.nn.language_network import LanguageNetwork
-from seqlab.runs.checkpoint import FORMAT, load_network, read_checkpoint, write_checkpoint
+from seqlab.models import load_model
+from seqlab.nn.language_network import LanguageOptions
+from seqlab.runs.checkpoint import FORMAT, check_resumable, read_checkpoint, write_checkpoint
 from seqlab.text.codec import Codec
 
 SMALL = {"seqlab": {"format": FORMAT}, "weights": torch.arange(6.0), "plain": [1, "two", {"three": None}]}
@@ -170,19 +171,43 @@ def test_a_folder(tmp_path: Path) -> None:
     [
         {"cell": "lstm", "num_layers": 2, "forget_bias": 1.0},
         {"cell": "gru", "embedding_size": 8, "tied": True, "dropout": 0.5},
+        {"cell": "gru_before", "hidden_size": [8, 6]},
     ],
     ids=lambda options: options["cell"],
 )
-def test_load_network(path: Path, options: dict[str, Any]) -> None:
+def test_a_model_is_loaded_from_a_checkpoint_alone(path: Path, options: dict[str, Any]) -> None:
     codec = Codec.build(lambda: iter(["some text\n"]), "raw")
-    arguments = {"vocab_size": codec.vocab_size, "hidden_size": 8, **options}
-    network = LanguageNetwork(**arguments)
+    given = LanguageOptions(**{"hidden_size": 8, **options})
+    network = given.build(codec.vocab_size)
     state = {f"network.{name}": weights for name, weights in network.state_dict().items()}
-    hyper_parameters = {**arguments, "bidirectional": False, "l1": 0.1}
-    record = {"format": FORMAT, "codec": codec.state()}
+    hyper_parameters = {"model": options["cell"], "options": {**given.plain(), "l1": 0.1}}
+    record = {"format": FORMAT, "task": "language", "model": options["cell"], "codecs": {"text": codec.state()}}
     write_checkpoint({"seqlab": record, "hyper_parameters": hyper_parameters, "state_dict": state}, path)
-    loaded, own_codec = load_network(read_checkpoint(path))
+    loaded = load_model(read_checkpoint(path))
     assert not loaded.training
-    assert own_codec.state() == codec.state()
+    assert loaded.options == LanguageOptions(**{"hidden_size": 8, **options, "l1": 0.1})
+    assert {name: own.state() for name, own in loaded.codecs.items()} == {"text": codec.state()}
     ids = torch.tensor([codec.encode("text")])
-    assert torch.equal(loaded(ids)[0], network.eval()(ids)[0])
+    assert torch.equal(loaded.network(ids)[0], network.eval()(ids)[0])
+
+
+def resumable(path: Path, weights: dict[str, torch.Tensor], codecs: object) -> str:
+    with pytest.raises(UserError) as caught:
+        check_resumable(path, weights, codecs)
+    return str(caught.value)
+
+
+def test_another_model_does_not_go_on_from_it(path: Path) -> None:
+    weights, codecs = {"network.a": torch.zeros(2, 3), "network.b": torch.zeros(4)}, {"text": {"tokens": ["a", "b"]}}
+    write_checkpoint({"seqlab": {"format": FORMAT, "codecs": codecs}, "state_dict": weights}, path)
+    check_resumable(path, {name: weight + 1 for name, weight in weights.items()}, {"text": {"tokens": ["a", "b"]}})
+    way_out = "leave out the options that change it, or train anew without --ckpt_path"
+    other = f"{path} holds another model"
+    wider = {**weights, "network.a": torch.zeros(2, 5)}
+    assert resumable(path, wider, codecs) == f"{other} (network.a is 2 x 3 there, 2 x 5 here); {way_out}"
+    fewer = {"network.a": weights["network.a"]}
+    assert resumable(path, fewer, codecs) == f"{other} (network.b is 4 there, missing here); {way_out}"
+    more = {**weights, "network.c": torch.zeros(1)}
+    assert resumable(path, more, codecs) == f"{other} (network.c is missing there, 1 here); {way_out}"
+    words = f"the model in {path} reads other tokens than this data has; {way_out}"
+    assert resumable(path, weights, {"text": {"tokens": ["b", "a"]}}) == words

@@ -17,7 +17,7 @@ def test_each_validation_writes_a_sample_of_each_temperature(
     labels = ["sample/temperature 0.5", "sample/temperature 1"]
     assert [(label, step) for label, _, step in written] == [(label, step) for step in (10, 20) for label in labels]
     for (_, text, _), temperature in zip(written[-2:], (0.5, 1.0), strict=True):
-        assert text == f"```\n{model.generate('the dog', 12, temperature)}\n```"
+        assert text == f"```\n{model.generate('the dog', num_tokens=12, temperature=temperature)}\n```"
         assert text.startswith("```\nthe dog")
         assert len(text) == 8 + 7 + 12
 

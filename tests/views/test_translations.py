@@ -9,7 +9,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from seqlab.data.parallel import ParallelData
-from seqlab.models.translation import Seq2Seq
+from seqlab.models.translation import TranslationModel
+from seqlab.nn.translation_network import TranslationOptions
 from seqlab.views.translations import WORST, TranslationView, worst
 
 
@@ -20,9 +21,10 @@ def pairs(tmp_path: Path) -> ParallelData:
     return ParallelData(str(tmp_path / "pairs.tsv"), batch_size=16, val_fraction=0.3, min_freq=1)
 
 
-def translator(pairs: ParallelData, **options: Any) -> Seq2Seq:
+def translator(pairs: ParallelData, **options: Any) -> TranslationModel:
     torch.manual_seed(0)
-    return Seq2Seq(**pairs.model_arguments(), **{"hidden_size": 8, "embedding_size": 4, **options})
+    given = {"hidden_size": 8, "embedding_size": 4, **options}
+    return TranslationModel(TranslationOptions(**given), pairs.codecs)
 
 
 def test_the_worst_are_those_of_the_highest_loss_per_token(pairs: ParallelData) -> None:
@@ -76,4 +78,4 @@ def test_a_worst_sentence_of_unknown_words_is_translated_as_it_was_read(tmp_path
     found = worst(model, data)
     assert {failure.source for failure in found} == {"<unk> is here"}
     unknown = next(source for source, _ in data.pairs("val"))
-    assert {failure.translation for failure in found} == {*model.translate([unknown])}
+    assert {failure.translation for failure in found} == {*model.translate([unknown])[0]}

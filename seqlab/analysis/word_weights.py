@@ -1,0 +1,47 @@
+"""What each word of a text counted when a network classified it."""
+
+import torch
+from torch import Tensor, nn
+
+
+def word_weights(network: nn.Module, ids: Tensor, lengths: Tensor) -> Tensor:
+    """Shares of the words of one text, by pooling where a network pools over time, else by the gradient.
+
+    The gradient is that of the likeliest class's logit with respect to a word's vector, times that vector, in absolute
+    value (Denil et al. 2014, arXiv 1412.6815). Dropout is off.
+
+    Args:
+        network: Ids and lengths -> logits, with an ``embedding``; its ``weights`` say what a pooling counted.
+        ids: ``(1, time)`` int64.
+        lengths: ``(1,)`` int64.
+
+    Returns:
+        ``(time,)``, adding up to 1; zeros of a network without an embedding.
+    """
+    training = network.training
+    network.eval()
+    try:
+        if callable(pooled := getattr(network, "weights", None)):
+            with torch.no_grad():
+                weights: Tensor = pooled(ids, lengths)[0]
+            return weights
+        return _by_gradient(network, ids, lengths)
+    finally:
+        network.train(training)
+
+
+def _by_gradient(network: nn.Module, ids: Tensor, lengths: Tensor) -> Tensor:
+    embedding = getattr(network, "embedding", None)
+    if not isinstance(embedding, nn.Embedding):
+        return torch.zeros(ids.shape[1], device=ids.device)
+    weight, learns = embedding.weight, embedding.weight.requires_grad
+    weight.requires_grad_()
+    try:
+        with torch.enable_grad():
+            logits = network(ids, lengths)[0]
+            (slope,) = torch.autograd.grad(logits[logits.argmax()], weight)
+    finally:
+        weight.requires_grad_(learns)
+    words = ids[0]
+    counted = (slope[words] * weight.detach()[words]).sum(-1).abs()
+    return counted / counted.sum().clamp_min(1e-12)

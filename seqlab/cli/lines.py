@@ -1,0 +1,59 @@
+"""Raw input of a verb, from its words, a file or stdin, and what comes of it."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from seqlab.errors import UserError, reason_of
+from seqlab.files import whole_file
+
+
+def lines_of(path: str | None, what: str) -> list[str]:
+    """The lines of a UTF-8 file, or of stdin.
+
+    Args:
+        path: Of the file; stdin if not given.
+        what: That there should be, for messages: "sentence to translate".
+
+    Raises:
+        UserError: It cannot be read, is not UTF-8, or is empty.
+    """
+    try:
+        data = sys.stdin.buffer.read() if path in (None, "-") else Path(str(path)).read_bytes()
+        lines = [line.removesuffix("\r") for line in data.decode("utf-8-sig").removesuffix("\n").split("\n")]
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {reason_of(error)}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path or 'stdin'} is not UTF-8 text (byte {error.start}); convert it first") from None
+    if lines == [""]:
+        raise UserError(f"{path or 'stdin'} holds no {what}")
+    return lines
+
+
+def given_lines(words: Sequence[str], path: str | None, what: str) -> Sequence[str]:
+    """The words of a command line, else the lines of a file or of stdin.
+
+    Raises:
+        UserError: Both words and a file were given, or there is nothing.
+    """
+    if words and path is not None:
+        raise UserError(f"give either {what}s as words or --input {path}, not both")
+    return words or lines_of(path, what)
+
+
+def write_lines(path: str | None, lines: Iterable[str]) -> None:
+    """Writes to a file that appears whole or not at all, or to stdout as they come.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    if path is None:
+        for line in lines:
+            print(line, flush=True)
+        return
+    try:
+        with whole_file(Path(path)) as file:
+            for line in lines:
+                file.write(f"{line}\n".encode())
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {reason_of(error)}") from None

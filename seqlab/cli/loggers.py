@@ -1,0 +1,67 @@
+"""Loggers by their class: those that must be told where to write do so in the folder of the run, if not told."""
+
+import inspect
+import json
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import Namespace
+
+RUN_FOLDER = "the folder of the run"
+"""Stands for it until the run has its name, and in its configuration."""
+KEYS = ("--trainer.logger", "--trainer.logger+")
+
+
+def in_run_folder(logger: Any) -> Any:
+    """What ``logger`` says in a configuration, with ``RUN_FOLDER`` wherever a class asks for a folder and has none."""
+    if isinstance(logger, list):
+        return [in_run_folder(one) for one in logger]
+    given = {"class_path": logger} if isinstance(logger, str) else logger
+    if not isinstance(given, dict) or not _needs_folder(str(given.get("class_path"))):
+        return logger
+    return {**given, "init_args": {"save_dir": RUN_FOLDER, **(given.get("init_args") or {})}}
+
+
+def _needs_folder(name: str) -> bool:
+    module, _, kind = name.rpartition(".")
+    try:
+        found = getattr(import_module(module or "lightning.pytorch.loggers"), kind, None)
+    except (ImportError, TypeError, ValueError):
+        return False
+    asked = inspect.signature(found).parameters.get("save_dir") if inspect.isclass(found) else None
+    return asked is not None and asked.default is inspect.Parameter.empty
+
+
+def words_in_run_folder(arguments: Iterable[str]) -> list[str]:
+    """A command line with its loggers ``in_run_folder``."""
+    words, done = iter(arguments), list[str]()
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key in KEYS:
+            value = value if equals else next(words, "")
+            done += [key, _spelled(value)]
+        else:
+            done.append(word)
+    return done
+
+
+def _spelled(value: str) -> str:
+    try:
+        logger = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    known = in_run_folder(logger)
+    return value if known == logger else json.dumps(known)
+
+
+def fill(logger: Any, folder: Path) -> None:
+    """Puts the folder of a run into what is parsed of a logger or several, in place of ``RUN_FOLDER``."""
+    for one in logger if isinstance(logger, list) else [logger]:
+        inside = one.get("init_args") if isinstance(one, Namespace) else None
+        if inside is not None and inside.get("save_dir") == RUN_FOLDER:
+            inside.save_dir, inside.name = str(folder.parent), folder.name
+            if "version" in inside:
+                inside.version = ""

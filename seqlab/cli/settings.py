@@ -1,0 +1,73 @@
+"""Every option of a run, read once and checked, from a plan."""
+
+from typing import Any, NamedTuple
+
+import yaml
+from jsonargparse import ActionConfigFile, Namespace
+
+from seqlab.cli.arguments import DESCRIPTION, USAGE, TrainingParser, add_chosen_options, add_run_options
+from seqlab.cli.plan import CHOICES, Plan
+from seqlab.errors import UserError
+
+
+class Settings(NamedTuple):
+    """What was asked for.
+
+    Args:
+        plan: The choices.
+        parser: That read the rest.
+        config: All options, by their dotted names.
+    """
+
+    plan: Plan
+    parser: TrainingParser
+    config: Namespace
+
+    def of(self, group: str) -> dict[str, Any]:
+        """The options of a choice, without its name."""
+        values: dict[str, Any] = self.config[group].as_dict()
+        return {key: value for key, value in values.items() if key != "name"}
+
+    def of_changed(self, group: str) -> dict[str, Any]:
+        """The options of a choice that are not what they default to."""
+        defaults = self.parser.get_defaults()
+        return {key: value for key, value in self.of(group).items() if value != defaults.get(f"{group}.{key}")}
+
+    def as_yaml(self) -> str:
+        """What ``--config`` takes to make the same run, whatever its name."""
+        config = self.config.clone()
+        config.run = config.ckpt_path = None
+        return str(self.parser.dump(config, skip_unset=False))
+
+    def as_plain(self) -> dict[str, Any]:
+        """The same as plain values."""
+        values: dict[str, Any] = yaml.safe_load(self.as_yaml())
+        return values
+
+    def changes(self) -> list[str]:
+        """``hidden_size=512`` for every option of the command line that changes what is learnt."""
+        words = self.plan.arguments
+        given = {word.removeprefix("--").split("=")[0] for word in words if word[:2] == "--"}
+        given -= {"model.name", "data.name", "data.root"}
+        keys = [a.dest for a in self.parser._actions if a.dest in given and not a.dest.endswith("path")]
+        return [
+            f"{key.partition('.')[2] if not key.endswith('.name') else key.partition('.')[0]}={self.config[key]}"
+            for key in keys
+            if key.partition(".")[0] in CHOICES
+        ]
+
+
+def read_settings(plan: Plan, parser_kind: type[TrainingParser] = TrainingParser) -> Settings:
+    """Reads the command line of a plan.
+
+    Raises:
+        UserError: An option is unknown, or its value is not of its type or out of its range.
+    """
+    parser = parser_kind(prog="python -m seqlab.fit", description=DESCRIPTION, usage=USAGE, default_env=False)
+    parser.add_argument("-c", "--config", action=ActionConfigFile, help="YAML file of options.")
+    add_run_options(parser)
+    add_chosen_options(parser, plan)
+    config = parser.parse_sentence(plan.arguments)
+    if not 0 <= config.seed < 2**32:
+        raise UserError(f"seed {config.seed} must be at least 0 and below 2**32")
+    return Settings(plan, parser, config)

@@ -1,0 +1,178 @@
+"""The Trainer of a run, with all that watches and keeps it."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from seqlab.callbacks.clock import Clock
+from seqlab.callbacks.divergence import Divergence
+from seqlab.callbacks.gradient_norms import GradientNorms
+from seqlab.callbacks.interruption import Interruption
+from seqlab.callbacks.keeping import KeepBest, KeepLast, Often, RunRecord, WholeFiles
+from seqlab.callbacks.progress import progress
+from seqlab.callbacks.random_state import RandomState
+from seqlab.callbacks.step_time import StepTime
+from seqlab.callbacks.training_log import TrainingLog
+from seqlab.callbacks.updates import Updates
+from seqlab.cli.arguments import PLATEAU
+from seqlab.cli.build import batches_used
+from seqlab.cli.loggers import fill
+from seqlab.cli.settings import Settings
+from seqlab.data.data_module import DataModule
+from seqlab.errors import UserError, nearest
+from seqlab.metrics import LOSS
+from seqlab.models.model import Model
+from seqlab.runs.devices import choose_accelerator
+
+STRATEGIES = ("auto", "ddp", "single_device")
+
+
+class Monitor(NamedTuple):
+    """What tells the best validation: the name of a logged value, and whether ``min`` or ``max`` is best."""
+
+    name: str
+    mode: str
+
+
+def monitor_of(name: str, model: Model) -> Monitor:
+    """What ``--monitor`` names, written with a slash or an underscore.
+
+    Raises:
+        UserError: The model has no such measure.
+    """
+    known = {f"val/{LOSS}": "min"}
+    known |= {f"val/{key}": "min" if one.better == "lower" else "max" for key, one in model.measures.items()}
+    wanted = name.replace("val_", "val/", 1) if name.startswith("val_") else name
+    if wanted not in known:
+        raise UserError(f"monitor '{name}' is none of what validation measures: {nearest(wanted, known)}")
+    return Monitor(wanted, known[wanted])
+
+
+def make_trainer(
+    settings: Settings, data: DataModule, model: Model, folder: Path, objects: Mapping[str, Any]
+) -> Trainer:
+    """The Trainer.
+
+    Args:
+        settings: Of the run.
+        data: That is learned from.
+        model: That learns.
+        folder: Of the run.
+        objects: Python's: ``callbacks``, a ``logger`` and other arguments of a Trainer that no command line can spell.
+
+    Raises:
+        UserError: An option is wrong, or the trainer refuses it.
+    """
+    config = _instantiated(settings, folder)
+    _check_numbers(config, settings, data)
+    if isinstance(config["strategy"], str):
+        _check_strategy(config["strategy"])
+    _check_precision(config["precision"])
+    own = {key: value for key, value in objects.items() if key not in ("optimizer", "callbacks")}
+    config |= own
+    if config["logger"] in (None, True):
+        purge = 0 if settings.plan.resumed is None else settings.plan.resumed.step + 1
+        config["logger"] = TensorBoardLogger(
+            str(folder.parent), name=folder.name, version="", default_hp_metric=False, purge_step=purge
+        )
+    config["accelerator"] = choose_accelerator(config["accelerator"])
+    given = [*_listed(config["callbacks"]), *_listed(objects.get("callbacks"))]
+    config["callbacks"] = [*_callbacks(settings, config, data, model, folder), *given]
+    try:
+        started = cluster()
+        config["plugins"] = [WholeFiles(), *([started] if started else []), *_listed(config["plugins"])]
+        trainer = Trainer(**config)
+        if started is not None:
+            started.validate_settings(trainer.num_devices, trainer.num_nodes)
+    except (MisconfigurationException, RuntimeError, ValueError, TypeError, ImportError) as error:
+        raise UserError(f"the trainer refuses its options: {error}") from None
+    if trainer.strategy.launcher is not None and trainer.strategy.launcher.is_interactive_compatible:
+        raise UserError("a notebook trains on one device; leave out devices, or start python -m seqlab.fit")
+    return trainer
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _instantiated(settings: Settings, folder: Path) -> dict[str, Any]:
+    """The options of the trainer, with what stands there by its class made."""
+    config = deepcopy(settings.config)
+    fill(config.trainer.logger, folder)
+    ready = settings.parser.instantiate(config)
+    made: dict[str, Any] = dict(vars(ready.trainer))
+    return made
+
+
+def _check_numbers(config: dict[str, Any], settings: Settings, data: DataModule) -> None:
+    """Refuses numbers at which the trainer fails in the middle of its work."""
+    if not (config["gradient_clip_val"] or 0) >= 0:
+        raise UserError(f"gradient_clip_val {config['gradient_clip_val']} must be above 0, or null to clip nothing")
+    for name in ("accumulate_grad_batches", "log_every_n_steps", "check_val_every_n_epoch"):
+        if config[name] is not None and config[name] < 1:
+            raise UserError(f"--trainer.{name} {config[name]} must be a whole number of at least 1")
+    every, within = config["val_check_interval"], config["check_val_every_n_epoch"] is not None
+    if isinstance(every, int) and within and every > (used := batches_used(settings, data)):
+        raise UserError(
+            f"--trainer.val_check_interval {every} must be at most the {used} batches of an epoch; "
+            "give --trainer.check_val_every_n_epoch null to count on through epochs"
+        )
+
+
+def _callbacks(
+    settings: Settings, trainer: dict[str, Any], data: DataModule, model: Model, folder: Path
+) -> list[Callback]:
+    config, checkpoints, norms = settings.config, folder / "checkpoints", GradientNorms()
+    watch = Divergence(norms, config.on_nan == "skip")
+    log = TrainingLog(norms, watch)
+    monitor = monitor_of(config.monitor, model)
+    validates = bool(data.val_dataloader()) and trainer["limit_val_batches"] != 0
+    if not validates and settings.plan.lr_scheduler == PLATEAU:
+        raise UserError(f"{PLATEAU} waits for a lower val/loss, but nothing validates; give --data.val_fraction")
+    record = RunRecord(folder, settings.as_yaml())
+    interruption = Interruption(checkpoints / "last.ckpt")
+    callbacks: list[Callback] = [Clock(), norms, watch, log, interruption, record, RandomState()]
+    if config.watch != "none":
+        callbacks += [Updates(), StepTime(), *model.views(data, folder, config.watch == "full")]
+    if validates and config.patience is not None:
+        callbacks.append(
+            EarlyStopping(monitor.name, patience=config.patience, mode=monitor.mode, check_on_train_epoch_end=False)
+        )
+    if trainer["enable_progress_bar"] is not False:
+        callbacks.append(progress(log))
+    if trainer["enable_checkpointing"] is not False:
+        callbacks += [KeepBest(checkpoints, *monitor)] if validates else []
+        often = Often.read(config.ckpt_every) if config.ckpt_every else Often()
+        callbacks.append(KeepLast(checkpoints, trainer["check_val_every_n_epoch"] or 1, often))
+    return callbacks
+
+
+def cluster() -> ClusterEnvironment | None:
+    """What has started the processes of this run, where it was not the first of them."""
+    if TorchElasticEnvironment.detect():  # also inside a job of SLURM
+        return TorchElasticEnvironment()
+    return SLURMEnvironment(auto_requeue=False) if SLURMEnvironment.detect() else None
+
+
+def _check_precision(name: str | int | None) -> None:
+    """Refuses weights of less than 32 bits, with which sums over many tokens would have no more either."""
+    if name in ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16"):
+        raise UserError(f"--trainer.precision does not take '{name}', only what keeps weights whole; give bf16-mixed")
+
+
+def _check_strategy(name: str) -> None:
+    """Refuses what forks, spawns or cuts weights in pieces, of which no whole checkpoint comes back."""
+    if name not in STRATEGIES and not name.startswith("ddp_find_unused_parameters_"):
+        raise UserError(
+            f"--trainer.strategy does not take '{name}', only what starts its processes as commands and keeps weights "
+            f"whole; choose one of {', '.join(STRATEGIES)}"
+        )

@@ -1,0 +1,112 @@
+"""What the verbs that take a checkpoint share: a model's method of the verb's name, and its options."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seqlab.cli.parser import Parser
+from seqlab.cli.recipes import data_of
+from seqlab.data.data_module import DataModule
+from seqlab.errors import UserError, nearest
+from seqlab.models import TASKS, load_model
+from seqlab.models.model import Model
+from seqlab.runs.checkpoint import read_checkpoint
+
+
+class Loaded(NamedTuple):
+    """A trained model.
+
+    Args:
+        ckpt: Its checkpoint.
+        model: In evaluation mode.
+        recipe: Of the data that it was trained on, with its name; none where nobody noted it.
+    """
+
+    ckpt: str
+    model: Model
+    recipe: dict[str, Any] | None
+
+    def data(self) -> DataModule:
+        """The data that it was trained on, read with its own codecs.
+
+        Raises:
+            UserError: Nobody noted what that was.
+        """
+        if self.recipe is None:
+            raise UserError(f"{self.ckpt} does not say what it was trained on; give the text itself")
+        return data_of(self.recipe, TASKS[self.model.task].data, self.model.codecs)
+
+
+def load_for(verb: str, ckpt: str | Path) -> Loaded:
+    """The model of a checkpoint that can do what a verb asks.
+
+    Raises:
+        UserError: The file is no checkpoint of seqlab, or its model has no such method.
+    """
+    checkpoint = read_checkpoint(ckpt)
+    model = load_model(checkpoint)
+    if not hasattr(model, verb):
+        able = ", ".join(model.can())
+        raise UserError(f"{ckpt} holds a {model.says}, which does not {verb}; it can {able}")
+    return Loaded(str(ckpt), model, checkpoint["seqlab"].get("data"))
+
+
+def load_all(verb: str, ckpts: Sequence[str | Path]) -> list[Loaded]:
+    """As ``load_for``, of several checkpoints of one task.
+
+    Raises:
+        UserError: They are of several tasks.
+    """
+    loaded = [load_for(verb, ckpt) for ckpt in ckpts]
+    if other := next((one for one in loaded if one.model.task != loaded[0].model.task), None):
+        raise UserError(
+            f"{other.ckpt} holds a {other.model.says} and {loaded[0].ckpt} a {loaded[0].model.says}; "
+            "give checkpoints of one task at once"
+        )
+    return loaded
+
+
+def options_of(model: type[Model], verb: str) -> dict[str, inspect.Parameter]:
+    """The keyword-only parameters of a model's method: what a user may set."""
+    parameters = inspect.signature(getattr(model, verb)).parameters
+    return {name: one for name, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def checked(model: Model, verb: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a model's method, as they were given.
+
+    Raises:
+        UserError: It has no such option.
+    """
+    known = options_of(type(model), verb)
+    if unknown := next((name for name in given if name not in known), None):
+        raise UserError(f"unknown option '{unknown}' of {verb}: {nearest(unknown, known)}")
+    return dict(given)
+
+
+def add_options_of(parser: Parser, loaded: Loaded | None, verb: str) -> list[str]:
+    """Adds what a model's method takes; without a model, what it takes where one kind of model alone has it.
+
+    Returns:
+        The names of the options.
+    """
+    kinds = {task.model for task in TASKS.values() if hasattr(task.model, verb)}
+    if loaded is None and len(kinds) != 1:
+        return []
+    model = type(loaded.model) if loaded is not None else next(iter(kinds))
+    options, method = options_of(model, verb), getattr(model, verb)
+    skipped: set[str | int] = {name for name in inspect.signature(method).parameters if name not in options}
+    parser.add_method_arguments(model, verb, skip=skipped - {"self"})
+    return [*options]
+
+
+def first_words(arguments: Sequence[str], stop: Callable[[str], bool] = lambda word: False) -> list[str]:
+    """The arguments that are neither options nor the values of one, up to the first at which to stop."""
+    words = []
+    for word, last in zip(arguments, ["", *arguments], strict=False):
+        if (last[:2] != "--" or "=" in last) and not word.startswith("-"):
+            if stop(word):
+                break
+            words.append(word)
+    return words

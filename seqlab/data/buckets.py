@@ -1,0 +1,132 @@
+"""Which rows of a part each batch holds: rows of like length together, for training and for evaluation."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from seqlab.data.loader import Shard
+from seqlab.errors import UserError
+
+Order = npt.NDArray[np.int64]
+
+
+class Buckets:
+    """The rows of training batches of like length, in a new order each epoch.
+
+    The rows, shuffled, are sorted by their widths and cut into batches, and these are shuffled. A pure function of
+    (seed, epoch, index).
+
+    Args:
+        widths: Positions of each row, one array ``(rows,)`` for each of its sequences; the first counts first.
+        batch_size: Rows in a batch, over all processes.
+        batch_tokens: Positions of a batch with padding, over all processes, instead of ``batch_size``; none counts
+            rows.
+        seed: Of the orders.
+        shard: The rows that this process reads.
+        noun: What the rows are, for a refusal.
+        full: Whether rows that fill no batch, others each epoch, are left out of it, and do not make a smaller one.
+            Fewer rows than processes are left out in any case.
+
+    Raises:
+        UserError: The rows make no batch, or a batch does not divide among the processes.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[Order],
+        batch_size: int,
+        batch_tokens: int | None,
+        seed: int,
+        shard: Shard = Shard(),
+        noun: str = "texts",
+        full: bool = False,
+    ) -> None:
+        self._widths, self._seed, self._shard = tuple(widths), seed, shard
+        count, world = len(widths[0]), shard.world
+        by_tokens = batch_tokens is not None
+        if not by_tokens and batch_size % world:
+            raise UserError(
+                f"batch_size {batch_size} is the number of {noun} over all processes and does not divide by the "
+                f"{world} processes of this run; choose a multiple of {world}"
+            )
+        group = batch_size if full and not by_tokens else world
+        self._used = count // group * group
+        if not self._used:
+            raise UserError(
+                f"the training part has {count:,} {noun}, fewer than one batch of {group}; "
+                f"lower --data.batch_size or give more {noun}"
+            )
+        self._rest = 0 if by_tokens else self._used % batch_size
+        self._cuts = np.arange(0, self._used + 1, batch_size)
+        self._batch_size, self._drops_first = batch_size, not by_tokens
+        if batch_tokens is not None:
+            self._cuts = self._cut_by_tokens(batch_tokens)
+        self._epoch, self._order, self._places = -1, np.empty(0, np.int64), np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._cuts) - 1 + (self._rest > 0)
+
+    def rows(self, epoch: int, index: int) -> Order:
+        """Those of this process in the batch at ``index`` of ``epoch``."""
+        if epoch != self._epoch:
+            self._arrange(epoch)
+        place = self._places[index]
+        rows = self._order[self._ends[place] : self._ends[place + 1]]
+        return rows[self._shard.rank :: self._shard.world]
+
+    def _sorted(self, rows: Order) -> Order:
+        return rows[np.lexsort([width[rows] for width in reversed(self._widths)])]
+
+    def _cut_by_tokens(self, most: int) -> Order:
+        rows = self._sorted(np.arange(len(self._widths[0])))[-self._used :]
+        widths = [width[rows] for width in self._widths]
+        cuts, world = [0], self._shard.world
+        for end in range(world, self._used + 1, world):
+            group = slice(cuts[-1], end)
+            positions = sum(int(width[group].max()) for width in widths) * (end - cuts[-1])
+            if positions > most and end - world > cuts[-1]:
+                cuts.append(end - world)
+        return np.array([*cuts, self._used])
+
+    def _arrange(self, epoch: int) -> None:
+        rng = np.random.default_rng([self._seed, epoch])
+        rows = rng.permutation(len(self._widths[0]))
+        if self._drops_first:
+            rows = rows[: self._used]
+        self._order = self._sorted(rows)[-self._used :]
+        self._places = rng.permutation(len(self))
+        self._ends = self._cuts
+        if self._rest:
+            sizes = np.full(len(self), self._batch_size)
+            sizes[rng.integers(len(sizes))] = self._rest
+            self._ends = np.concatenate([[0], sizes.cumsum()])
+        self._epoch = epoch
+
+
+class OnceEach:
+    """The rows of evaluation batches: every row exactly once over all processes, sorted by its widths.
+
+    Every process has as many batches; where it has a row less, it repeats one that counts for nothing.
+
+    Args:
+        widths: As in ``Buckets``.
+        batch_size: Rows in a batch of one process.
+        shard: The rows that this process reads.
+    """
+
+    def __init__(self, widths: Sequence[Order], batch_size: int, shard: Shard = Shard()) -> None:
+        self._batch_size = batch_size
+        order = np.lexsort(tuple(reversed(widths)))
+        missing = -len(order) % shard.world
+        real = np.arange(len(order) + missing) < len(order)
+        order = np.concatenate([order, np.repeat(order[-1:], missing)])
+        self._rows, self._real = order[shard.rank :: shard.world], real[shard.rank :: shard.world]
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self._batch_size)
+
+    def rows(self, index: int) -> tuple[Order, npt.NDArray[np.bool_]]:
+        """The rows of the batch at ``index``, and which of them are real."""
+        part = slice(index * self._batch_size, (index + 1) * self._batch_size)
+        return self._rows[part], self._real[part]

@@ -1,0 +1,113 @@
+"""Which columns of a file hold the text and the label."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from seqlab.errors import UserError, nearest
+
+Column = int | str | None
+"""A column by its number from 1 or its name; None where it is to be found out."""
+
+TEXT_NAMES = ("text", "sentence", "review", "question", "content", "document", "comment", "message", "tweet")
+LABEL_NAMES = ("label", "class", "category", "sentiment", "target", "intent", "topic")
+"""Names, in any case, that a column is known by where nobody says which it is."""
+
+
+class Row(NamedTuple):
+    """The cells of one line and its number in the file, from 1."""
+
+    number: int
+    cells: list[str]
+
+
+class Places(NamedTuple):
+    """Positions of the columns in a row, from 0; ``second_text`` of pairs of texts alone."""
+
+    text: int
+    second_text: int | None
+    label: int
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Whether the first line of a file names its columns by words that are known here."""
+    return _known(cells, TEXT_NAMES) is not None and _known(cells, LABEL_NAMES) is not None
+
+
+def find_columns(
+    name: str, head: Sequence[str] | None, rows: Sequence[Row], text: Column, second_text: Column, label: Column
+) -> Places:
+    """The places of the columns that were named, and of those that were not where they can only be one.
+
+    Without any names a file of two columns has its label in that with fewer distinct values, or else shorter ones.
+
+    Args:
+        name: Of the file.
+        head: Names of its columns, where it has any.
+        rows: All its lines.
+        text: Column of the text.
+        second_text: Column of the second text of a pair.
+        label: Column of the label.
+
+    Raises:
+        UserError: There is no such column, one has two meanings, they cannot be found out, or lines have unequally
+            many.
+    """
+    width = len(head if head is not None else rows[0].cells)
+    for row in rows:
+        if len(row.cells) != width:
+            raise UserError(
+                f"{name}, line {row.number} has {_columns(len(row.cells))}, not {width} as the first; "
+                "mend the line, or say another --data.format"
+            )
+    if width == 1:
+        raise UserError(
+            f"{name} has one column, and a text and a label take two; separate them as its format does, or say "
+            "another --data.format"
+        )
+    known = {"text_column": text, "second_text_column": second_text, "label_column": label}
+    found = {key: _place(column, key, name, head, width) for key, column in known.items() if column is not None}
+    if head is not None:
+        for key, names in (("text_column", TEXT_NAMES), ("label_column", LABEL_NAMES)):
+            if key not in found and (place := _known(head, names)) is not None and place not in found.values():
+                found[key] = place
+    free = [place for place in range(width) if place not in found.values()]
+    missing = [key for key in ("text_column", "label_column") if key not in found]
+    if len(missing) == len(free) == 2:
+        free.sort(key=lambda place: _variety(rows, place), reverse=True)
+    if missing and len(missing) != len(free):
+        raise UserError(
+            f"{name} has {_columns(width)}; say which hold the text and the label with --data.text_column and "
+            "--data.label_column"
+        )
+    found |= dict(zip(missing, free, strict=False))
+    if len(set(found.values())) < len(found):
+        raise UserError(
+            f"text_column, second_text_column and label_column must be different columns of {name}; two are the same"
+        )
+    return Places(found["text_column"], found.get("second_text_column"), found["label_column"])
+
+
+def _place(column: int | str, option: str, name: str, head: Sequence[str] | None, width: int) -> int:
+    if head is not None and str(column) in head:
+        return head.index(str(column))
+    if isinstance(column, str) and not column.isdecimal():
+        raise UserError(f"{name} has no column '{column}' for {option}; {nearest(column, head or ())}")
+    if not 1 <= int(column) <= width:
+        raise UserError(f"{option} {column} is none of the {_columns(width)} of {name}; give 1 to {width}")
+    return int(column) - 1
+
+
+def _known(cells: Sequence[str], names: Sequence[str]) -> int | None:
+    """The place of the first name that a cell bears."""
+    plain = [cell.strip().lower() for cell in cells]
+    return next((plain.index(name) for name in names if name in plain), None)
+
+
+def _variety(rows: Sequence[Row], place: int) -> tuple[int, int]:
+    """Distinct values of a column, and characters of all."""
+    cells = [row.cells[place].strip() for row in rows]
+    return len(set(cells)), sum(map(len, cells))
+
+
+def _columns(count: int) -> str:
+    return "1 column" if count == 1 else f"{count} columns"

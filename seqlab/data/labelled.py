@@ -1,0 +1,297 @@
+"""Labelled texts for classification: any files."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqlab.data.columns import Column
+from seqlab.data.data_module import DataModule
+from seqlab.data.labelled_batches import (
+    SEP,
+    EvaluationTexts,
+    LabelledBatch,
+    LabelledBatches,
+    LabelledTexts,
+    encode_text,
+)
+from seqlab.data.labelled_files import FORMATS, Rows, read_labelled
+from seqlab.data.labelled_parts import divided, key_of, separated, without_empty
+from seqlab.data.loader import Loader, Shard
+from seqlab.data.pairs import Sentences
+from seqlab.data.tables import Layout
+from seqlab.data.text_files import SPLITS, Split
+from seqlab.errors import UserError, nearest
+from seqlab.text.clean import check_cleaning
+from seqlab.text.codec import Codec
+from seqlab.text.labels import Labels
+from seqlab.text.vocab import PAD, UNK
+
+RESERVED = (UNK, PAD, SEP)
+EVALUATED = 64
+"""Texts that are evaluated at once."""
+LISTED = 10
+"""Most classes whose texts are counted one by one in words."""
+
+Files = str | list[str] | None
+
+
+class LabelledData(DataModule):
+    """Any texts with a label each: TSV, CSV, JSON lines, ``LABEL text`` or fastText's ``__label__X text``.
+
+    Equal texts always fall into the same part, and every part has its share of each label.
+
+    Args:
+        path: File or files of the texts, plain or .gz; what val_path and test_path do not give is cut from them.
+        val_path: File or files to validate on.
+        test_path: File or files to test on.
+        format: tsv, csv, jsonl, label_first or fasttext; by the ending if not given.
+        text_column: Column of the text, by name or by number from 1; found out if not given.
+        second_text_column: Column of the second text, where texts are pairs.
+        label_column: Column of the label, by name or by number from 1; found out if not given.
+        encoding: Of the files; UTF-8, or where that fails Latin-1, if not given.
+        multilabel_separator: What separates the labels of a text that has several; one label if not given.
+        cleaning: spaced (lowercase, a space before , . ! ?), letters (a-z, words kept apart), classic or raw.
+        tokens: word, char, bpe, wordpiece or unigram.
+        min_freq: Tokens seen less often than this in the training part become <unk>.
+        num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
+        max_length: Most tokens of a text; longer ones are cut.
+        batch_size: Texts in a batch, over all processes.
+        batch_tokens: Positions in a batch, with padding, instead of batch_size.
+        val_fraction: Share of the texts that validates; with folds, of those that do not test.
+        test_fraction: Share of the texts that tests; without folds.
+        folds: Equal parts that the texts are cut into, of which one tests.
+        fold: Which of the folds tests, from 0.
+        root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
+        seed: Of the order of batches; follows the run's seed if not given.
+        codecs: Of text and label, that exist already (of a checkpoint).
+    """
+
+    data_name: ClassVar[str] = "labelled"
+    of_codecs: ClassVar[tuple[str, ...]] = (*DataModule.of_codecs, "max_length", "multilabel_separator")
+    of_training: ClassVar[tuple[str, ...]] = ("batch_size", "batch_tokens")
+    of_splits: ClassVar[tuple[str, ...]] = ("val_fraction", "test_fraction", "folds", "fold")
+
+    def __init__(
+        self,
+        path: Files = None,
+        val_path: Files = None,
+        test_path: Files = None,
+        format: str | None = None,
+        text_column: Column = None,
+        second_text_column: Column = None,
+        label_column: Column = None,
+        encoding: str | None = None,
+        multilabel_separator: str | None = None,
+        cleaning: str = "spaced",
+        tokens: str = "word",
+        min_freq: int = 2,
+        num_subwords: int = 8000,
+        max_length: int = 256,
+        batch_size: int = 32,
+        batch_tokens: int | None = None,
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.1,
+        folds: int | None = None,
+        fold: int = 0,
+        root: str | None = None,
+        seed: int = 0,
+        codecs: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(ignore=["codecs"])
+        check_cleaning(cleaning)
+        _check_numbers({"max_length": max_length, "batch_size": batch_size, "batch_tokens": batch_tokens})
+        _check_split(0.0 if val_path else val_fraction, 0.0 if folds or test_path else test_fraction, folds, fold)
+        if format is not None and format not in FORMATS:
+            raise UserError(f"unknown format '{format}': {nearest(format, FORMATS)}")
+        if folds is not None and test_path:
+            raise UserError(f"folds {folds} cut the test part and test_path names one; leave one of the two out")
+        if multilabel_separator == "":
+            raise UserError("multilabel_separator '' must be at least one character, or left out")
+        self.cleaning, self.max_length, self.separator = cleaning, max_length, multilabel_separator
+        self.batch_size, self.batch_tokens, self.seed = batch_size, batch_tokens, seed
+        self.root = Path(root).expanduser() if root else None
+        files: dict[Split, list[Path]] = {}
+        for split, given in zip(SPLITS, (path, val_path, test_path), strict=True):
+            if given:
+                files[split] = [Path(name).expanduser() for name in ([given] if isinstance(given, str) else given)]
+        layout = Layout(format, text_column, second_text_column, label_column, encoding, multilabel_separator)
+        read, self.corpus_name = self.find(files, layout)
+        self._notes = list(dict.fromkeys(note for rows in read.values() for note in rows.notes))
+        self._notes += [] if folds is None else [f"fold {fold} (of 0 to {folds - 1}) tests"]
+        whole: dict[Split, Rows] = {split: without_empty(rows, cleaning) for split, rows in read.items()}
+        self.empty_texts = sum(len(read[split].texts) - len(rows.texts) for split, rows in whole.items())
+        self._given = [split for split in whole if split != "train"]
+        self._parts = divided(whole, cleaning, self.separator, val_fraction, test_fraction, folds, fold)
+        if codecs is None:
+            codecs = {"text": self._text_codec(tokens, min_freq, num_subwords), "label": self._label_codec()}
+        self._codecs: dict[str, Any] = dict(codecs)
+        self.cut_texts = 0
+        self._encoded: dict[Split, LabelledTexts] = {}
+
+    def find(self, files: dict[Split, list[Path]], layout: Layout) -> tuple[dict[Split, Rows], str]:
+        """The labelled texts of each part that has files of its own, and the name of the corpus.
+
+        Raises:
+            UserError: No training text was named, or a file does not hold labelled texts.
+        """
+        if "train" not in files:
+            raise UserError("--data labelled needs labelled texts to train on; name a file with --data.path")
+        read: dict[Split, Rows] = {}
+        for split, paths in files.items():
+            read[split], layout = read_labelled(paths, layout)
+        return read, files["train"][0].name.partition(".")[0]
+
+    @property
+    def text_codec(self) -> Codec:
+        """Between text and ids."""
+        codec: Codec = self._codecs["text"]
+        return codec
+
+    @property
+    def classes(self) -> Labels:
+        """The labels of the training part."""
+        labels: Labels = self._codecs["label"]
+        return labels
+
+    def has(self, split: Split) -> bool:
+        """Whether the corpus has such a part."""
+        return bool(self._parts[split].texts)
+
+    def texts(self, split: Split) -> list[str]:
+        """The texts of a part as they were written; a pair is ``first <sep> second``."""
+        return self._parts[split].texts
+
+    def labels(self, split: Split) -> list[str]:
+        """The label of each text of a part; where there are several, with their separator."""
+        return self._parts[split].labels
+
+    def class_counts(self) -> NDArray[np.int64]:
+        """Texts of each class in the training part, ``(classes,)``."""
+        ids = self.classes.ids(label for labels in self._label_sets("train") for label in labels)
+        return np.bincount([row for row in ids if row != Labels.UNSEEN], minlength=self.classes.vocab_size)
+
+    def encoded(self, split: Split) -> LabelledTexts:
+        """The ids of a part, texts of more than ``max_length`` tokens cut."""
+        if split not in self._encoded:
+            codec = self.text_codec
+            rows = [encode_text(codec, text) for text in self.texts(split)]
+            self.cut_texts += sum(cut for _, cut in rows)
+            sentences = Sentences([ids for ids, _ in rows], codec.dtype)
+            self._encoded[split] = LabelledTexts(sentences, self._targets(split), codec.vocab.id_of(PAD))
+        return self._encoded[split]
+
+    @property
+    def codecs(self) -> dict[str, Codec | Labels]:
+        return self._codecs
+
+    def inputs(self, split: Split) -> list[str]:
+        return self.texts(split)
+
+    def num_items(self) -> int:
+        return len(self.texts("train"))
+
+    def fingerprint(self) -> str:
+        said = [codec.state() for codec in self._codecs.values()]
+        rows = [rows for split in ("train", "val") for rows in (self.texts(split), self.labels(split))]
+        return hashlib.sha1(repr([*said, *rows, self.max_length]).encode()).hexdigest()
+
+    def describe(self) -> str:
+        counts, held = self.class_counts(), [split for split in SPLITS[1:] if self.has(split)]
+        words = [f"{len(self.texts('train')):,} texts of {len(counts):,} classes to train on"]
+        if len(counts) <= LISTED:
+            each = zip(self.classes.names, counts, strict=True)
+            words[0] += f" ({', '.join(f'{name} {count:,}' for name, count in each)})"
+        aims = {"val": "validate", "test": "test"}
+        words += [f"{len(self.texts(split)):,} to {aims[split]} on" for split in held]
+        words += [f"{self.text_codec.vocab_size:,} ids", *self._notes]
+        for split in SPLITS:
+            self.encoded(split)
+        if self.cut_texts:
+            words.append(f"{self.cut_texts:,} texts of more than {self.max_length:,} tokens cut")
+        if self.empty_texts:
+            words.append(f"{self.empty_texts:,} texts of which {self.cleaning} cleaning leaves nothing left out")
+        known = {key_of(text, self.cleaning) for text in self.texts("train")} if self._given else set()
+        for split in held:
+            if split in self._given:
+                again = sum(key_of(text, self.cleaning) in known for text in self.texts(split))
+                words.append(f"{again:,} of the {split} texts also among those to train on")
+            if unseen := sum(any(one not in self.classes for one in each) for each in self._label_sets(split)):
+                words.append(f"{unseen:,} of the {split} texts with a label that training lacks")
+        return ", ".join(words)
+
+    def train_batches(self, shard: Shard) -> LabelledBatches:
+        for labels in self._label_sets("train"):
+            if unknown := next((label for label in labels if label not in self.classes), None):
+                raise UserError(
+                    f"the label '{unknown}' is none of the {self.classes.vocab_size} that the checkpoint was trained "
+                    "with; train a new model on these texts"
+                )
+        return LabelledBatches(self.encoded("train"), self.batch_size, self.batch_tokens, self.seed, shard)
+
+    def evaluation_loader(self, split: Split) -> Loader[LabelledBatch]:
+        """Every text of a part exactly once.
+
+        Raises:
+            UserError: The part is empty.
+        """
+        if not self.has(split):
+            way_out = f"give --data.{split}_fraction or --data.{split}_path"
+            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
+        return Loader(EvaluationTexts(self.encoded(split), EVALUATED, self.shard()))
+
+    def val_dataloader(self) -> Loader[LabelledBatch] | Sequence[Loader[LabelledBatch]]:
+        return self.evaluation_loader("val") if self.has("val") else []
+
+    def test_dataloader(self) -> Loader[LabelledBatch]:
+        return self.evaluation_loader("test")
+
+    def _label_sets(self, split: Split) -> Iterator[list[str]]:
+        return (separated(label, self.separator) for label in self.labels(split))
+
+    def _targets(self, split: Split) -> NDArray[Any]:
+        if self.separator is None:
+            return np.array(self.classes.ids(self.labels(split)), dtype=np.int64)
+        targets = np.zeros((len(self.labels(split)), self.classes.vocab_size), dtype=np.float32)
+        for row, labels in enumerate(self._label_sets(split)):
+            targets[row, [label for label in self.classes.ids(labels) if label != Labels.UNSEEN]] = 1
+        return targets
+
+    def _text_codec(self, tokens: str, min_freq: int, num_subwords: int) -> Codec:
+        sides = [side.strip() for text in self.texts("train") for side in text.split(SEP, 1)]
+        codec = Codec.build(sides.__iter__, self.cleaning, tokens, min_freq, num_subwords, RESERVED)
+        codec.max_length = self.max_length
+        if codec.vocab_size == len(RESERVED):
+            raise UserError(f"all tokens of '{self.corpus_name}' are <unk>; lower --data.min_freq {min_freq}")
+        return codec
+
+    def _label_codec(self) -> Labels:
+        classes = Labels.build((one for labels in self._label_sets("train") for one in labels), self.separator)
+        if len(classes) < (2 if self.separator is None else 1):
+            found = f"have the label '{classes.names[0]}'" if len(classes) else "have no label"
+            raise UserError(
+                f"all texts to train on {found}; give texts of at least two classes, or another --data.label_column"
+            )
+        return classes
+
+
+def _check_numbers(numbers: dict[str, int | None]) -> None:
+    for name, value in numbers.items():
+        if value is not None and value < 1:
+            raise UserError(f"{name} {value} must be a whole number of at least 1")
+
+
+def _check_split(val_fraction: float, test_fraction: float, folds: int | None, fold: int) -> None:
+    if not (min(val_fraction, test_fraction) >= 0 and val_fraction + test_fraction < 1):
+        raise UserError(
+            f"val_fraction {val_fraction} and test_fraction {test_fraction} must be at least 0 and sum below 1"
+        )
+    if folds is not None and folds < 2:
+        raise UserError(f"folds {folds} must be a whole number of at least 2, or left out")
+    if not 0 <= fold < (folds or 1):
+        way_out = "give --data.folds too" if folds is None else f"choose one of 0 to {folds - 1}"
+        raise UserError(f"fold {fold} is none of the folds; {way_out}")

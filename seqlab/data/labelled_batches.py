@@ -1,0 +1,122 @@
+"""Labelled texts as ids, in batches of like length, for training and for evaluation."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from seqlab.data.buckets import Buckets, OnceEach, Order
+from seqlab.data.loader import Shard
+from seqlab.data.pairs import Sentences
+from seqlab.text.codec import Codec
+
+SEP = "<sep>"
+"""Stands between the two texts of a pair, as a reserved token and in the raw text alike."""
+
+
+class LabelledBatch(NamedTuple):
+    """Texts with their labels, each padded to the longest of the batch.
+
+    Args:
+        ids: ``(batch, time)`` int64, behind each text ``<pad>``.
+        lengths: Tokens of each text, at least 1: ``(batch,)`` int64.
+        labels: ``(batch,)`` int64, -1 where training did not have the label; with several labels a text,
+            ``(batch, classes)`` float32 of 0 and 1.
+        valid: ``(batch,)`` bool, False at a text that only fills the batch and counts for nothing.
+        items: Row of each text within its part, from 0 in the order of the file: ``(batch,)`` int64.
+    """
+
+    ids: Tensor
+    lengths: Tensor
+    labels: Tensor
+    valid: Tensor
+    items: Tensor
+
+
+class LabelledTexts(NamedTuple):
+    """One part of a corpus: ids of its texts, their labels ``(texts,)`` or ``(texts, classes)``, the id of padding."""
+
+    sentences: Sentences
+    labels: npt.NDArray[Any]
+    pad: int
+
+    def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> LabelledBatch:
+        """The texts at ``rows``; those that are not ``real`` count for nothing."""
+        ids = self.sentences.padded(rows, self.pad, (), ())
+        valid = np.ones(len(rows), dtype=bool) if real is None else real
+        arrays = self.sentences.lengths[rows], self.labels[rows], valid, rows
+        return LabelledBatch(ids, *(torch.from_numpy(np.array(array)) for array in arrays))
+
+
+class LabelledBatches:
+    """Training batches, every text once an epoch, as ``Buckets`` makes them.
+
+    Args:
+        texts: Of the training part.
+        batch_size: Texts in a batch, over all processes.
+        batch_tokens: Positions of a batch with padding, over all processes, instead of ``batch_size``.
+        seed: Of the orders.
+        shard: The rows that this process reads.
+
+    Raises:
+        UserError: There are fewer texts than processes, or a batch does not divide among them.
+    """
+
+    def __init__(
+        self, texts: LabelledTexts, batch_size: int, batch_tokens: int | None, seed: int, shard: Shard = Shard()
+    ) -> None:
+        self.texts = texts
+        self._buckets = Buckets((texts.sentences.lengths,), batch_size, batch_tokens, seed, shard)
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def batch(self, epoch: int, index: int) -> LabelledBatch:
+        return self.texts.batch(self._buckets.rows(epoch, index))
+
+
+class EvaluationTexts:
+    """Every text exactly once over all processes, sorted by length, as ``OnceEach`` reads them.
+
+    Args:
+        texts: Of the part.
+        batch_size: Texts in a batch of one process.
+        shard: The texts that this process reads.
+    """
+
+    def __init__(self, texts: LabelledTexts, batch_size: int, shard: Shard = Shard()) -> None:
+        self.texts = texts
+        self._once = OnceEach((texts.sentences.lengths,), batch_size, shard)
+
+    def __len__(self) -> int:
+        return len(self._once)
+
+    def batch(self, epoch: int, index: int) -> LabelledBatch:
+        return self.texts.batch(*self._once.rows(index))
+
+
+def encode_text(codec: Codec, text: str) -> tuple[list[int], bool]:
+    """The ids of a text as a classifier reads it, in training and for a prediction alike.
+
+    Of a pair, ``first <sep> second``, the longer text is cut first, so that something of both is left. A text without
+    tokens is one ``<unk>``.
+
+    Args:
+        codec: With ``<sep>`` among its reserved tokens; its ``max_length`` are the most ids.
+        text: As it was written.
+
+    Returns:
+        At least one id, and whether any were cut off.
+    """
+    first, separator, second = (part.strip() for part in text.partition(SEP))
+    ids, more = codec.encode(first), codec.encode(second) if separator else []
+    joint = [codec.vocab.id_of(SEP)] if separator else []
+    whole_length = len(ids) + len(joint) + len(more)
+    max_length = codec.max_length or whole_length
+    room = max(0, max_length - len(joint))
+    most = max(room - len(more), room // 2)
+    kept = ids[:most]
+    whole = [*kept, *joint, *more[: room - len(kept)]][:max_length]
+    return whole or [codec.vocab.unk], whole_length > max_length

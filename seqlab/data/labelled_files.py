@@ -1,0 +1,104 @@
+"""Files of labelled texts -> texts and labels."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from seqlab.data.pair_files import read_bytes
+from seqlab.data.tables import Layout, joined_labels, lines_of, read_table
+from seqlab.errors import UserError, reason_of
+
+ENDINGS = {".tsv": "tsv", ".txt": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl"}
+FORMATS = ("tsv", "csv", "jsonl", "label_first", "fasttext")
+PREFIX = "__label__"
+
+
+class Rows(NamedTuple):
+    """Texts as they were written and, one each, their labels; ``notes`` say how the files were read."""
+
+    texts: list[str]
+    labels: list[str]
+    notes: tuple[str, ...] = ()
+
+
+def read_labelled(paths: Sequence[Path], layout: Layout) -> tuple[Rows, Layout]:
+    """The texts and labels of files, one file after the other.
+
+    Args:
+        paths: Plain or .gz; their endings say the format where ``layout`` does not.
+        layout: What is known of them.
+
+    Returns:
+        The rows, and the layout with the columns that the first file turned out to have, for further files.
+
+    Raises:
+        UserError: A file cannot be read, or a line does not hold what it should.
+    """
+    texts: list[str] = []
+    labels: list[str] = []
+    notes: list[str] = []
+    for path in paths:
+        text, note = read_text(path, layout.encoding)
+        format_ = layout.format or _format_of(path, text)
+        if format_ in ("label_first", "fasttext"):
+            rows = [_split(line, format_, f"{path}, line {number}", layout) for number, line in lines_of(text)]
+        else:
+            rows, layout, found = read_table(text, format_, str(path), layout)
+            notes.append(found)
+        if not rows:
+            raise UserError(f"{path} holds no labelled text; give a file with a text and a label on each line")
+        texts += [row[0] for row in rows]
+        labels += [row[1] for row in rows]
+        notes.append(note)
+    return Rows(texts, labels, tuple(dict.fromkeys(filter(None, notes)))), layout
+
+
+def read_text(path: Path, encoding: str | None = None) -> tuple[str, str]:
+    """The text of a file, and a note if its encoding was guessed.
+
+    Args:
+        path: Plain or .gz.
+        encoding: Of its characters; UTF-8, and where that fails Latin-1, if not given.
+
+    Raises:
+        UserError: The file cannot be read, or not in that encoding.
+    """
+    data, note = read_bytes(path), ""
+    try:
+        text = data.decode(encoding or "utf-8")
+    except LookupError:
+        raise UserError(f"unknown encoding '{encoding}'; give a name such as utf-8, latin-1 or cp1252") from None
+    except UnicodeError as error:
+        if encoding is not None:
+            reason = f"{path} is not {encoding} text: {reason_of(error)}; give its --data.encoding"
+            raise UserError(reason) from None
+        text, note = data.decode("latin-1"), f"{path.name} read as Latin-1"
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"), note
+
+
+def _format_of(path: Path, text: str) -> str:
+    name = path.with_suffix("") if path.suffix == ".gz" else path
+    format_ = ENDINGS.get(name.suffix.lower())
+    if format_ in ("tsv", None) and text.lstrip().startswith(PREFIX):
+        return "fasttext"
+    if format_ is None:
+        raise UserError(
+            f"the ending of {path} says no format; give --data.format {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        )
+    return format_
+
+
+def _split(line: str, format_: str, where: str, layout: Layout) -> tuple[str, str]:
+    """Text and label of a line that begins with its label."""
+    label, _, text = line.strip().partition(" ")
+    if format_ == "label_first":
+        return text.strip(), label
+    if not label.startswith(PREFIX):
+        raise UserError(f"{where} does not begin with {PREFIX}; give every line its label, or another --data.format")
+    labels = [label.removeprefix(PREFIX)]
+    while text.startswith(PREFIX):
+        label, _, text = text.partition(" ")
+        labels.append(label.removeprefix(PREFIX))
+    if not all(labels):
+        raise UserError(f"{where} has {PREFIX} without a label behind it; give every text a label")
+    return text.strip(), joined_labels(labels, where, layout.separator)

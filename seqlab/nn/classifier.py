@@ -1,0 +1,113 @@
+"""What networks that classify texts share: their options, and how ids become vectors.
+
+Each of them maps ids ``(batch, time)`` int64, padded with any ids, and lengths ``(batch,)`` int64 of at least 1 to
+logits ``(batch, classes)``. Padding changes none of them.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.errors import UserError
+from seqlab.options import Options, option
+from seqlab.recurrence.initialization import initialize
+
+UNK = 0
+"""The id of ``<unk>`` in every vocabulary of text."""
+
+
+@dataclass(frozen=True)
+class ClassifierOptions(Options):
+    """Options of every network that classifies texts by gradients.
+
+    Raises:
+        UserError: A value is out of its bounds, or vectors are to be frozen that there are none of.
+    """
+
+    embedding_size: int = option(100, "Size of the vector of a word.", least=1)
+    embedding_std: float = option(0.1, "Standard deviation of the vectors of words before training.", above=0)
+    dropout: float = option(0.5, "Share of the units zeroed before the output layer.", least=0, below=1)
+    word_dropout: float = option(0.0, "Share of the words read as <unk> while training.", least=0, below=1)
+    vectors: str | None = option(
+        None, "File of word vectors that the embedding begins with, a word a line, plain or .gz.", once=True
+    )
+    freeze_vectors: bool = option(False, "Whether the embedding stays as the file of vectors has it.")
+    init: Literal["torch", "normal", "xavier", "orthogonal"] = option(
+        "torch", "First weights: torch, normal (0.01), xavier or orthogonal (of recurrent weights)."
+    )
+
+    counts: float = option(
+        0.0,
+        "Share that naive Bayes, counted on the same texts, has in log-probabilities where nothing is trained.",
+        least=0,
+        below=1,
+    )
+    label_smoothing: float = option(
+        0.0, "Share of the label's probability spread evenly over all classes, in training alone.", least=0, below=1
+    )
+    class_weights: Literal["none", "balanced"] = option(
+        "none", "Whether texts of rare classes weigh more in training, so that every class weighs alike."
+    )
+    threshold: float | None = option(
+        None,
+        "Probability from which on the second of two labels, or each of several, is said; 0.5 if not given.",
+        above=0,
+        below=1,
+    )
+    tune_threshold: bool = option(
+        False, "Whether that probability is the one of the highest F1 on the validation part."
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.freeze_vectors and self.vectors is None:
+            raise UserError("freeze_vectors true needs vectors; give --model.vectors FILE or leave it out")
+
+    def build(self, vocab_size: int, classes: int) -> nn.Module:
+        """The network of these options.
+
+        Args:
+            vocab_size: Ids that go in.
+            classes: Logits that come out.
+        """
+        raise NotImplementedError
+
+
+class WordDropout(nn.Module):
+    """Reads a share of the words as ``<unk>`` while training (Iyyer et al. 2015, P15-1162, leave them out).
+
+    Args:
+        share: Of the words.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, ids: Tensor) -> Tensor:
+        if not self.training or not self.share:
+            return ids
+        return ids.masked_fill(torch.rand(ids.shape, device=ids.device) < self.share, UNK)
+
+    def extra_repr(self) -> str:
+        return f"{self.share}"
+
+
+def begin(network: nn.Module, options: ClassifierOptions, forget_bias: float | None = None) -> None:
+    """Draws the first weights of a network; its ``embedding`` is of words.
+
+    Args:
+        network: Its parameters are changed in place.
+        options: Of the network.
+        forget_bias: Of an lstm or its kin, see ``initialize``.
+
+    Raises:
+        UserError: A bias was asked of a forget gate that the cell does not have.
+    """
+    initialize(network, options.init, forget_bias)
+    for table in network.modules():
+        if isinstance(table, nn.Embedding):
+            nn.init.normal_(table.weight, std=options.embedding_std)
+            table.weight.requires_grad_(not (options.freeze_vectors and table is network.embedding))

@@ -1,0 +1,95 @@
+"""``python -m seqlab.predict CKPT "some text"``: what a trained model says of raw input, whatever its task."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import torch
+from tqdm import tqdm
+
+from seqlab.cli.lines import given_lines, write_lines
+from seqlab.cli.objects import in_python
+from seqlab.cli.parser import Parser, run_verb
+from seqlab.cli.verbs import add_options_of, checked, first_words, load_for
+from seqlab.runs.devices import choose_device
+
+USAGE = 'python -m seqlab.predict CKPT ["TEXT" ...] [--input FILE] [--output FILE] [--format tsv] [--OPTION VALUE ...]'
+
+
+def predict(ckpt: str, inputs: str | Iterable[str], device: str = "auto", **options: Any) -> list[Any]:
+    """What a trained model says of each of several inputs, in their order.
+
+    Args:
+        ckpt: Checkpoint of the model.
+        inputs: Raw texts.
+        device: auto, cpu or cuda.
+        options: Of the model's own ``predict``.
+
+    Returns:
+        One named tuple an input, with the fields of the model's task.
+
+    Raises:
+        UserError: The checkpoint cannot be read, or an option is out of its range.
+    """
+    with in_python():
+        model = load_for("predict", ckpt).model.to(choose_device(device))
+        asked = checked(model, "predict", options)
+        return list(model.predict([inputs] if isinstance(inputs, str) else inputs, **asked))
+
+
+def as_text(prediction: Any) -> str:
+    """What a person wants of it."""
+    return str(prediction)
+
+
+def as_tsv(prediction: Any) -> str:
+    """All of its fields, with tabs between; what has parts of its own as JSON."""
+    values = prediction._asdict().values()
+    shown = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values)
+    return "\t".join(" ".join(text.replace("\t", " ").split("\n")) for text in shown)
+
+
+def as_json(prediction: Any) -> str:
+    """All of its fields as one object."""
+    return json.dumps(prediction._asdict(), ensure_ascii=False)
+
+
+FORMATS = {"text": as_text, "tsv": as_tsv, "json": as_json}
+
+
+def _run(argv: list[str]) -> None:
+    description = "Says what a trained model makes of raw input; the checkpoint alone is enough."
+    parser = Parser(prog="python -m seqlab.predict", usage=USAGE, description=description)
+    parser.add_argument("ckpt", type=str, help="Checkpoint of the model.")
+    parser.add_argument("inputs", type=str, nargs="*", metavar="TEXT", help="Inputs; lines of stdin if there are none.")
+    parser.add_argument("--input", type=str | None, help="UTF-8 file of inputs, one a line.")
+    parser.add_argument("--output", type=str | None, help="File for the predictions, in the order of the inputs.")
+    parser.add_argument(
+        "--format", type=Literal["text", "tsv", "json"], default="text", help="A line an input: text, tsv or json."
+    )
+    parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
+    words = first_words(argv)
+    loaded = load_for("predict", words[0]) if words else None
+    named = add_options_of(parser, loaded, "predict")
+    options = parser.parse_sentence(argv).as_dict()
+    assert loaded is not None
+    model = loaded.model.to(choose_device(options["device"]))
+    inputs = given_lines(options["inputs"], options["input"], "input")
+    said = model.predict(_counted(inputs), **{name: options[name] for name in named})
+    with torch.inference_mode():
+        write_lines(options["output"], map(FORMATS[options["format"]], said))
+
+
+def _counted(inputs: Iterable[str]) -> Iterator[str]:
+    """The inputs, with a bar on a terminal."""
+    yield from tqdm(inputs, unit="input", disable=None if sys.stderr.isatty() else True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return run_verb(_run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

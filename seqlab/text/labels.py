@@ -1,0 +1,55 @@
+"""Class labels <-> ids."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+
+class Labels:
+    """The classes of a training part, numbered from 0; unlike tokens they have no ``<unk>``.
+
+    Args:
+        names: The classes in the order of their ids.
+        separator: What stands between the labels of a text that may have several; none where each has one.
+
+    Attributes:
+        UNSEEN: The id of every label that is no class; no prediction equals it.
+    """
+
+    UNSEEN = -1
+
+    def __init__(self, names: Iterable[str], separator: str | None = None) -> None:
+        self.names, self.separator = tuple(names), separator
+        self._ids = {name: index for index, name in enumerate(self.names)}
+
+    @classmethod
+    def build(cls, labels: Iterable[str], separator: str | None = None) -> Self:
+        """The distinct labels of a training part, sorted: as numbers where all of them are whole numbers."""
+        names = sorted(set(labels))
+        try:
+            return cls(sorted(names, key=int), separator)
+        except ValueError:
+            return cls(names, separator)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of classes."""
+        return len(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, label: object) -> bool:
+        return label in self._ids
+
+    def ids(self, labels: Iterable[str]) -> list[int]:
+        """The id of each label, ``UNSEEN`` for those that the training part did not have."""
+        return [self._ids.get(label, self.UNSEEN) for label in labels]
+
+    def state(self) -> dict[str, object]:
+        """Plain values that ``from_state`` rebuilds these classes from."""
+        return {"kind": "labels", "names": list(self.names), "separator": self.separator}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The classes that gave this state."""
+        return cls(state["names"], state.get("separator"))
