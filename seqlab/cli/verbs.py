@@ -46,6 +46,8 @@ def load_for(verb: str, ckpt: str | Path) -> Loaded:
     """
     checkpoint = read_checkpoint(ckpt)
     model = load_model(checkpoint)
+    if "run" not in checkpoint:
+        model.run = Path(ckpt).stem
     if not hasattr(model, verb):
         able = ", ".join(model.can())
         raise UserError(f"{ckpt} holds a {model.says}, which does not {verb}; it can {able}")

@@ -3,11 +3,11 @@
 import sys
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_only
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from seqlab.data.loader import Batches, Loader, Shard, used_of
 from seqlab.text.codec import Codec
@@ -90,7 +90,8 @@ class DataModule(pl.LightningDataModule):
         return f"{self.corpus_name}: {self.describe()}"
 
     def predict_dataloader(self) -> DataLoader[str]:
-        return DataLoader(self.inputs("test"), batch_size=TOGETHER, collate_fn=list)  # type: ignore[arg-type]
+        inputs = cast("Dataset[str]", self.inputs("test"))
+        return DataLoader(inputs, batch_size=TOGETHER, collate_fn=list)
 
     def shard(self) -> Shard:
         """The rows of each batch that belong to this process."""

@@ -47,7 +47,8 @@ class Labels:
 
     def state(self) -> dict[str, object]:
         """Plain values that ``from_state`` rebuilds these classes from."""
-        return {"kind": "labels", "names": list(self.names), "separator": self.separator}
+        state: dict[str, object] = {"kind": "labels", "names": list(self.names)}
+        return state if self.separator is None else {**state, "separator": self.separator}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
