@@ -9,6 +9,7 @@ thread, since its numbers change with the number of threads.
 """
 
 import argparse
+import random
 import tempfile
 import time
 from collections.abc import Iterator
@@ -34,7 +35,9 @@ def right_of(data: LabelledData, splits: tuple[Any, ...], options: argparse.Name
     """Right answers on the test part, and how many texts it has."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "train.txt"
-        file.write_text("".join(line for split in splits for line in lines(data, split)), encoding="utf-8")
+        rows = [line for split in splits for line in lines(data, split)]
+        random.Random(0).shuffle(rows)  # it reads them in their order, and rt_polarity's are sorted by label
+        file.write_text("".join(rows), encoding="utf-8")
         given = {"epoch": options.epochs, "lr": options.rate, "wordNgrams": options.ngrams, "dim": 100, "minCount": 1}
         model = fasttext.train_supervised(str(file), **given, thread=1, verbose=0)
     right = 0
