@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, pick, run_verb, spell_choices, values_of
 from seqlab.cli.recipes import data_of, reused
-from seqlab.cli.verbs import Loaded, add_options_of, checked, first_words, load_for
+from seqlab.cli.verbs import Loaded, add_options_of, checked, load_for, named_checkpoint
 from seqlab.data import DATA
 from seqlab.data.text_files import Split
 from seqlab.errors import UserError, nearest, reason_of
@@ -92,8 +92,7 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("--split", type=Literal["train", "val", "test"], default="test", help="Part of the corpus.")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
     parser.add_argument("--items", type=str | None, help="TSV file for what was reached on each item.")
-    words = first_words(arguments)
-    loaded = load_for("evaluate", words[0]) if words else None
+    loaded = named_checkpoint("evaluate", arguments)
     named = add_options_of(parser, loaded, "evaluate")
     if loaded is not None:
         _add_data(parser, loaded, arguments)

@@ -6,7 +6,7 @@ from typing import Any
 
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, options_of, run_verb
-from seqlab.cli.verbs import add_options_of, checked, first_words, load_for
+from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
 from seqlab.cli.verbs import options_of as options_of_method
 from seqlab.errors import UserError, nearest, reason_of
 from seqlab.files import whole_file
@@ -53,8 +53,7 @@ def _run(argv: list[str]) -> None:
     parser = Parser(prog="python -m seqlab.export", usage=USAGE, description=description)
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model.")
     parser.add_argument("--output", type=str | None, help="File to write; beside the checkpoint if not given.")
-    words = first_words(argv)
-    loaded = load_for("export", words[0]) if words else None
+    loaded = named_checkpoint("export", argv)
     named = add_options_of(parser, loaded, "export")
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None

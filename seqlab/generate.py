@@ -5,7 +5,7 @@ from typing import Any
 
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
-from seqlab.cli.verbs import add_options_of, checked, first_words, load_for
+from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
 from seqlab.models.model import Model
 
 USAGE = 'python -m seqlab.generate CKPT [--prefix "TEXT"] [--OPTION VALUE ...]'
@@ -43,8 +43,7 @@ def _run(argv: list[str]) -> None:
     parser = Parser(prog="python -m seqlab.generate", usage=USAGE, description=description)
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model.")
     parser.add_argument("--prefix", type=str, default="", help="Text to continue, cleaned as the training text was.")
-    words = first_words(argv)
-    loaded = load_for("generate", words[0]) if words else None
+    loaded = named_checkpoint("generate", argv)
     add_options_of(parser, loaded, "generate")
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from seqlab.cli.lines import given_lines, write_lines
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
-from seqlab.cli.verbs import add_options_of, checked, first_words, load_for
+from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
 from seqlab.runs.devices import choose_device
 
 USAGE = 'python -m seqlab.predict CKPT ["TEXT" ...] [--input FILE] [--output FILE] [--format tsv] [--OPTION VALUE ...]'
@@ -69,8 +69,7 @@ def _run(argv: list[str]) -> None:
         "--format", type=Literal["text", "tsv", "json"], default="text", help="A line an input: text, tsv or json."
     )
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
-    words = first_words(argv)
-    loaded = load_for("predict", words[0]) if words else None
+    loaded = named_checkpoint("predict", argv)
     named = add_options_of(parser, loaded, "predict")
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None

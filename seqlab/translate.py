@@ -8,7 +8,7 @@ from typing import Any
 from seqlab.cli.lines import given_lines, write_lines
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
-from seqlab.cli.verbs import add_options_of, checked, first_words, load_for
+from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
 from seqlab.decoding.beam import Beam
 from seqlab.decoding.translation import Translation
 from seqlab.errors import UserError
@@ -45,8 +45,7 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("--input", type=str | None, help="UTF-8 file of sentences, one a line.")
     parser.add_argument("--output", type=str | None, help="File for the translations, in the order of the sentences.")
     parser.add_argument("--attention", type=str | None, help="PNG file for the attention over one sentence.")
-    words = first_words(argv)
-    loaded = load_for("translate", words[0]) if words else None
+    loaded = named_checkpoint("translate", argv)
     add_options_of(parser, loaded, "translate")
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None

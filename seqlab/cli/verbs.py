@@ -1,7 +1,7 @@
 """What the verbs that take a checkpoint share: a model's method of the verb's name, and its options."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,12 +103,13 @@ def add_options_of(parser: Parser, loaded: Loaded | None, verb: str) -> list[str
     return [*options]
 
 
-def first_words(arguments: Sequence[str], stop: Callable[[str], bool] = lambda word: False) -> list[str]:
-    """The arguments that are neither options nor the values of one, up to the first at which to stop."""
-    words = []
-    for word, last in zip(arguments, ["", *arguments], strict=False):
-        if (last[:2] != "--" or "=" in last) and not word.startswith("-"):
-            if stop(word):
-                break
-            words.append(word)
-    return words
+def first_words(arguments: Sequence[str]) -> list[str]:
+    """The arguments that are neither options nor the values of one."""
+    pairs = zip(arguments, ["", *arguments], strict=False)
+    return [word for word, last in pairs if (last[:2] != "--" or "=" in last) and not word.startswith("-")]
+
+
+def named_checkpoint(verb: str, arguments: Sequence[str]) -> Loaded | None:
+    """The model of the checkpoint that a command line begins with; none where it names none, as for ``--help``."""
+    words = first_words(arguments)
+    return load_for(verb, words[0]) if words else None

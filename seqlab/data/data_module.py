@@ -58,7 +58,18 @@ class DataModule(pl.LightningDataModule):
         """
 
     @abstractmethod
-    def val_dataloader(self) -> Loader[Any] | Sequence[Loader[Any]]: ...
+    def evaluation_loader(self, split: Any) -> Loader[Any]:
+        """Every item of a part exactly once.
+
+        Raises:
+            UserError: There is no such part.
+        """
+
+    def val_dataloader(self) -> Loader[Any] | Sequence[Loader[Any]]:
+        return self.evaluation_loader("val") if self.has("val") else []
+
+    def test_dataloader(self) -> Loader[Any]:
+        return self.evaluation_loader("test")
 
     @property
     @abstractmethod

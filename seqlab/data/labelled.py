@@ -1,7 +1,7 @@
 """Labelled texts for classification: any files."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -243,12 +243,6 @@ class LabelledData(DataModule):
             way_out = f"give --data.{split}_fraction or --data.{split}_path"
             raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
         return Loader(EvaluationTexts(self.encoded(split), EVALUATED, self.shard()))
-
-    def val_dataloader(self) -> Loader[LabelledBatch] | Sequence[Loader[LabelledBatch]]:
-        return self.evaluation_loader("val") if self.has("val") else []
-
-    def test_dataloader(self) -> Loader[LabelledBatch]:
-        return self.evaluation_loader("test")
 
     def _label_sets(self, split: Split) -> Iterator[list[str]]:
         return (separated(label, self.separator) for label in self.labels(split))

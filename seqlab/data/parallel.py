@@ -1,7 +1,7 @@
 """Sentence pairs for translation: any files, or a corpus by its name."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -215,12 +215,6 @@ class ParallelData(DataModule):
             way_out = f"give --data.{split}_fraction or --data.{split}_path"
             raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
         return Loader(EvaluationPairs(self.encoded(split), EVALUATED, self.shard()))
-
-    def val_dataloader(self) -> Loader[PairBatch] | Sequence[Loader[PairBatch]]:
-        return self.evaluation_loader("val") if self.has("val") else []
-
-    def test_dataloader(self) -> Loader[PairBatch]:
-        return self.evaluation_loader("test")
 
 
 def _held_out(files: str | list[str], option: str) -> list[Pair]:

@@ -1,7 +1,7 @@
 """Text for language models: any text files, or a corpus by its name."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -176,12 +176,6 @@ class TextData(DataModule):
         ids = self.part(split).ids
         streams = self.eval_streams or min(64, max(1, len(ids) // TOKENS_PER_STREAM))
         return Loader(EvaluationBatches(ids, streams, max(self.num_steps, 128), self.shard()))
-
-    def val_dataloader(self) -> Loader[TextBatch] | Sequence[Loader[TextBatch]]:
-        return self.evaluation_loader("val") if self.has("val") else []
-
-    def test_dataloader(self) -> Loader[TextBatch]:
-        return self.evaluation_loader("test")
 
 
 class TimeMachine(TextData):
