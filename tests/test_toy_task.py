@@ -1,26 +1,19 @@
 """A task of one class and one row goes through every verb that it has, so that none knows a task by name."""
 
+import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-from torchmetrics import MeanMetric
+from toy_task import ROW, ParityModel
 
 import seqlab
-from seqlab.data.data_module import DataModule
-from seqlab.data.streams import TextBatch
 from seqlab.errors import UserError
-from seqlab.metrics import MeanLoss, Measure, Report
-from seqlab.models import TASKS, Network, Task
-from seqlab.models.model import Model
-from seqlab.models.window import Sums
-from seqlab.options import Options, option
+from seqlab.models import TASKS
 from seqlab.runs.checkpoint import read_checkpoint
 
 Command = Callable[..., Any]
@@ -34,94 +27,20 @@ FIT = (
 )
 
 
-@dataclass(frozen=True)
-class ParityOptions(Options):
-    """Options of a table of scores."""
-
-    spread: float = option(0.1, "Standard deviation of the first scores.", above=0)
-
-    def build(self, vocab_size: int) -> nn.Embedding:
-        table = nn.Embedding(vocab_size, 2)
-        nn.init.normal_(table.weight, std=self.spread)
-        return table
-
-
-class Parity(NamedTuple):
-    """A text, and whether the id of the token after it is odd."""
-
-    text: str
-    odd: bool
-    probability: float
-
-    def __str__(self) -> str:
-        return "odd" if self.odd else "even"
-
-
-class ParityModel(Model):
-    """Says of each token whether the id of the next one is odd."""
-
-    task: ClassVar[str] = "parity"
-    says: ClassVar[str] = "model of parity"
-    measures: ClassVar[Mapping[str, Measure]] = {
-        "accuracy": Measure("accuracy", "{:.2%}", "higher", metric=lambda model: MeanMetric())
-    }
-
-    def _logits(self, batch: TextBatch) -> tuple[Tensor, Tensor]:
-        """Of the real tokens ``(tokens, 2)``, and what they should say ``(tokens,)``."""
-        valid = torch.ones_like(batch.inputs, dtype=torch.bool) if batch.valid is None else batch.valid
-        return self.network(batch.inputs[valid]), batch.targets[valid] % 2
-
-    def loss(self, batch: TextBatch, stage: str) -> Sums:
-        logits, odd = self._logits(batch)
-        return Sums(F.cross_entropy(logits, odd, reduction="sum"), len(odd))
-
-    def score(self, batch: TextBatch, metrics: Any, stage: str) -> None:
-        logits, odd = self._logits(batch)
-        metrics["loss"].update(F.cross_entropy(logits, odd, reduction="sum"), len(odd))
-        metrics["accuracy"].update((logits.argmax(1) == odd).double())
-
-    @torch.inference_mode()
-    def evaluate(self, data: DataModule, split: Any = "test", items: bool = False, *, scale: float = 1.0) -> Report:
-        """How often it is right.
-
-        Args:
-            data: A text.
-            split: Part of it.
-            items: Whether to tell of each token.
-            scale: Multiplies the loss.
-        """
-        total, right = MeanLoss(alone=True), []
-        for batch in data.evaluation_loader(split):  # type: ignore[attr-defined]
-            logits, odd = self._logits(batch)
-            total.update(F.cross_entropy(logits, odd, reduction="sum"), len(odd))
-            right += (logits.argmax(1) == odd).int().tolist()
-        return Report(
-            corpus=data.corpus_name,
-            split=split,
-            loss=scale * float(total.compute()),
-            count=len(right),
-            seconds=1.0,
-            measures={"accuracy": sum(right) / len(right)},
-            items={"item": [*range(len(right))], "right": right} if items else {},
-        )
-
-    @torch.inference_mode()
-    def predict(self, inputs: Iterable[str], *, least: float = 0.5) -> Iterator[Parity]:
-        """Says what comes after each text.
-
-        Args:
-            inputs: Texts.
-            least: Probability from which it says odd.
-        """
-        for text in inputs:
-            ids = torch.tensor(self.codecs["text"].encode(text)[-1:])  # type: ignore[union-attr]
-            odd = float(self.network(ids).softmax(1)[0, 1])
-            yield Parity(text, odd >= least, odd)
-
-
 @pytest.fixture(autouse=True)
 def row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TASKS, "parity", Task(ParityModel, data=("text",), networks={"parity": Network(ParityOptions)}))
+    monkeypatch.setitem(TASKS, "parity", ROW)
+
+
+@pytest.fixture
+def row_elsewhere(here: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Environment in which every process of Python has the row too."""
+    (here / "site").mkdir()
+    text = "import seqlab.models\nfrom toy_task import ROW\nseqlab.models.TASKS['parity'] = ROW\n"
+    (here / "site" / "sitecustomize.py").write_text(text, encoding="utf-8")
+    path = os.pathsep.join([str(here / "site"), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+    return {"PYTHONPATH": path}
 
 
 @pytest.fixture
@@ -204,3 +123,36 @@ def test_verbs_that_it_has_not(run: str, verb: Command) -> None:
         )
     pytest.importorskip("safetensors")
     assert verb("export", BEST).code == 0
+
+
+def test_compare(row_elsewhere: dict[str, str], verb: Command, here: Path) -> None:
+    words = [word for word in FIT[:-4] if word not in ("--model", "parity")]
+    finished = verb("compare", "--model", "parity", "--vary", "model.spread=0.1,1.0", "--seeds", "1", *words)
+    assert finished.code == 0, finished.err
+    with (here / "results" / "table.csv").open(encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert [(line["model"], line["model.spread"], line["finished"]) for line in table] == [
+        ("parity", "0.1", "1"),
+        ("parity", "1.0", "1"),
+    ]
+    for line in table:
+        assert 0.5 < float(line["test_accuracy"]) <= 1
+    assert "test accuracy" in (here / "results" / "table.md").read_text(encoding="utf-8")
+    with (here / "results" / "paired.csv").open(encoding="utf-8") as file:
+        (pair,) = csv.DictReader(file)
+    assert abs(float(pair["difference"])) == pytest.approx(
+        abs(float(table[0]["test_accuracy"]) - float(table[1]["test_accuracy"]))
+    )
+
+
+def test_two_processes_learn_what_one_learns(
+    run: str, row_elsewhere: dict[str, str], shell: Command, here: Path
+) -> None:
+    two = ("--trainer.devices", "2", "--trainer.strategy", "ddp", "--run", "two")
+    finished = shell("-m", "seqlab.fit", *FIT, *two, cwd=here, **row_elsewhere)
+    assert finished.code == 0, finished.err
+    one, both = read_checkpoint(LAST), read_checkpoint(LAST.replace("toy", "two"))
+    assert one["global_step"] == both["global_step"] > 0
+    torch.testing.assert_close(both["state_dict"], one["state_dict"], rtol=1e-5, atol=1e-7)
+    reached = [json.loads(Path(f"lightning_logs/{name}/result.json").read_text())["metrics"] for name in ("toy", "two")]
+    assert reached[1]["best/val_accuracy"] == pytest.approx(reached[0]["best/val_accuracy"], rel=1e-6)
