@@ -255,6 +255,7 @@ def _summary(finished: Run, seconds: float) -> str:
     if divergence is not None and divergence.skipped:
         words = f"Updates left out because no number came out: {divergence.skipped:,}; train/skipped shows when."
         lines.append(words)
+    lines += model.remarks(metrics)
     sample = model.sample(finished.data)
     lines += ["", *([sample, ""] if sample else [])]
     if finished.checkpoint is not None:

@@ -194,3 +194,26 @@ def test_sentences_below_one(ckpt: str, refusal: Command) -> None:
     assert refusal("evaluate", ckpt, "--sentences", "-1").startswith(
         "sentences -1 must be a whole number of at least 1"
     )
+
+
+def test_what_was_cut_is_said_wherever_something_is_translated(ckpt: str, verb: Command) -> None:
+    room = "--max_length, or --length_factor and --length_addend, give them more tokens"
+    finished = verb("translate", ckpt, "one two.", "six five.", "--max_length", "1")
+    assert finished.err == f"seqlab: 2 of 2 answers were cut before their end; {room}\n"
+    assert len(finished.out.splitlines()) == 2
+    assert verb("translate", ckpt, "one two.", "--max_length", "3").err == ""
+    finished = verb("predict", ckpt, "one two.", "--max_length", "1", "--format", "tsv")
+    assert finished.out.endswith("\tfalse\n")
+    assert finished.err == "seqlab: 1 of 1 answers were cut before their end; --help lists what bounds them\n"
+    assert (
+        "cut                     6 translations at their most tokens"
+        in verb("evaluate", ckpt, "--split", "val", "--max_length", "1").out
+    )
+    assert "cut" not in verb("evaluate", ckpt, "--split", "val").out
+
+
+def test_nothing_left_to_say_ends_a_translation(ckpt: str, verb: Command) -> None:
+    finished = verb("translate", ckpt, "one two.", "--no_repeat_ngram", "1", "--min_length", "40")
+    assert finished.code == 0
+    assert len(finished.out.split()) > 3
+    assert "1 of 1 answers were cut before their end" in finished.err

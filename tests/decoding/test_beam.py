@@ -232,7 +232,9 @@ def one_at_a_time(sentence: int, beam: Beam, banned: tuple[int, ...]) -> list[An
                 done.append((total / beam.lengthened(length + 1) + coverage, tokens[:-1]))
         live = [one for one in found if one[1][-1] != EOS][: beam.size]
         worst = sorted((score for score, _ in done), reverse=True)[beam.n_best - 1 : beam.n_best]
-        if len(done) >= beam.size or not live or (worst and beam.bound(live[0][0], length + 2) <= worst[0]):
+        if len(done) >= beam.size or not live:
+            break
+        if worst and beam.bound(live[0][0], length + 2, beam.max_length) <= worst[0]:
             break
     return sorted(done, key=lambda one: -one[0])[: beam.n_best]
 
@@ -292,3 +294,23 @@ def test_a_model_that_gives_no_numbers_is_refused() -> None:
         beam_search(
             broken, Tables(torch.tensor([0]), torch.empty(1, 0, dtype=torch.int64)), 1, BOS, EOS, Beam(2, max_length=3)
         )
+
+
+def test_the_source_gives_room_beyond_max_length_and_what_is_cut_is_marked() -> None:
+    def endless(tokens: Tensor, state: Tables) -> tuple[Tensor, Tables, Tensor]:
+        log_probs, state, weights = step(tokens, state)
+        likely = torch.where((state.read.shape[1] > 3) & (state.sentence == 2), 0.0, -9.0).double()
+        return log_probs.index_copy(1, torch.tensor([EOS]), likely.unsqueeze(1)), state, weights
+
+    beam, sentences = Beam(max_length=3, length_factor=1.5, length_addend=1), torch.arange(3)
+    state = Tables(sentences, torch.empty(3, 0, dtype=torch.int64))
+    found = beam_search(endless, state, 3, BOS, EOS, beam, source_lengths=[1, 5, 5])
+    assert [(len(one.tokens), one.complete) for (one,) in found] == [(3, False), (9, False), (3, True)]
+    assert [beam.most(source) for source in (0, 1, 2, 3)] == [3, 3, 4, 6]
+
+
+def test_a_sentence_that_would_end_where_it_must_is_complete() -> None:
+    sentence = next(one for one in range(99) if len(greedy(one, 9)) == 4)
+    (whole,), (cut,) = (search([sentence], Beam(max_length=most))[0] for most in (4, 3))
+    assert (whole.tokens, whole.complete) == (greedy(sentence, 9), True)
+    assert (cut.tokens, cut.complete) == (whole.tokens[:3], False)
