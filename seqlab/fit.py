@@ -117,7 +117,8 @@ def run(argv: list[str], objects: Mapping[str, Any] | None = None) -> Run:
     with claimed(logs, name, may_number, keeps=not trainer_options.fast_dev_run) as folder, one_fate(folder.name):
         model, _ = make_model(settings, data, objects or {})
         trainer = make_trainer(settings, data, model, folder, objects or {})
-        data.train_batches(Shard(0, trainer.world_size))
+        if settings.plan.network.options.by_gradients:
+            data.train_batches(Shard(0, trainer.world_size))
         _say(trainer, _headline(settings, data, model, folder))
         return _train(settings, data, model, trainer, folder)
 
