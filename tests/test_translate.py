@@ -1,5 +1,6 @@
 import importlib
 import io
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -190,6 +191,15 @@ def test_another_file_of_pairs_brings_its_own_held_out_pairs(ckpt: str, verb: Co
     assert "3 sentences" in out
 
 
+def test_a_file_of_pairs_that_the_model_never_saw_is_scored_whole(ckpt: str, verb: Command, tmp_path: Path) -> None:
+    long = " ".join(["one two"] * 30)
+    pairs = [*(f"one {word}.\tun {word}." for word in ("two", "three", "six", "four")), f"{long}.\tun deux."]
+    (tmp_path / "other.tsv").write_text("\n".join(pairs), encoding="utf-8")
+    out = verb("evaluate", ckpt, "--data.path", str(tmp_path / "other.tsv"), "--beam_size", "1").out
+    assert "other, the whole of it" in out
+    assert " 5 sentences, " in out
+
+
 def test_sentences_below_one(ckpt: str, refusal: Command) -> None:
     assert refusal("evaluate", ckpt, "--sentences", "-1").startswith(
         "sentences -1 must be a whole number of at least 1"
@@ -198,17 +208,15 @@ def test_sentences_below_one(ckpt: str, refusal: Command) -> None:
 
 def test_what_was_cut_is_said_wherever_something_is_translated(ckpt: str, verb: Command) -> None:
     room = "--max_length, or --length_factor and --length_addend, give them more tokens"
-    finished = verb("translate", ckpt, "one two.", "six five.", "--max_length", "1")
+    finished = verb("translate", ckpt, "one two.", "six five.", "--max_length", "1", "--beam_size", "1")
     assert finished.err == f"seqlab: 2 of 2 answers were cut before their end; {room}\n"
     assert len(finished.out.splitlines()) == 2
     assert verb("translate", ckpt, "one two.", "--max_length", "3").err == ""
-    finished = verb("predict", ckpt, "one two.", "--max_length", "1", "--format", "tsv")
+    finished = verb("predict", ckpt, "one two.", "--max_length", "1", "--beam_size", "1", "--format", "tsv")
     assert finished.out.endswith("\tfalse\n")
     assert finished.err == "seqlab: 1 of 1 answers were cut before their end; --help lists what bounds them\n"
-    assert (
-        "cut                     6 translations at their most tokens"
-        in verb("evaluate", ckpt, "--split", "val", "--max_length", "1").out
-    )
+    said = verb("evaluate", ckpt, "--split", "val", "--max_length", "1", "--beam_size", "1").out
+    assert re.search(r"^cut {21}\d translations at their most tokens; --length_factor and --length_addend", said, re.M)
     assert "cut" not in verb("evaluate", ckpt, "--split", "val").out
 
 

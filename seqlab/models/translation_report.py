@@ -58,7 +58,7 @@ class TranslationReport(Report):
 
     def rows(self) -> dict[str, str]:
         return {
-            "corpus": f"{self.corpus}, {self.split} part",
+            "corpus": self.part,
             "loss": f"{self.loss:.4f} nats per target token",
             "perplexity": f"{self.perplexity:.4f}",
             "BLEU": f"{self.bleu.value:.2f}   {self.bleu.signature}",
