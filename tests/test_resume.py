@@ -192,5 +192,5 @@ def test_a_schedule_that_cannot_have_another_length(verb: Command, small: list[s
     finished = verb("fit", "--ckpt_path", "last", "--run", "cycle", "--trainer.max_epochs", "3")
     assert finished.code == 2
     assert finished.err.startswith(
-        "seqlab: onecyclelr was begun for 4 steps and cannot go on for 12; leave the options"
+        "seqlab: onecyclelr was begun for 4 steps and cannot go on for 12; leave --trainer.max_epochs, "
     )
