@@ -17,6 +17,7 @@ from seqlab.callbacks.clock import Clock
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.interruption import Interrupted
 from seqlab.callbacks.keeping import KeepBest, KeepLast
+from seqlab.callbacks.tally import Tally
 from seqlab.callbacks.training_log import TrainingLog
 from seqlab.cli.bar import Bar, bar_of
 from seqlab.cli.build import make_data, make_model, name_of_run
@@ -46,7 +47,8 @@ class Run:
         data: What it was trained on.
         trainer: That trained it.
         checkpoint: The best by what was monitored; the last where nothing validated, none if nothing was kept.
-        metrics: Last values logged, by name, and as ``best/val_loss`` what the best validation measured.
+        metrics: Last values logged, by name, of ``train/loss`` and what follows from it those of the last epoch over
+            all its items, and as ``best/val_loss`` what the best validation measured.
         folder: Of the run.
         bar: What the task's counted model reached, where that was measured.
     """
@@ -167,9 +169,10 @@ def _headline(settings: Settings, data: DataModule, model: Model, folder: Path) 
 def _close(
     settings: Settings, data: DataModule, model: Model, trainer: pl.Trainer, folder: Path, seconds: float
 ) -> Run:
-    log = _callback(trainer, TrainingLog)
+    log, tally = _callback(trainer, TrainingLog), _callback(trainer, Tally)
     validated = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
-    metrics = {**validated, **({} if log is None else log.latest)}
+    trained = {**({} if log is None else log.latest), **({} if tally is None else tally.epoch)}
+    metrics = {**validated, **trained}
     last, best = _callback(trainer, KeepLast), _callback(trainer, KeepBest)
     checkpoint = None if last is None or not last.path.is_file() else last.path
     if best is not None and best.best_model_score is not None:
@@ -251,6 +254,7 @@ def _summary(finished: Run, seconds: float) -> str:
     reached = [form.format(metrics[name]) for name, form in shown.items() if name in metrics]
     if not reached and "train/loss" in metrics:
         reached = [f"train loss {metrics['train/loss']:.4f}"]
+    reached = reached or ["nothing was trained"]
     lines = ["", f"Done in {seconds:.0f} s, {trainer.global_step:,} steps: {', '.join(reached)}."]
     divergence = _callback(trainer, Divergence)
     if divergence is not None and divergence.skipped:
