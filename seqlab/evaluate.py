@@ -19,6 +19,7 @@ from seqlab.files import whole_file
 from seqlab.metrics import WHOLE, Report
 from seqlab.models import TASKS
 from seqlab.runs.devices import choose_device
+from seqlab.runs.writable import check_file
 
 USAGE = "python -m seqlab.evaluate CKPT [--split test] [--data.OPTION VALUE ...] [--items FILE] [--OPTION VALUE ...]"
 
@@ -119,6 +120,7 @@ def _run(argv: list[str]) -> None:
     given = {key: value for key, value in options["data"].items() if value is not None}
     file = options["items"]
     named_data = [key for key in given if values_of(arguments, f"data.{key}")]
+    check_file(file)
     report = _evaluate(loaded, options["split"], options["device"], given, named_data, file is not None, asked)
     print(report)
     if file is not None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import lightning.pytorch as pl
 from lightning.pytorch import seed_everything
+from lightning.pytorch.utilities import rank_zero_only
 
 from seqlab.callbacks.clock import Clock
 from seqlab.callbacks.divergence import Divergence
@@ -33,7 +34,7 @@ from seqlab.metrics import LOSS
 from seqlab.models.model import Model
 from seqlab.runs.allocator import keep_freed_memory
 from seqlab.runs.checkpoint import read_checkpoint
-from seqlab.runs.folders import RESULT, claimed, runs_folder
+from seqlab.runs.folders import RESULT, check_free, check_name, claimed, clear, is_within, runs_folder
 from seqlab.runs.ranks import one_fate
 from seqlab.runs.result import told, write_result
 
@@ -87,8 +88,8 @@ def fit(
         lr_scheduler: Name of the schedule, or its options.
         trainer: Arguments of Lightning's Trainer; objects such as callbacks and loggers too.
         config: YAML file of options, or several; what is given here wins over them.
-        options: Of the run: ``seed``, ``run``, ``ckpt_path``, ``patience``, ``monitor``, ``ckpt_every``, ``on_nan``,
-            ``watch``, ``bar``.
+        options: Of the run: ``seed``, ``run``, ``overwrite``, ``ckpt_path``, ``patience``, ``monitor``,
+            ``ckpt_every``, ``on_nan``, ``watch``, ``bar``.
 
     Raises:
         UserError: An option is wrong.
@@ -114,6 +115,7 @@ def run(argv: list[str], objects: Mapping[str, Any] | None = None) -> Run:
     trainer_options = settings.config.trainer
     logs = runs_folder(trainer_options.default_root_dir or ".")
     seed_everything(settings.config.seed, workers=True, verbose=False)
+    replaces = _replaces(settings, logs)
     data = make_data(settings)
     name, may_number = name_of_run(settings, data)
     with claimed(logs, name, may_number, keeps=not trainer_options.fast_dev_run) as folder, one_fate(folder.name):
@@ -121,8 +123,26 @@ def run(argv: list[str], objects: Mapping[str, Any] | None = None) -> Run:
         trainer = make_trainer(settings, data, model, folder, objects or {})
         if settings.plan.network.options.by_gradients:
             data.train_batches(Shard(0, trainer.world_size))
+        if replaces and trainer.is_global_zero:
+            clear(folder)
         _say(trainer, _headline(settings, data, model, folder))
         return _train(settings, data, model, trainer, folder)
+
+
+def _replaces(settings: Settings, logs: Path) -> bool:
+    """Whether a run is to be replaced; one that goes on from its own checkpoint never is.
+
+    Raises:
+        UserError: It would be, and nobody asked for that.
+    """
+    plan, config = settings.plan, settings.config
+    name = config.run or (plan.resumed.run if plan.resumed is not None else None)
+    own = plan.checkpoint is not None and name is not None and is_within(plan.checkpoint, logs / name)
+    if own or config.trainer.fast_dev_run or rank_zero_only.rank != 0:
+        return False
+    if name is not None and not config.overwrite:
+        check_free(logs, check_name(name))
+    return bool(config.overwrite)
 
 
 def _train(settings: Settings, data: DataModule, model: Model, trainer: pl.Trainer, folder: Path) -> Run:
@@ -285,7 +305,7 @@ def _run(argv: list[str]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    return run_verb(_run, argv)
+    return run_verb(_run, argv, lasting=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
 from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
 from seqlab.runs.devices import choose_device
+from seqlab.runs.writable import check_file
 
 USAGE = 'python -m seqlab.predict CKPT ["TEXT" ...] [--input FILE] [--output FILE] [--format tsv] [--OPTION VALUE ...]'
 
@@ -74,6 +75,7 @@ def _run(argv: list[str]) -> None:
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None
     model = loaded.model.to(choose_device(options["device"]))
+    check_file(options["output"])
     inputs = given_lines(options["inputs"], options["input"], "input")
     said = model.predict(_counted(inputs), **{name: options[name] for name in named})
     complete: list[bool] = []

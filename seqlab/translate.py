@@ -13,6 +13,7 @@ from seqlab.decoding.beam import Beam
 from seqlab.decoding.translation import Translation
 from seqlab.errors import UserError
 from seqlab.models.model import Model
+from seqlab.runs.writable import check_file
 
 ROOM = "--max_length, or --length_factor and --length_addend, give them more tokens"
 USAGE = 'python -m seqlab.translate CKPT ["SENTENCE" ...] [--input FILE] [--output FILE] [--OPTION VALUE ...]'
@@ -55,6 +56,8 @@ def _run(argv: list[str]) -> None:
     beam = loaded.model.beam(options.pop("beam_size"), **options)
     if not given and source is None and sys.stdin.isatty():
         return _converse(loaded.model, beam, prefix)
+    for file in (target, picture):
+        check_file(file)
     sentences = given_lines(given, source, "sentence to translate")
     if picture is not None and len(sentences) != 1:
         raise UserError(f"--attention draws one sentence, not {len(sentences)}; give one")

@@ -13,6 +13,7 @@ import seqlab
 from seqlab.metrics import bleu_book, corpus_bleu, corpus_chrf
 
 Command = Callable[..., Any]
+ELSEWHERE = "name a file in a folder that can be written"
 FIT = (
     *("--model", "seq2seq", "--model.hidden_size", "32", "--model.embedding_size", "16", "--model.dropout", "0"),
     *("--trainer.accelerator", "cpu", "--optimizer.lr", "0.01", "--run", "toy"),
@@ -60,7 +61,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_beside_it(ckpt: str, verb:
     (tmp_path / "out" / "folder").mkdir(parents=True)
     finished = verb("translate", ckpt, "one.", "--output", str(tmp_path / "out" / "folder"))
     assert finished.code == 2
-    assert finished.err == f"seqlab: cannot write {tmp_path / 'out' / 'folder'}: is a directory\n"
+    assert finished.err == f"seqlab: cannot write {tmp_path / 'out' / 'folder'}: is a directory; {ELSEWHERE}\n"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["folder"]
 
 
@@ -127,7 +128,10 @@ MESSAGES = {
     "n_best": (["one.", "--n_best", "9"], "n_best 9 must be at most beam_size 5"),
     "two pictures": (["one.", "two.", "--attention", "a.png"], "--attention draws one sentence, not 2; give one"),
     "no such file": (["--input", "gone.txt"], "cannot read gone.txt: no such file or directory"),
-    "nowhere to write": (["one.", "--output", "no/where"], "cannot write no/where: no such file or directory"),
+    "nowhere to write": (
+        ["one.", "--output", "no/where"],
+        f"cannot write no/where: no such file or directory; {ELSEWHERE}",
+    ),
 }
 
 

@@ -63,7 +63,7 @@ def name_of_run(settings: Settings, data: DataModule) -> tuple[str, bool]:
     words = [plan.label] if plan.label else [plan.model, data.corpus_name]
     if plan.label and data.corpus_name == "sample":
         words.append("on-sample")
-    return run_name(*words, *settings.changes()), True
+    return run_name(*words, *settings.changes()), not settings.config.overwrite
 
 
 def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any]) -> tuple[Model, Schedule]:
