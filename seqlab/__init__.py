@@ -4,6 +4,7 @@
 their names, with the options of the command line as arguments.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
@@ -24,6 +25,17 @@ __version__ = "0.1.0"
 VERBS = ("fit", "evaluate", "predict", "generate", "translate", "corpus", "inspect", "memory", "compare", "export")
 __all__ = ["compare", "corpus", "evaluate", "export", "fit", "generate", "inspect", "load", "memory", "predict"]
 __all__ += ["translate"]
+
+SPINS = "1000"
+"""Looks at a barrier before a thread sleeps there, some microseconds.
+
+GNU OpenMP, which runs torch's threads and those of the compiled code, takes 300,000 by itself: threads that share their
+cores with another program then hold up each other, and training takes ten times as long. It reads the variable when
+torch is imported.
+"""
+
+if "torch" not in sys.modules and not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & {*os.environ}:
+    os.environ["GOMP_SPINCOUNT"] = SPINS
 
 Choice = str | Mapping[str, Any] | None
 """A name, or a name and options: ``"lstm"``, ``{"name": "lstm", "hidden_size": 512}``."""
@@ -48,8 +60,8 @@ def fit(
         lr_scheduler: Name of the schedule, or its options.
         trainer: Arguments of Lightning's Trainer; objects such as callbacks and loggers too.
         config: YAML file of options, or several; what is given here wins over them.
-        options: Of the run: ``seed``, ``run``, ``ckpt_path``, ``patience``, ``monitor``, ``ckpt_every``, ``on_nan``,
-            ``watch``, ``bar``.
+        options: Of the run: ``seed``, ``run``, ``overwrite``, ``ckpt_path``, ``patience``, ``monitor``,
+            ``ckpt_every``, ``on_nan``, ``watch``, ``bar``.
 
     Raises:
         UserError: An option is wrong.

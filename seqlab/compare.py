@@ -18,6 +18,7 @@ from seqlab.errors import UserError
 from seqlab.evaluate import evaluate
 from seqlab.metrics import Measure, Report, Resampled
 from seqlab.models import TASKS
+from seqlab.runs.writable import check_folder
 
 DESCRIPTION = (
     "Runs models x experiments x options x folds x seeds, and writes what they reached as a table, paired differences "
@@ -78,6 +79,7 @@ def _compare(grid: Grid, bars: Bars, jobs: int, output: Path) -> Comparison:
     _check_jobs(jobs)
     read = read_once()
     cells = with_bars(grid.cells(), read, bars)
+    check_folder(output)
     planned = plan_runs(cells, output, read)
     with at_work(output, jobs, _test) as runs:
         progress = _Progress(len(cells))
@@ -95,6 +97,7 @@ def _search(grid: Grid, bars: Bars, sampler: str, trials: int, jobs: int, output
     if grid.folds is not None:
         raise UserError("--folds is for grids; every trial of a search is one run")
     read = read_once()
+    check_folder(output)
     search = Search(grid.axes(), grid.options, sampler, trials, output, read, _main)
     with at_work(output, jobs, _test) as runs:
         found = search.run(runs, jobs, _Progress(trials).say)
@@ -239,7 +242,7 @@ def _run(argv: list[str]) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    return run_verb(_run, argv)
+    return run_verb(_run, argv, lasting=True)
 
 
 if __name__ == "__main__":

@@ -3,28 +3,30 @@
 import csv
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, pick, run_verb, spell_choices, values_of
-from seqlab.cli.recipes import data_of, reused
+from seqlab.cli.recipes import data_of, is_new, reused
 from seqlab.cli.verbs import Loaded, add_options_of, checked, load_for, named_checkpoint
 from seqlab.data import DATA
 from seqlab.data.text_files import Split
 from seqlab.errors import UserError, nearest, reason_of
 from seqlab.files import whole_file
-from seqlab.metrics import Report
+from seqlab.metrics import WHOLE, Report
 from seqlab.models import TASKS
 from seqlab.runs.devices import choose_device
+from seqlab.runs.writable import check_file
 
 USAGE = "python -m seqlab.evaluate CKPT [--split test] [--data.OPTION VALUE ...] [--items FILE] [--OPTION VALUE ...]"
 
 
 def evaluate(
     ckpt: str,
-    split: Split = "test",
+    split: Split | None = None,
     device: str = "auto",
     data: dict[str, Any] | None = None,
     items: bool = False,
@@ -34,7 +36,8 @@ def evaluate(
 
     Args:
         ckpt: Checkpoint of the model.
-        split: Part of the corpus: train, val or test.
+        split: Part of the corpus: train, val or test. If not given, the test part, or all of a file that the model
+            was not trained on where ``data`` cuts it into no parts.
         device: auto, cpu or cuda.
         data: Options of the data that replace those the model was trained with; ``name`` chooses another corpus.
         items: Whether the report tells of each item too.
@@ -47,22 +50,36 @@ def evaluate(
         UserError: The checkpoint or the data cannot be read.
     """
     with in_python():
-        if split not in get_args(Split):
-            raise UserError(f"unknown split '{split}': {nearest(split, get_args(Split))}")
-        return _evaluate(load_for("evaluate", ckpt), split, device, data or {}, items, options)
+        if split not in (None, *get_args(Split)):
+            raise UserError(f"unknown split '{split}': {nearest(str(split), get_args(Split))}")
+        given = data or {}
+        named = [key for key, value in given.items() if value is not None]
+        return _evaluate(load_for("evaluate", ckpt), split, device, given, named, items, options)
 
 
 def _evaluate(
-    loaded: Loaded, split: Split, device: str, data: dict[str, Any], items: bool, options: Mapping[str, Any]
+    loaded: Loaded,
+    split: Split | None,
+    device: str,
+    data: dict[str, Any],
+    named: Collection[str],
+    items: bool,
+    options: Mapping[str, Any],
 ) -> Report:
+    """As ``evaluate``; ``named`` are those of the options of the data that the user gave, not the checkpoint."""
     where, asked = choose_device(device), checked(loaded.model, "evaluate", options)
     known = TASKS[loaded.model.task].data
     trained_on = loaded.recipe or {"name": known[-1]}
-    same = pick("data", data.get("name", trained_on["name"]), DATA) == trained_on["name"]
-    recipe = {**reused(trained_on, data), **data} if same else data
+    name = pick("data", data.get("name", trained_on["name"]), DATA)
+    kind = DATA[name]
+    recipe = {**reused(trained_on, data), **data} if name == trained_on["name"] else data
+    whole = split is None and is_new(trained_on, data) and not {*kind.of_splits, *kind.held_out} & {*named}
+    if whole:
+        recipe = {**recipe, **dict.fromkeys(kind.of_limits), **kind.whole}
     corpus = data_of({"name": trained_on["name"], **recipe}, known, loaded.model.codecs)
-    report: Report = loaded.model.to(where).evaluate(corpus, split, items, **asked)
-    return report
+    part = "train" if whole else split or "test"
+    report: Report = loaded.model.to(where).evaluate(corpus, part, items, **asked)
+    return replace(report, split=WHOLE) if whole else report
 
 
 def write_items(items: Mapping[str, Sequence[Any]], path: Path) -> None:
@@ -89,7 +106,8 @@ def _run(argv: list[str]) -> None:
     description = "Measures how good a trained model is on held-out data."
     parser = Parser(prog="python -m seqlab.evaluate", usage=USAGE, description=description)
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model.")
-    parser.add_argument("--split", type=Literal["train", "val", "test"], default="test", help="Part of the corpus.")
+    told = "Part of the corpus; if not given test, or all of a file that the model never saw."
+    parser.add_argument("--split", type=Literal["train", "val", "test"] | None, metavar="{train,val,test}", help=told)
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
     parser.add_argument("--items", type=str | None, help="TSV file for what was reached on each item.")
     loaded = named_checkpoint("evaluate", arguments)
@@ -101,7 +119,9 @@ def _run(argv: list[str]) -> None:
     asked = {name: options[name] for name in named}
     given = {key: value for key, value in options["data"].items() if value is not None}
     file = options["items"]
-    report = _evaluate(loaded, options["split"], options["device"], given, file is not None, asked)
+    named_data = [key for key in given if values_of(arguments, f"data.{key}")]
+    check_file(file)
+    report = _evaluate(loaded, options["split"], options["device"], given, named_data, file is not None, asked)
     print(report)
     if file is not None:
         write_items(report.items, Path(file))

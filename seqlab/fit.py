@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 
 import lightning.pytorch as pl
 from lightning.pytorch import seed_everything
+from lightning.pytorch.utilities import rank_zero_only
 
 from seqlab.callbacks.clock import Clock
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.interruption import Interrupted
 from seqlab.callbacks.keeping import KeepBest, KeepLast
+from seqlab.callbacks.tally import Tally
 from seqlab.callbacks.training_log import TrainingLog
 from seqlab.cli.bar import Bar, bar_of
 from seqlab.cli.build import make_data, make_model, name_of_run
@@ -32,7 +34,7 @@ from seqlab.metrics import LOSS
 from seqlab.models.model import Model
 from seqlab.runs.allocator import keep_freed_memory
 from seqlab.runs.checkpoint import read_checkpoint
-from seqlab.runs.folders import RESULT, claimed, runs_folder
+from seqlab.runs.folders import RESULT, check_free, check_name, claimed, clear, is_within, runs_folder
 from seqlab.runs.ranks import one_fate
 from seqlab.runs.result import told, write_result
 
@@ -46,7 +48,8 @@ class Run:
         data: What it was trained on.
         trainer: That trained it.
         checkpoint: The best by what was monitored; the last where nothing validated, none if nothing was kept.
-        metrics: Last values logged, by name, and as ``best/val_loss`` what the best validation measured.
+        metrics: Last values logged, by name, of ``train/loss`` and what follows from it those of the last epoch over
+            all its items, and as ``best/val_loss`` what the best validation measured.
         folder: Of the run.
         bar: What the task's counted model reached, where that was measured.
     """
@@ -85,8 +88,8 @@ def fit(
         lr_scheduler: Name of the schedule, or its options.
         trainer: Arguments of Lightning's Trainer; objects such as callbacks and loggers too.
         config: YAML file of options, or several; what is given here wins over them.
-        options: Of the run: ``seed``, ``run``, ``ckpt_path``, ``patience``, ``monitor``, ``ckpt_every``, ``on_nan``,
-            ``watch``, ``bar``.
+        options: Of the run: ``seed``, ``run``, ``overwrite``, ``ckpt_path``, ``patience``, ``monitor``,
+            ``ckpt_every``, ``on_nan``, ``watch``, ``bar``.
 
     Raises:
         UserError: An option is wrong.
@@ -112,14 +115,34 @@ def run(argv: list[str], objects: Mapping[str, Any] | None = None) -> Run:
     trainer_options = settings.config.trainer
     logs = runs_folder(trainer_options.default_root_dir or ".")
     seed_everything(settings.config.seed, workers=True, verbose=False)
+    replaces = _replaces(settings, logs)
     data = make_data(settings)
     name, may_number = name_of_run(settings, data)
     with claimed(logs, name, may_number, keeps=not trainer_options.fast_dev_run) as folder, one_fate(folder.name):
         model, _ = make_model(settings, data, objects or {})
         trainer = make_trainer(settings, data, model, folder, objects or {})
-        data.train_batches(Shard(0, trainer.world_size))
+        if settings.plan.network.options.by_gradients:
+            data.train_batches(Shard(0, trainer.world_size))
+        if replaces and trainer.is_global_zero:
+            clear(folder)
         _say(trainer, _headline(settings, data, model, folder))
         return _train(settings, data, model, trainer, folder)
+
+
+def _replaces(settings: Settings, logs: Path) -> bool:
+    """Whether a run is to be replaced; one that goes on from its own checkpoint never is.
+
+    Raises:
+        UserError: It would be, and nobody asked for that.
+    """
+    plan, config = settings.plan, settings.config
+    name = config.run or (plan.resumed.run if plan.resumed is not None else None)
+    own = plan.checkpoint is not None and name is not None and is_within(plan.checkpoint, logs / name)
+    if own or config.trainer.fast_dev_run or rank_zero_only.rank != 0:
+        return False
+    if name is not None and not config.overwrite:
+        check_free(logs, check_name(name))
+    return bool(config.overwrite)
 
 
 def _train(settings: Settings, data: DataModule, model: Model, trainer: pl.Trainer, folder: Path) -> Run:
@@ -166,9 +189,10 @@ def _headline(settings: Settings, data: DataModule, model: Model, folder: Path) 
 def _close(
     settings: Settings, data: DataModule, model: Model, trainer: pl.Trainer, folder: Path, seconds: float
 ) -> Run:
-    log = _callback(trainer, TrainingLog)
+    log, tally = _callback(trainer, TrainingLog), _callback(trainer, Tally)
     validated = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
-    metrics = {**validated, **({} if log is None else log.latest)}
+    trained = {**({} if log is None else log.latest), **({} if tally is None else tally.epoch)}
+    metrics = {**validated, **trained}
     last, best = _callback(trainer, KeepLast), _callback(trainer, KeepBest)
     checkpoint = None if last is None or not last.path.is_file() else last.path
     if best is not None and best.best_model_score is not None:
@@ -250,11 +274,13 @@ def _summary(finished: Run, seconds: float) -> str:
     reached = [form.format(metrics[name]) for name, form in shown.items() if name in metrics]
     if not reached and "train/loss" in metrics:
         reached = [f"train loss {metrics['train/loss']:.4f}"]
+    reached = reached or ["nothing was trained"]
     lines = ["", f"Done in {seconds:.0f} s, {trainer.global_step:,} steps: {', '.join(reached)}."]
     divergence = _callback(trainer, Divergence)
     if divergence is not None and divergence.skipped:
         words = f"Updates left out because no number came out: {divergence.skipped:,}; train/skipped shows when."
         lines.append(words)
+    lines += model.remarks(metrics)
     sample = model.sample(finished.data)
     lines += ["", *([sample, ""] if sample else [])]
     if finished.checkpoint is not None:
@@ -279,7 +305,7 @@ def _run(argv: list[str]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    return run_verb(_run, argv)
+    return run_verb(_run, argv, lasting=True)
 
 
 if __name__ == "__main__":

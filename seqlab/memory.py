@@ -19,6 +19,7 @@ from seqlab.errors import UserError, reason_of
 from seqlab.nn.linear_readout import LinearReadout
 from seqlab.recurrence.initialization import INITIALIZATIONS
 from seqlab.runs.devices import choose_device
+from seqlab.runs.writable import check_folder
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ def memory(
     ]
     where = choose_device(device)
     options = {**counts, "lr": float(lr), "init": init, "forget_bias": float(forget_bias)}
+    if output is not None:
+        check_folder(Path(output))
     file = None if output is None else RowFile(Path(output) / "memory.csv", options)
     rows = [] if file is None else [*file.rows]
     done = {row.key for row in rows}
@@ -196,7 +199,7 @@ def _run(argv: list[str]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    return run_verb(_run, argv)
+    return run_verb(_run, argv, lasting=True)
 
 
 if __name__ == "__main__":

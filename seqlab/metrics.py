@@ -44,6 +44,9 @@ class Measure(NamedTuple):
         return self.form.format(value)
 
 
+WHOLE = "whole"
+"""Stands for a part where a corpus was not cut into any."""
+
 LOSS = "loss"
 """Name of the measure that every model has: what is minimized, per item."""
 
@@ -54,7 +57,7 @@ class Report:
 
     Args:
         corpus: Name of the corpus.
-        split: Part of it.
+        split: Part of it, or ``WHOLE``.
         loss: Mean over the items, nats unless the task says otherwise.
         count: Items that it is a mean of.
         seconds: Wall time.
@@ -72,9 +75,14 @@ class Report:
 
     WIDTH: ClassVar[int] = 20
 
+    @property
+    def part(self) -> str:
+        """What was read, in words."""
+        return f"{self.corpus}, the whole of it" if self.split == WHOLE else f"{self.corpus}, {self.split} part"
+
     def rows(self) -> dict[str, str]:
         """What is printed, name and value."""
-        return {"corpus": f"{self.corpus}, {self.split} part", "loss": f"{self.loss:.4f}"}
+        return {"corpus": self.part, "loss": f"{self.loss:.4f}"}
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<{self.WIDTH}}{value}" for name, value in self.rows().items())

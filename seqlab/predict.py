@@ -8,11 +8,12 @@ from typing import Any, Literal
 import torch
 from tqdm import tqdm
 
-from seqlab.cli.lines import given_lines, write_lines
+from seqlab.cli.lines import given_lines, say_incomplete, write_lines
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
 from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
 from seqlab.runs.devices import choose_device
+from seqlab.runs.writable import check_file
 
 USAGE = 'python -m seqlab.predict CKPT ["TEXT" ...] [--input FILE] [--output FILE] [--format tsv] [--OPTION VALUE ...]'
 
@@ -74,10 +75,20 @@ def _run(argv: list[str]) -> None:
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None
     model = loaded.model.to(choose_device(options["device"]))
+    check_file(options["output"])
     inputs = given_lines(options["inputs"], options["input"], "input")
     said = model.predict(_counted(inputs), **{name: options[name] for name in named})
+    complete: list[bool] = []
     with torch.inference_mode():
-        write_lines(options["output"], map(FORMATS[options["format"]], said))
+        write_lines(options["output"], map(FORMATS[options["format"]], _noted(said, complete)))
+    say_incomplete(complete.count(False), len(complete))
+
+
+def _noted(said: Iterable[Any], complete: list[bool]) -> Iterator[Any]:
+    """Predictions as they come, and of each whether it is complete, where its task says so."""
+    for prediction in said:
+        complete.append(getattr(prediction, "complete", True))
+        yield prediction
 
 
 def _counted(inputs: Iterable[str]) -> Iterator[str]:

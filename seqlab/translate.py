@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqlab.cli.lines import given_lines, write_lines
+from seqlab.cli.lines import given_lines, say_incomplete, write_lines
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
 from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
@@ -13,7 +13,9 @@ from seqlab.decoding.beam import Beam
 from seqlab.decoding.translation import Translation
 from seqlab.errors import UserError
 from seqlab.models.model import Model
+from seqlab.runs.writable import check_file
 
+ROOM = "--max_length, or --length_factor and --length_addend, give them more tokens"
 USAGE = 'python -m seqlab.translate CKPT ["SENTENCE" ...] [--input FILE] [--output FILE] [--OPTION VALUE ...]'
 
 
@@ -51,14 +53,17 @@ def _run(argv: list[str]) -> None:
     assert loaded is not None
     names = ("ckpt", "sentences", "input", "output", "attention", "prefix")
     _, given, source, target, picture, prefix = (options.pop(key) for key in names)
-    beam = Beam(options.pop("beam_size"), **options)
+    beam = loaded.model.beam(options.pop("beam_size"), **options)
     if not given and source is None and sys.stdin.isatty():
         return _converse(loaded.model, beam, prefix)
+    for file in (target, picture):
+        check_file(file)
     sentences = given_lines(given, source, "sentence to translate")
     if picture is not None and len(sentences) != 1:
         raise UserError(f"--attention draws one sentence, not {len(sentences)}; give one")
     found = loaded.model.translations(sentences, beam, picture is not None, prefix, progress=True)
     write_lines(target, _shown(found, beam.n_best))
+    say_incomplete(sum(not best[0].complete for best in found), len(found), ROOM)
     if picture is not None:
         from seqlab.figures import save_figure
         from seqlab.views.attention_map import draw_attention  # matplotlib, which others need not wait for

@@ -72,7 +72,11 @@ def test_no_option_shown_is_without_words(verb: Callable[..., tuple[int, str, st
 def test_evaluate(verb: Callable[..., tuple[int, str, str]]) -> None:
     out = text_of(verb("evaluate", "--help"))
     assert len(out.splitlines()) <= SCREENS / 2
-    for row in ("CKPT +Checkpoint", r"--split \{train,val,test\} +Part of the corpus\. \[test\]", "--device STR .*cpu"):
+    for row in (
+        "CKPT +Checkpoint",
+        r"--split \{train,val,test\} +Part of the corpus; if not",
+        "--device STR .*cpu",
+    ):
         assert re.search(f"^ +{row}", out, re.MULTILINE), row
 
 

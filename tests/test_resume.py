@@ -192,5 +192,36 @@ def test_a_schedule_that_cannot_have_another_length(verb: Command, small: list[s
     finished = verb("fit", "--ckpt_path", "last", "--run", "cycle", "--trainer.max_epochs", "3")
     assert finished.code == 2
     assert finished.err.startswith(
-        "seqlab: onecyclelr was begun for 4 steps and cannot go on for 12; leave the options"
+        "seqlab: onecyclelr was begun for 4 steps and cannot go on for 12; leave --trainer.max_epochs, "
     )
+
+
+def test_a_run_of_the_name_is_not_replaced_unless_asked(verb: Command, story_root: Path, small: list[str]) -> None:
+    best = story_root / "lightning_logs" / "story" / "checkpoints" / "best.ckpt"
+    before, short = best.read_bytes(), ("--trainer.max_epochs", "1", "--bar", "none")
+    (best.parent.parent / "old.txt").touch()
+    refused = verb("fit", *small, *short, "--run", "story")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        "seqlab: run 'story' is there already, under lightning_logs; go on with it with --ckpt_path last --run story, "
+        "replace it with --overwrite, or give a free name such as --run story-2\n"
+    )
+    other = verb("fit", "--ckpt_path", str(best), "--run", "other", *short)
+    assert other.code == 0, other.err
+    assert verb("fit", "--ckpt_path", "last", "--run", "story").code == 0
+    elsewhere = story_root / "copy.ckpt"
+    elsewhere.write_bytes(before)
+    assert verb("fit", "--ckpt_path", "copy.ckpt").code == 2
+    assert best.read_bytes() == before
+    assert verb("fit", *small, *short, "--run", "story", "--overwrite", "--lr_scheduler", "nonsense").code == 2
+    assert best.read_bytes() == before
+    replaced = verb("fit", *small, *short, "--run", "story", "--overwrite")
+    assert replaced.code == 0, replaced.err
+    assert best.read_bytes() != before
+    assert not (best.parent.parent / "old.txt").exists()
+
+
+def test_overwriting_from_python_and_without_a_name(small: list[str], verb: Command, here: Path) -> None:
+    for _ in range(2):
+        assert verb("fit", *small, "--trainer.max_epochs", "1", "--bar", "none", "--overwrite", "true").code == 0
+    assert len(list((here / "lightning_logs").iterdir())) == 1

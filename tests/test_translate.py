@@ -1,5 +1,6 @@
 import importlib
 import io
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import seqlab
 from seqlab.metrics import bleu_book, corpus_bleu, corpus_chrf
 
 Command = Callable[..., Any]
+ELSEWHERE = "name a file in a folder that can be written"
 FIT = (
     *("--model", "seq2seq", "--model.hidden_size", "32", "--model.embedding_size", "16", "--model.dropout", "0"),
     *("--trainer.accelerator", "cpu", "--optimizer.lr", "0.01", "--run", "toy"),
@@ -59,7 +61,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_beside_it(ckpt: str, verb:
     (tmp_path / "out" / "folder").mkdir(parents=True)
     finished = verb("translate", ckpt, "one.", "--output", str(tmp_path / "out" / "folder"))
     assert finished.code == 2
-    assert finished.err == f"seqlab: cannot write {tmp_path / 'out' / 'folder'}: is a directory\n"
+    assert finished.err == f"seqlab: cannot write {tmp_path / 'out' / 'folder'}: is a directory; {ELSEWHERE}\n"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["folder"]
 
 
@@ -126,7 +128,10 @@ MESSAGES = {
     "n_best": (["one.", "--n_best", "9"], "n_best 9 must be at most beam_size 5"),
     "two pictures": (["one.", "two.", "--attention", "a.png"], "--attention draws one sentence, not 2; give one"),
     "no such file": (["--input", "gone.txt"], "cannot read gone.txt: no such file or directory"),
-    "nowhere to write": (["one.", "--output", "no/where"], "cannot write no/where: no such file or directory"),
+    "nowhere to write": (
+        ["one.", "--output", "no/where"],
+        f"cannot write no/where: no such file or directory; {ELSEWHERE}",
+    ),
 }
 
 
@@ -190,7 +195,37 @@ def test_another_file_of_pairs_brings_its_own_held_out_pairs(ckpt: str, verb: Co
     assert "3 sentences" in out
 
 
+def test_a_file_of_pairs_that_the_model_never_saw_is_scored_whole(ckpt: str, verb: Command, tmp_path: Path) -> None:
+    long = " ".join(["one two"] * 30)
+    pairs = [*(f"one {word}.\tun {word}." for word in ("two", "three", "six", "four")), f"{long}.\tun deux."]
+    (tmp_path / "other.tsv").write_text("\n".join(pairs), encoding="utf-8")
+    out = verb("evaluate", ckpt, "--data.path", str(tmp_path / "other.tsv"), "--beam_size", "1").out
+    assert "other, the whole of it" in out
+    assert " 5 sentences, " in out
+
+
 def test_sentences_below_one(ckpt: str, refusal: Command) -> None:
     assert refusal("evaluate", ckpt, "--sentences", "-1").startswith(
         "sentences -1 must be a whole number of at least 1"
     )
+
+
+def test_what_was_cut_is_said_wherever_something_is_translated(ckpt: str, verb: Command) -> None:
+    room = "--max_length, or --length_factor and --length_addend, give them more tokens"
+    finished = verb("translate", ckpt, "one two.", "six five.", "--max_length", "1", "--beam_size", "1")
+    assert finished.err == f"seqlab: 2 of 2 answers were cut before their end; {room}\n"
+    assert len(finished.out.splitlines()) == 2
+    assert verb("translate", ckpt, "one two.", "--max_length", "3").err == ""
+    finished = verb("predict", ckpt, "one two.", "--max_length", "1", "--beam_size", "1", "--format", "tsv")
+    assert finished.out.endswith("\tfalse\n")
+    assert finished.err == "seqlab: 1 of 1 answers were cut before their end; --help lists what bounds them\n"
+    said = verb("evaluate", ckpt, "--split", "val", "--max_length", "1", "--beam_size", "1").out
+    assert re.search(r"^cut {21}\d translations at their most tokens; --length_factor and --length_addend", said, re.M)
+    assert "cut" not in verb("evaluate", ckpt, "--split", "val").out
+
+
+def test_nothing_left_to_say_ends_a_translation(ckpt: str, verb: Command) -> None:
+    finished = verb("translate", ckpt, "one two.", "--no_repeat_ngram", "1", "--min_length", "40")
+    assert finished.code == 0
+    assert len(finished.out.split()) > 3
+    assert "1 of 1 answers were cut before their end" in finished.err

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 
+import seqlab
 from seqlab.runs.checkpoint import read_checkpoint
 
 Command = Callable[..., Any]
@@ -270,8 +271,18 @@ class TestEvaluate:
         own = verb("evaluate", checkpoint)
         other = verb("evaluate", checkpoint, "--data", "text", "--data.path", "other.txt")
         assert re.search("^corpus +story, test part", own.out, re.MULTILINE)
-        assert re.search("^corpus +other, test part", other.out, re.MULTILINE)
-        assert own.out != other.out
+        assert re.search("^corpus +other, the whole of it", other.out, re.MULTILINE)
+        assert "1,079 tokens, each once" in other.out
+        assert seqlab.evaluate(checkpoint, data={"name": "text", "path": "other.txt"}).split == "whole"
+
+    @pytest.mark.parametrize("asked", ["--split test", "--data.test_fraction 0.1", "--data.val_fraction=0.05"])
+    def test_of_another_text_a_part_where_one_is_asked_for(
+        self, asked: str, verb: Command, story_run: Path, here: Path
+    ) -> None:
+        (here / "other.txt").write_text("The dog sat in the garden.\n" * 40, encoding="utf-8")
+        checkpoint = str(story_run / "checkpoints" / "best.ckpt")
+        out = verb("evaluate", checkpoint, "--data", "text", "--data.path", "other.txt", *asked.split()).out
+        assert re.search("^corpus +other, test part", out, re.MULTILINE)
 
     def test_counts_each_token_once(self, verb: Command, story_run: Path) -> None:
         checkpoint = str(story_run / "checkpoints" / "best.ckpt")
@@ -368,7 +379,7 @@ def test_another_text_brings_its_own_held_out_parts(verb: Command, small: list[s
         for options in ([], ["--data.path", "o.txt"], ["--data.path", "o.txt", "--split", "train"])
     )
     assert own[0].split()[1:] == ["a,", "test", "part"]
-    assert other[0].split()[1:] == ["o,", "test", "part"]
+    assert other[0].split()[1:] == ["o,", "the", "whole", "of", "it"]
     assert other[1] != own[1]
     assert alone[1] != own[1]
 

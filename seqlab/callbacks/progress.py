@@ -1,18 +1,26 @@
-"""Progress on a terminal as a bar, elsewhere as a line for each validation."""
+"""Progress on a terminal as a bar, elsewhere as lines."""
 
 import sys
+import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback, ProgressBar, TQDMProgressBar
 
-from seqlab.callbacks.training_log import TrainingLog
+from seqlab.callbacks.tally import Tally
+
+RATES = {"train/tokens_per_second": "tokens/s", "train/items_per_second": "items/s"}
 
 
-def numbers(trainer: pl.Trainer, module: pl.LightningModule, log: TrainingLog) -> list[tuple[str, str]]:
-    """What is said of training so far: its loss's measures, those of the last validation, and the speed."""
-    values = {**{name: float(value) for name, value in trainer.callback_metrics.items()}, **log.latest}
+def validated(trainer: pl.Trainer) -> dict[str, float]:
+    """What the last validation measured."""
+    return {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+
+
+def numbers(module: pl.LightningModule, values: Mapping[str, float]) -> list[tuple[str, str]]:
+    """What is said of values by name: the measures of training and of validation, else their losses, and the speed."""
     measures = getattr(module, "measures", {})
     shown = [
         (f"{stage} {SHORT.get(name, name)}", measure.form.format(values[f"{stage}/{name}"]))
@@ -21,28 +29,27 @@ def numbers(trainer: pl.Trainer, module: pl.LightningModule, log: TrainingLog) -
         if f"{stage}/{name}" in values
     ]
     if not shown:
-        shown = [
-            (f"{stage} loss", f"{values[f'{stage}/loss']:.4f}")
-            for stage in ("train", "val")
-            if f"{stage}/loss" in values
-        ]
-    rates = {"train/tokens_per_second": "tokens/s", "train/items_per_second": "items/s"}
-    return [*shown, *((unit, f"{values[name]:,.0f}") for name, unit in rates.items() if name in values)]
+        losses = {f"{stage} loss": values.get(f"{stage}/loss") for stage in ("train", "val")}
+        shown = [(name, f"{value:.4f}") for name, value in losses.items() if value is not None]
+    return [*shown, *((unit, f"{values[name]:,.0f}") for name, unit in RATES.items() if name in values)]
 
 
+NOTHING = "nothing new to say yet"
+EARLY = 0.75
+"""Share of the longest time between two lines after which a step that ends says its figures."""
 SHORT = {"perplexity": "ppl"}
 """Names that are written more shortly."""
 
 
 class Bar(TQDMProgressBar):
-    """One bar for the whole run's steps of an epoch, with what is measured and the speed from the training log."""
+    """One bar for the steps of an epoch, with its figures so far and those of the last validation."""
 
-    def __init__(self, training_log: TrainingLog) -> None:
+    def __init__(self, tally: Tally) -> None:
         super().__init__(refresh_rate=10)
-        self.training_log = training_log
+        self.tally = tally
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        return dict(numbers(trainer, pl_module, self.training_log))
+        return dict(numbers(pl_module, {**validated(trainer), **self.tally.so_far(pl_module)}))
 
     def init_validation_tqdm(self) -> Any:
         bar = super().init_validation_tqdm()
@@ -51,13 +58,20 @@ class Bar(TQDMProgressBar):
 
 
 class Lines(ProgressBar):
-    """A line for each validation, for logs and pipes; at most one every ``seconds``."""
+    """Lines for logs and pipes, each with the figures of the steps, and of the validation, since the one before.
 
-    def __init__(self, training_log: TrainingLog, seconds: float = 5.0) -> None:
+    Args:
+        tally: Of this run; comes before this one in the list of callbacks.
+        seconds: From one line to the next at the ends of epochs, at least.
+        often: Seconds from one line to the next within an epoch, at most, whatever takes so long.
+    """
+
+    def __init__(self, tally: Tally, seconds: float = 5.0, often: float = 30.0) -> None:
         super().__init__()
-        self.training_log, self.seconds = training_log, seconds
-        self._said, self._step = 0.0, -1
+        self.tally, self.seconds, self.often = tally, seconds, often
+        self._said, self._step, self._validated = 0.0, -1, False
         self._enabled = True
+        self._over = threading.Event()
 
     def disable(self) -> None:
         self._enabled = False
@@ -65,30 +79,65 @@ class Lines(ProgressBar):
     def enable(self) -> None:
         self._enabled = True
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        self._said, self._over = time.monotonic(), threading.Event()
+        if stage == "fit" and trainer.is_global_zero:
+            threading.Thread(target=self._watch, args=(trainer, self._over), daemon=True).start()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self._over.set()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._over.set()
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._step = trainer.global_step
         self._say(trainer, "training starts")
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._validated = not trainer.sanity_checking
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if time.monotonic() - self._said >= EARLY * self.often:
+            self._say_numbers(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if time.monotonic() - self._said >= self.seconds:
-            self._say(trainer, self._numbers(trainer))
+            self._say_numbers(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.global_step != self._step:
-            self._say(trainer, self._numbers(trainer))
+        if trainer.global_step != self._step or self._validated:
+            self._say_numbers(trainer)
 
-    def _numbers(self, trainer: pl.Trainer) -> str:
-        shown = numbers(trainer, trainer.lightning_module, self.training_log)
-        return ", ".join(f"{value} {name}" if name.endswith("/s") else f"{name} {value}" for name, value in shown)
+    def _say_numbers(self, trainer: pl.Trainer) -> None:
+        if not trainer.is_global_zero:
+            return
+        module = trainer.lightning_module
+        values = {**self.tally.since_asked(module), **(validated(trainer) if self._validated else {})}
+        shown = numbers(module, values)
+        self._validated = False
+        words = [f"{value} {name}" if name.endswith("/s") else f"{name} {value}" for name, value in shown]
+        self._step = trainer.global_step
+        self._say(trainer, ", ".join(words) or NOTHING)
+
+    def _watch(self, trainer: pl.Trainer, over: threading.Event) -> None:
+        """Says where training stands whenever nothing else was said for long, as in a validation that takes long."""
+        while not over.wait(max(0.0, self._said + self.often - time.monotonic())):
+            if time.monotonic() - self._said >= self.often:
+                self._say(trainer, f"{'validating' if trainer.validating else 'at work'}, {NOTHING}")
 
     def _say(self, trainer: pl.Trainer, words: str) -> None:
+        self._said = time.monotonic()
         if self._enabled and trainer.is_global_zero:
-            self._said, self._step = time.monotonic(), trainer.global_step
             last = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
             epoch = trainer.current_epoch + 1 if last is None else f"{min(trainer.current_epoch + 1, last)}/{last}"
             place = f"epoch {epoch} step {trainer.global_step}"
             print(f"{place}: {words}", file=sys.stderr, flush=True)
 
 
-def progress(log: TrainingLog) -> Callback:
+def progress(tally: Tally) -> Callback:
     """A bar where somebody watches, else lines."""
-    return Bar(log) if sys.stderr.isatty() else Lines(log)
+    return Bar(tally) if sys.stderr.isatty() else Lines(tally)

@@ -1,6 +1,5 @@
 """Loss and what follows from it, rates, gradient norms and speed of training, every few steps."""
 
-import sys
 import time
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch.optim import Optimizer
 
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.gradient_norms import GradientNorms, gradient_norm
+from seqlab.callbacks.tally import figures
 from seqlab.runs.ranks import of_all_processes, rank_and_world
 
 
@@ -92,17 +92,12 @@ class TrainingLog(pl.Callback):
         total, count = trainer.strategy.reduce(sums.to(pl_module.device), reduce_op="sum").tolist()
         if not count:
             return
-        now, loss = time.monotonic(), total / count
-        unit = getattr(pl_module, "unit", "items")
-        measures = getattr(pl_module, "measures", {})
-        follows = {name: measure.of_loss(loss) for name, measure in measures.items() if measure.of_loss is not None}
-        finite = {f"train/{name}": min(value, sys.float_info.max) for name, value in follows.items()}
-        self.latest = {"train/loss": loss, **finite}
+        now = time.monotonic()
+        self.latest = figures(pl_module, total, count, now - self._since)
         if self._norm is not None:
             clipped = float(gradient_norm(pl_module))
             self.latest |= {"train/grad_norm": float(self._norm), "train/grad_norm_clipped": clipped}
-        rate = "tokens" if unit == "tokens" else "items"
-        self.latest |= {f"train/{rate}_per_second": count / (now - self._since), "train/lr": self._rate}
+        self.latest["train/lr"] = self._rate
         if self._norm is not None and trainer.gradient_clip_val:
             self.latest["train/clipped"] = int(self._clipped) / self._steps
         if self.watch is not None and self.watch.skip:

@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Any, Literal
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ActionYesNo, ArgumentParser
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -59,6 +59,7 @@ COMMON = (
     "help_all",
     "seed",
     "run",
+    "overwrite",
     "ckpt_path",
     "ckpt_every",
     "on_nan",
@@ -83,6 +84,13 @@ def add_run_options(parser: LightningArgumentParser) -> None:
     """Options of a run as a whole."""
     parser.add_argument("--seed", type=int, default=1, help="Of weights, dropout and data order.")
     parser.add_argument("--run", type=str | None, help="Name of the run's folder under lightning_logs.")
+    parser.add_argument(
+        "--overwrite",
+        action=ActionYesNo,
+        nargs="?",
+        default=False,
+        help="Replace the run of that name.",
+    )
     parser.add_argument("--ckpt_path", type=str | None, help="Go on from last, best or a .ckpt file.")
     parser.add_argument(
         "--patience",

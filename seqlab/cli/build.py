@@ -1,11 +1,13 @@
 """From settings to data, a model and a run's name, step by step."""
 
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_only
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from seqlab.cli.settings import Settings
 from seqlab.data import DATA
@@ -61,7 +63,7 @@ def name_of_run(settings: Settings, data: DataModule) -> tuple[str, bool]:
     words = [plan.label] if plan.label else [plan.model, data.corpus_name]
     if plan.label and data.corpus_name == "sample":
         words.append("on-sample")
-    return run_name(*words, *settings.changes()), True
+    return run_name(*words, *settings.changes()), not settings.config.overwrite
 
 
 def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any]) -> tuple[Model, Schedule]:
@@ -84,8 +86,8 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
         plan.network.made(given), data.codecs, optimizer, schedule.made, schedule.interval, plan.model
     )
     try:
-        model.configure_optimizers()
-    except (ValueError, TypeError, IndexError) as error:
+        _try(settings, data, model, schedule)
+    except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
         raise UserError(f"the optimizer or its schedule refuses its options: {error}; see --help_all") from None
     if plan.checkpoint is not None:
         check_resumable(plan.checkpoint, model.state_dict(), model.codec_states())
@@ -104,23 +106,59 @@ def _schedule(settings: Settings, data: DataModule) -> Schedule:
     interval = arguments.pop("interval", "epoch")
     if name == "none":
         return Schedule(None, interval, None)
-    if "total_steps" in arguments and arguments["total_steps"] is None:
-        arguments["total_steps"] = _planned_steps(settings, data)
+    counted = arguments.get("epochs") is not None and arguments.get("steps_per_epoch") is not None
+    if "total_steps" in arguments and arguments["total_steps"] is None and not counted:
+        arguments["total_steps"] = _planned(settings, data, interval)
+        if arguments["total_steps"] is None:
+            raise UserError(
+                f"{name} must know how long training takes; give --trainer.max_epochs, --trainer.max_steps or "
+                "--lr_scheduler.total_steps"
+            )
     return Schedule(partial(SCHEDULERS[name], **arguments), interval, arguments.get("total_steps"))
 
 
-def _planned_steps(settings: Settings, data: DataModule) -> int:
+def _planned(settings: Settings, data: DataModule, interval: str) -> int | None:
+    """Optimizer steps, or epochs, that training takes where nothing stops it early; none where nothing bounds it."""
     trainer = settings.config.trainer
+    steps = max(1, -(-batches_used(settings, data) // trainer.accumulate_grad_batches))
     bounds = [] if trainer.max_steps == -1 else [int(trainer.max_steps)]
     if trainer.max_epochs not in (None, -1):
-        steps = -(-batches_used(settings, data) // trainer.accumulate_grad_batches)
         bounds.append(steps * int(trainer.max_epochs))
     if not bounds:
-        raise UserError(
-            f"{settings.plan.lr_scheduler} must know how long training takes; give --trainer.max_epochs, "
-            "--trainer.max_steps or --lr_scheduler.total_steps"
-        )
-    return min(bounds)
+        return None
+    return min(bounds) if interval == "step" else -(-min(bounds) // steps)
+
+
+def _try(settings: Settings, data: DataModule, model: Model, schedule: Schedule) -> None:
+    """Makes the optimizer and its schedule once and steps the schedule, so that neither fails in the midst of training.
+
+    Raises:
+        UserError: The schedule ends before training does and cannot go on.
+    """
+    made = model.configure_optimizers()
+    if not isinstance(made, dict):
+        return
+    tried = made["lr_scheduler"]["scheduler"]
+    end = getattr(tried, "total_steps", None)
+    if end is not None:
+        _check_end(settings, _planned(settings, data, schedule.interval), end, schedule.interval)
+    if not isinstance(tried, ReduceLROnPlateau):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch misses a step of the optimizer
+            tried.step()
+
+
+def _check_end(settings: Settings, planned: int | None, end: int, unit: str) -> None:
+    if planned is not None and planned <= end:
+        return
+    name, takes = settings.plan.lr_scheduler, "has no end" if planned is None else f"takes {planned:,}"
+    words = f"{name} ends after {end:,} {unit}s (--lr_scheduler.total_steps), and this run {takes}"
+    anew = "leave that option out" if settings.plan.resumed is None else "train anew"
+    way_out = f"{anew}, or bound the run with --trainer.max_{unit}s {end}"
+    if SCHEDULERS[name] is not WarmupCosineLR:
+        raise UserError(f"{words}; {way_out}")
+    if rank_zero_only.rank == 0:
+        print(f"seqlab: {words}, the rest of it at the last rate; {way_out}", file=sys.stderr)
 
 
 def _say_what_changes(settings: Settings, resumed: Resumed, schedule: Schedule) -> None:
@@ -143,6 +181,6 @@ def _length_changed(settings: Settings, before: int | None, now: int | None) -> 
     if SCHEDULERS[name] is not WarmupCosineLR:
         raise UserError(
             f"{name} was begun for {before} steps and cannot go on for {now}; "
-            "leave the options that change them as they were, or train anew"
+            "leave --trainer.max_epochs, --trainer.max_steps and --lr_scheduler.total_steps as they were, or train anew"
         )
     return [f"total_steps of the schedule is {now} and was {before}"]

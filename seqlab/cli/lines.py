@@ -57,3 +57,9 @@ def write_lines(path: str | None, lines: Iterable[str]) -> None:
                 file.write(f"{line}\n".encode())
     except OSError as error:
         raise UserError(f"cannot write {path}: {reason_of(error)}") from None
+
+
+def say_incomplete(incomplete: int, of: int, way_out: str = "--help lists what bounds them") -> None:
+    """Says on stderr how many of several answers were cut, if any."""
+    if incomplete:
+        print(f"seqlab: {incomplete:,} of {of:,} answers were cut before their end; {way_out}", file=sys.stderr)

@@ -7,12 +7,14 @@ import textwrap
 import types
 from argparse import SUPPRESS, Action, _HelpAction
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import reduce
 from operator import or_
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from seqlab.cli.unread import lasting_output
 from seqlab.errors import UserError, nearest
 
 HELP_COLUMN = 36
@@ -227,18 +229,20 @@ def pick(kind: str, name: str, known: Iterable[str]) -> str:
     raise UserError(f"unknown {kind} '{name}': {nearest(name, known)}")
 
 
-def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None) -> int:
+def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None, lasting: bool = False) -> int:
     """Runs a verb as a process should: one sentence on stderr and code 2 for what the user can mend.
 
     Args:
         verb: Takes the arguments after the program's name; may return an exit code.
         argv: Those arguments; of this process if not given.
+        lasting: Whether it goes on although nobody reads what it prints.
 
     Returns:
         The exit code.
     """
     try:
-        return verb(sys.argv[1:] if argv is None else argv) or 0
+        with lasting_output() if lasting else nullcontext():
+            return verb(sys.argv[1:] if argv is None else argv) or 0
     except UserError as error:
         print(f"seqlab: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 from seqlab.cli.parser import pick
@@ -41,6 +42,20 @@ def options_of_data(kind: type[DataModule]) -> list[str]:
 
 def reused(trained_on: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The recipe that options replace parts of; the files held out of one text are not those of another."""
-    kind = DATA[pick("data", str(trained_on["name"]), DATA)]
-    elsewhere = any(given.get(key) not in (None, trained_on.get(key)) for key in kind.of_files)
+    kind, elsewhere = DATA[pick("data", str(trained_on["name"]), DATA)], is_new(trained_on, given)
     return {key: value for key, value in trained_on.items() if not (elsewhere and key in kind.held_out)}
+
+
+def is_new(trained_on: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Whether options name files that are not those of a recipe."""
+    kind = DATA[pick("data", str(given.get("name", trained_on["name"])), DATA)]
+    return any(
+        given.get(key) is not None and _places(given[key]) != _places(trained_on.get(key))
+        for key in kind.of_files
+        if key not in kind.answered
+    )
+
+
+def _places(files: Any) -> list[Path]:
+    listed = files if isinstance(files, list) else [files]
+    return [Path(file).expanduser().absolute() for file in listed if file is not None]

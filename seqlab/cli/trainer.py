@@ -19,6 +19,7 @@ from seqlab.callbacks.keeping import KeepBest, KeepLast, Often, RunRecord, Whole
 from seqlab.callbacks.progress import progress
 from seqlab.callbacks.random_state import RandomState
 from seqlab.callbacks.step_time import StepTime
+from seqlab.callbacks.tally import Tally
 from seqlab.callbacks.training_log import TrainingLog
 from seqlab.callbacks.updates import Updates
 from seqlab.cli.arguments import PLATEAU
@@ -133,14 +134,14 @@ def _callbacks(
 ) -> list[Callback]:
     config, checkpoints, norms = settings.config, folder / "checkpoints", GradientNorms()
     watch = Divergence(norms, config.on_nan == "skip")
-    log = TrainingLog(norms, watch)
+    log, tally = TrainingLog(norms, watch), Tally()
     monitor = monitor_of(config.monitor, model)
     validates = bool(data.val_dataloader()) and trainer["limit_val_batches"] != 0
     if not validates and settings.plan.lr_scheduler == PLATEAU:
         raise UserError(f"{PLATEAU} waits for a lower val/loss, but nothing validates; give --data.val_fraction")
     record = RunRecord(folder, settings.as_yaml())
     interruption = Interruption(checkpoints / "last.ckpt")
-    callbacks: list[Callback] = [Clock(), norms, watch, log, interruption, record, RandomState()]
+    callbacks: list[Callback] = [Clock(), norms, watch, log, tally, interruption, record, RandomState()]
     if config.watch != "none":
         callbacks += [Updates(), StepTime(), *model.views(data, folder, config.watch == "full")]
     if validates and config.patience is not None:
@@ -148,7 +149,7 @@ def _callbacks(
             EarlyStopping(monitor.name, patience=config.patience, mode=monitor.mode, check_on_train_epoch_end=False)
         )
     if trainer["enable_progress_bar"] is not False:
-        callbacks.append(progress(log))
+        callbacks.append(progress(tally))
     if trainer["enable_checkpointing"] is not False:
         callbacks += [KeepBest(checkpoints, *monitor)] if validates else []
         often = Often.read(config.ckpt_every) if config.ckpt_every else Often()

@@ -2,7 +2,7 @@
 
 import sys
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import lightning.pytorch as pl
@@ -24,7 +24,8 @@ class DataModule(pl.LightningDataModule):
     options, ``answered`` are those that a corpus takes from nobody, such as the path of its file; ``of_files`` name
     what it is cut from and ``held_out`` parts of it; ``of_codecs`` say how text becomes ids, which a checkpoint has
     settled, ``of_training`` how training batches are made, ``of_limits`` how much is trained on, ``of_batches`` how all
-    batches are made, ``of_splits`` how it is cut into parts.
+    batches are made, ``of_splits`` how it is cut into parts. Under the options ``whole`` all of it is the training
+    part.
     """
 
     data_name: ClassVar[str]
@@ -36,6 +37,7 @@ class DataModule(pl.LightningDataModule):
     of_limits: ClassVar[tuple[str, ...]] = ()
     of_batches: ClassVar[tuple[str, ...]] = ()
     of_splits: ClassVar[tuple[str, ...]] = ("val_fraction", "test_fraction")
+    whole: ClassVar[Mapping[str, Any]] = {"val_fraction": 0.0, "test_fraction": 0.0}
     UNASKED: ClassVar[tuple[str, ...]] = ("seed", "codecs")
     corpus_name: str
     prompt: str | None = None
@@ -109,7 +111,15 @@ class DataModule(pl.LightningDataModule):
         trainer = self.trainer
         return Shard(trainer.global_rank, trainer.world_size) if trainer is not None else Shard()
 
+    def _is_counted(self) -> bool:
+        """Whether the model that learns takes the whole part at once, so that nothing needs to fill a batch."""
+        model = None if self.trainer is None else self.trainer.lightning_module
+        return not getattr(getattr(model, "options", None), "by_gradients", True)
+
     def train_dataloader(self) -> Loader[Any]:
+        if self._is_counted():
+            self._loader = self.evaluation_loader("train")
+            return self._loader
         batches = self.train_batches(self.shard())
         limit = None if self.trainer is None else self.trainer.limit_train_batches
         self._loader = Loader(batches, used_of(len(batches), limit))

@@ -75,6 +75,8 @@ class LabelledData(DataModule):
     of_training: ClassVar[tuple[str, ...]] = ("batch_size", "batch_tokens")
     of_splits: ClassVar[tuple[str, ...]] = ("val_fraction", "test_fraction", "folds", "fold")
 
+    whole: ClassVar[Mapping[str, Any]] = {**DataModule.whole, "folds": None}
+
     def __init__(
         self,
         path: Files = None,

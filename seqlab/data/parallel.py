@@ -1,6 +1,7 @@
 """Sentence pairs for translation: any files, or a corpus by its name."""
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -60,6 +61,7 @@ class ParallelData(DataModule):
     of_codecs: ClassVar[tuple[str, ...]] = (*DataModule.of_codecs, "shared_vocab", "reverse")
     of_training: ClassVar[tuple[str, ...]] = ("batch_size", "batch_tokens")
     of_limits: ClassVar[tuple[str, ...]] = ("max_pairs",)
+    whole: ClassVar[Mapping[str, Any]] = {**DataModule.whole, "max_length": sys.maxsize}
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
+from seqlab.decoding.continuations import Continuations, best_of
 from seqlab.errors import UserError
 
 
@@ -32,19 +33,22 @@ there are any."""
 
 
 class Hypothesis(NamedTuple):
-    """A finished sentence.
+    """A sentence that was found.
 
     Args:
         tokens: Its ids, without ``<bos>`` and ``<eos>``.
         score: What it is ranked by.
-        log_probability: Of its tokens and of the end after them, in nats.
+        log_probability: Of its tokens and of the end after them, in nats; of an incomplete one without the end.
         attention: Weights ``(tokens + 1, positions)``, if they were asked for.
+        complete: Whether it came to its end; false where the end was forced although another token was likelier, or
+            where all that could have followed is forbidden.
     """
 
     tokens: list[int]
     score: float
     log_probability: float
     attention: Tensor | None = None
+    complete: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,9 @@ class Beam:
         length_penalty: Exponent; 0 ranks by probability alone, 1 nearly by that of a token.
         coverage_penalty: Weight; needs attention.
         min_length: Least tokens before the end.
-        max_length: Most tokens before the end, which is then forced.
+        max_length: Most tokens before the end, which is then forced; more where the source allows more.
+        length_factor: So many tokens for each token of the source are allowed in any case, together with
+        length_addend: so many more.
         no_repeat_ngram: No n-gram of this length occurs twice; 0 allows all.
         n_best: Hypotheses returned.
 
@@ -79,9 +85,11 @@ class Beam:
     max_length: int = 100
     no_repeat_ngram: int = 0
     n_best: int = 1
+    length_factor: float = 0.0
+    length_addend: int = 0
 
     def __post_init__(self) -> None:
-        least = {"size": 1, "min_length": 0, "max_length": 1, "no_repeat_ngram": 0, "n_best": 1}
+        least = {"size": 1, "min_length": 0, "max_length": 1, "no_repeat_ngram": 0, "n_best": 1, "length_addend": 0}
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 shown = "beam_size" if name == "size" else name
@@ -92,17 +100,27 @@ class Beam:
             raise UserError(f"min_length {self.min_length} must be at most max_length {self.max_length}")
         if not math.isfinite(self.length_penalty):
             raise UserError(f"length_penalty {self.length_penalty} must be a finite number")
-        if not 0 <= self.coverage_penalty < math.inf:
-            raise UserError(f"coverage_penalty {self.coverage_penalty} must be at least 0")
+        for name in ("coverage_penalty", "length_factor"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UserError(f"{name} {getattr(self, name)} must be at least 0")
+
+    def most(self, source: int) -> int:
+        """Most tokens before the end of a translation of so many tokens."""
+        return max(self.max_length, math.ceil(self.length_factor * source) + self.length_addend)
 
     def lengthened(self, length: int) -> float:
         """lp of a hypothesis of so many tokens, the end among them."""
         return float(((5 + length) / 6) ** self.length_penalty)
 
-    def bound(self, log_probability: float, length: int) -> float:
-        """The best score that a hypothesis can still reach: it only gets less likely, and coverage only costs."""
-        longest = self.max_length + 1 if self.length_penalty > 0 else length
-        return log_probability / self.lengthened(longest)
+    def bound(self, log_probability: float, length: int, most: int) -> float:
+        """The best score that a hypothesis can still reach: it only gets less likely, and coverage only costs.
+
+        Args:
+            log_probability: Of its tokens.
+            length: Tokens that it will have at least, the end among them.
+            most: Tokens that it can have before the end.
+        """
+        return log_probability / self.lengthened(most + 1 if self.length_penalty > 0 else length)
 
 
 class _Live:
@@ -125,61 +143,25 @@ class _Live:
         if self.attention is not None:
             self.attention = self.attention[rows]
 
+    def hypotheses(
+        self, rows: Tensor, log_probs: Tensor, beam: Beam, attention: bool, complete: Sequence[bool]
+    ) -> Iterator[Hypothesis]:
+        """What stands in some rows ``(rows,)``, with their log-probabilities ``(rows,)``."""
+        scores = log_probs / beam.lengthened(self.tokens.shape[1])
+        weights: Sequence[Tensor | None] = [None] * len(rows)
+        if self.attention is not None:
+            seen = self.attention[rows]
+            covered = seen.double().sum(1)  # (rows, positions)
+            scores += beam.coverage_penalty * covered.masked_fill(covered <= 0, 1.0).clamp(max=1).log().sum(1)
+            weights = seen.unbind() if attention else weights
+        tokens = self.tokens[rows, 1:].tolist()
+        return map(Hypothesis, tokens, scores.tolist(), log_probs.tolist(), weights, complete)
 
-class _Ranked(NamedTuple):
-    """The best continuations of each sentence, best first, each ``(sentences, candidates)``."""
-
-    scores: Tensor
-    rows: Tensor
-    tokens: Tensor
-
-    def going(self, size: int, eos: int) -> "_Ranked":
-        """The ``size`` best that do not end; where there are not so many, others at minus infinity."""
-        scores, order = torch.where(self.tokens == eos, -torch.inf, self.scores).topk(min(size, self.scores.shape[1]))
-        return _Ranked(scores, self.rows.gather(1, order), self.tokens.gather(1, order))
-
-
-BLOCK = 64
-"""Neighbours of which the largest is found at once."""
-
-
-def best_continuations(log_probs: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k likeliest of all tokens behind all hypotheses of a sentence, fast where vocabularies are large.
-
-    The best k lie in the k blocks of neighbours whose maxima are largest, and only those are sorted.
-
-    Args:
-        log_probs: ``(sentences, rows of each, vocab_size)``.
-        scores: To be added to each row ``(sentences, rows of each)`` float64.
-        k: At most the number of tokens of all rows.
-
-    Returns:
-        Sums in falling order, and their places among the tokens of all rows of the sentence, each ``(sentences, k)``.
-    """
-    vocab_size = log_probs.shape[-1]
-    whole = vocab_size // BLOCK * BLOCK
-    if whole < 4 * k * BLOCK:
-        best, places = (log_probs + scores.unsqueeze(-1)).flatten(1).topk(k)
-        return best, places
-    maxima = log_probs[..., :whole].unflatten(-1, (-1, BLOCK)).amax(-1)  # (sentences, rows of each, whole blocks)
-    if whole < vocab_size:
-        maxima = torch.cat([maxima, log_probs[..., whole:].amax(-1, keepdim=True)], -1)
-    blocks = (maxima + scores.unsqueeze(-1)).flatten(1).topk(k, sorted=False).indices  # (sentences, k)
-    rows, first = blocks // maxima.shape[-1], blocks % maxima.shape[-1] * BLOCK
-    ids = first.unsqueeze(-1) + torch.arange(BLOCK, device=blocks.device)
-    places = (rows * vocab_size).unsqueeze(-1) + ids.clamp(max=vocab_size - 1)  # (sentences, k, BLOCK)
-    values = log_probs.flatten(1).gather(1, places.flatten(1)).view_as(places) + scores.gather(1, rows).unsqueeze(-1)
-    best, order = values.masked_fill_(ids >= vocab_size, -torch.inf).flatten(1).topk(k)
-    return best, places.flatten(1).gather(1, order)
-
-
-def _rank(allowed: Tensor, scores: Tensor, size: int) -> _Ranked:
-    """Twice as many candidates as hypotheses, so that enough are left when all that can end do."""
-    (sentences, width), vocab_size = scores.shape, allowed.shape[1]
-    log_probs = allowed.view(sentences, width, vocab_size)
-    best, places = best_continuations(log_probs, scores, min(2 * size, width * vocab_size))
-    first_row = torch.arange(sentences, device=scores.device).unsqueeze(1) * width
-    return _Ranked(best, first_row + places // vocab_size, places % vocab_size)
+    def unfinished(self, place: int, beam: Beam, attention: bool) -> list[Hypothesis]:
+        """The hypotheses of the sentence at a place as they stand."""
+        ranks = self.scores[place].isfinite().nonzero().squeeze(1)
+        rows = place * self.scores.shape[1] + ranks
+        return [*self.hypotheses(rows, self.scores[place][ranks], beam, attention, [False] * len(rows))]
 
 
 @torch.no_grad()
@@ -192,13 +174,15 @@ def beam_search(
     beam: Beam,
     banned: Sequence[int] = (),
     prefix: Sequence[int] = (),
+    source_lengths: Sequence[int] | None = None,
     attention: bool = False,
     device: torch.device | None = None,
 ) -> list[list[Hypothesis]]:
     """Searches for the best continuations of each of several sentences.
 
     A sentence is done when ``beam.size`` hypotheses of it have ended, or when no unfinished one can still come among
-    the ``n_best``; then its rows leave the batch.
+    the ``n_best``; then its rows leave the batch. One of which nothing has ended when all that may follow is forbidden
+    is given as it stands, incomplete.
 
     Args:
         step: One step of the model.
@@ -209,20 +193,23 @@ def beam_search(
         beam: How to search.
         banned: Ids that are never chosen.
         prefix: Ids that every sentence must start with.
+        source_lengths: Tokens of what each sentence translates; ``beam.max_length`` alone bounds them if not given.
         attention: Whether hypotheses carry their attention weights.
         device: Of the tokens; that of the CPU if not given.
 
     Returns:
-        For each sentence its hypotheses, best first.
+        For each sentence its hypotheses, best first; at least one.
 
     Raises:
-        UserError: Coverage or attention was asked of a model without attention, or the prefix is too long.
+        UserError: Coverage or attention was asked of a model without attention, the prefix is too long, or the model
+            gives no numbers.
     """
     if len(prefix) > beam.max_length:
         raise UserError(f"the prefix has {len(prefix)} tokens, but max_length {beam.max_length}; give a larger one")
-    live = _Live(count, bos, device or torch.device("cpu"))
+    most = [beam.most(length) for length in source_lengths or [0] * count]
+    live, sentences = _Live(count, bos, device or torch.device("cpu")), [*range(count)]
     done: list[list[Hypothesis]] = [[] for _ in range(count)]
-    for length in range(beam.max_length + 1):
+    for length in range(max(most, default=0) + 1):
         log_probs, state, weights = step(live.tokens[:, -1], state)
         if weights is None and (attention or beam.coverage_penalty):
             raise UserError("coverage_penalty and attention weights need a model with attention")
@@ -230,47 +217,49 @@ def beam_search(
             seen = weights.unsqueeze(1)
             live.attention = seen if live.attention is None else torch.cat([live.attention, seen], 1)
         allowed = _allowed(log_probs, live.tokens, length, eos, beam, banned, prefix)
-        ranked = _rank(allowed, live.scores, beam.size)
-        for sentence, hypothesis in _finished(live, ranked, eos, beam, attention):
+        cut = _end_forced(allowed, [most[sentence] == length for sentence in sentences], eos)
+        ranked = best_of(allowed, live.scores, beam.size)
+        for sentence, hypothesis in _finished(live, ranked, eos, beam, attention, cut):
             done[sentence].append(hypothesis)
         going = ranked.going(beam.size, eos)
-        best = zip(live.sentences.tolist(), going.scores[:, 0].tolist(), strict=True)
-        open_ = [not _is_done(done[sentence], score, length + 1, beam) for sentence, score in best]
+        best = zip(sentences, going.scores[:, 0].tolist(), strict=True)
+        open_ = [not _is_done(done[one], score, length + 1, beam, most[one]) for one, score in best]
+        for place, sentence in enumerate(sentences):
+            if not open_[place] and not done[sentence]:
+                done[sentence] = live.unfinished(place, beam, attention)
         places = torch.tensor(open_, device=going.scores.device).nonzero().squeeze(1)
         if not len(places):
             break
         scores, rows, tokens = (part[places] for part in going)
         live.go_on(places, scores, rows.flatten(), tokens.flatten())
         state = state.rows(rows.flatten(), places)
+        sentences = live.sentences.tolist()
+    if not all(done):
+        raise UserError("the model gives no numbers (NaN), so nothing can be ranked; take another checkpoint of it")
     return [sorted(found, key=lambda one: -one.score)[: beam.n_best] for found in done]
 
 
-def _is_done(found: list[Hypothesis], best_live: float, length: int, beam: Beam) -> bool:
+def _is_done(found: list[Hypothesis], best_live: float, length: int, beam: Beam, most: int) -> bool:
     if len(found) >= beam.size or best_live == -torch.inf:
         return True
     if len(found) < beam.n_best:
         return False
     worst_kept = sorted((one.score for one in found), reverse=True)[beam.n_best - 1]
-    return beam.bound(best_live, length + 1) <= worst_kept
+    return beam.bound(best_live, length + 1, most) <= worst_kept
 
 
-def _finished(live: _Live, ranked: _Ranked, eos: int, beam: Beam, attention: bool) -> Iterator[tuple[int, Hypothesis]]:
+def _finished(
+    live: _Live, ranked: Continuations, eos: int, beam: Beam, attention: bool, cut: Tensor | None
+) -> Iterator[tuple[int, Hypothesis]]:
     """The hypotheses among the ``beam.size`` best that end, and the sentences they belong to."""
-    best = _Ranked(*(part[:, : beam.size] for part in ranked))
+    best = Continuations(*(part[:, : beam.size] for part in ranked))
     places, ranks = ((best.tokens == eos) & best.scores.isfinite()).nonzero(as_tuple=True)
     if not len(places):
         return
-    rows, log_probs = best.rows[places, ranks], best.scores[places, ranks]
-    scores = log_probs / beam.lengthened(live.tokens.shape[1])
-    weights: Sequence[Tensor | None] = [None] * len(rows)
-    if live.attention is not None:
-        seen = live.attention[rows]
-        covered = seen.double().sum(1)  # (hypotheses, positions)
-        scores += beam.coverage_penalty * covered.masked_fill(covered <= 0, 1.0).clamp(max=1).log().sum(1)
-        weights = seen.unbind() if attention else weights
-    sentences, tokens = live.sentences[places].tolist(), live.tokens[rows, 1:].tolist()
-    hypotheses = map(Hypothesis, tokens, scores.tolist(), log_probs.tolist(), weights)
-    yield from zip(sentences, hypotheses, strict=True)
+    rows = best.rows[places, ranks]
+    complete = [True] * len(rows) if cut is None else (~cut[rows]).tolist()
+    found = live.hypotheses(rows, best.scores[places, ranks], beam, attention, complete)
+    yield from zip(live.sentences[places].tolist(), found, strict=True)
 
 
 def _allowed(
@@ -281,15 +270,31 @@ def _allowed(
         forced = log_probs[:, prefix[length]].clone()
         log_probs.fill_(-torch.inf)[:, prefix[length]] = forced
         return log_probs
-    if length == beam.max_length:
-        end = log_probs[:, eos].clone()
-        log_probs.fill_(-torch.inf)[:, eos] = end
-        return log_probs
     log_probs[:, list(banned)] = -torch.inf
     if length < beam.min_length:
         log_probs[:, eos] = -torch.inf
     _forbid_repeats(log_probs, tokens[:, 1:], beam.no_repeat_ngram)
     return log_probs
+
+
+def _end_forced(allowed: Tensor, last: Sequence[bool], eos: int) -> Tensor | None:
+    """Lets sentences that have no room left do nothing but end, in place.
+
+    Args:
+        allowed: ``(rows, vocab_size)``.
+        last: Of each sentence, whether it is one of them.
+        eos: Id of the end.
+
+    Returns:
+        Rows that would rather have gone on ``(rows,)`` bool; none if no sentence is one of them.
+    """
+    if not any(last):
+        return None
+    rows = torch.tensor(last, device=allowed.device).repeat_interleave(len(allowed) // len(last))
+    cut, end = rows & (allowed.argmax(1) != eos), allowed[rows, eos]
+    allowed[rows] = -torch.inf
+    allowed[rows, eos] = end
+    return cut
 
 
 def _forbid_repeats(allowed: Tensor, tokens: Tensor, size: int) -> None:

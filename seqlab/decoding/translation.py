@@ -17,9 +17,6 @@ from seqlab.text.vocab import BOS, EOS, PAD, UNK
 HYPOTHESES = 1280
 """As many are searched at once, those of all sentences together."""
 
-GREEDY = Beam(max_length=50)
-"""The most likely token at each step."""
-
 
 class Translation(NamedTuple):
     """One translation of a sentence.
@@ -30,6 +27,7 @@ class Translation(NamedTuple):
         source: Tokens of the sentence, with the end.
         target: Tokens of the translation, with the end.
         attention: Weights ``(target tokens, source tokens)``, if they were asked for.
+        complete: Whether it came to its end, rather than to its most tokens or to where nothing more is allowed.
     """
 
     text: str
@@ -37,6 +35,7 @@ class Translation(NamedTuple):
     source: list[str]
     target: list[str]
     attention: Tensor | None
+    complete: bool = True
 
 
 def detokenize(text: str) -> str:
@@ -115,7 +114,7 @@ def translate_ids(
 def _said(one: Hypothesis, source: list[str], codec: Codec) -> Translation:
     target = [*codec.vocab.tokens(one.tokens), EOS]
     weights = None if one.attention is None else one.attention[:, : len(source)]
-    return Translation(detokenize(codec.decode(one.tokens)), one.score, source, target, weights)
+    return Translation(detokenize(codec.decode(one.tokens)), one.score, source, target, weights, one.complete)
 
 
 def _search(
@@ -135,4 +134,5 @@ def _search(
     state = network.encode(torch.tensor(rows, device=device), lengths)
     bos, eos, pad, unk = (target_codec.vocab.id_of(token) for token in (BOS, EOS, PAD, UNK))
     start = target_codec.encode(prefix) if prefix else []
-    return beam_search(network.step, state, len(ids), bos, eos, beam, (unk, pad, bos), start, attention, device)
+    banned, own = (unk, pad, bos), [len(tokens) for tokens in ids]
+    return beam_search(network.step, state, len(ids), bos, eos, beam, banned, start, own, attention, device)

@@ -42,7 +42,7 @@ class LanguageReport(Report):
 
     def rows(self) -> dict[str, str]:
         rows = {
-            "corpus": f"{self.corpus}, {self.split} part",
+            "corpus": self.part,
             "loss": f"{self.loss:.4f} nats per token",
             "perplexity": f"{self.perplexity:.4f}",
             "bits per token": f"{self.bits_per_token:.4f}",

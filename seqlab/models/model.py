@@ -168,6 +168,10 @@ class Model(pl.LightningModule):
         """A little of what the model says now, for a person to read; empty where there is nothing to say."""
         return ""
 
+    def remarks(self, measured: Mapping[str, float]) -> list[str]:
+        """Sentences that a user must read beside what a run measured, by name."""
+        return []
+
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
         """What is shown of it in TensorBoard beside losses.
 

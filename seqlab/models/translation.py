@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Self, cast
 
 import lightning.pytorch as pl
 import torch
@@ -15,15 +15,16 @@ from seqlab.data.pairs import EvaluationPairs, PairBatch
 from seqlab.data.parallel import ParallelData
 from seqlab.data.text_files import Split
 from seqlab.decoding.beam import Beam
-from seqlab.decoding.translation import GREEDY, Translation, detokenize, encoded, translate
+from seqlab.decoding.translation import Translation, detokenize, encoded, translate
 from seqlab.errors import UserError
 from seqlab.metrics import PERPLEXITY, MeanLoss, Measure, bleu_book, bleu_columns, corpus_bleu, corpus_chrf, of_bleu
-from seqlab.models.model import Model
+from seqlab.models.model import Codecs, Model
 from seqlab.models.pretrained import set_vectors
 from seqlab.models.translation_report import TranslationReport, buckets_of
 from seqlab.models.window import Sums
 from seqlab.nn.ibm1 import IBM1
 from seqlab.nn.translation_network import TranslationOptions
+from seqlab.options import Options
 from seqlab.text.codec import Codec
 from seqlab.views.translations import TranslationView
 
@@ -31,21 +32,27 @@ SHOWN = 4
 """Sentences whose translations are shown."""
 TOGETHER = 256
 """Sentences that ``predict`` translates at once."""
+INCOMPLETE = "incomplete"
+"""Name of the measured number of translations that were cut."""
 
 
 class Translated(NamedTuple):
-    """A sentence, its best translation, and what that was ranked by."""
+    """A sentence, its best translation, what that was ranked by, and whether it came to its end."""
 
     source: str
     translation: str
     score: float
+    complete: bool = True
 
     def __str__(self) -> str:
         return self.translation
 
 
 class TranslationModel(Model):
-    """A model trained on pairs of sentences, by teacher forcing. Its codecs are ``source`` and ``target``."""
+    """A model trained on pairs of sentences, by teacher forcing. Its codecs are ``source`` and ``target``.
+
+    ``longest`` is the most tokens of a sentence that it was trained on.
+    """
 
     task: ClassVar[str] = "translation"
     says: ClassVar[str] = "translation model"
@@ -55,6 +62,8 @@ class TranslationModel(Model):
         "perplexity": PERPLEXITY,
         "bleu": Measure("BLEU", "{:.2f}", "higher", resampled=of_bleu),
     }
+
+    longest: int = 50
 
     def build(self) -> nn.Module:
         made = super().build()
@@ -79,6 +88,48 @@ class TranslationModel(Model):
         assert isinstance(codec, Codec)
         return codec
 
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Mapping[str, Any], options: Options, codecs: Codecs, name: str) -> Self:
+        made = super().from_checkpoint(checkpoint, options, codecs, name)
+        made.longest = (checkpoint["seqlab"].get("data") or {}).get("max_length", cls.longest)
+        return made
+
+    def setup(self, stage: str) -> None:
+        data = getattr(self.trainer, "datamodule", None)
+        if stage == "fit" and isinstance(data, ParallelData):
+            self.longest = data.max_length
+
+    def beam(
+        self,
+        size: int = 1,
+        *,
+        min_length: int = 0,
+        max_length: int | None = None,
+        length_factor: float | None = None,
+        length_addend: int | None = None,
+        **how: Any,
+    ) -> Beam:
+        """How to search, greedily if nothing else is said.
+
+        Args:
+            size: Hypotheses kept at every step.
+            min_length: Least tokens of a translation.
+            max_length: Most tokens, whatever the source; if not given, as many as of a sentence that it was trained on,
+                and of a long source more.
+            length_factor: Tokens allowed for each token of the source; those of the model's options if not given.
+            length_addend: Tokens allowed beside; those of the model's options if not given.
+            how: Other fields of a beam.
+        """
+        own = self.options if max_length is None else None
+        return Beam(
+            size,
+            min_length=min_length,
+            max_length=max(self.longest, min_length) if max_length is None else max_length,
+            length_factor=getattr(own, "length_factor", 0.0) if length_factor is None else length_factor,
+            length_addend=getattr(own, "length_addend", 0) if length_addend is None else length_addend,
+            **how,
+        )
+
     def forward(self, source: Tensor, lengths: Tensor, inputs: Tensor) -> Tensor:
         """Logits ``(batch, time, target_vocab_size)``, of the network."""
         logits: Tensor = self.network(source, lengths, inputs)
@@ -97,27 +148,38 @@ class TranslationModel(Model):
         pairs = data.pairs("val")[:sentences] if isinstance(data, ParallelData) and data.has("val") else []
         if not pairs:
             return {}
-        said = [best[0].text for best in self.translations([source for source, _ in pairs], GREEDY)]
+        said = [best[0] for best in self.translations([source for source, _ in pairs])]
         wanted = [detokenize(self.target_codec.clean(target)) for _, target in pairs]
-        return {"bleu": corpus_bleu(said, wanted).value}
+        bleu = corpus_bleu([one.text for one in said], wanted).value
+        return {"bleu": bleu, INCOMPLETE: float(sum(not one.complete for one in said))}
+
+    def remarks(self, measured: Mapping[str, float]) -> list[str]:
+        if not measured.get(f"val/{INCOMPLETE}"):
+            return []
+        count, sentences = int(measured[f"val/{INCOMPLETE}"]), getattr(self.options, "bleu_sentences", 0)
+        return [
+            f"Of the translations that the last val/bleu was measured on (at most {sentences:,}), {count:,} were cut: "
+            "--model.length_factor and --model.length_addend give them more tokens."
+        ]
 
     @torch.no_grad()
     def translations(
         self,
         sentences: Sequence[str],
-        beam: Beam = GREEDY,
+        beam: Beam | None = None,
         attention: bool = False,
         prefix: str = "",
         progress: bool = False,
     ) -> list[list[Translation]]:
-        """Translations of each sentence, best first; see ``seqlab.decoding.translation.translate``."""
+        """Translations of each sentence, best first, greedy ones if no beam is given; see
+        ``seqlab.decoding.translation.translate``."""
         if isinstance(self.network, IBM1):
             return self._word_for_word(sentences)
         training = self.training
         self.eval()
         try:
             codecs = self.source_codec, self.target_codec
-            return translate(self.network, *codecs, sentences, beam, attention, prefix, progress)
+            return translate(self.network, *codecs, sentences, beam or self.beam(), attention, prefix, progress)
         finally:
             self.train(training)
 
@@ -140,7 +202,9 @@ class TranslationModel(Model):
         length_penalty: float = 1.0,
         coverage_penalty: float = 0.0,
         min_length: int = 0,
-        max_length: int = 50,
+        max_length: int | None = None,
+        length_factor: float | None = None,
+        length_addend: int | None = None,
         no_repeat_ngram: int = 0,
         n_best: int = 1,
         prefix: str = "",
@@ -153,7 +217,10 @@ class TranslationModel(Model):
             length_penalty: Exponent of Wu et al. (2016); 0 ranks by probability alone.
             coverage_penalty: Weight of what attention left unread; needs attention.
             min_length: Least tokens of a translation.
-            max_length: Most tokens of a translation.
+            max_length: Most tokens of a translation, whatever its source; if not given, as many as of a sentence that
+                the model was trained on, and of a long source more.
+            length_factor: Tokens allowed for each token of the source; as the model was trained if not given.
+            length_addend: Tokens allowed beside; as the model was trained if not given.
             no_repeat_ngram: No n-gram of this length occurs twice; 0 allows all.
             n_best: Translations of each sentence, at most beam_size.
             prefix: Text that every translation starts with.
@@ -164,12 +231,29 @@ class TranslationModel(Model):
         Raises:
             UserError: A sentence is empty, or an option is out of its range.
         """
-        beam = Beam(beam_size, length_penalty, coverage_penalty, min_length, max_length, no_repeat_ngram, n_best)
+        beam = self.beam(
+            beam_size,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
+            min_length=min_length,
+            max_length=max_length,
+            length_factor=length_factor,
+            length_addend=length_addend,
+            no_repeat_ngram=no_repeat_ngram,
+            n_best=n_best,
+        )
         given = [sentences] if isinstance(sentences, str) else sentences
         return [[one.text for one in best] for best in self.translations(given, beam, prefix=prefix)]
 
     def predict(
-        self, inputs: Iterable[str], *, beam_size: int = 5, length_penalty: float = 1.0, max_length: int = 50
+        self,
+        inputs: Iterable[str],
+        *,
+        beam_size: int = 5,
+        length_penalty: float = 1.0,
+        max_length: int | None = None,
+        length_factor: float | None = None,
+        length_addend: int | None = None,
     ) -> Iterator[Translated]:
         """Translates each of several sentences.
 
@@ -177,12 +261,21 @@ class TranslationModel(Model):
             inputs: Sentences.
             beam_size: Hypotheses kept at every step; 1 is greedy.
             length_penalty: Exponent of Wu et al. (2016); 0 ranks by probability alone.
-            max_length: Most tokens of a translation.
+            max_length: Most tokens of a translation, whatever its source; if not given, as many as of a sentence that
+                the model was trained on, and of a long source more.
+            length_factor: Tokens allowed for each token of the source; as the model was trained if not given.
+            length_addend: Tokens allowed beside; as the model was trained if not given.
         """
-        beam = Beam(beam_size, length_penalty, max_length=max_length)
+        beam = self.beam(
+            beam_size,
+            length_penalty=length_penalty,
+            max_length=max_length,
+            length_factor=length_factor,
+            length_addend=length_addend,
+        )
         for together in in_batches(inputs, TOGETHER):
             for source, best in zip(together, self.translations(together, beam), strict=True):
-                yield Translated(source, best[0].text, best[0].score)
+                yield Translated(source, best[0].text, best[0].score, best[0].complete)
 
     @torch.inference_mode()
     def evaluate(
@@ -193,6 +286,9 @@ class TranslationModel(Model):
         *,
         beam_size: int = 5,
         length_penalty: float = 1.0,
+        max_length: int | None = None,
+        length_factor: float | None = None,
+        length_addend: int | None = None,
         sentences: int | None = None,
     ) -> TranslationReport:
         """How well it translates one part of a corpus; the loss is by teacher forcing, of every sentence.
@@ -203,6 +299,10 @@ class TranslationModel(Model):
             items: Whether the report tells of each sentence too.
             beam_size: Hypotheses that translation keeps at every step; 1 is greedy.
             length_penalty: Exponent that translations are ranked with.
+            max_length: Most tokens of a translation, whatever its source; if not given, as many as of a sentence that
+                the model was trained on, and of a long source more.
+            length_factor: Tokens allowed for each token of the source; as the model was trained if not given.
+            length_addend: Tokens allowed beside; as the model was trained if not given.
             sentences: Translate only the first so many; all if not given.
 
         Raises:
@@ -212,15 +312,21 @@ class TranslationModel(Model):
             raise UserError("a translation model is measured on sentence pairs; give --data parallel or fra_eng")
         if sentences is not None and sentences < 1:
             raise UserError(f"sentences {sentences} must be a whole number of at least 1, or left out")
-        beam = Beam(beam_size, length_penalty, max_length=50)
+        beam = self.beam(
+            beam_size,
+            length_penalty=length_penalty,
+            max_length=max_length,
+            length_factor=length_factor,
+            length_addend=length_addend,
+        )
         loss, count, each = self._losses(data, split, items)
         pairs = data.pairs(split)[:sentences]
         if not pairs:
             raise UserError(f"the corpus '{data.corpus_name}' has no {split} part to translate")
         sources, wanted = [source for source, _ in pairs], [self.target_codec.clean(target) for _, target in pairs]
         started = time.monotonic()
-        said = [best[0].text for best in self.translations(sources, beam, progress=True)]
-        seconds = time.monotonic() - started
+        found = [best[0] for best in self.translations(sources, beam, progress=True)]
+        seconds, said = time.monotonic() - started, [one.text for one in found]
         spoken = [self.target_codec.clean(text) for text in said]
         references = [detokenize(text) for text in wanted]
         columns: dict[str, list[Any]] = {}
@@ -243,6 +349,7 @@ class TranslationModel(Model):
             bleu_book=sum(bleu_book(*pair) for pair in zip(spoken, wanted, strict=True)) / len(pairs),
             buckets=buckets_of(sources, said, references),
             search=self._search(beam),
+            incomplete=sum(not one.complete for one in found),
         )
 
     def _search(self, beam: Beam) -> str:
@@ -280,7 +387,7 @@ class TranslationModel(Model):
     def sample(self, data: DataModule) -> str:
         assert isinstance(data, ParallelData)
         shown = self.shown_sources(data)
-        said = [best[0].text for best in self.translations(shown, GREEDY)]
+        said = [best[0].text for best in self.translations(shown)]
         return "\n".join(f"{source} -> {text}" for source, text in zip(shown, said, strict=True))
 
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:

@@ -10,6 +10,8 @@ from seqlab.metrics import Report, Score, corpus_bleu, perplexity
 LENGTHS = ((1, 4), (5, 6), (7, 9), (10, math.inf))
 """Source lengths, in words, that are scored by themselves."""
 
+ROOM = "translations at their most tokens; --length_factor and --length_addend give them more"
+
 
 @dataclass(frozen=True)
 class Bucket:
@@ -31,6 +33,7 @@ class TranslationReport(Report):
         bleu_book: The book's BLEU of a sentence, its mean.
         buckets: BLEU by the length of the source.
         search: How translations were found.
+        incomplete: How many of them were cut at their most tokens.
     """
 
     sentences: int
@@ -39,6 +42,7 @@ class TranslationReport(Report):
     bleu_book: float
     buckets: Sequence[Bucket]
     search: str
+    incomplete: int = 0
 
     WIDTH: ClassVar[int] = 24
 
@@ -54,7 +58,7 @@ class TranslationReport(Report):
 
     def rows(self) -> dict[str, str]:
         return {
-            "corpus": f"{self.corpus}, {self.split} part",
+            "corpus": self.part,
             "loss": f"{self.loss:.4f} nats per target token",
             "perplexity": f"{self.perplexity:.4f}",
             "BLEU": f"{self.bleu.value:.2f}   {self.bleu.signature}",
@@ -63,6 +67,7 @@ class TranslationReport(Report):
             **{f"BLEU, {one.name}": f"{one.bleu:.2f}   {one.sentences:,} sentences" for one in self.buckets},
             "counted": f"{self.sentences:,} sentences, {self.tokens:,} target tokens, each once",
             "search": self.search,
+            **({"cut": f"{self.incomplete:,} {ROOM}"} if self.incomplete else {}),
             "time": f"{self.seconds:.1f} s, {self.sentences / self.seconds:,.0f} sentences/s",
         }
 

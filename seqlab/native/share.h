@@ -4,7 +4,7 @@
 
 inline long divided(long count, long by) { return (count + by - 1) / by; }
 
-// Waits for the other threads.
+// Waits for the other threads: some microseconds awake, then asleep; see SPINS in seqlab/__init__.py.
 inline void meet() {
 #pragma omp barrier
 }

@@ -57,6 +57,12 @@ class TranslationOptions(CellOptions):
     bleu_sentences: int = option(
         500, "Sentences of the validation part that are translated greedily for val/bleu; 0 for none.", least=0
     )
+    length_factor: float = option(
+        2.0, "Tokens that a translation may have for each token of its source, beside length_addend.", least=0
+    )
+    length_addend: int = option(
+        10, "Tokens that a translation may have beside; in any case as many as --data.max_length.", least=0
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,18 +3,21 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from seqlab.errors import UserError, nearest
+from seqlab.errors import UserError, nearest, reason_of
 from seqlab.files import whole_file
+from seqlab.runs.writable import check_folder
 
 LOGS = "lightning_logs"
 LONGEST_NAME = 80
 RESULT = "result.json"
 """What a finished run reached."""
+CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
 
 
 def run_name(*words: str) -> str:
@@ -33,7 +36,7 @@ def free_name(logs: Path, wanted: str) -> str:
 
 @contextmanager
 def claimed(logs: Path, wanted: str, may_number: bool, keeps: bool) -> Iterator[Path]:
-    """The folder of a run, made at once, so that two runs that start together keep apart.
+    """The folder of a run, made and tried at once, so that two runs that start together keep apart.
 
     It is removed again where nothing was left in it.
 
@@ -42,21 +45,67 @@ def claimed(logs: Path, wanted: str, may_number: bool, keeps: bool) -> Iterator[
         wanted: Name of the run.
         may_number: Whether it becomes ``<wanted>-2``, ``-3``... where another run has the name.
         keeps: Whether the run leaves anything.
+
+    Raises:
+        UserError: It cannot be made or written to.
     """
     folder = logs / (free_name(logs, wanted) if may_number else wanted)
     new = [path for path in (logs, *logs.parents) if not path.exists()]
-    while may_number and keeps:
-        try:
-            folder.mkdir(parents=True)
-            break
-        except FileExistsError:
-            folder = logs / free_name(logs, wanted)
     try:
+        if keeps:
+            folder = _made(folder, wanted, may_number)
+            for place in (folder, folder / CHECKPOINTS):
+                check_folder(place)
         yield folder
     finally:
         for path in (folder, *new):
             with suppress(OSError):  # it holds something, or was never made
                 path.rmdir()
+
+
+def _made(folder: Path, wanted: str, may_number: bool) -> Path:
+    while True:
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if not may_number:
+                return folder
+            folder = folder.parent / free_name(folder.parent, wanted)
+        except OSError as error:
+            raise UserError(f"cannot make {folder}: {reason_of(error)}; give another --run or folder of runs") from None
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder holds what another run of its name would replace."""
+    return any((folder / name).exists() for name in (CHECKPOINTS, CONFIG, RESULT))
+
+
+def check_free(logs: Path, name: str) -> None:
+    """Refuses the name of a run that is there.
+
+    Raises:
+        UserError: There is one.
+    """
+    if holds_run(logs / name):
+        raise UserError(
+            f"run '{name}' is there already, under {logs}; go on with it with --ckpt_path last --run {name}, replace "
+            f"it with --overwrite, or give a free name such as --run {free_name(logs, name)}"
+        )
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether a file lies in a folder, however the two are written."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def clear(folder: Path) -> None:
+    """Removes all that a run left in its folder."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def runs_folder(root: str | Path) -> Path:

@@ -5,7 +5,7 @@ from typing import NamedTuple, cast
 import lightning.pytorch as pl
 import torch
 
-from seqlab.decoding.translation import GREEDY, translate, translate_ids
+from seqlab.decoding.translation import translate, translate_ids
 from seqlab.views.boards import Pairs, Translates, boards
 
 EXAMINED = 512
@@ -72,7 +72,8 @@ class TranslationView(pl.Callback):
         module.eval()
         try:
             sources = module.shown_sources(trainer.datamodule)[:DRAWN]
-            found = translate(module.network, module.source_codec, module.target_codec, sources, GREEDY, attention=True)
+            codecs = module.source_codec, module.target_codec
+            found = translate(module.network, *codecs, sources, module.beam(), attention=True)
         finally:
             module.train(training)
         for row, translations in enumerate(found):
@@ -97,7 +98,7 @@ def worst(module: Translates, data: Pairs) -> list[Failure]:
             if len(found) >= EXAMINED:
                 break
         found = sorted(found, reverse=True)[:WORST]
-        said = translate_ids(module.network, *codecs, [source for _, source, _ in found], GREEDY)
+        said = translate_ids(module.network, *codecs, [source for _, source, _ in found], module.beam())
     finally:
         module.train(training)
     return [

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqlab.decoding.beam import Beam, Hypothesis, beam_search, best_continuations
+from seqlab.decoding.beam import Beam, Hypothesis, beam_search
 from seqlab.errors import UserError
 
 BOS, EOS, VOCAB, POSITIONS = 0, 1, 5, 3
@@ -195,31 +195,6 @@ def test_wrong_options(wrong: dict[str, Any], words: str) -> None:
         Beam(**wrong)
 
 
-@pytest.mark.parametrize("vocab_size", [7, 600, 3000, 3001, 3063])
-@pytest.mark.parametrize("k", [1, 7])
-def test_the_best_continuations_by_sorting_all_of_them(vocab_size: int, k: int) -> None:
-    generator = torch.Generator().manual_seed(vocab_size)
-    log_probs = torch.randn(4, 3, vocab_size, generator=generator).log_softmax(-1)
-    log_probs[1, :, : vocab_size // 2] = -torch.inf
-    log_probs[2, 1, -k:] = torch.linspace(-0.5, -0.1, k)
-    scores = torch.randn(4, 3, generator=generator, dtype=torch.float64)
-    scores[3, 1] = -torch.inf
-    best, places = best_continuations(log_probs, scores, k)
-    wanted, where = (log_probs + scores.unsqueeze(-1)).flatten(1).topk(k)
-    assert torch.equal(best, wanted)
-    assert torch.equal(places, where)
-
-
-def test_continuations_where_next_to_nothing_is_allowed() -> None:
-    log_probs = torch.full((2, 2, 3001), -torch.inf)
-    log_probs[0, 1, 3000], log_probs[1, 0, 5] = -1.0, -2.0
-    best, places = best_continuations(log_probs, torch.zeros(2, 2).double(), 4)
-    assert places[:, 0].tolist() == [3001 + 3000, 5]
-    assert best[:, 0].tolist() == [-1.0, -2.0]
-    assert best[:, 1:].eq(-torch.inf).all()
-    assert places.lt(2 * 3001).all()
-
-
 MANY = 1500
 
 
@@ -257,7 +232,9 @@ def one_at_a_time(sentence: int, beam: Beam, banned: tuple[int, ...]) -> list[An
                 done.append((total / beam.lengthened(length + 1) + coverage, tokens[:-1]))
         live = [one for one in found if one[1][-1] != EOS][: beam.size]
         worst = sorted((score for score, _ in done), reverse=True)[beam.n_best - 1 : beam.n_best]
-        if len(done) >= beam.size or not live or (worst and beam.bound(live[0][0], length + 2) <= worst[0]):
+        if len(done) >= beam.size or not live:
+            break
+        if worst and beam.bound(live[0][0], length + 2, beam.max_length) <= worst[0]:
             break
     return sorted(done, key=lambda one: -one[0])[: beam.n_best]
 
@@ -272,3 +249,68 @@ def test_the_search_of_many_words_is_the_search_one_hypothesis_at_a_time(name: s
         expected = one_at_a_time(sentence, beam, (BOS, 7))
         assert [one.tokens for one in found] == [tokens for _, tokens in expected]
         assert [one.score for one in found] == pytest.approx([score for score, _ in expected], abs=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_where_all_that_may_follow_is_forbidden_the_best_so_far_stands_incomplete(size: int) -> None:
+    beam = Beam(size=size, max_length=9, min_length=8, no_repeat_ngram=1, n_best=size)
+    for sentence, found in enumerate(search([0, 1, 2], beam, banned=(BOS,), attention=True)):
+        assert len(found) == size
+        for one in found:
+            assert not one.complete
+            assert sorted(one.tokens) == [2, 3, 4]
+            steps = [_distribution(sentence, (BOS, *one.tokens[:k]))[0][one.tokens[k]] for k in range(3)]
+            assert one.log_probability == pytest.approx(float(sum(steps)), abs=1e-12)
+            assert one.attention is not None
+            assert one.attention.shape == (4, POSITIONS)
+        assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+
+
+def test_one_sentence_at_a_dead_end_leaves_the_others_as_they_are() -> None:
+    def dead_end(tokens: Tensor, state: Tables) -> tuple[Tensor, Tables, Tensor]:
+        log_probs, state, weights = step(tokens, state)
+        blocked = (state.sentence == 1) & (state.read.shape[1] > 2)
+        return log_probs.masked_fill(blocked.unsqueeze(1), -torch.inf), state, weights
+
+    beam, sentences = Beam(size=2, max_length=6, min_length=3, n_best=2), torch.arange(3)
+    found = beam_search(dead_end, Tables(sentences, torch.empty(3, 0, dtype=torch.int64)), 3, BOS, EOS, beam)
+    alone = search([0, 1, 2], beam)
+    assert [found[0], found[2]] == [alone[0], alone[2]]
+    assert all(one.complete for one in (*found[0], *found[2]))
+    assert [(len(one.tokens), one.complete) for one in found[1]] == [(2, False)] * 2
+
+
+def test_a_model_without_words_says_nothing() -> None:
+    (found,) = search([0], Beam(min_length=2, max_length=3), banned=(BOS, 2, 3, 4))
+    assert [(one.tokens, one.complete) for one in found] == [([], False)]
+
+
+def test_a_model_that_gives_no_numbers_is_refused() -> None:
+    def broken(tokens: Tensor, state: Tables) -> tuple[Tensor, Tables, Tensor]:
+        log_probs, state, weights = step(tokens, state)
+        return log_probs * torch.nan, state, weights
+
+    with pytest.raises(UserError, match=r"gives no numbers \(NaN\)"):
+        beam_search(
+            broken, Tables(torch.tensor([0]), torch.empty(1, 0, dtype=torch.int64)), 1, BOS, EOS, Beam(2, max_length=3)
+        )
+
+
+def test_the_source_gives_room_beyond_max_length_and_what_is_cut_is_marked() -> None:
+    def endless(tokens: Tensor, state: Tables) -> tuple[Tensor, Tables, Tensor]:
+        log_probs, state, weights = step(tokens, state)
+        likely = torch.where((state.read.shape[1] > 3) & (state.sentence == 2), 0.0, -9.0).double()
+        return log_probs.index_copy(1, torch.tensor([EOS]), likely.unsqueeze(1)), state, weights
+
+    beam, sentences = Beam(max_length=3, length_factor=1.5, length_addend=1), torch.arange(3)
+    state = Tables(sentences, torch.empty(3, 0, dtype=torch.int64))
+    found = beam_search(endless, state, 3, BOS, EOS, beam, source_lengths=[1, 5, 5])
+    assert [(len(one.tokens), one.complete) for (one,) in found] == [(3, False), (9, False), (3, True)]
+    assert [beam.most(source) for source in (0, 1, 2, 3)] == [3, 3, 4, 6]
+
+
+def test_a_sentence_that_would_end_where_it_must_is_complete() -> None:
+    sentence = next(one for one in range(99) if len(greedy(one, 9)) == 4)
+    (whole,), (cut,) = (search([sentence], Beam(max_length=most))[0] for most in (4, 3))
+    assert (whole.tokens, whole.complete) == (greedy(sentence, 9), True)
+    assert (cut.tokens, cut.complete) == (whole.tokens[:3], False)

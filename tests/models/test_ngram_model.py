@@ -132,3 +132,14 @@ def test_a_dead_end_is_said_and_not_fatal(verb: Callable[..., Any], here: Path) 
     assert Path("lightning_logs/dead/result.json").exists()
     generated = verb("generate", "lightning_logs/dead/checkpoints/last.ckpt", "--prefix", "to be", "--temperature", "0")
     assert generated.code == 2
+
+
+def test_a_text_that_fills_no_batch_is_counted(verb: Command, here: Path) -> None:
+    (here / "short.txt").write_text("to be or not to be")
+    options = ("--data", "text", "--data.path", "short.txt", "--data.val_fraction", "0", "--data.test_fraction", "0")
+    finished = verb("fit", "--model", "ngram", "--model.order", "2", *options, "--run", "n")
+    assert finished.code == 0, finished.err
+    assert int(seqlab.load("lightning_logs/n/checkpoints/last.ckpt").network.counts_1.sum()) == 18
+    refused = verb("fit", "--model", "gru", *options, "--run", "g")
+    assert refused.code == 2
+    assert "too short" in refused.err or "batch" in refused.err

@@ -171,3 +171,27 @@ def test_an_empty_sentence_is_refused(trained: tuple[TranslationModel, ParallelD
 
 def test_detokenize() -> None:
     assert detokenize("je suis ici , et toi ?") == "je suis ici, et toi?"
+
+
+def test_room_for_a_translation_follows_the_source_and_the_longest_sentence(toy: Path, tmp_path: Path) -> None:
+    toy_data = data(toy, max_length=7)
+    made, fit = model(toy_data, length_factor=1.5, length_addend=4, bleu_sentences=3), trainer(1, limit_train_batches=1)
+    made.network.output.bias.data[toy_data.target_codec.vocab.id_of("<eos>")] = -99.0
+    fit.fit(made, toy_data)
+    assert float(fit.callback_metrics["val/incomplete"]) == 3
+    (words,) = made.remarks({"val/incomplete": 3.0})
+    assert words.startswith("Of the translations that the last val/bleu was measured on (at most 3), 3 were cut")
+    assert made.remarks({"val/incomplete": 0.0}) == []
+    fit.save_checkpoint(tmp_path / "a.ckpt")
+    loaded = load(tmp_path / "a.ckpt")
+    assert isinstance(loaded, TranslationModel)
+    lengths = {"a b": 7, "a b c d e f": 13}
+    for source, most in lengths.items():
+        assert [len(text.split()) for (text,) in loaded.translate([source])] == [most]
+        assert [len(text.split()) for (text,) in loaded.translate([source], max_length=2)] == [2]
+        assert [len(text.split()) for (text,) in loaded.translate([source], length_factor=0)] == [7]
+        assert [len(text.split()) for (text,) in loaded.translate([source], min_length=20)] == [20]
+        (said,) = loaded.predict([source], beam_size=1)
+        assert (len(said.translation.split()), said.complete) == (most, False)
+    report = loaded.evaluate(toy_data, "val", beam_size=1)
+    assert report.incomplete == report.sentences == len(toy_data.pairs("val"))

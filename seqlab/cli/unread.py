@@ -1,0 +1,64 @@
+"""Output that nobody reads any more."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class _Lasting:
+    """A stream that forgets what it cannot write, once it has said so on the other one."""
+
+    def __init__(self, stream: Any, name: str, say: Any) -> None:
+        self._stream, self._name, self._say = stream, name, say
+        self._broken = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        if not self._broken:
+            try:
+                return int(self._stream.write(text))
+            except OSError:
+                self._give_up()
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        if not self._broken:
+            try:
+                self._stream.flush()
+            except OSError:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        self._broken = True
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())  # what is buffered goes there too
+            os.close(nowhere)
+            print(f"seqlab: {self._name} cannot be written to any more; the work goes on", file=self._say, flush=True)
+        except (OSError, ValueError):
+            return
+
+
+@contextmanager
+def lasting_output() -> Iterator[None]:
+    """Within it nothing ends because a reader of stdout or stderr has gone, or their disk is full."""
+    out, err = sys.stdout, sys.stderr
+    if out is not None:
+        sys.stdout = _Lasting(out, "stdout", err)
+    if err is not None:
+        sys.stderr = _Lasting(err, "stderr", out)
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        sys.stdout, sys.stderr = out, err

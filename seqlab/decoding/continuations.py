@@ -1,0 +1,62 @@
+"""The likeliest tokens behind the hypotheses of each sentence."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Continuations(NamedTuple):
+    """The best continuations of each sentence, best first, each ``(sentences, candidates)``."""
+
+    scores: Tensor
+    rows: Tensor
+    tokens: Tensor
+
+    def going(self, size: int, eos: int) -> "Continuations":
+        """The ``size`` best that do not end; where there are not so many, others at minus infinity."""
+        scores, order = torch.where(self.tokens == eos, -torch.inf, self.scores).topk(min(size, self.scores.shape[1]))
+        return Continuations(scores, self.rows.gather(1, order), self.tokens.gather(1, order))
+
+
+BLOCK = 64
+"""Neighbours of which the largest is found at once."""
+
+
+def best_continuations(log_probs: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k likeliest of all tokens behind all hypotheses of a sentence, fast where vocabularies are large.
+
+    The best k lie in the k blocks of neighbours whose maxima are largest, and only those are sorted.
+
+    Args:
+        log_probs: ``(sentences, rows of each, vocab_size)``.
+        scores: To be added to each row ``(sentences, rows of each)`` float64.
+        k: At most the number of tokens of all rows.
+
+    Returns:
+        Sums in falling order, and their places among the tokens of all rows of the sentence, each ``(sentences, k)``.
+    """
+    vocab_size = log_probs.shape[-1]
+    whole = vocab_size // BLOCK * BLOCK
+    if whole < 4 * k * BLOCK:
+        best, places = (log_probs + scores.unsqueeze(-1)).flatten(1).topk(k)
+        return best, places
+    maxima = log_probs[..., :whole].unflatten(-1, (-1, BLOCK)).amax(-1)  # (sentences, rows of each, whole blocks)
+    if whole < vocab_size:
+        maxima = torch.cat([maxima, log_probs[..., whole:].amax(-1, keepdim=True)], -1)
+    blocks = (maxima + scores.unsqueeze(-1)).flatten(1).topk(k, sorted=False).indices  # (sentences, k)
+    rows, first = blocks // maxima.shape[-1], blocks % maxima.shape[-1] * BLOCK
+    ids = first.unsqueeze(-1) + torch.arange(BLOCK, device=blocks.device)
+    places = (rows * vocab_size).unsqueeze(-1) + ids.clamp(max=vocab_size - 1)  # (sentences, k, BLOCK)
+    values = log_probs.flatten(1).gather(1, places.flatten(1)).view_as(places) + scores.gather(1, rows).unsqueeze(-1)
+    best, order = values.masked_fill_(ids >= vocab_size, -torch.inf).flatten(1).topk(k)
+    return best, places.flatten(1).gather(1, order)
+
+
+def best_of(allowed: Tensor, scores: Tensor, size: int) -> Continuations:
+    """Twice as many candidates as hypotheses, so that enough are left when all that can end do."""
+    (sentences, width), vocab_size = scores.shape, allowed.shape[1]
+    log_probs = allowed.view(sentences, width, vocab_size)
+    best, places = best_continuations(log_probs, scores, min(2 * size, width * vocab_size))
+    first_row = torch.arange(sentences, device=scores.device).unsqueeze(1) * width
+    return Continuations(best, first_row + places // vocab_size, places % vocab_size)
