@@ -85,3 +85,12 @@ def test_an_update_left_out_is_said(
     monkeypatch.setattr(LanguageModel, "loss", without_a_number)
     run([*small, *FEW, "--trainer.limit_train_batches", "3", "--run", "nan", "--on_nan", "skip"])
     assert "Updates left out because no number came out: 1; train/skipped shows when." in capsys.readouterr().out
+
+
+def test_a_model_that_gives_no_numbers_says_so_in_place_of_a_sample(
+    here: Path, small: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    huge = ("--on_nan", "skip", "--optimizer", "sgd", "--optimizer.lr", "1e38")
+    left = run([*small, *FEW, "--run", "nan", *huge])
+    assert "(the model gives no numbers here (NaN); use a checkpoint" in capsys.readouterr().out
+    assert (left.folder / "result.json").is_file()
