@@ -189,6 +189,28 @@ def test_models_alone_know_which_kind_a_model_is() -> None:
     assert not found
 
 
+TESTS = Path(__file__).parent
+GROUPS = {type(cell).__module__: "seqlab.cells.steps" for cell in CELLS.values()}
+"""Modules that one test file goes through together, by what that file is named after."""
+
+
+def mirror_of(name: str) -> Path:
+    """Where the tests of a module stand: ``tests/cli/test_plan.py`` of ``seqlab.cli.plan``."""
+    *rooms, stem = GROUPS.get(name, name).split(".")[1:]
+    return TESTS.joinpath(*rooms, f"test_{stem.strip('_')}.py")
+
+
+TESTED = {mirror_of(name) for name, path in MODULES.items() if path.stem != "__init__"}
+
+
+def test_every_module_has_its_test_file() -> None:
+    assert not [str(path) for path in TESTED if not path.is_file()]
+
+
+def test_every_test_file_of_a_room_has_its_module() -> None:
+    assert not [str(path) for path in TESTS.glob("*/**/test_*.py") if path not in TESTED]
+
+
 @pytest.mark.parametrize("name", ["utils.py", "helpers.py", "common.py", "misc.py"])
 def test_no_drawer_for_everything(name: str) -> None:
     assert not list(PACKAGE.rglob(name))

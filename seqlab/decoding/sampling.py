@@ -68,7 +68,10 @@ class Sampling:
     def _allowed(self, logits: Tensor) -> Tensor:
         if self.banned:
             logits = logits.index_fill(-1, torch.tensor(self.banned, device=logits.device), -torch.inf)
-        if (logits.amax(-1) == -torch.inf).any():
+        likeliest = logits.amax(-1)
+        if likeliest.isnan().any():
+            raise UserError("the model gives no numbers here (NaN); use a checkpoint from before it diverged")
+        if (likeliest == -torch.inf).any():
             raise UserError(
                 "no token that may be drawn has a chance here; give another --prefix, or train n-grams with "
                 "--model.smoothing kneser_ney"

@@ -230,3 +230,12 @@ def test_a_temperature_for_each_row() -> None:
 def test_temperatures_that_cannot_be(temperatures: tuple[float, ...]) -> None:
     with pytest.raises(UserError, match="temperature"):
         Sampling(temperature=temperatures)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_nothing_can_be_drawn_from_what_is_no_number(temperature: float) -> None:
+    broken = torch.tensor([[0.0, 1.0], [0.0, math.nan]])
+    with pytest.raises(
+        UserError, match=r"^the model gives no numbers here \(NaN\); use a checkpoint from before it diverged$"
+    ):
+        Sampling(temperature).choose(broken, torch.zeros(2, dtype=torch.float64))

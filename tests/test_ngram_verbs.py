@@ -12,7 +12,7 @@ from seqlab.runs.checkpoint import read_checkpoint
 
 Command = Callable[..., Any]
 
-STORY = Path(__file__).parents[1] / "fixtures" / "story.txt"
+STORY = Path(__file__).parent / "fixtures" / "story.txt"
 OPTIONS = ("--model", "ngram", "--data", "text", "--data.path", str(STORY), "--data.batch_size", "4")
 BEST = "lightning_logs/n/checkpoints/best.ckpt"
 

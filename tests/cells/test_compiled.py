@@ -1,7 +1,4 @@
-import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -11,13 +8,10 @@ from seqlab.cells import CELLS
 from seqlab.cells import compiled as kernels
 from seqlab.cells.cell import ScannedCell
 from seqlab.native import compiler
-from seqlab.recurrence.backends import fastest
 from seqlab.recurrence.stack import Recurrent
 
 compiled = pytest.mark.skipif(compiler.native().library is None, reason=compiler.native().reason or "there is")
 tiled = pytest.mark.skipif(not compiler.native().tiles, reason="this processor has no AMX")
-LIBRARY: Any = object()
-VECTORS, TILES = compiler.Native(LIBRARY), compiler.Native(LIBRARY, tiles=True)
 SCANNED = [name for name, cell in CELLS.items() if isinstance(cell, ScannedCell)]
 Shape = tuple[int, int, int]
 SHAPES: list[Shape] = [(7, 4, 9), (16, 1, 3), (33, 11, 5), (48, 70, 2), (130, 20, 6)]
@@ -178,71 +172,6 @@ def test_a_scan_without_compiled_code(monkeypatch: pytest.MonkeyPatch, calls: li
     found = everything("gru", (33, 11, 5), torch.float32)
     assert calls == []
     assert distance(found, everything("gru", (33, 11, 5), torch.float64)) < 1e-5
-
-
-@pytest.mark.parametrize(
-    ("found", "low", "batch", "expected"),
-    [
-        (compiler.Native(None), False, 20, "torch"),
-        (VECTORS, False, 20, "scan"),
-        (VECTORS, True, 20, "torch"),
-        (TILES, True, 20, "scan"),
-        (TILES, True, 256, "torch"),
-        (TILES, False, 256, "scan"),
-    ],
-)
-def test_auto_leaves_the_lstm_to_torch_where_that_is_faster(
-    found: compiler.Native, low: bool, batch: int, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("seqlab.recurrence.backends.native", lambda: found)
-    monkeypatch.setattr("seqlab.recurrence.backends._fused_lstm_in_bf16", lambda: True)
-    assert fastest(CELLS["lstm"], "cpu", 35, learning=True, ids=28, low=low, batch=batch) == expected
-
-
-@pytest.mark.parametrize("learning", [True, False])
-def test_auto_does_not_ask_torch_for_an_lstm_that_it_cannot_run(
-    learning: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("seqlab.recurrence.backends._fused_lstm_in_bf16", lambda: False)
-    assert fastest(CELLS["lstm"], "cpu", 35, learning=learning, ids=28, low=True, batch=256) == "scan"
-
-
-def built(monkeypatch: pytest.MonkeyPatch, **environment: str) -> compiler.Native:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return compiler.native.__wrapped__()
-
-
-@pytest.mark.parametrize(
-    ("environment", "words"),
-    [
-        ({"SEQLAB_NATIVE": "0"}, "SEQLAB_NATIVE is 0"),
-        ({"CXX": "nowhere", "PATH": ""}, "no C++ compiler"),
-        ({"CXX": "false"}, "false failed: "),
-        ({"XDG_CACHE_HOME": "/dev/null"}, "Not a directory"),
-    ],
-)
-@compiled
-def test_why_there_is_no_compiled_code(
-    environment: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = built(monkeypatch, **environment)
-    assert found.library is None
-    assert words in found.reason
-
-
-@compiled
-def test_it_is_compiled_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    commands: list[list[str]] = []
-    run = subprocess.run
-    monkeypatch.setattr(subprocess, "run", lambda *given, **more: commands.append(given[0]) or run(*given, **more))
-    for _ in range(2):
-        assert built(monkeypatch, XDG_CACHE_HOME=str(tmp_path)).library is not None
-    assert sum("-c" in command for command in commands) == len(compiler.UNITS)
-    assert len([*(tmp_path / "seqlab" / "native").iterdir()]) == 1
-    assert capsys.readouterr().err.count("compiling") == 1
 
 
 @compiled

@@ -9,10 +9,9 @@ import pytest
 import torch
 
 import seqlab
-from seqlab.analysis.memory_rows import Row
-from seqlab.analysis.memory_tables import markdown_table, means
 
 Command = Callable[..., Any]
+
 
 QUICK = ("--lengths", "3,5", "--max_steps", "2", "--hidden_size", "8", "--batch_size", "250", "--device", "cpu")
 
@@ -110,20 +109,6 @@ def test_every_option_changes_something_and_has_a_csv_of_its_own(
     words = [word for key, each in {**options, **change}.items() for word in (f"--{key}", str(each))]
     expected = f"out/memory.csv was measured with {name} {options[name]} and not {value}; give that or another --output"
     assert refusal("memory", *words, "--output", "out") == expected
-
-
-def test_means_and_tables_by_hand() -> None:
-    found = means(
-        [Row("copy", "gru", 9, seed, success, 1.0, 2, 3.0) for seed, success in ((1, 0.5), (2, 0.75))],
-        lambda row: row.success,
-    )
-    assert found == {"gru": {9: 0.625}}
-    assert list(markdown_table([5, 9], {**found, "chance": {5: 0.1, 9: 0.1}}, ".1%")) == [
-        "| cell   |       5 |       9 |",
-        "|--------|--------:|--------:|",
-        "| gru    |         |   62.5% |",
-        "| chance |   10.0% |   10.0% |",
-    ]
 
 
 @pytest.mark.parametrize(

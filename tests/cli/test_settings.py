@@ -1,0 +1,59 @@
+import pytest
+import yaml
+from conftest import STORY
+
+from seqlab.cli.plan import plan
+from seqlab.cli.settings import Settings, read_settings
+from seqlab.errors import UserError
+
+TEXT = ("--data", "text", "--data.path", str(STORY))
+
+
+def settings(*words: str) -> Settings:
+    return read_settings(plan([*TEXT, *words]))
+
+
+@pytest.fixture(scope="module")
+def made() -> Settings:
+    return settings(
+        *("--model", "lstm", "--model.hidden_size", "8", "--seed", "3", "--run", "r"),
+        *("--optimizer.lr=0.5", "--lr_scheduler", "steplr", "--lr_scheduler.step_size", "2"),
+    )
+
+
+def test_options_of_a_group_and_those_that_are_no_defaults(made: Settings) -> None:
+    assert made.of("model")["hidden_size"] == 8
+    assert "name" not in made.of("model")
+    assert made.of_changed("model") == {"hidden_size": 8}
+    assert made.of_changed("data") == {"path": str(STORY)}
+    assert made.of("lr_scheduler")["step_size"] == 2
+
+
+def test_words_for_what_changes_the_result(made: Settings) -> None:
+    assert made.changes() == ["lr_scheduler=steplr", "hidden_size=8", "lr=0.5", "step_size=2"]
+
+
+def test_as_yaml_it_is_the_same_run_whatever_its_name(made: Settings) -> None:
+    kept = made.as_plain()
+    assert kept == yaml.safe_load(made.as_yaml())
+    assert (kept["run"], kept["ckpt_path"], kept["seed"]) == (None, None, 3)
+    assert made.config.run == "r"
+    assert kept["model"]["name"] == "lstm"
+    again = read_settings(plan(["--config", made.as_yaml()]))
+    assert again.as_plain() == kept
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--seed", "-1"), "seed -1 must be at least 0 and below 2**32"),
+        (("--seed", str(2**32)), f"seed {2**32} must be at least 0 and below 2**32"),
+        (("--model.hiden_size", "3"), "unknown option --model.hiden_size: did you mean 'model.hidden_size'"),
+        (("--optimizer.momentum", "0.9"), "unknown option --optimizer.momentum"),  # of adam there is none
+        (("--patience", "often"), "--patience does not take 'often': it takes INT|null"),
+    ],
+)
+def test_options_that_cannot_be(words: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        settings(*words)
+    assert str(caught.value).startswith(sentence)

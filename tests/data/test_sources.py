@@ -1,0 +1,33 @@
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from conftest import CORPORA
+
+from seqlab.data.sources import SOURCES
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_row_says_all_that_is_needed_to_get_a_file(name: str) -> None:
+    source = SOURCES[name]
+    assert source.name == name
+    assert re.fullmatch("[0-9a-f]{40}", source.sha1)
+    assert re.match("https?://", source.url)
+    assert not Path(source.filename).is_absolute()
+    assert (source.member is not None) == source.url.endswith(".tar.gz")
+    assert "(" in source.licence
+
+
+def test_no_two_files_lie_in_one_place() -> None:
+    assert len({source.filename for source in SOURCES.values()}) == len(SOURCES)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_file_is_the_one_of_the_table(name: str) -> None:
+    path = CORPORA / SOURCES[name].filename
+    if not path.is_file():
+        pytest.skip("this machine does not have the corpus")
+    content = path.read_bytes()
+    assert len(content) == SOURCES[name].size
+    assert hashlib.sha1(content).hexdigest() == SOURCES[name].sha1

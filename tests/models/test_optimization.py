@@ -1,0 +1,67 @@
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch.optim import SGD, Adam, Adamax
+
+from seqlab.models.language import LanguageModel
+from seqlab.models.optimization import OPTIMIZERS, SCHEDULERS, STEP_WISE, by_name, of_plain, plainly
+from seqlab.nn.language_network import LanguageOptions
+from seqlab.text.codec import Codec
+
+
+def group(kind: Any, **options: object) -> dict[str, Any]:
+    codecs = {"text": Codec.build(lambda: iter(["abcd"]))}
+    model = LanguageModel(LanguageOptions(hidden_size=4), codecs, optimizer=partial(kind, lr=0.1, **options))
+    optimizer: torch.optim.Optimizer = model.configure_optimizers()
+    return optimizer.param_groups[0]
+
+
+@pytest.mark.parametrize("kind", [Adam, SGD])
+def test_weights_on_a_cpu_are_updated_in_one_pass(kind: Any) -> None:
+    assert group(kind)["fused"] is True
+
+
+@pytest.mark.parametrize("options", [{"fused": False}, {"foreach": True}, {"differentiable": True}])
+def test_a_choice_of_the_user_stands(options: dict[str, bool]) -> None:
+    made = group(Adam, **options)
+    assert not made["fused"]
+
+
+def test_others_are_left_alone() -> None:
+    assert "fused" not in group(Adamax)
+
+
+def test_plain_values_that_stand_for_an_optimizer() -> None:
+    kept = plainly(partial(Adam, lr=0.5, betas=(0.1, 0.2), eps=object()), OPTIMIZERS)
+    assert kept == {"name": "adam", "lr": 0.5, "betas": [0.1, 0.2]}
+    made = of_plain(kept, OPTIMIZERS)
+    assert (made.func, made.keywords) == (Adam, {"lr": 0.5, "betas": [0.1, 0.2]})
+    assert plainly(None, OPTIMIZERS) is None
+
+
+def test_what_has_no_name_here_keeps_pythons_and_is_not_made_again() -> None:
+    def own(parameters: object) -> None: ...
+
+    kept = plainly(own, OPTIMIZERS)
+    assert kept is not None
+    assert kept["name"].endswith("own")
+    assert of_plain(kept, OPTIMIZERS) is None
+
+
+def test_names_that_a_command_line_can_spell() -> None:
+    assert OPTIMIZERS["sgd"] is SGD
+    assert {"steplr", "warmupcosinelr", "reducelronplateau"} <= SCHEDULERS.keys()
+    assert not {"lambdalr", "sequentiallr", "lrscheduler"} & SCHEDULERS.keys()
+    assert SCHEDULERS.keys() >= STEP_WISE
+
+
+@pytest.mark.parametrize(
+    ("kept", "moved"),
+    [(["b", "a"], {1: "of b", 0: "of a"}), (["a", "b"], {0: "of b", 1: "of a"}), (["b", "c"], {0: "of b", 1: "of a"})],
+)
+def test_states_follow_the_names_of_weights_where_both_have_the_same(kept: list[str], moved: dict[int, str]) -> None:
+    states = [{"state": {0: "of b", 1: "of a"}}]
+    by_name(states, kept, ["a", "b"])
+    assert states == [{"state": moved}]
