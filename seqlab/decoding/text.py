@@ -62,6 +62,6 @@ def continue_text(
             for row, token in zip(rows, new.tolist(), strict=True):
                 row.append(token)
             if streaming or count == num_tokens:
-                yield [codec.decode(row) for row in rows]
+                yield [codec.written(row) for row in rows]
     finally:
         network.train(training)

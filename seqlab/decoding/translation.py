@@ -1,6 +1,5 @@
 """Sentences in, translations out."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from tqdm import tqdm
 from seqlab.decoding.beam import Beam, Hypothesis, beam_search
 from seqlab.errors import UserError
 from seqlab.nn.translation_network import TranslationNetwork
+from seqlab.text.clean import detokenize as detokenize
 from seqlab.text.codec import Codec
 from seqlab.text.vocab import BOS, EOS, PAD, UNK
 
@@ -25,7 +25,7 @@ class Translation(NamedTuple):
     """One translation of a sentence.
 
     Args:
-        text: Detokenised.
+        text: As people write it.
         score: What it is ranked by.
         source: Tokens of the sentence, with the end.
         target: Tokens of the translation, with the end.
@@ -37,11 +37,6 @@ class Translation(NamedTuple):
     source: list[str]
     target: list[str]
     attention: Tensor | None
-
-
-def detokenize(text: str) -> str:
-    """Word tokens as one writes them: no space before ``,.!?``."""
-    return re.sub(r"\s+([,.!?])", r"\1", text)
 
 
 def encoded(codec: Codec, sentences: Sequence[str]) -> list[list[int]]:
@@ -115,7 +110,7 @@ def translate_ids(
 def _said(one: Hypothesis, source: list[str], codec: Codec) -> Translation:
     target = [*codec.vocab.tokens(one.tokens), EOS]
     weights = None if one.attention is None else one.attention[:, : len(source)]
-    return Translation(detokenize(codec.decode(one.tokens)), one.score, source, target, weights)
+    return Translation(codec.written(one.tokens), one.score, source, target, weights)
 
 
 def _search(

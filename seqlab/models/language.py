@@ -167,7 +167,7 @@ class LanguageModel(Model):
             "item": [begin // BLOCK for begin in begins],
             "tokens": [len(run) for run in runs],
             "nats": [float(run.sum()) for run in runs],
-            "text": [self.codec.decode(ids[begin + 1 : begin + 1 + BLOCK]) for begin in begins],
+            "text": [self.codec.written(ids[begin + 1 : begin + 1 + BLOCK]) for begin in begins],
         }
 
     def generate(

@@ -15,7 +15,7 @@ from seqlab.data.pairs import EvaluationPairs, PairBatch
 from seqlab.data.parallel import ParallelData
 from seqlab.data.text_files import Split
 from seqlab.decoding.beam import Beam
-from seqlab.decoding.translation import GREEDY, Translation, detokenize, encoded, translate
+from seqlab.decoding.translation import GREEDY, Translation, encoded, translate
 from seqlab.errors import UserError
 from seqlab.metrics import PERPLEXITY, MeanLoss, Measure, bleu_book, bleu_columns, corpus_bleu, corpus_chrf, of_bleu
 from seqlab.models.model import Model
@@ -98,7 +98,7 @@ class TranslationModel(Model):
         if not pairs:
             return {}
         said = [best[0].text for best in self.translations([source for source, _ in pairs], GREEDY)]
-        wanted = [detokenize(self.target_codec.clean(target)) for _, target in pairs]
+        wanted = [self.target_codec.reference(target) for _, target in pairs]
         return {"bleu": corpus_bleu(said, wanted).value}
 
     @torch.no_grad()
@@ -129,7 +129,7 @@ class TranslationModel(Model):
             (self.source_codec.vocab.tokens(a), self.target_codec.vocab.tokens(b))
             for a, b in zip(ids, said, strict=True)
         ]
-        texts = [detokenize(self.target_codec.decode(row)) for row in said]
+        texts = [self.target_codec.written(row) for row in said]
         return [[Translation(text, 0.0, *pair, None)] for text, pair in zip(texts, tokens, strict=True)]
 
     def translate(
@@ -222,7 +222,7 @@ class TranslationModel(Model):
         said = [best[0].text for best in self.translations(sources, beam, progress=True)]
         seconds = time.monotonic() - started
         spoken = [self.target_codec.clean(text) for text in said]
-        references = [detokenize(text) for text in wanted]
+        references = [self.target_codec.reference(target) for _, target in pairs]
         columns: dict[str, list[Any]] = {}
         if items:
             columns = {"item": [*range(len(pairs))], **{key: column[: len(pairs)] for key, column in each.items()}}
