@@ -6,10 +6,11 @@ from pathlib import Path
 
 from seqlab.errors import UserError, reason_of
 from seqlab.files import whole_file
+from seqlab.text.line_reader import read_bytes, split_lines
 
 
 def lines_of(path: str | None, what: str) -> list[str]:
-    """The lines of a UTF-8 file, or of stdin.
+    """The lines of a UTF-8 file, plain or compressed, or of stdin.
 
     Args:
         path: Of the file; stdin if not given.
@@ -19,13 +20,13 @@ def lines_of(path: str | None, what: str) -> list[str]:
         UserError: It cannot be read, is not UTF-8, or is empty.
     """
     try:
-        data = sys.stdin.buffer.read() if path in (None, "-") else Path(str(path)).read_bytes()
-        lines = [line.removesuffix("\r") for line in data.decode("utf-8-sig").removesuffix("\n").split("\n")]
+        data = sys.stdin.buffer.read() if path in (None, "-") else read_bytes(Path(str(path)))
+        lines = split_lines(data.decode("utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {reason_of(error)}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path or 'stdin'} is not UTF-8 text (byte {error.start}); convert it first") from None
-    if lines == [""]:
+    if not any(line.strip() for line in lines):
         raise UserError(f"{path or 'stdin'} holds no {what}")
     return lines
 

@@ -45,7 +45,8 @@ class LabelledData(DataModule):
     Equal texts always fall into the same part, and every part has its share of each label.
 
     Args:
-        path: File or files of the texts, plain or .gz; what val_path and test_path do not give is cut from them.
+        path: File or files of the texts, plain or compressed (.gz, .bz2, .xz); what val_path and test_path do not give
+            is cut from them.
         val_path: File or files to validate on.
         test_path: File or files to test on.
         format: tsv, csv, jsonl, label_first or fasttext; by the ending if not given.

@@ -31,9 +31,10 @@ class ParallelData(DataModule):
     Pairs with the same source always fall into the same part.
 
     Args:
-        path: UTF-8 file of lines ``source TAB target``, plain or .gz; further columns are left out.
-        source_path: UTF-8 file of sources, plain or .gz, instead of path.
-        target_path: UTF-8 file of targets, line by line those of source_path.
+        path: UTF-8 file of lines ``source TAB target``, plain or compressed (.gz, .bz2, .xz); further columns are left
+            out.
+        source_path: UTF-8 file of sources, instead of path.
+        target_path: UTF-8 file of targets, line by line those of source_path; pairs with a blank side are left out.
         val_path: As path, or a list of two files [SOURCES,TARGETS], to validate on; without val_path and test_path the
             pairs are cut into the three parts.
         test_path: As val_path, to test on.
@@ -106,14 +107,15 @@ class ParallelData(DataModule):
         pairs, self.corpus_name = self.read(path, source_path, target_path)
         held = {"val": val_path, "test": test_path}
         given = {split: _held_out(files, f"{split}_path") for split, files in held.items() if files}
-        self.emptied_pairs = 0
-        if cleaning in EMPTYING:
-            pairs, *parts = (self._whole(part) for part in (pairs, *given.values()))
-            given = dict(zip(given, parts, strict=True))
+        self.blank_pairs = self.emptied_pairs = 0
+        pairs, *parts = (self._whole(part) for part in (pairs, *given.values()))
+        given = dict(zip(given, parts, strict=True))
         if reverse:
             pairs = [(target, source) for source, target in pairs]
             given = {split: [(target, source) for source, target in part] for split, part in given.items()}
-        self._pairs = _divided(pairs[:max_pairs], given, cleaning, *((0.0, 0.0) if given else shares))
+        pairs = pairs[:max_pairs]
+        self._pairs = _divided(pairs, given, cleaning, *((0.0, 0.0) if given else shares))
+        self.held_out_pairs = len(pairs) - sum(len(part) for split, part in self._pairs.items() if split not in given)
         made = (codecs["source"], codecs["target"]) if codecs else None
         made = made or self._learned(tokens, shared_vocab, min_freq, num_subwords)
         self.source_codec: Codec = made[0]
@@ -138,9 +140,13 @@ class ParallelData(DataModule):
 
     def _whole(self, pairs: list[Pair]) -> list[Pair]:
         """Those of which cleaning leaves something on both sides."""
+        filled = [pair for pair in pairs if all(pair)]
+        self.blank_pairs += len(pairs) - len(filled)
+        if self.cleaning not in EMPTYING:
+            return filled
         clean = CLEANERS[self.cleaning]
-        whole = [pair for pair in pairs if all(clean(side).strip() for side in pair)]
-        self.emptied_pairs += len(pairs) - len(whole)
+        whole = [pair for pair in filled if all(clean(side).strip() for side in pair)]
+        self.emptied_pairs += len(filled) - len(whole)
         return whole
 
     def _learned(self, tokens: str, shared: bool, min_freq: int, size: int) -> tuple[Codec, Codec]:
@@ -198,6 +204,10 @@ class ParallelData(DataModule):
         if self.too_long_pairs:
             done = "left out" if self.too_long == "drop" else "cut"
             words += f", {self.too_long_pairs:,} pairs of more than {self.max_length} tokens {done}"
+        if self.held_out_pairs:
+            words += f", {self.held_out_pairs:,} pairs whose source is held out left out"
+        if self.blank_pairs:
+            words += f", {self.blank_pairs:,} pairs with a blank side left out"
         if self.emptied_pairs:
             words += f", {self.emptied_pairs:,} pairs of which {self.cleaning} cleaning leaves nothing left out"
         return words

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from seqlab.data.data_module import DataModule
-from seqlab.data.download import data_root
+from seqlab.data.encoded import cache_folder
 from seqlab.data.loader import Loader, Shard
 from seqlab.data.named import verified_or_sample
 from seqlab.data.streams import ContiguousBatches, EvaluationBatches, RandomBatches, TextBatch
@@ -25,7 +25,7 @@ TOKENS_PER_STREAM = 8192
 
 
 class TextData(DataModule):
-    """Any UTF-8 text files.
+    """Any UTF-8 text files, plain or compressed (.gz, .bz2, .xz).
 
     Args:
         path: Text files to train on; without val_path and test_path they are cut into the three parts.
@@ -93,7 +93,7 @@ class TextData(DataModule):
                 files[split] = [Path(name).expanduser() for name in ([given] if isinstance(given, str) else given)]
         self.files, self.corpus_name = self.find(files)
         recipe = Recipe(cleaning, tokens, min_freq, num_subwords, val_fraction, test_fraction)
-        self.corpus = read_corpus(self.files, recipe, data_root(self.root) / "encoded", (codecs or {}).get("text"))
+        self.corpus = read_corpus(self.files, recipe, cache_folder(), (codecs or {}).get("text"))
         if len(self.codec.vocab) == 1 and len(self.corpus.parts["train"].ids):
             raise UserError(f"all tokens of '{self.corpus_name}' are <unk>; lower --data.min_freq {min_freq}")
         if max_tokens is not None:
@@ -143,7 +143,7 @@ class TextData(DataModule):
         return {"text": self.codec}
 
     def inputs(self, split: Split) -> list[str]:
-        return [self.prompt or self.codec.decode(self.part(split).ids[:PROMPT_TOKENS])]
+        return [self.prompt or self.codec.written(self.part(split).ids[:PROMPT_TOKENS])]
 
     def num_items(self) -> int:
         return len(self.part("train").ids)
@@ -156,7 +156,8 @@ class TextData(DataModule):
         return digest.hexdigest()
 
     def describe(self) -> str:
-        return f"{len(self.part('train').ids):,} tokens to train on, {self.vocab_size:,} ids"
+        words = f"{len(self.part('train').ids):,} tokens to train on, {self.vocab_size:,} ids"
+        return f"{words}, parts cut at line ends" if self.corpus.at_line_ends else words
 
     def train_batches(self, shard: Shard) -> ContiguousBatches | RandomBatches:
         """The training batches, or the rows of them that belong to one process.

@@ -129,14 +129,13 @@ def test_no_option_is_forgotten() -> None:
     assert {*OPTIONS, "root", "self"} == set(inspect.signature(TextData.__init__).parameters)
 
 
-def test_root_holds_the_encoded_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encoded_text_is_kept_in_the_users_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpus_module, "MEMORY_LIMIT", 0)
     monkeypatch.setenv("SEQLAB_DATA", str(tmp_path / "variable"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     TextData(STORY, root=str(tmp_path / "option"))
-    assert [path.name for path in tmp_path.iterdir()] == ["option"]
-    assert len(list((tmp_path / "option" / "encoded").glob("*/train.ids"))) == 1
-    TextData(STORY)
-    assert len(list((tmp_path / "variable" / "encoded").glob("*/train.ids"))) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+    assert len(list((tmp_path / "cache" / "seqlab" / "encoded").glob("*/train.ids"))) == 1
 
 
 def test_seed_moves_the_training_batches_alone() -> None:
