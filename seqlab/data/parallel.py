@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Loader, Shard
-from seqlab.data.named import verified_or_sample
+from seqlab.data.named import name_of_files, verified_or_sample
 from seqlab.data.pair_files import Pair, read_columns, read_two, read_zip, split_of
 from seqlab.data.pairs import BucketBatches, EvaluationPairs, PairBatch, Pairs, Sentences, Specials
 from seqlab.data.text_files import SPLITS, Split
@@ -51,6 +51,8 @@ class ParallelData(DataModule):
         max_pairs: Read only the first so many pairs.
         val_fraction: Share of the sources that validates.
         test_fraction: Share of the sources that tests.
+        name_shown: What the corpus is called; by its file, or the folder of several, if not given.
+        target_language: Code of the language to translate to, such as zh; by the ending of target_path if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
         seed: Of the order of batches; follows the run's seed if not given.
         codecs: The codecs ``source`` and ``target`` that exist already (of a checkpoint).
@@ -82,6 +84,8 @@ class ParallelData(DataModule):
         max_pairs: int | None = None,
         val_fraction: float = 0.02,
         test_fraction: float = 0.02,
+        name_shown: str | None = None,
+        target_language: str | None = None,
         root: str | None = None,
         seed: int = 0,
         codecs: Mapping[str, Any] | None = None,
@@ -104,8 +108,14 @@ class ParallelData(DataModule):
         self.cleaning, self.batch_size, self.batch_tokens, self.seed = cleaning, batch_size, batch_tokens, seed
         self.max_length, self.too_long = max_length, too_long
         self.root = Path(root).expanduser() if root else None
-        pairs, self.corpus_name = self.read(path, source_path, target_path)
+        pairs, found = self.read(path, source_path, target_path)
         held = {"val": val_path, "test": test_path}
+        others = [name for files in held.values() if files for name in ([files] if isinstance(files, str) else files)]
+        if path is not None or source_path is not None:
+            named = [Path(name) for name in (path, source_path, target_path, *others) if name is not None]
+            found = name_of_files(named)
+        self.corpus_name = name_shown or found
+        self.target_language = target_language or self.language_of(source_path if reverse else target_path)
         given = {split: _held_out(files, f"{split}_path") for split, files in held.items() if files}
         self.blank_pairs = self.emptied_pairs = 0
         pairs, *parts = (self._whole(part) for part in (pairs, *given.values()))
@@ -130,13 +140,18 @@ class ParallelData(DataModule):
             UserError: No file was named, or it does not hold pairs.
         """
         if path is not None:
-            return read_columns(Path(path).expanduser()), Path(path).name.partition(".")[0]
+            return read_columns(Path(path).expanduser()), name_of_files([Path(path)])
         if source_path is None or target_path is None:
             raise UserError(
                 "--data parallel needs pairs; give --data.path, or --data.source_path and --data.target_path"
             )
         pairs = read_two(Path(source_path).expanduser(), Path(target_path).expanduser())
-        return pairs, Path(source_path).name.partition(".")[0]
+        return pairs, name_of_files([Path(source_path), Path(target_path)])
+
+    def language_of(self, path: str | None) -> str | None:
+        """The language that the ending of a file names, where it names one."""
+        endings = [] if path is None else Path(path).name.removesuffix(".gz").split(".")[1:]
+        return endings[-1].lower() if endings and 2 <= len(endings[-1]) <= 3 and endings[-1].isalpha() else None
 
     def _whole(self, pairs: list[Pair]) -> list[Pair]:
         """Those of which cleaning leaves something on both sides."""
@@ -253,10 +268,11 @@ class FraEng(ParallelData):
     """English-French sentence pairs of the Tatoeba project: 167,130, from short to long."""
 
     data_name = "fra_eng"
-    answered = ("path", "source_path", "target_path", "val_path", "test_path")
+    answered = ("path", "source_path", "target_path", "val_path", "test_path", "name_shown", "target_language")
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(path=None, source_path=None, target_path=None, val_path=None, test_path=None, **kwargs)
+        unasked: dict[str, Any] = dict.fromkeys(self.answered)
+        super().__init__(**unasked, **kwargs)
 
     def read(self, path: str | None, source_path: str | None, target_path: str | None) -> tuple[list[Pair], str]:
         """The verified archive's pairs, or the bundled sample where it cannot be had and nobody named a folder."""
