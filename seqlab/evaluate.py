@@ -3,7 +3,8 @@
 import csv
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,10 +13,11 @@ from seqlab.cli.parser import Parser, pick, run_verb, spell_choices, values_of
 from seqlab.cli.recipes import data_of, reused
 from seqlab.cli.verbs import Loaded, add_options_of, checked, load_for, named_checkpoint
 from seqlab.data import DATA
+from seqlab.data.data_module import DataModule
 from seqlab.data.text_files import Split
 from seqlab.errors import UserError, nearest, reason_of
 from seqlab.files import whole_file
-from seqlab.metrics import Report
+from seqlab.metrics import WHOLE, Report
 from seqlab.models import TASKS
 from seqlab.runs.devices import choose_device
 
@@ -24,7 +26,7 @@ USAGE = "python -m seqlab.evaluate CKPT [--split test] [--data.OPTION VALUE ...]
 
 def evaluate(
     ckpt: str,
-    split: Split = "test",
+    split: Split | None = None,
     device: str = "auto",
     data: dict[str, Any] | None = None,
     items: bool = False,
@@ -34,7 +36,8 @@ def evaluate(
 
     Args:
         ckpt: Checkpoint of the model.
-        split: Part of the corpus: train, val or test.
+        split: Part of the corpus: train, val or test; if not given, the test part, or all of files that the model was
+            not trained on.
         device: auto, cpu or cuda.
         data: Options of the data that replace those the model was trained with; ``name`` chooses another corpus.
         items: Whether the report tells of each item too.
@@ -47,22 +50,42 @@ def evaluate(
         UserError: The checkpoint or the data cannot be read.
     """
     with in_python():
-        if split not in get_args(Split):
-            raise UserError(f"unknown split '{split}': {nearest(split, get_args(Split))}")
-        return _evaluate(load_for("evaluate", ckpt), split, device, data or {}, items, options)
+        if split not in (None, *get_args(Split)):
+            raise UserError(f"unknown split '{split}': {nearest(str(split), get_args(Split))}")
+        return _evaluate(load_for("evaluate", ckpt), split, device, data or {}, {*(data or {})}, items, options)
 
 
 def _evaluate(
-    loaded: Loaded, split: Split, device: str, data: dict[str, Any], items: bool, options: Mapping[str, Any]
+    loaded: Loaded,
+    split: Split | None,
+    device: str,
+    data: dict[str, Any],
+    named: Container[str],
+    items: bool,
+    options: Mapping[str, Any],
 ) -> Report:
+    """The report; ``named`` are the options of the data that the user gave, the rest of ``data`` are defaults."""
     where, asked = choose_device(device), checked(loaded.model, "evaluate", options)
     known = TASKS[loaded.model.task].data
     trained_on = loaded.recipe or {"name": known[-1]}
-    same = pick("data", data.get("name", trained_on["name"]), DATA) == trained_on["name"]
-    recipe = {**reused(trained_on, data), **data} if same else data
-    corpus = data_of({"name": trained_on["name"], **recipe}, known, loaded.model.codecs)
-    report: Report = loaded.model.to(where).evaluate(corpus, split, items, **asked)
-    return report
+    kind = DATA[pick("data", data.get("name", trained_on["name"]), DATA)]
+    same = kind.data_name == trained_on["name"]
+    recipe = {"name": trained_on["name"], **({**reused(trained_on, data), **data} if same else data)}
+    parted = split is not None or any(key in named for key in (*kind.of_splits, *kind.held_out))
+    whole = None if parted else _whole(kind, recipe, trained_on if same else {})
+    corpus = data_of(whole or recipe, known, loaded.model.codecs)
+    report: Report = loaded.model.to(where).evaluate(corpus, split or "test", items, **asked)
+    return report if whole is None else replace(report, split=WHOLE)
+
+
+def _whole(kind: type[DataModule], recipe: Mapping[str, Any], trained_on: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The recipe by which all of the files are tested on; none where no files were named but those trained on."""
+    files = {key: recipe[key] for key in kind.of_files if recipe.get(key) is not None}
+    if not files or all(trained_on.get(key) == value for key, value in files.items()):
+        return None
+    kept = {key: value for key, value in recipe.items() if key not in (*kind.of_splits, *kind.held_out)}
+    tested = files["path"] if "path" in files else [*files.values()]
+    return {**kept, "test_path": tested, "val_fraction": 0.0, "test_fraction": 0.0}
 
 
 def write_items(items: Mapping[str, Sequence[Any]], path: Path) -> None:
@@ -101,7 +124,9 @@ def _run(argv: list[str]) -> None:
     asked = {name: options[name] for name in named}
     given = {key: value for key, value in options["data"].items() if value is not None}
     file = options["items"]
-    report = _evaluate(loaded, options["split"], options["device"], given, file is not None, asked)
+    named_data = {key for key in given if values_of(arguments, f"data.{key}")}
+    split = options["split"] if values_of(arguments, "split") else None
+    report = _evaluate(loaded, split, options["device"], given, named_data, file is not None, asked)
     print(report)
     if file is not None:
         write_items(report.items, Path(file))

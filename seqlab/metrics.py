@@ -44,6 +44,9 @@ class Measure(NamedTuple):
         return self.form.format(value)
 
 
+WHOLE = "whole"
+"""Stands for all of a corpus that was not cut into parts."""
+
 LOSS = "loss"
 """Name of the measure that every model has: what is minimized, per item."""
 
@@ -54,7 +57,7 @@ class Report:
 
     Args:
         corpus: Name of the corpus.
-        split: Part of it.
+        split: Part of it, or ``WHOLE``.
         loss: Mean over the items, nats unless the task says otherwise.
         count: Items that it is a mean of.
         seconds: Wall time.
@@ -72,9 +75,14 @@ class Report:
 
     WIDTH: ClassVar[int] = 20
 
+    @property
+    def measured_on(self) -> str:
+        """The corpus, and which part of it."""
+        return f"{self.corpus}, whole" if self.split == WHOLE else f"{self.corpus}, {self.split} part"
+
     def rows(self) -> dict[str, str]:
         """What is printed, name and value."""
-        return {"corpus": f"{self.corpus}, {self.split} part", "loss": f"{self.loss:.4f}"}
+        return {"corpus": self.measured_on, "loss": f"{self.loss:.4f}"}
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<{self.WIDTH}}{value}" for name, value in self.rows().items())
@@ -146,11 +154,17 @@ class Score(NamedTuple):
     signature: str
 
 
-def corpus_bleu(said: Sequence[str], wanted: Sequence[str]) -> Score:
-    """BLEU of a corpus (Papineni et al. 2002), through sacrebleu (Post 2018), on detokenised sentences."""
+def corpus_bleu(said: Sequence[str], wanted: Sequence[str], tokenize: str = "13a") -> Score:
+    """BLEU of a corpus (Papineni et al. 2002), through sacrebleu (Post 2018), on detokenised sentences.
+
+    Args:
+        said: The translations.
+        wanted: The references.
+        tokenize: How sacrebleu cuts both into words.
+    """
     import sacrebleu  # a third of a second that language models need not wait
 
-    metric = sacrebleu.BLEU()
+    metric = sacrebleu.BLEU(tokenize=tokenize)
     score = metric.corpus_score(list(said), [list(wanted)]).score
     return Score(score, str(metric.get_signature()))
 
@@ -189,11 +203,11 @@ BLEU_COLUMNS = ("bleu_said", "bleu_wanted", *(f"bleu_{kind}_{n}" for kind in ("r
 """Of each sentence its length and that of the reference, and its n-grams that are right and that there are."""
 
 
-def bleu_columns(said: Sequence[str], wanted: Sequence[str]) -> dict[str, list[int]]:
+def bleu_columns(said: Sequence[str], wanted: Sequence[str], tokenize: str = "13a") -> dict[str, list[int]]:
     """What BLEU counts of each translation, see ``BLEU_COLUMNS``."""
     import sacrebleu
 
-    metric = sacrebleu.BLEU(effective_order=True)
+    metric = sacrebleu.BLEU(effective_order=True, tokenize=tokenize)
     rows = []
     for one, other in zip(said, wanted, strict=True):
         score = metric.sentence_score(one, [other])

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 
+import seqlab
 from seqlab.runs.checkpoint import read_checkpoint
 
 Command = Callable[..., Any]
@@ -270,7 +271,12 @@ class TestEvaluate:
         own = verb("evaluate", checkpoint)
         other = verb("evaluate", checkpoint, "--data", "text", "--data.path", "other.txt")
         assert re.search("^corpus +story, test part", own.out, re.MULTILINE)
-        assert re.search("^corpus +other, test part", other.out, re.MULTILINE)
+        assert re.search("^corpus +other, whole", other.out, re.MULTILINE)
+        assert "counted             1,079 tokens, each once" in other.out
+        cut = verb("evaluate", checkpoint, "--data.path", "other.txt", "--data.test_fraction", "0.5")
+        assert re.search("^corpus +other, test part", cut.out, re.MULTILINE)
+        assert seqlab.evaluate(checkpoint, data={"path": "other.txt"}).count == 1079
+        assert seqlab.evaluate(checkpoint, split="test", data={"path": "other.txt"}).count < 200
         assert own.out != other.out
 
     def test_counts_each_token_once(self, verb: Command, story_run: Path) -> None:
@@ -367,8 +373,8 @@ def test_another_text_brings_its_own_held_out_parts(verb: Command, small: list[s
         verb("evaluate", ckpt, *options).out.splitlines()
         for options in ([], ["--data.path", "o.txt"], ["--data.path", "o.txt", "--split", "train"])
     )
-    assert own[0].split()[1:] == ["a,", "test", "part"]
-    assert other[0].split()[1:] == ["o,", "test", "part"]
+    assert own[0].split()[1:] == [f"{here.name},", "test", "part"]
+    assert other[0].split()[1:] == ["o,", "whole"]
     assert other[1] != own[1]
     assert alone[1] != own[1]
 

@@ -1,12 +1,15 @@
 """Raw input of a verb, from its words, a file or stdin, and what comes of it."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from seqlab.errors import UserError, reason_of
 from seqlab.files import whole_file
 from seqlab.text.line_reader import read_bytes, split_lines
+
+FoundT = TypeVar("FoundT")
 
 
 def lines_of(path: str | None, what: str) -> list[str]:
@@ -40,6 +43,12 @@ def given_lines(words: Sequence[str], path: str | None, what: str) -> Sequence[s
     if words and path is not None:
         raise UserError(f"give either {what}s as words or --input {path}, not both")
     return words or lines_of(path, what)
+
+
+def beside_blanks(lines: Iterable[str], found: Iterable[FoundT], blank: FoundT) -> Iterator[FoundT]:
+    """What was found of each line that is not blank, and of blank ones ``blank``, in the order of the lines."""
+    left = iter(found)
+    return (next(left) if line.strip() else blank for line in lines)
 
 
 def write_lines(path: str | None, lines: Iterable[str]) -> None:

@@ -40,7 +40,7 @@ class ParallelData(DataModule):
         test_path: As val_path, to test on.
         reverse: Whether to translate from the second language to the first.
         cleaning: spaced (lowercase, a space before , . ! ?, as in the book) or raw.
-        tokens: word, char, bpe, wordpiece or unigram.
+        tokens: word, char, space (cut at white space alone), bpe, wordpiece or unigram.
         shared_vocab: Whether both languages have one vocabulary.
         min_freq: Tokens seen less often than this in the training part become <unk>.
         num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
@@ -126,6 +126,8 @@ class ParallelData(DataModule):
         pairs = pairs[:max_pairs]
         self._pairs = _divided(pairs, given, cleaning, *((0.0, 0.0) if given else shares))
         self.held_out_pairs = len(pairs) - sum(len(part) for split, part in self._pairs.items() if split not in given)
+        if not self._pairs["train"] and not (codecs and given):
+            raise UserError("no pair is left to train on; lower --data.val_fraction and --data.test_fraction")
         made = (codecs["source"], codecs["target"]) if codecs else None
         made = made or self._learned(tokens, shared_vocab, min_freq, num_subwords)
         self.source_codec: Codec = made[0]
@@ -259,8 +261,6 @@ def _divided(
     for pair in pairs:
         if (cleaned := clean(pair[0])) not in held:
             parts[split_of(cleaned, val_fraction, test_fraction)].append(pair)
-    if not parts["train"]:
-        raise UserError("no pair is left to train on; lower --data.val_fraction and --data.test_fraction")
     return parts
 
 
@@ -271,8 +271,16 @@ class FraEng(ParallelData):
     answered = ("path", "source_path", "target_path", "val_path", "test_path", "name_shown", "target_language")
 
     def __init__(self, **kwargs: Any) -> None:
-        unasked: dict[str, Any] = dict.fromkeys(self.answered)
-        super().__init__(**unasked, **kwargs)
+        super().__init__(
+            path=None,
+            source_path=None,
+            target_path=None,
+            val_path=None,
+            test_path=None,
+            name_shown=None,
+            target_language=None,
+            **kwargs,
+        )
 
     def read(self, path: str | None, source_path: str | None, target_path: str | None) -> tuple[list[Pair], str]:
         """The verified archive's pairs, or the bundled sample where it cannot be had and nobody named a folder."""

@@ -35,13 +35,12 @@ class TextData(DataModule):
         test_path: Text files to test on.
         cleaning: classic (a-z, lines joined as in the book), letters (a-z, words kept apart), spaced (lowercase, marks
             apart) or raw.
-        tokens: char, word, space (between white space alone, a literal <unk> is the unknown token), bpe, wordpiece or
-            unigram.
+        tokens: char, word, space (cut at white space alone), bpe, wordpiece or unigram.
         end_of_line: Whether each line end is a token, <eos>, that is predicted and counted.
-        lines: stream, one text, or items, each line by itself: the state is reset, <bos> begins it and <eos> ends it.
+        lines: stream, or items: each line between <bos> and <eos>, state reset.
         min_freq: Tokens seen less often than this in the training part become <unk>.
         num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
-        batch_size: Streams (contiguous), windows (random) or lines (items) in a batch, over all processes.
+        batch_size: Streams, windows (random) or lines (items) in a batch, over all processes.
         num_steps: Tokens of each row in a batch; gradients reach this far back.
         sampling: contiguous (state carried from batch to batch) or random windows.
         max_tokens: Train on only the first so many tokens of the training part.

@@ -45,7 +45,7 @@ class LanguageReport(Report):
     def rows(self) -> dict[str, str]:
         noun = "line" if self.lines else "stream"
         rows = {
-            "corpus": f"{self.corpus}, {self.split} part",
+            "corpus": self.measured_on,
             "loss": f"{self.loss:.4f} nats per token",
             "perplexity": f"{self.perplexity:.4f}",
             "bits per token": f"{self.bits_per_token:.4f}",

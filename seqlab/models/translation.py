@@ -1,5 +1,6 @@
 """Translation models: sentences in one language, sentences in another out."""
 
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,15 +21,18 @@ from seqlab.errors import UserError
 from seqlab.metrics import PERPLEXITY, MeanLoss, Measure, bleu_book, bleu_columns, corpus_bleu, corpus_chrf, of_bleu
 from seqlab.models.model import Model
 from seqlab.models.pretrained import set_vectors
-from seqlab.models.translation_report import TranslationReport, buckets_of
+from seqlab.models.translation_report import TranslationReport, buckets_of, tokenization
 from seqlab.models.window import Sums
 from seqlab.nn.ibm1 import IBM1
 from seqlab.nn.translation_network import TranslationOptions
 from seqlab.text.codec import Codec
+from seqlab.text.vocab import UNK
 from seqlab.views.translations import TranslationView
 
 SHOWN = 4
 """Sentences whose translations are shown."""
+MISSING = "\ufffd"
+"""Stands for a word that a vocabulary lacks; no reference has it."""
 TOGETHER = 256
 """Sentences that ``predict`` translates at once."""
 
@@ -99,7 +103,9 @@ class TranslationModel(Model):
             return {}
         said = [best[0].text for best in self.translations([source for source, _ in pairs], GREEDY)]
         wanted = [self.target_codec.reference(target) for _, target in pairs]
-        return {"bleu": corpus_bleu(said, wanted).value}
+        assert isinstance(data, ParallelData)
+        tokenize = tokenization(None, data.target_language, wanted)
+        return {"bleu": corpus_bleu(said, wanted, tokenize).value}
 
     @torch.no_grad()
     def translations(
@@ -194,6 +200,7 @@ class TranslationModel(Model):
         beam_size: int = 5,
         length_penalty: float = 1.0,
         sentences: int | None = None,
+        tokenize: str | None = None,
     ) -> TranslationReport:
         """How well it translates one part of a corpus; the loss is by teacher forcing, of every sentence.
 
@@ -204,6 +211,8 @@ class TranslationModel(Model):
             beam_size: Hypotheses that translation keeps at every step; 1 is greedy.
             length_penalty: Exponent that translations are ranked with.
             sentences: Translate only the first so many; all if not given.
+            tokenize: How sacrebleu cuts words for BLEU: 13a, intl, zh, ja-mecab, ko-mecab, char, flores200 or none; by
+                the target language if not given.
 
         Raises:
             UserError: The part is empty, or an option is out of its range.
@@ -217,18 +226,21 @@ class TranslationModel(Model):
         pairs = data.pairs(split)[:sentences]
         if not pairs:
             raise UserError(f"the corpus '{data.corpus_name}' has no {split} part to translate")
-        sources, wanted = [source for source, _ in pairs], [self.target_codec.clean(target) for _, target in pairs]
+        codec = self.target_codec
+        sources, wanted = [source for source, _ in pairs], [codec.clean(target) for _, target in pairs]
+        references = [codec.reference(target) for _, target in pairs]
+        words = tokenization(tokenize, data.target_language, references)
         started = time.monotonic()
         said = [best[0].text for best in self.translations(sources, beam, progress=True)]
         seconds = time.monotonic() - started
         spoken = [self.target_codec.clean(text) for text in said]
-        references = [self.target_codec.reference(target) for _, target in pairs]
+        own = [codec.written(codec.encode(target)).replace(UNK, MISSING) for _, target in pairs]
         columns: dict[str, list[Any]] = {}
         if items:
             columns = {"item": [*range(len(pairs))], **{key: column[: len(pairs)] for key, column in each.items()}}
-            columns |= bleu_columns(said, references)
+            columns |= bleu_columns(said, references, words)
             columns |= {"source": sources, "reference": references, "translation": said}
-        bleu = corpus_bleu(said, references)
+        bleu = corpus_bleu(said, references, words)
         return TranslationReport(
             corpus=data.corpus_name,
             split=split,
@@ -241,8 +253,9 @@ class TranslationModel(Model):
             bleu=bleu,
             chrf=corpus_chrf(said, references),
             bleu_book=sum(bleu_book(*pair) for pair in zip(spoken, wanted, strict=True)) / len(pairs),
-            buckets=buckets_of(sources, said, references),
+            buckets=buckets_of(sources, said, references, words),
             search=self._search(beam),
+            ceiling=corpus_bleu(own, references, words).value,
         )
 
     def _search(self, beam: Beam) -> str:
@@ -287,4 +300,6 @@ class TranslationModel(Model):
         return [TranslationView(pictures)] if self.options.by_gradients else []
 
     def command(self, data: DataModule, checkpoint: str) -> str:
-        return f"python -m seqlab.translate {checkpoint} 'i am home .'"
+        assert isinstance(data, ParallelData)
+        sources = self.shown_sources(data)
+        return f"python -m seqlab.translate {checkpoint} {shlex.quote(min(sources, key=len))}"
