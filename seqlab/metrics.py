@@ -76,13 +76,13 @@ class Report:
     WIDTH: ClassVar[int] = 20
 
     @property
-    def part(self) -> str:
-        """What was read, in words."""
-        return f"{self.corpus}, the whole of it" if self.split == WHOLE else f"{self.corpus}, {self.split} part"
+    def measured_on(self) -> str:
+        """The corpus, and which part of it."""
+        return f"{self.corpus}, whole" if self.split == WHOLE else f"{self.corpus}, {self.split} part"
 
     def rows(self) -> dict[str, str]:
         """What is printed, name and value."""
-        return {"corpus": self.part, "loss": f"{self.loss:.4f}"}
+        return {"corpus": self.measured_on, "loss": f"{self.loss:.4f}"}
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<{self.WIDTH}}{value}" for name, value in self.rows().items())
@@ -154,11 +154,17 @@ class Score(NamedTuple):
     signature: str
 
 
-def corpus_bleu(said: Sequence[str], wanted: Sequence[str]) -> Score:
-    """BLEU of a corpus (Papineni et al. 2002), through sacrebleu (Post 2018), on detokenised sentences."""
+def corpus_bleu(said: Sequence[str], wanted: Sequence[str], tokenize: str = "13a") -> Score:
+    """BLEU of a corpus (Papineni et al. 2002), through sacrebleu (Post 2018), on detokenised sentences.
+
+    Args:
+        said: The translations.
+        wanted: The references.
+        tokenize: How sacrebleu cuts both into words.
+    """
     import sacrebleu  # a third of a second that language models need not wait
 
-    metric = sacrebleu.BLEU()
+    metric = sacrebleu.BLEU(tokenize=tokenize)
     score = metric.corpus_score(list(said), [list(wanted)]).score
     return Score(score, str(metric.get_signature()))
 
@@ -197,11 +203,11 @@ BLEU_COLUMNS = ("bleu_said", "bleu_wanted", *(f"bleu_{kind}_{n}" for kind in ("r
 """Of each sentence its length and that of the reference, and its n-grams that are right and that there are."""
 
 
-def bleu_columns(said: Sequence[str], wanted: Sequence[str]) -> dict[str, list[int]]:
+def bleu_columns(said: Sequence[str], wanted: Sequence[str], tokenize: str = "13a") -> dict[str, list[int]]:
     """What BLEU counts of each translation, see ``BLEU_COLUMNS``."""
     import sacrebleu
 
-    metric = sacrebleu.BLEU(effective_order=True)
+    metric = sacrebleu.BLEU(effective_order=True, tokenize=tokenize)
     rows = []
     for one, other in zip(said, wanted, strict=True):
         score = metric.sentence_score(one, [other])

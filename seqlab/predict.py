@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from tqdm import tqdm
 
-from seqlab.cli.lines import given_lines, say_incomplete, write_lines
+from seqlab.cli.lines import beside_blanks, given_lines, say_incomplete, write_lines
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
 from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
@@ -77,10 +77,12 @@ def _run(argv: list[str]) -> None:
     model = loaded.model.to(choose_device(options["device"]))
     check_file(options["output"])
     inputs = given_lines(options["inputs"], options["input"], "input")
-    said = model.predict(_counted(inputs), **{name: options[name] for name in named})
+    filled = inputs if options["inputs"] else [text for text in inputs if text.strip()]
+    said = model.predict(_counted(filled), **{name: options[name] for name in named})
     complete: list[bool] = []
     with torch.inference_mode():
-        write_lines(options["output"], map(FORMATS[options["format"]], _noted(said, complete)))
+        shown = map(FORMATS[options["format"]], _noted(said, complete))
+        write_lines(options["output"], shown if options["inputs"] else beside_blanks(inputs, shown, ""))
     say_incomplete(complete.count(False), len(complete))
 
 

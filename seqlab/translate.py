@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqlab.cli.lines import given_lines, say_incomplete, write_lines
+from seqlab.cli.lines import beside_blanks, given_lines, say_incomplete, write_lines
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
 from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
@@ -61,8 +61,10 @@ def _run(argv: list[str]) -> None:
     sentences = given_lines(given, source, "sentence to translate")
     if picture is not None and len(sentences) != 1:
         raise UserError(f"--attention draws one sentence, not {len(sentences)}; give one")
-    found = loaded.model.translations(sentences, beam, picture is not None, prefix, progress=True)
-    write_lines(target, _shown(found, beam.n_best))
+    filled = sentences if given else [sentence for sentence in sentences if sentence.strip()]
+    found = loaded.model.translations(filled, beam, picture is not None, prefix, progress=True)
+    whole = found if given else beside_blanks(sentences, found, [Translation("", 0.0, [], [], None)])
+    write_lines(target, _shown(whole, beam.n_best))
     say_incomplete(sum(not best[0].complete for best in found), len(found), ROOM)
     if picture is not None:
         from seqlab.figures import save_figure

@@ -106,11 +106,13 @@ def test_two_files_of_pairs_train_validate_and_test(verb: Command, here: Path) -
         (here / f"{part}.en").write_text("".join(f"one {part} {n}\n" for n in range(number)))
         (here / f"{part}.fr").write_text("".join(f"un {n}\n" for n in range(number)))
     data = ["--data.source_path", "train.en", "--data.target_path", "train.fr", "--data.val_path", "[val.en,val.fr]"]
+    data += ["--data.name_shown", "toy"]
     small = ["--model.hidden_size", "4", "--model.embedding_size", "4", "--data.batch_size", "4"]
     finished = verb("fit", "--model", "seq2seq", "--data", "parallel", *data, *small, "--trainer.max_epochs", "1")
     assert finished.code == 0, finished.err
-    name = "seq2seq-train-hidden_size=4-embedding_size=4-batch_size=4"
-    assert f"on train: 8 pairs to train on, 6 and 5 ids; run {name}\n" in finished.out
+    (name,) = (path.name for path in (here / "lightning_logs").iterdir())
+    assert name.startswith("seq2seq-toy-hidden_size=4")
+    assert f"on toy: 8 pairs to train on, 6 and 5 ids; run {name}\n" in finished.out
     checkpoint = str(here / "lightning_logs" / name / "checkpoints" / "best.ckpt")
     assert " 2 sentences, " in verb("evaluate", checkpoint, "--split", "val").out
     assert " 3 sentences, " in verb("evaluate", checkpoint, "--data.test_path", "[test.en,test.fr]").out
@@ -190,9 +192,23 @@ def test_another_file_of_pairs_brings_its_own_held_out_pairs(ckpt: str, verb: Co
     pairs = [f"one {word}.\tun {wort}." for word, wort in (("two", "deux"), ("three", "trois"), ("six", "six"))]
     (tmp_path / "other.tsv").write_text("\n".join(pairs), encoding="utf-8")
     shares = ("--data.val_fraction", "0", "--data.test_fraction", "0", "--split", "train")
-    out = verb("evaluate", ckpt, "--data.path", str(tmp_path / "other.tsv"), *shares).out
-    assert "other, train part" in out
-    assert "3 sentences" in out
+    for options, part in ((shares, "other, train part"), ((), "other, whole")):
+        out = verb("evaluate", ckpt, "--data.path", str(tmp_path / "other.tsv"), *options).out
+        assert part in out
+        assert "3 sentences" in out
+
+
+def test_a_blank_line_stays_one(ckpt: str, verb: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one two.\n\n  \nsix five.\n")
+    words = ("--input", str(tmp_path / "in.txt"))
+    assert verb("translate", ckpt, *words).out == "un deux.\n\n\nsix cinq.\n"
+    assert verb("predict", ckpt, *words).out == "un deux.\n\n\nsix cinq.\n"
+
+
+def test_how_bleu_cuts_words_is_passed_on_and_in_the_signature(ckpt: str, verb: Command, refusal: Command) -> None:
+    assert "tok:13a" in verb("evaluate", ckpt).out
+    assert "tok:char" in verb("evaluate", ckpt, "--tokenize", "char").out
+    assert refusal("evaluate", ckpt, "--tokenize", "chr").startswith("unknown tokenize 'chr': did you mean 'char'?")
 
 
 def test_a_file_of_pairs_that_the_model_never_saw_is_scored_whole(ckpt: str, verb: Command, tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ class TestEvaluate:
         own = verb("evaluate", checkpoint)
         other = verb("evaluate", checkpoint, "--data", "text", "--data.path", "other.txt")
         assert re.search("^corpus +story, test part", own.out, re.MULTILINE)
-        assert re.search("^corpus +other, the whole of it", other.out, re.MULTILINE)
+        assert re.search("^corpus +other, whole", other.out, re.MULTILINE)
         assert "1,079 tokens, each once" in other.out
         assert seqlab.evaluate(checkpoint, data={"name": "text", "path": "other.txt"}).split == "whole"
 
@@ -378,8 +378,8 @@ def test_another_text_brings_its_own_held_out_parts(verb: Command, small: list[s
         verb("evaluate", ckpt, *options).out.splitlines()
         for options in ([], ["--data.path", "o.txt"], ["--data.path", "o.txt", "--split", "train"])
     )
-    assert own[0].split()[1:] == ["a,", "test", "part"]
-    assert other[0].split()[1:] == ["o,", "the", "whole", "of", "it"]
+    assert own[0].split()[1:] == [f"{here.name},", "test", "part"]
+    assert other[0].split()[1:] == ["o,", "whole"]
     assert other[1] != own[1]
     assert alone[1] != own[1]
 

@@ -4,6 +4,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_only
@@ -17,10 +18,11 @@ from seqlab.errors import UserError
 from seqlab.models.model import Model
 from seqlab.models.optimization import OPTIMIZERS, SCHEDULERS
 from seqlab.models.schedules import WarmupCosineLR
-from seqlab.runs.checkpoint import check_resumable
+from seqlab.runs.checkpoint import check_resumable, read_checkpoint
 from seqlab.runs.folders import check_name, run_name
 from seqlab.runs.ranks import shared_run
 from seqlab.runs.resuming import Resumed, changes
+from seqlab.text.tokenize import name_of_state
 
 
 class Schedule(NamedTuple):
@@ -44,7 +46,17 @@ def make_data(settings: Settings) -> DataModule:
         UserError: It cannot be read, or an option is wrong.
     """
     read: Callable[..., DataModule] = DATA[settings.plan.data]
-    return read(**settings.of("data"), seed=settings.config.seed)
+    options, checkpoint = settings.of("data"), settings.plan.checkpoint
+    if checkpoint is not None:
+        options |= _rules_kept(checkpoint, options.get("tokens"))
+    return read(**options, seed=settings.config.seed)
+
+
+def _rules_kept(checkpoint: Path, tokens: str | None) -> dict[str, str]:
+    """The rules by which the text of a checkpoint was cut, where newer ones have the name now."""
+    states = read_checkpoint(checkpoint)["seqlab"]["codecs"].values()
+    kept = {name_of_state(state["tokenizer"]) for state in states if "tokenizer" in state}
+    return {"tokens": old} if (old := f"{tokens}_1") in kept else {}
 
 
 def name_of_run(settings: Settings, data: DataModule) -> tuple[str, bool]:

@@ -1,15 +1,19 @@
 """Raw input of a verb, from its words, a file or stdin, and what comes of it."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from seqlab.errors import UserError, reason_of
 from seqlab.files import whole_file
+from seqlab.text.line_reader import read_bytes, split_lines
+
+FoundT = TypeVar("FoundT")
 
 
 def lines_of(path: str | None, what: str) -> list[str]:
-    """The lines of a UTF-8 file, or of stdin.
+    """The lines of a UTF-8 file, plain or compressed, or of stdin.
 
     Args:
         path: Of the file; stdin if not given.
@@ -19,13 +23,13 @@ def lines_of(path: str | None, what: str) -> list[str]:
         UserError: It cannot be read, is not UTF-8, or is empty.
     """
     try:
-        data = sys.stdin.buffer.read() if path in (None, "-") else Path(str(path)).read_bytes()
-        lines = [line.removesuffix("\r") for line in data.decode("utf-8-sig").removesuffix("\n").split("\n")]
+        data = sys.stdin.buffer.read() if path in (None, "-") else read_bytes(Path(str(path)))
+        lines = split_lines(data.decode("utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {reason_of(error)}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path or 'stdin'} is not UTF-8 text (byte {error.start}); convert it first") from None
-    if lines == [""]:
+    if not any(line.strip() for line in lines):
         raise UserError(f"{path or 'stdin'} holds no {what}")
     return lines
 
@@ -39,6 +43,12 @@ def given_lines(words: Sequence[str], path: str | None, what: str) -> Sequence[s
     if words and path is not None:
         raise UserError(f"give either {what}s as words or --input {path}, not both")
     return words or lines_of(path, what)
+
+
+def beside_blanks(lines: Iterable[str], found: Iterable[FoundT], blank: FoundT) -> Iterator[FoundT]:
+    """What was found of each line that is not blank, and of blank ones ``blank``, in the order of the lines."""
+    left = iter(found)
+    return (next(left) if line.strip() else blank for line in lines)
 
 
 def write_lines(path: str | None, lines: Iterable[str]) -> None:

@@ -49,7 +49,7 @@ class Settings(NamedTuple):
         """``hidden_size=512`` for every option of the command line that changes what is learnt."""
         words = self.plan.arguments
         given = {word.removeprefix("--").split("=")[0] for word in words if word[:2] == "--"}
-        given -= {"model.name", "data.name", "data.root"}
+        given -= {"model.name", "data.name", "data.root", "data.name_shown"}
         keys = [a.dest for a in self.parser._actions if a.dest in given and not a.dest.endswith("path")]
         return [
             f"{key.partition('.')[2] if not key.endswith('.name') else key.partition('.')[0]}={self.config[key]}"

@@ -45,7 +45,8 @@ class LabelledData(DataModule):
     Equal texts always fall into the same part, and every part has its share of each label.
 
     Args:
-        path: File or files of the texts, plain or .gz; what val_path and test_path do not give is cut from them.
+        path: File or files of the texts, plain or compressed (.gz, .bz2, .xz); what val_path and test_path do not give
+            is cut from them.
         val_path: File or files to validate on.
         test_path: File or files to test on.
         format: tsv, csv, jsonl, label_first or fasttext; by the ending if not given.
@@ -55,7 +56,7 @@ class LabelledData(DataModule):
         encoding: Of the files; UTF-8, or where that fails Latin-1, if not given.
         multilabel_separator: What separates the labels of a text that has several; one label if not given.
         cleaning: spaced (lowercase, a space before , . ! ?), letters (a-z, words kept apart), classic or raw.
-        tokens: word, char, bpe, wordpiece or unigram.
+        tokens: word, char, space (cut at white space alone), bpe, wordpiece or unigram.
         min_freq: Tokens seen less often than this in the training part become <unk>.
         num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
         max_length: Most tokens of a text; longer ones are cut.

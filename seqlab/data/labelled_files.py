@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from seqlab.data.pair_files import read_bytes
 from seqlab.data.tables import Layout, joined_labels, lines_of, read_table
 from seqlab.errors import UserError, reason_of
+from seqlab.text.line_reader import is_compressed, read_bytes, with_line_ends
 
 ENDINGS = {".tsv": "tsv", ".txt": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl"}
 FORMATS = ("tsv", "csv", "jsonl", "label_first", "fasttext")
@@ -25,7 +25,7 @@ def read_labelled(paths: Sequence[Path], layout: Layout) -> tuple[Rows, Layout]:
     """The texts and labels of files, one file after the other.
 
     Args:
-        paths: Plain or .gz; their endings say the format where ``layout`` does not.
+        paths: Plain or compressed; their endings say the format where ``layout`` does not.
         layout: What is known of them.
 
     Returns:
@@ -57,7 +57,7 @@ def read_text(path: Path, encoding: str | None = None) -> tuple[str, str]:
     """The text of a file, and a note if its encoding was guessed.
 
     Args:
-        path: Plain or .gz.
+        path: Plain or compressed.
         encoding: Of its characters; UTF-8, and where that fails Latin-1, if not given.
 
     Raises:
@@ -73,11 +73,11 @@ def read_text(path: Path, encoding: str | None = None) -> tuple[str, str]:
             reason = f"{path} is not {encoding} text: {reason_of(error)}; give its --data.encoding"
             raise UserError(reason) from None
         text, note = data.decode("latin-1"), f"{path.name} read as Latin-1"
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"), note
+    return with_line_ends(text.removeprefix("\ufeff")), note
 
 
 def _format_of(path: Path, text: str) -> str:
-    name = path.with_suffix("") if path.suffix == ".gz" else path
+    name = path.with_suffix("") if is_compressed(path) else path
     format_ = ENDINGS.get(name.suffix.lower())
     if format_ in ("tsv", None) and text.lstrip().startswith(PREFIX):
         return "fasttext"

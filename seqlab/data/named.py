@@ -1,11 +1,19 @@
-"""The files of a named corpus, or the sample that is bundled in its place."""
+"""The files of a named corpus, or the sample that is bundled in its place; and what other files are called."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from seqlab.data.data_module import warn_of_sample
 from seqlab.data.download import SOURCES, Unavailable, fetch
+
+
+def name_of_files(paths: Iterable[Path]) -> str:
+    """What a corpus is called: by its file, or by the folder of the first of several."""
+    files = list(dict.fromkeys(paths))
+    if len(files) > 1 and (folder := files[0].resolve().parent.name):
+        return folder
+    return files[0].name.partition(".")[0] or files[0].name
 
 
 def verified_or_sample(names: Sequence[str], root: Path | None, sample: Path, title: str) -> tuple[list[Path], bool]:

@@ -1,58 +1,41 @@
 """Files of sentence pairs -> pairs, and the part that each belongs to."""
 
-import gzip
 import hashlib
 import zipfile
-import zlib
-from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 
 from seqlab.data.text_files import Split
 from seqlab.errors import UserError, reason_of
+from seqlab.text.line_reader import read_bytes, split_lines
 
 Pair = tuple[str, str]
 LARGEST = 2**30
 """Bytes that a member of an archive may unpack to."""
 
 
-def read_bytes(path: Path) -> bytes:
-    """What a file holds, unzipped if its name ends in .gz.
-
-    Raises:
-        UserError: It cannot be read.
-    """
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"cannot read {path}: {reason_of(error)}") from None
-
-
 def read_columns(path: Path) -> list[Pair]:
-    """Pairs of a file whose lines are ``source TAB target``, plain or gzipped.
+    """Pairs of a file whose lines are ``source TAB target``, plain or compressed; a side may be blank.
 
     Raises:
         UserError: The file cannot be read, or a line is no pair.
     """
-    return list(_columns(_text(path), str(path)))
+    return _columns(_text(path), str(path))
 
 
 def read_two(source: Path, target: Path) -> list[Pair]:
-    """Pairs of two files, line by line.
+    """Pairs of two files, line by line; a side may be blank.
 
     Raises:
-        UserError: A file cannot be read, they have unequal numbers of lines, or a line is empty.
+        UserError: A file cannot be read, or they have unequal numbers of lines.
     """
-    sides = [list(StringIO(_text(path), newline=None)) for path in (source, target)]
-    if len(sides[0]) != len(sides[1]):
+    sides = [split_lines(_text(path)) for path in (source, target)]
+    counts = [len(side) for side in sides]
+    if counts[0] != counts[1]:
+        longer, shorter = (source, target) if counts[0] > counts[1] else (target, source)
         raise UserError(
-            f"{source} has {len(sides[0]):,} lines and {target} {len(sides[1]):,}; give one target for every source"
+            f"line {min(counts) + 1:,} of {longer} has none in {shorter}: {source} has {counts[0]:,} lines and "
+            f"{target} {counts[1]:,}; give one target for every source"
         )
-    for number, pair in enumerate(zip(*sides, strict=True), 1):
-        for path, sentence in zip((source, target), pair, strict=True):
-            if not sentence.strip():
-                raise UserError(f"{path}, line {number} is empty; give a sentence on every line of both files")
     return _some([(left.strip(), right.strip()) for left, right in zip(*sides, strict=True)], str(source))
 
 
@@ -69,7 +52,7 @@ def read_zip(path: Path, member: str) -> list[Pair]:
             data = archive.read(member)
     except (KeyError, zipfile.BadZipFile, OSError) as error:
         raise UserError(f"{path} is not an archive that holds {member} ({reason_of(error)}); get it again") from None
-    return list(_columns(_decoded(data, f"{path}, {member}"), f"{path}, {member}"))
+    return _columns(_decoded(data, f"{path}, {member}"), f"{path}, {member}")
 
 
 def split_of(cleaned: str, val_fraction: float, test_fraction: float) -> Split:
@@ -81,22 +64,20 @@ def split_of(cleaned: str, val_fraction: float, test_fraction: float) -> Split:
     return "val" if share < test_fraction + val_fraction else "train"
 
 
-def _columns(text: str, name: str) -> Iterator[Pair]:
+def _columns(text: str, name: str) -> list[Pair]:
     pairs = []
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(split_lines(text), 1):
         if not line.strip():
             continue
-        columns = [column.strip() for column in line.rstrip("\r").split("\t")]
+        columns = [column.strip() for column in line.split("\t")]
         if len(columns) < 2:
             raise UserError(f"{name}, line {number} has no tab between a source and a target")
-        if not columns[0] or not columns[1]:
-            raise UserError(f"{name}, line {number} has an empty {'target' if columns[0] else 'source'}")
         pairs.append((columns[0], columns[1]))
-    yield from _some(pairs, name)
+    return _some(pairs, name)
 
 
 def _some(pairs: list[Pair], name: str) -> list[Pair]:
-    if not pairs:
+    if not any(all(pair) for pair in pairs):
         raise UserError(f"{name} holds no pair of sentences")
     return pairs
 

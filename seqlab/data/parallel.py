@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Loader, Shard
-from seqlab.data.named import verified_or_sample
+from seqlab.data.named import name_of_files, verified_or_sample
 from seqlab.data.pair_files import Pair, read_columns, read_two, read_zip, split_of
 from seqlab.data.pairs import BucketBatches, EvaluationPairs, PairBatch, Pairs, Sentences, Specials
 from seqlab.data.text_files import SPLITS, Split
@@ -32,15 +32,16 @@ class ParallelData(DataModule):
     Pairs with the same source always fall into the same part.
 
     Args:
-        path: UTF-8 file of lines ``source TAB target``, plain or .gz; further columns are left out.
-        source_path: UTF-8 file of sources, plain or .gz, instead of path.
-        target_path: UTF-8 file of targets, line by line those of source_path.
+        path: UTF-8 file of lines ``source TAB target``, plain or compressed (.gz, .bz2, .xz); further columns are left
+            out.
+        source_path: UTF-8 file of sources, instead of path.
+        target_path: UTF-8 file of targets, line by line those of source_path; pairs with a blank side are left out.
         val_path: As path, or a list of two files [SOURCES,TARGETS], to validate on; without val_path and test_path the
             pairs are cut into the three parts.
         test_path: As val_path, to test on.
         reverse: Whether to translate from the second language to the first.
         cleaning: spaced (lowercase, a space before , . ! ?, as in the book) or raw.
-        tokens: word, char, bpe, wordpiece or unigram.
+        tokens: word, char, space (cut at white space alone), bpe, wordpiece or unigram.
         shared_vocab: Whether both languages have one vocabulary.
         min_freq: Tokens seen less often than this in the training part become <unk>.
         num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
@@ -51,6 +52,8 @@ class ParallelData(DataModule):
         max_pairs: Read only the first so many pairs.
         val_fraction: Share of the sources that validates.
         test_fraction: Share of the sources that tests.
+        name_shown: What the corpus is called; by its file, or the folder of several, if not given.
+        target_language: Code of the language to translate to, such as zh; by the ending of target_path if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
         seed: Of the order of batches; follows the run's seed if not given.
         codecs: The codecs ``source`` and ``target`` that exist already (of a checkpoint).
@@ -83,6 +86,8 @@ class ParallelData(DataModule):
         max_pairs: int | None = None,
         val_fraction: float = 0.02,
         test_fraction: float = 0.02,
+        name_shown: str | None = None,
+        target_language: str | None = None,
         root: str | None = None,
         seed: int = 0,
         codecs: Mapping[str, Any] | None = None,
@@ -105,17 +110,26 @@ class ParallelData(DataModule):
         self.cleaning, self.batch_size, self.batch_tokens, self.seed = cleaning, batch_size, batch_tokens, seed
         self.max_length, self.too_long = max_length, too_long
         self.root = Path(root).expanduser() if root else None
-        pairs, self.corpus_name = self.read(path, source_path, target_path)
+        pairs, found = self.read(path, source_path, target_path)
         held = {"val": val_path, "test": test_path}
+        others = [name for files in held.values() if files for name in ([files] if isinstance(files, str) else files)]
+        if path is not None or source_path is not None:
+            named = [Path(name) for name in (path, source_path, target_path, *others) if name is not None]
+            found = name_of_files(named)
+        self.corpus_name = name_shown or found
+        self.target_language = target_language or self.language_of(source_path if reverse else target_path)
         given = {split: _held_out(files, f"{split}_path") for split, files in held.items() if files}
-        self.emptied_pairs = 0
-        if cleaning in EMPTYING:
-            pairs, *parts = (self._whole(part) for part in (pairs, *given.values()))
-            given = dict(zip(given, parts, strict=True))
+        self.blank_pairs = self.emptied_pairs = 0
+        pairs, *parts = (self._whole(part) for part in (pairs, *given.values()))
+        given = dict(zip(given, parts, strict=True))
         if reverse:
             pairs = [(target, source) for source, target in pairs]
             given = {split: [(target, source) for source, target in part] for split, part in given.items()}
-        self._pairs = _divided(pairs[:max_pairs], given, cleaning, *((0.0, 0.0) if given else shares))
+        pairs = pairs[:max_pairs]
+        self._pairs = _divided(pairs, given, cleaning, *((0.0, 0.0) if given else shares))
+        self.held_out_pairs = len(pairs) - sum(len(part) for split, part in self._pairs.items() if split not in given)
+        if not self._pairs["train"] and not (codecs and given):
+            raise UserError("no pair is left to train on; lower --data.val_fraction and --data.test_fraction")
         made = (codecs["source"], codecs["target"]) if codecs else None
         made = made or self._learned(tokens, shared_vocab, min_freq, num_subwords)
         self.source_codec: Codec = made[0]
@@ -130,19 +144,28 @@ class ParallelData(DataModule):
             UserError: No file was named, or it does not hold pairs.
         """
         if path is not None:
-            return read_columns(Path(path).expanduser()), Path(path).name.partition(".")[0]
+            return read_columns(Path(path).expanduser()), name_of_files([Path(path)])
         if source_path is None or target_path is None:
             raise UserError(
                 "--data parallel needs pairs; give --data.path, or --data.source_path and --data.target_path"
             )
         pairs = read_two(Path(source_path).expanduser(), Path(target_path).expanduser())
-        return pairs, Path(source_path).name.partition(".")[0]
+        return pairs, name_of_files([Path(source_path), Path(target_path)])
+
+    def language_of(self, path: str | None) -> str | None:
+        """The language that the ending of a file names, where it names one."""
+        endings = [] if path is None else Path(path).name.removesuffix(".gz").split(".")[1:]
+        return endings[-1].lower() if endings and 2 <= len(endings[-1]) <= 3 and endings[-1].isalpha() else None
 
     def _whole(self, pairs: list[Pair]) -> list[Pair]:
         """Those of which cleaning leaves something on both sides."""
+        filled = [pair for pair in pairs if all(pair)]
+        self.blank_pairs += len(pairs) - len(filled)
+        if self.cleaning not in EMPTYING:
+            return filled
         clean = CLEANERS[self.cleaning]
-        whole = [pair for pair in pairs if all(clean(side).strip() for side in pair)]
-        self.emptied_pairs += len(pairs) - len(whole)
+        whole = [pair for pair in filled if all(clean(side).strip() for side in pair)]
+        self.emptied_pairs += len(filled) - len(whole)
         return whole
 
     def _learned(self, tokens: str, shared: bool, min_freq: int, size: int) -> tuple[Codec, Codec]:
@@ -200,6 +223,10 @@ class ParallelData(DataModule):
         if self.too_long_pairs:
             done = "left out" if self.too_long == "drop" else "cut"
             words += f", {self.too_long_pairs:,} pairs of more than {self.max_length} tokens {done}"
+        if self.held_out_pairs:
+            words += f", {self.held_out_pairs:,} pairs whose source is held out left out"
+        if self.blank_pairs:
+            words += f", {self.blank_pairs:,} pairs with a blank side left out"
         if self.emptied_pairs:
             words += f", {self.emptied_pairs:,} pairs of which {self.cleaning} cleaning leaves nothing left out"
         return words
@@ -236,8 +263,6 @@ def _divided(
     for pair in pairs:
         if (cleaned := clean(pair[0])) not in held:
             parts[split_of(cleaned, val_fraction, test_fraction)].append(pair)
-    if not parts["train"]:
-        raise UserError("no pair is left to train on; lower --data.val_fraction and --data.test_fraction")
     return parts
 
 
@@ -245,10 +270,19 @@ class FraEng(ParallelData):
     """English-French sentence pairs of the Tatoeba project: 167,130, from short to long."""
 
     data_name = "fra_eng"
-    answered = ("path", "source_path", "target_path", "val_path", "test_path")
+    answered = ("path", "source_path", "target_path", "val_path", "test_path", "name_shown", "target_language")
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(path=None, source_path=None, target_path=None, val_path=None, test_path=None, **kwargs)
+        super().__init__(
+            path=None,
+            source_path=None,
+            target_path=None,
+            val_path=None,
+            test_path=None,
+            name_shown=None,
+            target_language=None,
+            **kwargs,
+        )
 
     def read(self, path: str | None, source_path: str | None, target_path: str | None) -> tuple[list[Pair], str]:
         """The verified archive's pairs, or the bundled sample where it cannot be had and nobody named a folder."""

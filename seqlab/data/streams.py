@@ -169,3 +169,7 @@ class EvaluationBatches:
         rows = torch.from_numpy(self.ids[np.minimum(positions, len(self.ids) - 1)].astype(np.int64))
         mask = None if valid.all() else torch.from_numpy(valid)
         return TextBatch(rows[:, :-1], rows[:, 1:], mask, continues=index > 0)
+
+    def places(self, index: int, steps: int) -> npt.NDArray[np.int64]:
+        """Where the tokens that a batch reads stand in the text ``(streams, steps)``."""
+        return self.starts[:, None] + index * self.num_steps + np.arange(steps)

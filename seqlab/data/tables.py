@@ -101,7 +101,7 @@ def _tsv(text: str) -> Iterator[Row]:
 
 def _csv(text: str, name: str) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)  # a text may be longer than the 131,072 characters that the library starts with
-    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    reader = csv.reader(StringIO(text, newline="\n"), strict=True)
     try:
         yield from (Row(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells))
     except csv.Error as error:

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from seqlab.data.data_module import DataModule
-from seqlab.data.download import data_root
+from seqlab.data.encoded import cache_folder
 from seqlab.data.loader import Loader, Shard
-from seqlab.data.named import verified_or_sample
+from seqlab.data.named import name_of_files, verified_or_sample
 from seqlab.data.streams import ContiguousBatches, EvaluationBatches, RandomBatches, TextBatch
 from seqlab.data.text_files import SPLITS, Part, Recipe, Split, read_corpus
+from seqlab.data.text_lines import EvaluationLines, LineBatches, TextLines
 from seqlab.errors import UserError
 from seqlab.text.codec import Codec
 from seqlab.text.labels import Labels
+from seqlab.text.vocab import BOS
 
 SAMPLE = Path(__file__).parent / "samples" / "the_lamp_keeper.txt"
 
@@ -25,7 +27,7 @@ TOKENS_PER_STREAM = 8192
 
 
 class TextData(DataModule):
-    """Any UTF-8 text files.
+    """Any UTF-8 text files, plain or compressed (.gz, .bz2, .xz).
 
     Args:
         path: Text files to train on; without val_path and test_path they are cut into the three parts.
@@ -33,22 +35,26 @@ class TextData(DataModule):
         test_path: Text files to test on.
         cleaning: classic (a-z, lines joined as in the book), letters (a-z, words kept apart), spaced (lowercase, marks
             apart) or raw.
-        tokens: char, word, bpe, wordpiece or unigram.
+        tokens: char, word, space (cut at white space alone), bpe, wordpiece or unigram.
+        end_of_line: Whether each line end is a token, <eos>, that is predicted and counted.
+        lines: stream, or items: each line between <bos> and <eos>, state reset.
         min_freq: Tokens seen less often than this in the training part become <unk>.
         num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
-        batch_size: Streams (contiguous) or windows (random) in a batch, over all processes.
+        batch_size: Streams, windows (random) or lines (items) in a batch, over all processes.
         num_steps: Tokens of each row in a batch; gradients reach this far back.
         sampling: contiguous (state carried from batch to batch) or random windows.
         max_tokens: Train on only the first so many tokens of the training part.
         val_fraction: Share of the characters, before the test part, that validates.
         test_fraction: Share of the characters, at the end, that tests.
         eval_streams: Streams that validation and test text is read in; chosen by length if not given.
+        name_shown: What the corpus is called; by its file, or the folder of several, if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
         seed: Of offsets and orders; follows the run's seed if not given.
         codecs: The codec ``text`` that exists already (of a checkpoint), instead of one built from the training part.
     """
 
     data_name: ClassVar[str] = "text"
+    of_codecs: ClassVar[tuple[str, ...]] = (*DataModule.of_codecs, "end_of_line", "lines")
     of_training: ClassVar[tuple[str, ...]] = ("sampling", "batch_size")
     of_limits: ClassVar[tuple[str, ...]] = ("max_tokens",)
     of_batches: ClassVar[tuple[str, ...]] = ("num_steps", "eval_streams")
@@ -61,6 +67,8 @@ class TextData(DataModule):
         test_path: str | list[str] | None = None,
         cleaning: str = "raw",
         tokens: str = "char",
+        end_of_line: bool = False,
+        lines: Literal["stream", "items"] = "stream",
         min_freq: int = 0,
         num_subwords: int = 2000,
         batch_size: int = 32,
@@ -70,6 +78,7 @@ class TextData(DataModule):
         val_fraction: float = 0.05,
         test_fraction: float = 0.1,
         eval_streams: int | None = None,
+        name_shown: str | None = None,
         root: str | None = None,
         seed: int = 0,
         codecs: Mapping[str, Any] | None = None,
@@ -84,6 +93,8 @@ class TextData(DataModule):
                 raise UserError(f"{name} {limit} must be a whole number of at least 1, or left out")
         if sampling not in ("contiguous", "random"):
             raise UserError(f"sampling '{sampling}' must be contiguous or random")
+        if lines not in ("stream", "items"):
+            raise UserError(f"lines '{lines}' must be stream or items")
         self.batch_size, self.num_steps, self.sampling, self.seed = batch_size, num_steps, sampling, seed
         self.eval_streams = eval_streams
         self.root = Path(root).expanduser() if root else None
@@ -91,10 +102,13 @@ class TextData(DataModule):
         for split, given in zip(SPLITS, (path, val_path, test_path), strict=True):
             if given:
                 files[split] = [Path(name).expanduser() for name in ([given] if isinstance(given, str) else given)]
-        self.files, self.corpus_name = self.find(files)
-        recipe = Recipe(cleaning, tokens, min_freq, num_subwords, val_fraction, test_fraction)
-        self.corpus = read_corpus(self.files, recipe, data_root(self.root) / "encoded", (codecs or {}).get("text"))
-        if len(self.codec.vocab) == 1 and len(self.corpus.parts["train"].ids):
+        self.files, found = self.find(files)
+        self.corpus_name = name_shown or found
+        items = lines == "items"
+        marks = end_of_line or items, items
+        recipe = Recipe(cleaning, tokens, min_freq, num_subwords, val_fraction, test_fraction, *marks)
+        self.corpus = read_corpus(self.files, recipe, cache_folder(), (codecs or {}).get("text"))
+        if not self.codec.vocab.frequencies and len(self.corpus.parts["train"].ids):
             raise UserError(f"all tokens of '{self.corpus_name}' are <unk>; lower --data.min_freq {min_freq}")
         if max_tokens is not None:
             ids, characters = self.corpus.parts["train"]
@@ -109,7 +123,7 @@ class TextData(DataModule):
         """
         if "train" not in files:
             raise UserError("--data text needs a text to train on; name a UTF-8 file with --data.path")
-        return files, files["train"][0].stem
+        return files, name_of_files(path for paths in files.values() for path in paths)
 
     @property
     def codec(self) -> Codec:
@@ -143,7 +157,7 @@ class TextData(DataModule):
         return {"text": self.codec}
 
     def inputs(self, split: Split) -> list[str]:
-        return [self.prompt or self.codec.decode(self.part(split).ids[:PROMPT_TOKENS])]
+        return [self.prompt or self.codec.written(self.part(split).ids[:PROMPT_TOKENS])]
 
     def num_items(self) -> int:
         return len(self.part("train").ids)
@@ -156,23 +170,32 @@ class TextData(DataModule):
         return digest.hexdigest()
 
     def describe(self) -> str:
-        return f"{len(self.part('train').ids):,} tokens to train on, {self.vocab_size:,} ids"
+        words = f"{len(self.part('train').ids):,} tokens to train on, {self.vocab_size:,} ids"
+        return f"{words}, parts cut at line ends" if self.corpus.at_line_ends else words
 
-    def train_batches(self, shard: Shard) -> ContiguousBatches | RandomBatches:
+    def lines_of(self, split: Split) -> TextLines | None:
+        """The lines of a part, where each is an item of its own."""
+        return TextLines(self.part(split).ids, self.codec.vocab.id_of(BOS)) if self.codec.line_begins else None
+
+    def train_batches(self, shard: Shard) -> ContiguousBatches | RandomBatches | LineBatches:
         """The training batches, or the rows of them that belong to one process.
 
         Raises:
             UserError: The text does not fill a batch, or the batch does not divide among the processes.
         """
+        if (lines := self.lines_of("train")) is not None:
+            return LineBatches(lines, self.batch_size, self.seed, shard)
         batches = ContiguousBatches if self.sampling == "contiguous" else RandomBatches
         return batches(self.part("train").ids, self.batch_size, self.num_steps, self.seed, shard)
 
     def evaluation_loader(self, split: Split) -> Loader[TextBatch]:
-        """Every token of a part exactly once, state carried.
+        """Every token of a part exactly once, state carried through what is one stream.
 
         Raises:
             UserError: The part holds too little text.
         """
+        if (lines := self.lines_of(split)) is not None:
+            return Loader(EvaluationLines(lines, self.shard()))
         ids = self.part(split).ids
         streams = self.eval_streams or min(64, max(1, len(ids) // TOKENS_PER_STREAM))
         return Loader(EvaluationBatches(ids, streams, max(self.num_steps, 128), self.shard()))
@@ -186,11 +209,11 @@ class TimeMachine(TextData):
     """
 
     data_name = "time_machine"
-    answered = ("path", "val_path", "test_path")
+    answered = ("path", "val_path", "test_path", "name_shown")
     prompt = "time traveller"
 
     def __init__(self, cleaning: str = "classic", **kwargs: Any) -> None:
-        super().__init__(path=None, val_path=None, test_path=None, cleaning=cleaning, **kwargs)
+        super().__init__(path=None, val_path=None, test_path=None, name_shown=None, cleaning=cleaning, **kwargs)
 
     def find(self, files: dict[Split, list[Path]]) -> tuple[dict[Split, list[Path]], str]:
         """The verified file, or the bundled sample where the corpus cannot be had and nobody named a folder."""

@@ -4,30 +4,30 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from filelock import FileLock
 
+from seqlab.data.encoded import kept
 from seqlab.data.streams import Ids
+from seqlab.data.text_cut import Lines, cut_text
 from seqlab.errors import UserError
 from seqlab.text.clean import clean_lines
 from seqlab.text.codec import Codec
+from seqlab.text.line_reader import LONGEST_LINE as LONGEST_LINE
+from seqlab.text.line_reader import is_compressed
+from seqlab.text.line_reader import read_lines as read_lines
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
-LONGEST_LINE = 4096
-"""Characters; a longer line is read as several, broken at spaces, so that a file of one line needs no more memory."""
-
 MEMORY_LIMIT = 32 * 2**20
 """Bytes of text files up to which ids are held in memory; ids of larger corpora are read through a memory map."""
 
-Lines = Callable[[], Iterator[str]]
+COMPRESSED = 4
+"""How many times its size a compressed file of text holds, as a rule."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Recipe:
         num_subwords: Size of a trained subword vocabulary.
         val_fraction: Share of the characters, before the test part, that validates.
         test_fraction: Share of the characters, at the end, that tests.
+        line_ends: Whether each line end is a token.
+        line_begins: Whether each line begins with a token.
     """
 
     cleaning: str = "classic"
@@ -49,6 +51,8 @@ class Recipe:
     num_subwords: int = 2000
     val_fraction: float = 0.05
     test_fraction: float = 0.1
+    line_ends: bool = False
+    line_begins: bool = False
 
 
 class Part(NamedTuple):
@@ -65,53 +69,12 @@ class Corpus:
     Args:
         codec: Between text and ids; built from the training part alone.
         parts: Of train, val and test those that hold text.
+        at_line_ends: Whether the parts follow the shares that were asked for but for a line.
     """
 
     codec: Codec
     parts: dict[Split, Part] = field(repr=False)
-
-
-def read_lines(paths: Iterable[Path]) -> Iterator[str]:
-    """The lines of UTF-8 files one after the other, line ends as ``\\n``, over-long lines in pieces.
-
-    Raises:
-        UserError: A file is missing, unreadable or not UTF-8.
-    """
-    for path in paths:
-        try:
-            with path.open(encoding="utf-8-sig") as file:
-                number = 0
-                while line := file.readline(LONGEST_LINE):
-                    while len(line) >= LONGEST_LINE and not line[-1].isspace() and (more := file.readline(64)):
-                        line += more
-                    number += line.endswith("\n")
-                    yield line
-        except UnicodeDecodeError as error:
-            number += error.object[: error.start].count(b"\n") + 1  # decoded ahead of the lines given so far
-            raise UserError(
-                f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x} in line {number}); "
-                "convert it, for example with iconv -t UTF-8"
-            ) from None
-        except OSError as error:
-            reason = "is a folder" if path.is_dir() else (error.strerror or str(error)).lower()
-            raise UserError(f"cannot read {path}: {reason}; name an existing text file with --data.path") from None
-
-
-def _cut(lines: Lines, recipe: Recipe) -> dict[Split, Lines]:
-    """Cuts one text by characters of its cleaned form, at line borders: train, then val, then test."""
-    lengths = np.fromiter((len(line) for line in _cleaned_each(lines(), recipe.cleaning)), dtype=np.int64)
-    begins = np.cumsum(lengths) - lengths
-    shares = (1 - recipe.val_fraction - recipe.test_fraction, 1 - recipe.test_fraction)
-    first, second = (int(np.searchsorted(begins, share * lengths.sum())) for share in shares)
-    return {
-        "train": lambda: islice(lines(), 0, first),
-        "val": lambda: islice(lines(), first, second),
-        "test": lambda: islice(lines(), second, None),
-    }
-
-
-def _cleaned_each(lines: Iterable[str], cleaning: str) -> Iterator[str]:
-    return ("".join(clean_lines([line], cleaning)) for line in lines)
+    at_line_ends: bool = False
 
 
 def _encode(codec: Codec, lines: Lines, file: Path | None) -> Ids:
@@ -128,19 +91,33 @@ def _mapped(file: Path, codec: Codec) -> Ids:
     return np.memmap(file, dtype=codec.dtype, mode="r") if file.stat().st_size else np.empty(0, dtype=codec.dtype)
 
 
-def _build(parts: dict[Split, Lines], recipe: Recipe, folder: Path | None, codec: Codec | None) -> Corpus:
+def _build(
+    files: dict[Split, list[Path]], recipe: Recipe, folder: Path | None = None, codec: Codec | None = None
+) -> Corpus:
+    def lines_of(paths: list[Path]) -> Lines:
+        return lambda: read_lines(paths)
+
+    parts: dict[Split, Lines] = {split: lines_of(paths) for split, paths in files.items()}
+    at_line_ends = False
+    if list(files) == ["train"]:
+        tokens = recipe.tokens if codec is None else codec.tokenizer.name
+        shares = recipe.val_fraction, recipe.test_fraction
+        cut, at_line_ends = cut_text(parts["train"], recipe.cleaning, tokens, *shares)
+        parts = dict(zip(SPLITS, cut, strict=True))
     codec = codec or Codec.build(
         parts["train"],
         cleaning=recipe.cleaning,
         tokens=recipe.tokens,
         min_freq=recipe.min_freq,
         vocab_size=recipe.num_subwords,
+        line_ends=recipe.line_ends,
+        line_begins=recipe.line_begins,
     )
     held: dict[Split, Part] = {}
     for split, lines in parts.items():
         characters = sum(map(len, clean_lines(lines(), codec.cleaning)))
         held[split] = Part(_encode(codec, lines, folder / f"{split}.ids" if folder else None), characters)
-    return Corpus(codec, held)
+    return Corpus(codec, held, at_line_ends)
 
 
 def read_corpus(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, codec: Codec | None = None) -> Corpus:
@@ -153,7 +130,8 @@ def read_corpus(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, cod
         codec: One that exists already, instead of one built from the training part.
 
     Raises:
-        UserError: A file cannot be read, or the fractions leave nothing to train on.
+        UserError: A file cannot be read, the fractions leave nothing to train on, or a part that was asked for is
+            empty.
     """
     shares = recipe.val_fraction, recipe.test_fraction
     if not (min(shares) >= 0 and sum(shares) < 1):
@@ -164,56 +142,59 @@ def read_corpus(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, cod
     everything = [path for paths in files.values() for path in paths]
     for _ in read_lines([path for path in everything if not path.is_file()]):
         pass
-
-    def lines_of(paths: list[Path]) -> Lines:
-        return lambda: read_lines(paths)
-
-    def parts() -> dict[Split, Lines]:
-        if list(files) == ["train"]:
-            return _cut(lines_of(files["train"]), recipe)
-        return {split: lines_of(paths) for split, paths in files.items()}
-
-    if sum(path.stat().st_size for path in everything) <= MEMORY_LIMIT:
-        return _build(parts(), recipe, None, codec)
-    return _build_once(files, parts, recipe, cache, codec)
+    size = sum(path.stat().st_size * (COMPRESSED if is_compressed(path) else 1) for path in everything)
+    made = _build(files, recipe, None, codec) if size <= MEMORY_LIMIT else _kept(files, recipe, cache, codec)
+    _check_held_out(files, recipe, made)
+    return made
 
 
-def _build_once(
-    files: dict[Split, list[Path]],
-    parts: Callable[[], dict[Split, Lines]],
-    recipe: Recipe,
-    cache: Path,
-    codec: Codec | None,
-) -> Corpus:
+def _check_held_out(files: dict[Split, list[Path]], recipe: Recipe, made: Corpus) -> None:
+    """Checks that no part is empty that was asked for.
+
+    Raises:
+        UserError: One is.
+    """
+    tokens = sum(len(part.ids) for part in made.parts.values())
+    shares: dict[Split, float] = {"val": recipe.val_fraction, "test": recipe.test_fraction}
+    for split, share in shares.items():
+        if not tokens or split not in made.parts or len(made.parts[split].ids):
+            continue
+        if split in files:
+            names = ", ".join(map(str, files[split]))
+            raise UserError(f"{names} holds no text; give --data.{split}_path a file that does, or leave it out")
+        if share:
+            raise UserError(
+                f"{split}_fraction {share} of {tokens:,} tokens leaves the {split} part empty; give more text or a "
+                f"larger --data.{split}_fraction, or --data.{split}_fraction 0 to do without"
+            )
+
+
+def _kept(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, codec: Codec | None) -> Corpus:
     """The corpus with its ids in files of the cache folder, written by the first process that asks."""
     identity = {
         "files": {s: [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in f] for s, f in files.items()},
         "recipe": vars(recipe),
         "codec": codec and codec.state(),
     }
-    folder = cache / hashlib.sha1(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not folder.is_dir():
-                _write(folder, parts(), recipe, codec)
-    except OSError as error:
-        raise UserError(
-            f"cannot keep the encoded text in {cache}: {(error.strerror or str(error)).lower()}; "
-            "name a folder with space to write in with --data.root"
-        ) from None
-    meta = json.loads((folder / "corpus.json").read_text())
-    codec = Codec.from_state(meta["codec"])
-    return Corpus(codec, {s: Part(_mapped(folder / f"{s}.ids", codec), n) for s, n in meta["characters"].items()})
+    name = hashlib.sha1(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    return kept(cache, name, lambda folder: _write(folder, files, recipe, codec), _read)
 
 
-def _write(folder: Path, parts: dict[Split, Lines], recipe: Recipe, codec: Codec | None) -> None:
+def _write(folder: Path, files: dict[Split, list[Path]], recipe: Recipe, codec: Codec | None) -> None:
     unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     try:
-        corpus = _build(parts, recipe, unfinished, codec)
+        corpus = _build(files, recipe, unfinished, codec)
         characters = {split: part.characters for split, part in corpus.parts.items()}
-        (unfinished / "corpus.json").write_text(json.dumps({"codec": corpus.codec.state(), "characters": characters}))
+        meta = {"codec": corpus.codec.state(), "characters": characters, "at_line_ends": corpus.at_line_ends}
+        (unfinished / "corpus.json").write_text(json.dumps(meta))
         unfinished.rename(folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
+
+
+def _read(folder: Path) -> Corpus:
+    meta = json.loads((folder / "corpus.json").read_text())
+    codec = Codec.from_state(meta["codec"])
+    parts = {split: Part(_mapped(folder / f"{split}.ids", codec), n) for split, n in meta["characters"].items()}
+    return Corpus(codec, parts, meta["at_line_ends"])

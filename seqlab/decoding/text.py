@@ -8,6 +8,7 @@ from torch import nn
 from seqlab.decoding.sampling import Sampling, sample
 from seqlab.errors import UserError
 from seqlab.text.codec import Codec
+from seqlab.text.vocab import BOS, EOS
 
 MOST_FREQUENT = 1
 
@@ -26,7 +27,7 @@ def continue_text(
     """Continues a prefix, once for each seed, and gives the text as far as it stands after every token.
 
     The network reads the whole prefix first; an empty one stands for the most frequent token. ``<unk>`` is never
-    drawn.
+    drawn, and a line that is an item of its own ends a text.
 
     Args:
         network: Ids ``(batch, time)`` and state -> logits and state.
@@ -50,7 +51,9 @@ def continue_text(
     for seed in seeds:
         if not 0 <= seed < 2**63:
             raise UserError(f"seed {seed} must be at least 0 and below 2**63")
-    sampling = Sampling(temperature, top_k, top_p, banned=(codec.vocab.unk,))
+    begin, end = (codec.vocab.id_of(mark) if codec.line_begins else None for mark in (BOS, EOS))
+    banned = (codec.vocab.unk,) if begin is None else (codec.vocab.unk, begin)
+    sampling = Sampling(temperature, top_k, top_p, banned=banned)
     start = codec.encode(prefix)
     device = next(network.parameters()).device
     ids = torch.tensor([start or [MOST_FREQUENT]] * len(seeds), device=device)  # (samples, time)
@@ -60,8 +63,9 @@ def continue_text(
     try:
         for count, new in enumerate(sample(network, ids, num_tokens, sampling, seeds), start=1):
             for row, token in zip(rows, new.tolist(), strict=True):
-                row.append(token)
+                if end is None or row[-1] != end:
+                    row.append(token)
             if streaming or count == num_tokens:
-                yield [codec.decode(row) for row in rows]
+                yield [codec.written(row) for row in rows]
     finally:
         network.train(training)

@@ -1,6 +1,5 @@
 """Sentences in, translations out."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ class Translation(NamedTuple):
     """One translation of a sentence.
 
     Args:
-        text: Detokenised.
+        text: As people write it.
         score: What it is ranked by.
         source: Tokens of the sentence, with the end.
         target: Tokens of the translation, with the end.
@@ -36,11 +35,6 @@ class Translation(NamedTuple):
     target: list[str]
     attention: Tensor | None
     complete: bool = True
-
-
-def detokenize(text: str) -> str:
-    """Word tokens as one writes them: no space before ``,.!?``."""
-    return re.sub(r"\s+([,.!?])", r"\1", text)
 
 
 def encoded(codec: Codec, sentences: Sequence[str]) -> list[list[int]]:
@@ -114,7 +108,7 @@ def translate_ids(
 def _said(one: Hypothesis, source: list[str], codec: Codec) -> Translation:
     target = [*codec.vocab.tokens(one.tokens), EOS]
     weights = None if one.attention is None else one.attention[:, : len(source)]
-    return Translation(detokenize(codec.decode(one.tokens)), one.score, source, target, weights, one.complete)
+    return Translation(codec.written(one.tokens), one.score, source, target, weights, one.complete)
 
 
 def _search(

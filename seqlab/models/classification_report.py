@@ -82,7 +82,7 @@ class ClassificationReport(Report):
 
     def rows(self) -> dict[str, str]:
         rows = {
-            "corpus": self.part,
+            "corpus": self.measured_on,
             "accuracy": self._with_interval("accuracy"),
             "macro F1": self._with_interval("f1"),
             "weighted F1": f"{self.weighted_f1:.2%}",

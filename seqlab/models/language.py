@@ -17,6 +17,7 @@ from seqlab.data.data_module import DataModule
 from seqlab.data.streams import EvaluationBatches, TextBatch
 from seqlab.data.text import TextData
 from seqlab.data.text_files import SPLITS, Split
+from seqlab.data.text_lines import EvaluationLines, TextLines
 from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
 from seqlab.metrics import PERPLEXITY, MeanLoss, Measure
@@ -28,6 +29,7 @@ from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 from seqlab.nn.ngram import NGram
 from seqlab.recurrence.state import AnyState, mapped
 from seqlab.text.codec import Codec
+from seqlab.text.vocab import BOS
 from seqlab.views.gates import RecurrenceWatch
 from seqlab.views.projector import EmbeddingView
 from seqlab.views.samples import TextSamples
@@ -98,7 +100,8 @@ class LanguageModel(Model):
     def count(self, data: DataModule) -> None:
         assert isinstance(data, TextData)
         assert isinstance(self.network, NGram)
-        self.network.count(torch.from_numpy(data.part("train").ids.astype("int64")))
+        begin = self.codec.vocab.id_of(BOS) if self.codec.line_begins else None
+        self.network.count(torch.from_numpy(data.part("train").ids.astype("int64")), begin)
 
     def forget(self) -> None:
         self._carry = {}
@@ -127,7 +130,7 @@ class LanguageModel(Model):
         Args:
             data: The text, with this model's codec.
             split: Part of it.
-            items: Whether the report tells of each run of 100 tokens too.
+            items: Whether the report tells of each run of 100 tokens, or of each line, too.
         """
         if not isinstance(data, TextData):
             raise UserError("a language model is measured on a text; give --data text or the name of one")
@@ -139,13 +142,15 @@ class LanguageModel(Model):
             inputs, targets = batch.inputs.to(self.device), batch.targets.to(self.device)
             valid = None if batch.valid is None else batch.valid.to(self.device)
             if each is not None:
-                nats, _ = self.network.token_nats(inputs, targets, state)
-                _place(each, nats, batch, index, cast(EvaluationBatches, loader.batches))
-            sum_of_nats, tokens, state = self.network.nats(inputs, targets, valid, state)
+                nats, _ = self.network.token_nats(inputs, targets, state if batch.continues else None)
+                _place(each, nats, batch, index, cast(EvaluationBatches | EvaluationLines, loader.batches))
+            before = state if batch.continues else None
+            sum_of_nats, tokens, state = self.network.nats(inputs, targets, valid, before)
             total.update(sum_of_nats, tokens)
             real = targets if valid is None else targets[valid]
             unknown += int((real == self.codec.vocab.unk).sum())
             streams = len(inputs)
+        lines = data.lines_of(split)
         loss = float(total.compute())
         return LanguageReport(
             corpus=data.corpus_name,
@@ -154,20 +159,24 @@ class LanguageModel(Model):
             count=int(total.count),
             seconds=time.monotonic() - started,
             measures={"perplexity": PERPLEXITY.of_loss(loss)} if PERPLEXITY.of_loss else {},
-            items={} if each is None else self._blocks(each, part.ids),
+            items={} if each is None else self._runs(each, part.ids, lines),
             unknown=unknown,
             characters=part.characters - len(self.codec.decode(part.ids[:1].tolist())),
-            streams=streams,
+            streams=streams if lines is None else len(lines.starts),
+            lines=lines is not None,
         )
 
-    def _blocks(self, nats: NDArray[np.float64], ids: NDArray[Any]) -> dict[str, list[Any]]:
-        begins = range(0, len(nats), BLOCK)
-        runs = [nats[begin : begin + BLOCK] for begin in begins]
+    def _runs(self, nats: NDArray[np.float64], ids: NDArray[Any], lines: TextLines | None) -> dict[str, list[Any]]:
+        """What was reached on each run of tokens, or on each line."""
+        if lines is None:
+            runs = [(begin, min(begin + BLOCK, len(nats))) for begin in range(0, len(nats), BLOCK)]
+        else:
+            runs = [*zip(lines.starts.tolist(), (lines.starts + lines.lengths).tolist(), strict=True)]
         return {
-            "item": [begin // BLOCK for begin in begins],
-            "tokens": [len(run) for run in runs],
-            "nats": [float(run.sum()) for run in runs],
-            "text": [self.codec.decode(ids[begin + 1 : begin + 1 + BLOCK]) for begin in begins],
+            "item": [*range(len(runs))],
+            "tokens": [end - begin for begin, end in runs],
+            "nats": [float(nats[begin:end].sum()) for begin, end in runs],
+            "text": [self.codec.written(ids[begin + 1 : end + 1]) for begin, end in runs],
         }
 
     def generate(
@@ -312,9 +321,10 @@ class LanguageModel(Model):
         return onnx_bytes(self.network, self.export_metadata())
 
 
-def _place(each: NDArray[np.float64], nats: Tensor, batch: TextBatch, index: int, batches: EvaluationBatches) -> None:
+def _place(
+    each: NDArray[np.float64], nats: Tensor, batch: TextBatch, index: int, batches: EvaluationBatches | EvaluationLines
+) -> None:
     """Puts the losses of a batch where its tokens stand in the text."""
-    steps = nats.shape[1]
-    places = batches.starts[:, None] + index * batches.num_steps + np.arange(steps)
+    places = batches.places(index, nats.shape[1])
     real = np.ones(places.shape, dtype=bool) if batch.valid is None else batch.valid.numpy()
     each[places[real]] = nats.double().cpu().numpy()[real]

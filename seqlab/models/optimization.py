@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
-from seqlab.models.schedules import WarmupCosineLR
+from seqlab.models import schedules
 
 OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
 SchedulerCallable = Callable[[Optimizer], LRScheduler]
@@ -25,7 +25,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 }
 SCHEDULERS: dict[str, Callable[..., Any]] = {
     name.lower(): kind
-    for name, kind in {**vars(lr_scheduler), "WarmupCosineLR": WarmupCosineLR}.items()
+    for name, kind in {**vars(lr_scheduler), **vars(schedules)}.items()
     if inspect.isclass(kind) and issubclass(kind, lr_scheduler.LRScheduler) and name not in UNNAMEABLE
 }
 STEP_WISE = {"warmupcosinelr", "onecyclelr", "cycliclr"}

@@ -10,6 +10,30 @@ from torch.optim.lr_scheduler import LRScheduler
 from seqlab.errors import UserError
 
 
+class DivideAfterLR(LRScheduler):
+    """The optimizer's rate for some epochs, then divided once more after each (Zaremba et al. 2014).
+
+        rate of epoch e, from 1 = lr / by ** max(0, e - after_epochs)
+
+    Args:
+        optimizer: Whose rate is scheduled; step the schedule after every epoch.
+        after_epochs: Epochs at the optimizer's rate.
+        by: What the rate is divided by.
+
+    Raises:
+        UserError: A value is out of its range.
+    """
+
+    def __init__(self, optimizer: Optimizer, after_epochs: int = 4, by: float = 2.0) -> None:
+        if after_epochs < 0 or not by > 0:
+            raise UserError(f"after_epochs {after_epochs} must be at least 0 and by {by} above 0")
+        self.after_epochs, self.by = after_epochs, by
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float | Tensor]:
+        return [rate / self.by ** max(0, self.last_epoch + 1 - self.after_epochs) for rate in self.base_lrs]
+
+
 class WarmupCosineLR(LRScheduler):
     """Linear warm-up to the optimizer's rate, then half a cosine down to ``final_factor`` of it.
 

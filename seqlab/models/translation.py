@@ -1,5 +1,6 @@
 """Translation models: sentences in one language, sentences in another out."""
 
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,21 +16,24 @@ from seqlab.data.pairs import EvaluationPairs, PairBatch
 from seqlab.data.parallel import ParallelData
 from seqlab.data.text_files import Split
 from seqlab.decoding.beam import Beam
-from seqlab.decoding.translation import Translation, detokenize, encoded, translate
+from seqlab.decoding.translation import Translation, encoded, translate
 from seqlab.errors import UserError
 from seqlab.metrics import PERPLEXITY, MeanLoss, Measure, bleu_book, bleu_columns, corpus_bleu, corpus_chrf, of_bleu
 from seqlab.models.model import Codecs, Model
 from seqlab.models.pretrained import set_vectors
-from seqlab.models.translation_report import TranslationReport, buckets_of
+from seqlab.models.translation_report import TranslationReport, buckets_of, tokenization
 from seqlab.models.window import Sums
 from seqlab.nn.ibm1 import IBM1
 from seqlab.nn.translation_network import TranslationOptions
 from seqlab.options import Options
 from seqlab.text.codec import Codec
+from seqlab.text.vocab import UNK
 from seqlab.views.translations import TranslationView
 
 SHOWN = 4
 """Sentences whose translations are shown."""
+MISSING = "\ufffd"
+"""Stands for a word that a vocabulary lacks; no reference has it."""
 TOGETHER = 256
 """Sentences that ``predict`` translates at once."""
 INCOMPLETE = "incomplete"
@@ -149,8 +153,9 @@ class TranslationModel(Model):
         if not pairs:
             return {}
         said = [best[0] for best in self.translations([source for source, _ in pairs])]
-        wanted = [detokenize(self.target_codec.clean(target)) for _, target in pairs]
-        bleu = corpus_bleu([one.text for one in said], wanted).value
+        wanted = [self.target_codec.reference(target) for _, target in pairs]
+        assert isinstance(data, ParallelData)
+        bleu = corpus_bleu([one.text for one in said], wanted, tokenization(None, data.target_language, wanted)).value
         return {"bleu": bleu, INCOMPLETE: float(sum(not one.complete for one in said))}
 
     def remarks(self, measured: Mapping[str, float]) -> list[str]:
@@ -191,7 +196,7 @@ class TranslationModel(Model):
             (self.source_codec.vocab.tokens(a), self.target_codec.vocab.tokens(b))
             for a, b in zip(ids, said, strict=True)
         ]
-        texts = [detokenize(self.target_codec.decode(row)) for row in said]
+        texts = [self.target_codec.written(row) for row in said]
         return [[Translation(text, 0.0, *pair, None)] for text, pair in zip(texts, tokens, strict=True)]
 
     def translate(
@@ -290,6 +295,7 @@ class TranslationModel(Model):
         length_factor: float | None = None,
         length_addend: int | None = None,
         sentences: int | None = None,
+        tokenize: str | None = None,
     ) -> TranslationReport:
         """How well it translates one part of a corpus; the loss is by teacher forcing, of every sentence.
 
@@ -304,6 +310,8 @@ class TranslationModel(Model):
             length_factor: Tokens allowed for each token of the source; as the model was trained if not given.
             length_addend: Tokens allowed beside; as the model was trained if not given.
             sentences: Translate only the first so many; all if not given.
+            tokenize: How sacrebleu cuts words for BLEU: 13a, intl, zh, ja-mecab, ko-mecab, char, flores200 or none; by
+                the target language if not given.
 
         Raises:
             UserError: The part is empty, or an option is out of its range.
@@ -323,18 +331,21 @@ class TranslationModel(Model):
         pairs = data.pairs(split)[:sentences]
         if not pairs:
             raise UserError(f"the corpus '{data.corpus_name}' has no {split} part to translate")
-        sources, wanted = [source for source, _ in pairs], [self.target_codec.clean(target) for _, target in pairs]
+        codec = self.target_codec
+        sources, wanted = [source for source, _ in pairs], [codec.clean(target) for _, target in pairs]
+        references = [codec.reference(target) for _, target in pairs]
+        words = tokenization(tokenize, data.target_language, references)
         started = time.monotonic()
         found = [best[0] for best in self.translations(sources, beam, progress=True)]
         seconds, said = time.monotonic() - started, [one.text for one in found]
         spoken = [self.target_codec.clean(text) for text in said]
-        references = [detokenize(text) for text in wanted]
+        own = [codec.written(codec.encode(target)).replace(UNK, MISSING) for _, target in pairs]
         columns: dict[str, list[Any]] = {}
         if items:
             columns = {"item": [*range(len(pairs))], **{key: column[: len(pairs)] for key, column in each.items()}}
-            columns |= bleu_columns(said, references)
+            columns |= bleu_columns(said, references, words)
             columns |= {"source": sources, "reference": references, "translation": said}
-        bleu = corpus_bleu(said, references)
+        bleu = corpus_bleu(said, references, words)
         return TranslationReport(
             corpus=data.corpus_name,
             split=split,
@@ -347,9 +358,10 @@ class TranslationModel(Model):
             bleu=bleu,
             chrf=corpus_chrf(said, references),
             bleu_book=sum(bleu_book(*pair) for pair in zip(spoken, wanted, strict=True)) / len(pairs),
-            buckets=buckets_of(sources, said, references),
+            buckets=buckets_of(sources, said, references, words),
             search=self._search(beam),
             incomplete=sum(not one.complete for one in found),
+            ceiling=corpus_bleu(own, references, words).value,
         )
 
     def _search(self, beam: Beam) -> str:
@@ -394,4 +406,6 @@ class TranslationModel(Model):
         return [TranslationView(pictures)] if self.options.by_gradients else []
 
     def command(self, data: DataModule, checkpoint: str) -> str:
-        return f"python -m seqlab.translate {checkpoint} 'i am home .'"
+        assert isinstance(data, ParallelData)
+        sources = self.shown_sources(data)
+        return f"python -m seqlab.translate {checkpoint} {shlex.quote(min(sources, key=len))}"

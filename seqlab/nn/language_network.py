@@ -84,7 +84,7 @@ class LanguageNetwork(nn.Module, RowsOfState):
                 f"give --model.embedding_size {width} or leave out --model.tied"
             )
         self.output = nn.Linear(width, vocab_size)
-        initialize(self, options.init, options.forget_bias)
+        initialize(self, options.init, options.forget_bias, options.init_range)
         if options.tied and self.embedding is not None:
             self.embedding.weight = self.output.weight
 

@@ -1,6 +1,7 @@
 """n-gram probabilities from counts: unsmoothed, Laplace, and interpolated modified Kneser-Ney."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -19,20 +20,18 @@ FALLBACK = (0.5, 1.0, 1.5)
 
 
 class Level(NamedTuple):
-    """The counts of m-grams, for one m.
+    """The counts of m-grams, for one m; an m-gram has the number of its row.
 
     Args:
-        keys: Distinct m-grams as numbers of base vocab_size, rising ``(types,)`` int64.
+        keys: Number of the m-gram's first m - 1 tokens, times vocab_size, plus its last, rising ``(types,)`` int64.
         counts: Occurrences of each, or for Kneser-Ney's lower orders the tokens that it follows ``(types,)`` int64.
-        contexts: Distinct beginnings of m - 1 tokens, as numbers, rising ``(contexts,)`` int64.
-        totals: Sum of the counts after each ``(contexts,)`` float64.
-        left: Sum of the discounts after each ``(contexts,)`` float64; what the lower order gets.
+        totals: Sum of the counts after each beginning of m - 1 tokens ``(shorter types,)`` float64.
+        left: Sum of the discounts after each of them ``(shorter types,)`` float64; what the lower order gets.
         discounts: Taken off a count of 0, 1, 2 and 3 or more ``(4,)`` float64.
     """
 
     keys: Tensor
     counts: Tensor
-    contexts: Tensor
     totals: Tensor
     left: Tensor
     discounts: Tensor
@@ -57,19 +56,27 @@ def discounts(counts: Tensor) -> tuple[float, float, float]:
     return found if all(0 <= d <= k for k, d in enumerate(found, 1)) else FALLBACK
 
 
-def _level(keys: Tensor, counts: Tensor, vocab_size: int, taken: tuple[float, float, float]) -> Level:
-    contexts, place = (keys // vocab_size).unique(return_inverse=True)
+def _level(keys: Tensor, counts: Tensor, shorter: int, vocab_size: int, taken: tuple[float, float, float]) -> Level:
+    beginnings = keys // vocab_size
     by_count = torch.tensor([0.0, *taken], dtype=torch.float64)
-    zeros = torch.zeros(len(contexts), dtype=torch.float64)
-    totals = zeros.index_add(0, place, counts.double())
-    left = zeros.index_add(0, place, by_count[counts.clamp(max=3)])
-    return Level(keys, counts, contexts, totals, left, by_count)
+    zeros = torch.zeros(shorter, dtype=torch.float64)
+    totals = zeros.index_add(0, beginnings, counts.double())
+    left = zeros.index_add(0, beginnings, by_count[counts.clamp(max=3)])
+    return Level(keys, counts, totals, left, by_count)
 
 
-def _find(keys: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Where each wanted key stands among rising keys, and whether it does."""
+def _find(keys: Tensor, beginnings: Tensor, tokens: Tensor, vocab_size: int) -> Tensor:
+    """The number of each m-gram, of its beginning's number and its last token; -1 where there is none."""
+    wanted = beginnings * vocab_size + tokens
     place = torch.searchsorted(keys, wanted).clamp(max=max(0, len(keys) - 1))
-    return place, (keys[place] == wanted if len(keys) else torch.zeros_like(wanted, dtype=torch.bool))
+    there = (beginnings >= 0) & (tokens >= 0)
+    there &= keys[place] == wanted if len(keys) else torch.zeros_like(there)
+    return torch.where(there, place, -1)
+
+
+def _taken(values: Tensor, places: Tensor) -> Tensor:
+    """The values at places; 0 at -1, and where there are no values at all."""
+    return values[places.clamp(min=0)] if len(values) else torch.zeros_like(places, dtype=values.dtype)
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,10 @@ class NGramOptions(Options):
 class NGram(nn.Module, RowsOfState):
     """Counts of the 1- to n-grams of a text, and the probabilities that they give.
 
+    The distinct m-grams stand in a trie: each is found by the number of its first m - 1 tokens and its last one, so
+    that time and memory grow with them and no vocabulary or order is too large. They are kept as numbers of base
+    vocab_size where the longest fit into 63 bits.
+
     A token before the beginning of the text is -1. Laplace and unsmoothed probabilities use as much of a context as
     there is; Kneser-Ney backs off from a context that was never seen to a shorter one, and from single tokens to the
     uniform distribution, so that every token of the vocabulary has a probability above 0.
@@ -115,7 +126,7 @@ class NGram(nn.Module, RowsOfState):
         smoothing: none, laplace or kneser_ney (Chen & Goodman 1998).
 
     Raises:
-        UserError: An n-gram does not fit in 63 bits, or a value is out of its range.
+        UserError: A value is out of its range.
     """
 
     rows_axis = 0
@@ -123,24 +134,37 @@ class NGram(nn.Module, RowsOfState):
     def __init__(self, vocab_size: int, order: int = 3, smoothing: Smoothing = "kneser_ney") -> None:
         super().__init__()
         NGramOptions(order, smoothing)
-        if vocab_size**order >= 2**63:
-            most = next(n for n in range(order, -1, -1) if vocab_size**n < 2**63)
-            raise UserError(f"order {order} is too high for a vocabulary of {vocab_size:,}; it can be {most} at most")
         self.vocab_size, self.order, self.smoothing = vocab_size, order, smoothing
         for m in range(1, order + 1):
             self.register_buffer(f"keys_{m}", torch.empty(0, dtype=torch.int64))
             self.register_buffer(f"counts_{m}", torch.empty(0, dtype=torch.int64))
+        self._packs = vocab_size**order < 2**63
         self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
         self._levels: list[Level] = []
 
-    def count(self, ids: Tensor) -> None:
-        """Counts a text ``(tokens,)`` int64, in place of what was counted before."""
+    def count(self, ids: Tensor, begin: int | None = None) -> None:
+        """Counts a text in place of what was counted before.
+
+        Args:
+            ids: ``(tokens,)`` int64.
+            begin: The id that begins each item, where a text has several: nothing before it counts, nor it itself.
+        """
+        numbers = torch.zeros(len(ids), dtype=torch.int64)  # of the shorter gram that ends before each position
+        whole = torch.ones(len(ids), dtype=torch.bool)
+        spelled = torch.zeros(1, dtype=torch.int64)
         for m in range(1, self.order + 1):
-            keys = torch.zeros(max(0, len(ids) - m + 1), dtype=torch.int64)
-            for shift in range(m):
-                keys = keys * self.vocab_size + ids[shift : shift + len(keys)]
-            kept, counts = keys.unique(return_counts=True)
-            setattr(self, f"keys_{m}", kept.to(self.nothing.device))
+            last = ids[m - 1 :]
+            keys = numbers[: len(last)] * self.vocab_size + last
+            whole = whole[: len(last)]
+            if begin is not None and m > 1:
+                whole = whole & (last != begin)
+            kept, place, counts = keys[whole].unique(return_inverse=True, return_counts=True)
+            numbers = torch.zeros(len(keys), dtype=torch.int64)
+            numbers[whole] = place
+            if begin is not None and m == 1:
+                counts[kept == begin] = 0
+            spelled = self._packed(kept, spelled) if self._packs else kept
+            setattr(self, f"keys_{m}", spelled.to(self.nothing.device))
             setattr(self, f"counts_{m}", counts.to(self.nothing.device))
         self._levels = []
 
@@ -150,20 +174,40 @@ class NGram(nn.Module, RowsOfState):
         self._levels = []
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
+    def _packed(self, keys: Tensor, shorter: Tensor) -> Tensor:
+        """m-grams as numbers of base vocab_size, of their keys and the shorter ones as such numbers."""
+        return shorter[keys // self.vocab_size] * self.vocab_size + keys % self.vocab_size
+
+    def _keys(self) -> list[Tensor]:
+        """The keys of 1-grams to n-grams, see ``Level``."""
+        kept = [self.get_buffer(f"keys_{m}").cpu() for m in range(1, self.order + 1)]
+        if not self._packs:
+            return kept
+        beginnings = (torch.searchsorted(shorter, longer // self.vocab_size) for shorter, longer in pairwise(kept))
+        numbers = (number * self.vocab_size for number in beginnings)
+        return kept[:1] + [number + keys % self.vocab_size for number, keys in zip(numbers, kept[1:], strict=True)]
+
     def levels(self) -> list[Level]:
         """The counts that the smoothing uses, of 1-grams to n-grams."""
         if not self._levels:
-            self._levels = [self._counted(m) for m in range(1, self.order + 1)]
+            nodes = self._keys()
+            counts = [self.get_buffer(f"counts_{m}").cpu() for m in range(1, self.order + 1)]
+            if self.smoothing == "kneser_ney":
+                counts[:-1] = self._continuations(nodes)
+            for m, (keys, seen) in enumerate(zip(nodes, counts, strict=True)):
+                taken = discounts(seen) if self.smoothing == "kneser_ney" else (0.0, 0.0, 0.0)
+                self._levels.append(_level(keys, seen, len(nodes[m - 1]) if m else 1, self.vocab_size, taken))
         return self._levels
 
-    def _counted(self, m: int) -> Level:
-        keys, counts = self.get_buffer(f"keys_{m}").cpu(), self.get_buffer(f"counts_{m}").cpu()
-        if self.smoothing != "kneser_ney":
-            return _level(keys, counts, self.vocab_size, (0.0, 0.0, 0.0))
-        if m < self.order:
-            longer = self.get_buffer(f"keys_{m + 1}").cpu()
-            keys, counts = (longer % self.vocab_size**m).unique(return_counts=True)
-        return _level(keys, counts, self.vocab_size, discounts(counts))
+    def _continuations(self, nodes: list[Tensor]) -> list[Tensor]:
+        """How many tokens each gram that is shorter than the longest follows."""
+        found: list[Tensor] = []
+        without_first = torch.zeros(len(nodes[0]), dtype=torch.int64)  # of each gram, the number of the rest of it
+        for shorter, longer in pairwise(nodes):
+            beginnings, last = longer // self.vocab_size, longer % self.vocab_size
+            without_first = _find(shorter, without_first[beginnings], last, self.vocab_size)
+            found.append(without_first.bincount(minlength=len(shorter)))
+        return found
 
     def probabilities(self, contexts: Tensor, targets: Tensor) -> Tensor:
         """p(target | context) for each row; 0 for all targets of a context that an unsmoothed model never saw.
@@ -180,23 +224,24 @@ class NGram(nn.Module, RowsOfState):
             ``(rows,)`` float64.
         """
         p = torch.full(targets.shape, 1 / self.vocab_size, dtype=torch.float64)
-        for m, level in enumerate(self.levels(), 1):
-            context = torch.zeros_like(targets)
+        levels = self.levels()
+        for m, level in enumerate(levels, 1):
             recent = contexts[:, self.order - m :]  # (rows, m - 1)
-            for token in recent.unbind(1):
-                context = context * self.vocab_size + token
+            number = torch.zeros_like(targets)
+            for shorter, token in zip(levels, recent.unbind(1), strict=False):
+                number = _find(shorter.keys, number, token, self.vocab_size)
             whole = (recent >= 0).all(1)
-            place, seen = _find(level.contexts, context)
-            gram, found = _find(level.keys, context * self.vocab_size + targets)
-            counts = torch.where(found, level.counts[gram], 0)
-            totals = torch.where(seen, level.totals[place], 0)
+            gram = _find(level.keys, number, targets, self.vocab_size)
+            known, there = number.clamp(min=0), number >= 0
+            counts = torch.where(gram >= 0, _taken(level.counts, gram), 0)
+            totals = torch.where(there, _taken(level.totals, known), 0)
             if self.smoothing == "laplace":
                 p = torch.where(whole, (counts + 1) / (totals + self.vocab_size), p)
             elif self.smoothing == "none":
                 p = torch.where(whole, counts / totals.clamp(min=1), p)
             else:
-                rest = counts - level.discounts[counts.clamp(max=3)] + level.left[place] * p
-                p = torch.where(whole & seen, rest / totals.clamp(min=1), p)
+                rest = counts - level.discounts[counts.clamp(max=3)] + _taken(level.left, known) * p
+                p = torch.where(whole & (totals > 0), rest / totals.clamp(min=1), p)
         return p
 
     def distributions(self, contexts: Tensor) -> Tensor:

@@ -123,7 +123,7 @@ class TranslationNetwork(nn.Module):
         self.encoder = Encoder(source, stacks[0], options.dropout)
         self.decoder = Decoder(target, stacks[1], look, memory_size, options.dropout, options.input_feeding)
         self.output = nn.Linear(width, target_vocab_size)
-        initialize(self, options.init, options.forget_bias)
+        initialize(self, options.init, options.forget_bias, options.init_range)
         if options.shared:
             self.encoder.embedding.weight = target.weight
         if options.tied:

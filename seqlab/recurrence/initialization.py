@@ -26,11 +26,11 @@ def _each_gate(cell: Cell, weight: Tensor) -> tuple[Tensor, ...]:
     return weight.data.chunk(len(cell.gates))
 
 
-def _torch(network: nn.Module) -> None:
+def _torch(network: nn.Module, within: float) -> None:
     """Leaves what torch's layers drew: uniform in +-1/sqrt(hidden_size)."""
 
 
-def _normal(network: nn.Module) -> None:
+def _normal(network: nn.Module, within: float) -> None:
     """Weights from N(0, 0.01), biases zero, as the book's nets from scratch."""
     for parameter in network.parameters():
         if parameter.dim() > 1:
@@ -39,7 +39,7 @@ def _normal(network: nn.Module) -> None:
             nn.init.zeros_(parameter)
 
 
-def _xavier(network: nn.Module) -> None:
+def _xavier(network: nn.Module, within: float) -> None:
     """Weights uniform with the variance of Glorot & Bengio (2010), gate by gate; biases zero; embeddings as drawn."""
     embeddings = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
     for parameter in (parameter for parameter in network.parameters() if id(parameter) not in embeddings):
@@ -53,25 +53,32 @@ def _xavier(network: nn.Module) -> None:
                 nn.init.xavier_uniform_(gate)
 
 
-def _orthogonal(network: nn.Module) -> None:
+def _orthogonal(network: nn.Module, within: float) -> None:
     """As ``xavier``, with each recurrent gate matrix orthogonal (Saxe et al. 2014)."""
-    _xavier(network)
+    _xavier(network, within)
     for cell, weights in _recurrent_layers(network):
         if "weight_hh" in weights:
             for gate in _each_gate(cell, weights["weight_hh"]):
                 nn.init.orthogonal_(gate)
 
 
-INITIALIZATIONS: dict[str, Callable[[nn.Module], None]] = {
+def _uniform(network: nn.Module, within: float) -> None:
+    """Every weight and bias uniform within a range around zero (Zaremba et al. 2014)."""
+    for parameter in network.parameters():
+        nn.init.uniform_(parameter, -within, within)
+
+
+INITIALIZATIONS: dict[str, Callable[[nn.Module, float], None]] = {
     "torch": _torch,
     "normal": _normal,
     "xavier": _xavier,
     "orthogonal": _orthogonal,
+    "uniform": _uniform,
 }
 
 
 @torch.no_grad()
-def initialize(network: nn.Module, init: str, forget_bias: float | None = None) -> None:
+def initialize(network: nn.Module, init: str, forget_bias: float | None = None, within: float = 0.1) -> None:
     """Draws the weights of a network anew.
 
     Args:
@@ -79,13 +86,14 @@ def initialize(network: nn.Module, init: str, forget_bias: float | None = None) 
         init: A name of ``INITIALIZATIONS``.
         forget_bias: What the biases of the forget gate add up to at first (Jozefowicz et al. 2015
             propose 1); as the initialization has it if not given.
+        within: Largest absolute value of ``uniform``.
 
     Raises:
         UserError: The name is unknown, or a bias was asked of a forget gate that the cell does not have.
     """
     if init not in INITIALIZATIONS:
         raise UserError(f"unknown init '{init}': {nearest(init, INITIALIZATIONS)}")
-    INITIALIZATIONS[init](network)
+    INITIALIZATIONS[init](network, within)
     for cell, weights in _recurrent_layers(network):
         for name, value in cell.constants.items():
             nn.init.constant_(weights[name], value)

@@ -40,7 +40,8 @@ class CellOptions(Options):
     num_layers: int | None = option(None, "Recurrent layers on top of each other; 1 if not given.", least=1)
     embedding_size: int | None = option(64, "Numbers in an embedding; null feeds one-hot vectors.", least=1)
     dropout: float = option(0.3, "Share of units zeroed on every connection that is not recurrent.", least=0, below=1)
-    init: str = option("torch", "First weights: torch, normal (0.01, as in the book), xavier or orthogonal.")
+    init: str = option("torch", "First weights: torch, normal (0.01), xavier, orthogonal or uniform.")
+    init_range: float = option(0.1, "Largest absolute first weight and bias of init uniform.", above=0)
     forget_bias: float | None = option(
         None, "First bias of the forget gate of an lstm or its kin; as init has it if not given."
     )

@@ -4,9 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from seqlab.errors import UserError, nearest
+from seqlab.text.line_reader import Unended
 
 NON_LETTERS = re.compile("[^a-z]+")
-BEFORE_MARK = re.compile(r"(?<=\S)([,.!?])")
+SPACED_MARKS = ",.!?"
+"""Marks that ``spaced`` sets apart from the word before them."""
+BEFORE_MARK = re.compile(rf"(?<=\S)([{SPACED_MARKS}])")
+SET_APART = re.compile(rf"\s+([{SPACED_MARKS}])")
 
 
 def classic(line: str) -> str:
@@ -25,7 +29,8 @@ def letters(line: str) -> str:
 
 def raw(line: str) -> str:
     """The line as it is, its end as ``\\n``."""
-    return line.replace("\r\n", "\n").replace("\r", "\n")
+    ended = line.endswith(("\r", "\n"))
+    return line.removesuffix("\n").removesuffix("\r") + "\n" * ended
 
 
 def spaced(line: str) -> str:
@@ -51,21 +56,52 @@ def check_cleaning(cleaning: str) -> None:
 def clean_lines(lines: Iterable[str], cleaning: str) -> Iterator[str]:
     """Cleans a text line by line; chained, the results are the cleaned text.
 
-    No result ends within a word. In ``letters`` the space between two lines leads the later one, so that the chain
-    equals ``letters`` of the whole text although it is cleaned in pieces.
+    No result ends within a word, and how lines are cut in pieces changes nothing. In ``letters`` the space between two
+    lines leads the later one, so that the chain equals ``letters`` of the whole text.
 
     Args:
-        lines: Lines of the text, with or without their ends.
+        lines: Lines of the text, with or without their ends, or pieces of them.
         cleaning: A name of ``CLEANERS``.
 
     Raises:
         UserError: The cleaning is unknown.
     """
     check_cleaning(cleaning)
-    return _spaced(lines) if cleaning == "letters" else map(CLEANERS[cleaning], lines)
+    if cleaning == "letters":
+        return _joined(lines)
+    return _stripped(lines) if cleaning == "classic" else map(CLEANERS[cleaning], lines)
 
 
-def _spaced(lines: Iterable[str]) -> Iterator[str]:
+def detokenize(text: str) -> str:
+    """``spaced`` text as it is written: no white space before ``,.!?``."""
+    return SET_APART.sub(r"\1", text)
+
+
+def restored(text: str, cleaning: str) -> str:
+    """Cleaned text as it is written."""
+    return detokenize(text) if cleaning == "spaced" else text
+
+
+def marks_apart(cleaning: str) -> str:
+    """The marks that a cleaning sets apart from the word before them."""
+    return SPACED_MARKS if cleaning == "spaced" else ""
+
+
+def _stripped(lines: Iterable[str]) -> Iterator[str]:
+    """``classic`` of each line, also where it comes in pieces."""
+    begun, gap = False, ""
+    for line in lines:
+        text = letters(line)
+        words = text.strip(" ")
+        gap = " " if begun and (gap or text.startswith(" ")) else ""
+        yield gap + words if words else ""
+        begun = begun or bool(words)
+        gap = " " if text.endswith(" ") else ("" if words else gap)
+        if not isinstance(line, Unended):
+            begun, gap = False, ""
+
+
+def _joined(lines: Iterable[str]) -> Iterator[str]:
     gap = end = ""
     for line in lines:
         text = letters(line)

@@ -3,18 +3,18 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from io import StringIO
-from itertools import chain
+from itertools import chain, tee
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqlab.errors import UserError
-from seqlab.text.clean import check_cleaning, clean_lines
+from seqlab.text.clean import check_cleaning, clean_lines, marks_apart, restored
 from seqlab.text.labels import Labels
-from seqlab.text.tokenize import SUBWORDS, TOKENIZERS, CharTokenizer, Tokenizer, check_tokens, tokenizer_from_state
-from seqlab.text.vocab import UNK, Vocab
+from seqlab.text.line_reader import Unended, ended_lines
+from seqlab.text.tokenize import CharTokenizer, Tokenizer, check_tokens, learning, tokenizer_from_state, untrained
+from seqlab.text.vocab import BOS, EOS, UNK, Vocab
 
 PIECE = 2**20
 """Characters that are encoded at once."""
@@ -31,10 +31,21 @@ class Codec:
         tokenizer: Between cleaned text and tokens.
         vocab: Between tokens and ids.
         max_length: Most tokens of a text, for whoever cuts longer ones; none where texts have no bound.
+        line_ends: Whether each line end is a token, ``<eos>``.
+        line_begins: Whether each line begins with a token, ``<bos>``; with ``line_ends`` only.
     """
 
-    def __init__(self, cleaning: str, tokenizer: Tokenizer, vocab: Vocab, max_length: int | None = None) -> None:
+    def __init__(
+        self,
+        cleaning: str,
+        tokenizer: Tokenizer,
+        vocab: Vocab,
+        max_length: int | None = None,
+        line_ends: bool = False,
+        line_begins: bool = False,
+    ) -> None:
         check_cleaning(cleaning)
+        self.line_ends, self.line_begins = line_ends, line_begins
         self.cleaning = cleaning
         self.tokenizer = tokenizer
         self.vocab = vocab
@@ -49,6 +60,8 @@ class Codec:
         min_freq: int = 0,
         vocab_size: int = 8000,
         reserved: Sequence[str] = (UNK,),
+        line_ends: bool = False,
+        line_begins: bool = False,
     ) -> Self:
         """Learns tokens and vocabulary from a training text, which is never held whole.
 
@@ -61,6 +74,8 @@ class Codec:
             min_freq: Characters or words seen less often than this become ``<unk>``.
             vocab_size: Pieces of a subword vocabulary, ``<unk>`` among them, other reserved tokens not.
             reserved: Tokens that have ids whether or not the text holds them.
+            line_ends: Whether each line end is a token, ``<eos>``.
+            line_begins: Whether each line begins with a token, ``<bos>``.
 
         Raises:
             UserError: A name is unknown, or a number out of range.
@@ -70,17 +85,21 @@ class Codec:
         for name, value, least in (("min_freq", min_freq, 0), ("vocab_size", vocab_size, 1)):
             if value < least:
                 raise UserError(f"{name} {value} must be a whole number of at least {least}")
-        cleaned = clean_lines(lines(), _rule(cleaning, tokens))
-        if tokens in SUBWORDS:
-            trained = SUBWORDS[tokens].train(cleaned, vocab_size)
-            begin = next(_pieces(clean_lines(lines(), _rule(cleaning, tokens))))
+        marked = (BOS,) * line_begins + (EOS,) * line_ends
+        reserved = tuple(dict.fromkeys([UNK, *reserved, *marked]))
+        rule = _rule(cleaning, tokens, line_ends)
+        kind = learning(tokens)
+        if kind is not None:
+            trained = kind.train(clean_lines(_bodies(lines(), line_ends), rule), vocab_size)
+            begin = next(_pieces(clean_lines(_bodies(lines(), line_ends), rule)))
             seen = Counter(chain.from_iterable(trained.tokenize_lines(begin)))
-            return cls(cleaning, trained, Vocab({piece: seen[piece] for piece in trained.pieces}, reserved=reserved))
-        tokenizer = TOKENIZERS[tokens]()
+            vocab = Vocab({piece: seen[piece] for piece in trained.pieces}, reserved=reserved)
+            return cls(cleaning, trained, vocab, None, line_ends, line_begins)
+        tokenizer = untrained(tokens, marks_apart(cleaning))
         counts: Counter[str] = Counter()
-        for line in cleaned:
+        for line in clean_lines(_bodies(lines(), line_ends), rule):
             counts.update(line if tokens == "char" else tokenizer.tokenize(line))
-        return cls(cleaning, tokenizer, Vocab(counts, min_freq, reserved))
+        return cls(cleaning, tokenizer, Vocab(counts, min_freq, reserved), None, line_ends, line_begins)
 
     @property
     def vocab_size(self) -> int:
@@ -98,23 +117,49 @@ class Codec:
         A space typed at either end of a prompt means something, so one is kept there even in ``classic`` character
         text, whose lines have none.
         """
-        cleaned = "".join(clean_lines(StringIO(text, newline=None), self._rule))
+        cleaned = "".join(clean_lines(ended_lines(text), self._rule))
         if self._rule != "classic":
             return cleaned
         before, after = text.startswith(" "), text.endswith(" ")
         return " " * before + cleaned + " " * (after and bool(cleaned or not before))
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a short text such as a prompt."""
-        return self.vocab.ids(self.tokenizer.tokenize(self.clean(text)))
+        """The ids of a short text such as a prompt; its last line has not ended."""
+        if not self.line_ends:
+            return self.vocab.ids(self.tokenizer.tokenize(self.clean(text)))
+        lines = ended_lines(text) or [""]
+        ids = [self._line(self.tokenizer.tokenize(self.clean(line.removesuffix("\n")))) for line in lines]
+        whole = list(chain.from_iterable(ids))
+        return whole if text.endswith("\n") else whole[:-1]
 
     def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
-        """The text of ids.
+        """The cleaned text of ids.
 
         Raises:
             IndexError: An id is not of the vocabulary.
         """
-        return self.tokenizer.join(self.vocab.tokens(ids))
+        tokens = self.vocab.tokens(ids)
+        if self.line_ends:
+            tokens = ["\n" if token == EOS else token for token in tokens if token != BOS]
+        return self.tokenizer.join(tokens)
+
+    def written(self, ids: Sequence[int] | NDArray[Any]) -> str:
+        """The text of ids as people write it.
+
+        Raises:
+            IndexError: An id is not of the vocabulary.
+        """
+        return restored(self.decode(ids), self.cleaning)
+
+    def reference(self, text: str) -> str:
+        """A text as people write it that has gone the way of what a model says; ``written`` is compared with it.
+
+        Tokenizers of old rules do not give a text back; there it stays as cleaning leaves it, as it was measured then.
+        """
+        cleaned = self.clean(text)
+        if self.tokenizer.keeps_text:
+            cleaned = self.tokenizer.join(self.tokenizer.tokenize(cleaned))
+        return restored(cleaned, self.cleaning)
 
     def unknown(self, text: str) -> list[str]:
         """The distinct tokens of a text that the vocabulary lacks, in the order of the text."""
@@ -129,6 +174,9 @@ class Codec:
         Returns:
             Arrays ``(tokens,)`` of ``dtype``; their lengths mean nothing.
         """
+        if self.line_ends:
+            yield from self._encode_ended(lines)
+            return
         for piece in _pieces(clean_lines(lines, self._rule)):
             ids = self._encode(piece)
             if len(ids):
@@ -141,7 +189,8 @@ class Codec:
             "tokenizer": self.tokenizer.state(),
             "vocab": self.vocab.state(),
         }
-        return state if self.max_length is None else {**state, "max_length": self.max_length}
+        rest = {"max_length": self.max_length, "line_ends": self.line_ends, "line_begins": self.line_begins}
+        return {**state, **{key: value for key, value in rest.items() if value}}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
@@ -151,11 +200,33 @@ class Codec:
             UserError: It names an unknown cleaning or tokenizer.
         """
         parts = tokenizer_from_state(state["tokenizer"]), Vocab.from_state(state["vocab"])
-        return cls(state["cleaning"], *parts, state.get("max_length"))
+        marks = state.get("line_ends", False), state.get("line_begins", False)
+        return cls(state["cleaning"], *parts, state.get("max_length"), *marks)
 
     @property
     def _rule(self) -> str:
-        return _rule(self.cleaning, self.tokenizer.name)
+        return _rule(self.cleaning, self.tokenizer.name, self.line_ends)
+
+    def _line(self, tokens: Iterable[str]) -> list[int]:
+        """The ids of a line between its marks."""
+        begin = [self.vocab.id_of(BOS)] if self.line_begins else []
+        return [*begin, *self.vocab.ids(tokens), self.vocab.id_of(EOS)]
+
+    def _encode_ended(self, lines: Iterable[str]) -> Iterator[NDArray[Any]]:
+        ids: list[int] = []
+        held: list[str] = []
+        given, asked = tee(lines)
+        cleaned = clean_lines(_bodies(asked, True), self._rule)
+        for line, tokens in zip(given, map(self.tokenizer.tokenize, cleaned), strict=True):
+            held += tokens
+            if not isinstance(line, Unended):
+                ids += self._line(held)
+                held = []
+            if len(ids) >= PIECE:
+                yield np.array(ids, dtype=self.dtype)
+                ids = []
+        if ids:
+            yield np.array(ids, dtype=self.dtype)
 
     def _encode(self, lines: Sequence[str]) -> NDArray[Any]:
         if isinstance(self.tokenizer, CharTokenizer):
@@ -183,8 +254,19 @@ def codec_of(state: Mapping[str, Any]) -> Codec | Labels:
     return Labels.from_state(state) if state.get("kind") == "labels" else Codec.from_state(state)
 
 
-def _rule(cleaning: str, tokens: str) -> str:
-    return "letters" if cleaning == "classic" and tokens != "char" else cleaning
+def _rule(cleaning: str, tokens: str, line_ends: bool) -> str:
+    if line_ends and cleaning == "letters":
+        return "classic"  # a line end is a token, and no space beside it
+    return "letters" if cleaning == "classic" and tokens != "char" and not line_ends else cleaning
+
+
+def _bodies(lines: Iterable[str], line_ends: bool) -> Iterable[str]:
+    """The lines, without their ends where these are tokens."""
+    return (_body(line) for line in lines) if line_ends else lines
+
+
+def _body(line: str) -> str:
+    return line if isinstance(line, Unended) else line.removesuffix("\n")
 
 
 def _pieces(lines: Iterable[str]) -> Iterator[list[str]]:

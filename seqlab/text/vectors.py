@@ -1,8 +1,6 @@
 """Word vectors in text files, as GloVe and word2vec write them."""
 
 import codecs
-import gzip
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqlab.errors import UserError, reason_of
+from seqlab.text.line_reader import DAMAGED, open_bytes
 from seqlab.text.vocab import Vocab
 
 LONGEST_LINE = 2**20
@@ -21,8 +20,8 @@ LARGEST = float(np.finfo(np.float32).max)
 def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The vectors of the tokens that a vocabulary has; of a token that stands there twice, the first.
 
-    The file is UTF-8, plain or .gz, ``token v1 ... vd`` a line, with or without a first line ``count dimension``. It is
-    read line by line, so that memory grows with the vocabulary alone.
+    The file is UTF-8, plain or compressed, ``token v1 ... vd`` a line, with or without a first line
+    ``count dimension``. It is read line by line, so that memory grows with the vocabulary alone.
 
     Args:
         path: Of the file.
@@ -61,10 +60,10 @@ def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64]
 
 def _lines(path: Path) -> Iterator[bytes]:
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with open_bytes(path) as file:
             while line := file.readline(LONGEST_LINE):
                 yield line
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, *DAMAGED) as error:
         raise UserError(f"cannot read {path}: {reason_of(error)}; name a file of vectors") from None
 
 
@@ -80,6 +79,9 @@ def _fields(line: bytes, where: str) -> list[bytes]:
 
 
 def _check_size(fields: Sequence[bytes], size: int, where: str) -> None:
+    spaced = len(fields) > size + 1 and not _is_number(fields[-size - 1])  # a token that holds spaces
+    if spaced and all(map(_is_number, fields[-size:])):
+        return
     width = len(_row(fields[1:], where))
     if not width:
         raise UserError(f"{where} has a token without numbers; give a file with one vector a line")

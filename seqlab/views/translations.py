@@ -102,6 +102,6 @@ def worst(module: Translates, data: Pairs) -> list[Failure]:
     finally:
         module.train(training)
     return [
-        Failure(loss, codecs[0].decode(source), codecs[1].decode(target), translations[0].text)
+        Failure(loss, codecs[0].written(source), codecs[1].written(target), translations[0].text)
         for (loss, source, target), translations in zip(found, said, strict=True)
     ]

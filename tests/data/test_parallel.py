@@ -1,4 +1,6 @@
+import bz2
 import gzip
+import lzma
 import os
 import re
 from collections import Counter
@@ -157,8 +159,7 @@ HELD_OUT = {
     "no file": (["gone"], "cannot read gone: no such file or directory"),
     "no second file": (["a", "gone"], "cannot read gone: no such file or directory"),
     "one of them": (["a"], "a, line 1 has no tab between a source and a target"),
-    "lengths": (["a", "b"], "a has 2 lines and b 1; give one target for every source"),
-    "empty line": (["a", "c"], "c, line 2 is empty; give a sentence on every line of both files"),
+    "lengths": (["a", "b"], "line 2 of a has none in b: a has 2 lines and b 1; give one target for every source"),
     "not UTF-8": (["a", "d"], "d, line 2 is not UTF-8 text; convert the file first"),
     "three files": (["a", "b", "c"], "val_path has 3 files; give one of pairs, or two as [SOURCES,TARGETS]"),
 }
@@ -191,8 +192,7 @@ def test_the_recipe_makes_it_again(pairs: Path) -> None:
 
 WRONG_LINES = {
     "no tab": (b"go\tva\njust this\n", "pairs.tsv, line 2 has no tab between a source and a target"),
-    "no target": (b"go\tva\nrun\t \n", "pairs.tsv, line 2 has an empty target"),
-    "no source": (b"\tva\n", "pairs.tsv, line 1 has an empty source"),
+    "no source": (b"\tva\n", "pairs.tsv holds no pair of sentences"),
     "not UTF-8": (b"go\tva\nrun\t\xff\n", "pairs.tsv, line 2 is not UTF-8 text; convert the file first"),
     "nothing": (b"\n\n", "pairs.tsv holds no pair of sentences"),
 }
@@ -220,9 +220,44 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("un\n")
     with pytest.raises(UserError, match=r"a has 2 lines and .*b 1; give one target for every source$"):
         ParallelData(source_path=str(tmp_path / "a"), target_path=str(tmp_path / "b"))
-    (tmp_path / "b").write_text("un\n \n")
-    with pytest.raises(UserError, match=r"b, line 2 is empty; give a sentence on every line of both files$"):
-        ParallelData(source_path=str(tmp_path / "a"), target_path=str(tmp_path / "b"))
+
+
+PACKED = [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
+
+
+def aligned(folder: Path, sources: bytes, targets: bytes, **options: Any) -> ParallelData:
+    (folder / "a").write_bytes(sources)
+    (folder / "b").write_bytes(targets)
+    files = {"source_path": str(folder / "a"), "target_path": str(folder / "b")}
+    return ParallelData(**files, val_fraction=0, test_fraction=0, **options)  # type: ignore[arg-type]
+
+
+def test_pairs_with_a_blank_side_are_left_out_and_counted(tmp_path: Path) -> None:
+    made = aligned(tmp_path, b"one\n\nthree\nfour\n", b"un\ndeux\n \nquatre\n")
+    assert made.pairs("train") == [("one", "un"), ("four", "quatre")]
+    assert "2 pairs with a blank side left out" in str(made)
+    (tmp_path / "pairs.tsv").write_text("go\tva\n\nrun\t \n")
+    assert data(tmp_path / "pairs.tsv", val_fraction=0, test_fraction=0).blank_pairs == 1
+
+
+def test_a_carriage_return_within_a_line_ends_none(tmp_path: Path) -> None:
+    made = aligned(tmp_path, b"one\r\ntwo\r\nthree\r\n", b"un\ndeux\rsic\ntrois\n")
+    assert made.pairs("train") == [("one", "un"), ("two", "deux\rsic"), ("three", "trois")]
+    assert aligned(tmp_path, b"one\rtwo\r", b"un\ndeux").pairs("train") == [("one", "un"), ("two", "deux")]
+
+
+def test_pairs_whose_source_is_held_out_are_counted(pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "held.tsv").write_text("sentence 3, go!\tautre\n")
+    assert "2 pairs whose source is held out left out" in str(data(pairs, val_path=str(tmp_path / "held.tsv")))
+
+
+@pytest.mark.parametrize(
+    ("ending", "compress"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
+)
+def test_pairs_may_be_compressed(ending: str, compress: Any, tmp_path: Path) -> None:
+    path = tmp_path / f"pairs.tsv{ending}"
+    path.write_bytes(compress(b"go\tva\nrun\tcours\n"))
+    assert data(path, val_fraction=0, test_fraction=0).pairs("train") == [("go", "va"), ("run", "cours")]
 
 
 @pytest.mark.parametrize(

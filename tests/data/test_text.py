@@ -101,6 +101,9 @@ OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "val_fraction": ({}, {"val_fraction": 0.2}),
     "test_fraction": ({}, {"test_fraction": 0.3}),
     "eval_streams": ({}, {"eval_streams": 3}),
+    "end_of_line": ({}, {"end_of_line": True}),
+    "lines": ({}, {"lines": "items"}),
+    "name_shown": ({}, {"name_shown": "a tale"}),
     "seed": ({}, {"seed": 1}),
     "codecs": ({}, {"codecs": {"text": Codec.build(lambda: iter(["abcdefghijkl"]), "raw")}}),
 }
@@ -115,7 +118,7 @@ def readable(data: TextData) -> dict[str, object]:
             seen[key] = batches_of(loader)
         except UserError as error:
             seen[key] = str(error)
-    return {**seen, "vocab": data.codec.vocab.tokens(range(data.vocab_size))}
+    return {**seen, "name": data.corpus_name, "vocab": data.codec.vocab.tokens(range(data.vocab_size))}
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -129,14 +132,13 @@ def test_no_option_is_forgotten() -> None:
     assert {*OPTIONS, "root", "self"} == set(inspect.signature(TextData.__init__).parameters)
 
 
-def test_root_holds_the_encoded_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encoded_text_is_kept_in_the_users_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpus_module, "MEMORY_LIMIT", 0)
     monkeypatch.setenv("SEQLAB_DATA", str(tmp_path / "variable"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     TextData(STORY, root=str(tmp_path / "option"))
-    assert [path.name for path in tmp_path.iterdir()] == ["option"]
-    assert len(list((tmp_path / "option" / "encoded").glob("*/train.ids"))) == 1
-    TextData(STORY)
-    assert len(list((tmp_path / "variable" / "encoded").glob("*/train.ids"))) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+    assert len(list((tmp_path / "cache" / "seqlab" / "encoded").glob("*/train.ids"))) == 1
 
 
 def test_seed_moves_the_training_batches_alone() -> None:
@@ -278,3 +280,34 @@ def test_fetch_is_asked_with_the_root(tmp_path: Path, monkeypatch: pytest.Monkey
     TimeMachine(root=str(tmp_path))
     TimeMachine()
     assert asked == [("time_machine", tmp_path), ("time_machine", None)]
+
+
+def test_lines_as_items(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("a b\nb\n\na a a\n")
+    data = TextData(
+        str(tmp_path / "text"), tokens="space", lines="items", batch_size=4, val_fraction=0, test_fraction=0
+    )
+    words = {tuple(data.codec.vocab.tokens(row)) for row in ([1, 2, 3, 4],)}
+    assert words == {("<bos>", "<eos>", "a", "b")}
+    (batch,) = data.train_dataloader()
+    assert not batch.continues
+    assert batch.valid is not None
+    rows = {
+        (tuple(inputs[real].tolist()), tuple(targets[real].tolist()))
+        for inputs, targets, real in zip(batch.inputs, batch.targets, batch.valid, strict=True)
+    }
+    assert rows == {((1, 3, 4), (3, 4, 2)), ((1, 4), (4, 2)), ((1,), (2,)), ((1, 3, 3, 3), (3, 3, 3, 2))}
+    (whole,) = data.evaluation_loader("train")
+    assert int(whole.valid.sum()) == 10
+
+
+def test_a_corpus_of_several_files_is_named_by_their_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "ptb"
+    folder.mkdir()
+    for name in ("ptb.train.txt", "ptb.test.txt"):
+        (folder / name).write_text("some text\n" * 20)
+    train, test = (str(folder / f"ptb.{part}.txt") for part in ("train", "test"))
+    assert TextData(train, test_path=test).corpus_name == "ptb"
+    assert TextData(train, test_path=test, name_shown="Penn").corpus_name == "Penn"
+    assert TextData(train).corpus_name == "ptb"
+    assert TextData(STORY).corpus_name == "story"

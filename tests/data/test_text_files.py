@@ -1,4 +1,7 @@
+import bz2
+import gzip
 import json
+import lzma
 import multiprocessing
 import os
 import time
@@ -9,12 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seqlab.data import encoded
 from seqlab.data import text_files as corpus_module
 from seqlab.data.text_files import LONGEST_LINE, Corpus, Recipe, Split, read_corpus, read_lines
 from seqlab.errors import UserError
 from seqlab.text.codec import Codec
 
 STORY = Path(__file__).parents[1] / "fixtures" / "story.txt"
+PACKED = [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
 RAW = Recipe(cleaning="raw", val_fraction=0.1, test_fraction=0.2)
 
 
@@ -94,23 +99,96 @@ def test_fractions_must_leave_a_share_to_train_on(tmp_path: Path, val: float, te
         read(tmp_path, STORY, recipe=Recipe(val_fraction=val, test_fraction=test))
 
 
-def test_a_short_file_of_one_line_is_all_training_text(tmp_path: Path) -> None:
+def test_a_short_file_of_one_line_is_cut_inside_it(tmp_path: Path) -> None:
     corpus = read(tmp_path, write(tmp_path / "line", "no line end here"))
-    assert text_of(corpus, "train") == "no line end here"
-    assert [len(corpus.parts[split].ids) for split in ("val", "test")] == [0, 0]
+    assert [text_of(corpus, split) for split in ("train", "val")] == ["no line end", " <unk>"]
+    assert len(corpus.parts["test"].ids) == 3
 
 
-def test_a_long_line_is_read_in_pieces_broken_at_spaces(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("split", "rest"), [("val", "test"), ("test", "val")])
+def test_a_part_that_is_empty_although_it_was_asked_for_is_refused(tmp_path: Path, split: str, rest: str) -> None:
+    path, shares = write(tmp_path / "line", "tiny"), {f"{split}_fraction": 0.01, f"{rest}_fraction": 0}
+    words = rf"^{split}_fraction 0.01 of 4 tokens leaves the {split} part empty; .* --data.{split}_fraction 0 to do"
+    with pytest.raises(UserError, match=words):
+        read(tmp_path, path, recipe=Recipe("raw", **shares))  # type: ignore[arg-type]
+    with pytest.raises(
+        UserError, match=r"empty holds no text; give --data.val_path a file that does, or leave it out$"
+    ):
+        read(tmp_path, path, val=write(tmp_path / "empty", ""))
+
+
+def test_a_long_line_is_read_in_pieces_broken_before_spaces(tmp_path: Path) -> None:
     words = "".join(f"word{number} " for number in range(5000))
     path = write(tmp_path / "line", words)
     pieces = list(read_lines([path]))
     assert "".join(pieces) == words
-    assert all(piece.endswith(" ") for piece in pieces)
+    assert all(piece.startswith(" ") for piece in pieces[1:])
     assert max(map(len, pieces)) < 3 * LONGEST_LINE
     corpus = read(tmp_path, path, recipe=Recipe("letters", "word", val_fraction=0.1, test_fraction=0.2))
-    assert len(corpus.parts["train"].ids) > len(corpus.parts["test"].ids) > len(corpus.parts["val"].ids) > 0
+    assert [len(corpus.parts[split].ids) for split in ("train", "val", "test")] == pytest.approx(
+        [3500, 500, 1000], abs=20
+    )
     assert sum(len(part.ids) for part in corpus.parts.values()) == 5000
     assert corpus.codec.vocab_size == 2
+
+
+LONG = "Well, she's 3.5 m tall -- so “they” say; naïve. " * 400
+ONE_LINE = {"english": LONG, "chinese": "他们说今天天气很好，我们走吧。" * 700, "mixed": f"{LONG}\nshort\n{LONG}"}
+
+
+@pytest.mark.parametrize("tokens", ["char", "word", "space", "bpe", "wordpiece", "unigram"])
+@pytest.mark.parametrize("cleaning", ["raw", "classic", "letters", "spaced"])
+@pytest.mark.parametrize("text", ONE_LINE)
+def test_how_a_text_is_read_in_pieces_changes_no_token(tmp_path: Path, text: str, cleaning: str, tokens: str) -> None:
+    codec = Codec.build(lambda: iter([ONE_LINE[text][:2000]]), cleaning, tokens, vocab_size=300)
+    recipe = Recipe(cleaning, tokens, val_fraction=0, test_fraction=0)
+    corpus = read(tmp_path, write(tmp_path / "text", ONE_LINE[text]), recipe=recipe, codec=codec)
+    whole = [*codec.encode_lines(ONE_LINE[text].splitlines(keepends=True))]
+    assert corpus.parts["train"].ids.tolist() == [id_ for ids in whole for id_ in ids.tolist()]
+
+
+@pytest.mark.parametrize(("cleaning", "text"), [("raw", "chinese"), ("classic", "english"), ("raw", "english")])
+def test_a_long_line_is_cut_by_the_fractions_and_loses_nothing(tmp_path: Path, cleaning: str, text: str) -> None:
+    path = write(tmp_path / "line", ONE_LINE[text])
+    whole = read(tmp_path, path, recipe=Recipe(cleaning, val_fraction=0, test_fraction=0))
+    corpus = read(tmp_path, path, recipe=Recipe(cleaning, val_fraction=0.05, test_fraction=0.1), codec=whole.codec)
+    total = len(whole.parts["train"].ids)
+    assert [corpus.parts[split].characters for split in ("train", "val", "test")] == pytest.approx(
+        [0.85 * total, 0.05 * total, 0.1 * total], abs=2
+    )
+    assert "".join(text_of(corpus, split) for split in ("train", "val", "test")) == text_of(whole, "train")
+    assert not corpus.at_line_ends
+
+
+def test_it_is_said_that_parts_follow_the_shares_but_for_a_line(tmp_path: Path) -> None:
+    assert read(tmp_path, STORY).at_line_ends
+    assert not read(
+        tmp_path, write(tmp_path / "text", "".join(f"line {number}\n" for number in range(10)))
+    ).at_line_ends
+
+
+def test_the_cache_is_bounded_and_swept(tmp_path: Path, mapped: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoded, "KEPT_BYTES", 20_000)
+    paths = [write(tmp_path / f"text{number}", f"{number}" * 5000 + "\n") for number in range(5)]
+    old = tmp_path / "cache" / "name.unfinished"
+    old.mkdir(parents=True)
+    os.utime(old, (1, 1))
+    for number, path in enumerate(paths):
+        read(tmp_path, path)
+        for folder in (tmp_path / "cache").glob("*/"):
+            os.utime(folder, (number + 1000, number + 1000))
+    kept = [folder for folder in (tmp_path / "cache").iterdir() if folder.is_dir()]
+    assert 0 < len(kept) < 5
+    assert old not in kept
+
+
+@pytest.mark.parametrize(("ending", "compress"), PACKED)
+def test_a_text_may_be_compressed(tmp_path: Path, ending: str, compress: Callable[[bytes], bytes]) -> None:
+    plain = read(tmp_path, STORY)
+    packed = read(tmp_path, write(tmp_path / f"story.txt{ending}", compress(STORY.read_bytes())))
+    assert np.array_equal(packed.parts["train"].ids, plain.parts["train"].ids)
+    with pytest.raises(UserError, match=r"^cannot read .*cut.*; name an existing text file with --data.path$"):
+        read(tmp_path, write(tmp_path / f"cut{ending}", compress(STORY.read_bytes())[:-20]))
 
 
 def test_a_long_line_without_spaces_stays_whole(tmp_path: Path) -> None:
@@ -133,8 +211,9 @@ def test_files_of_their_own_for_the_parts(tmp_path: Path) -> None:
 
 def test_byte_order_mark_and_line_ends(tmp_path: Path) -> None:
     path = write(tmp_path / "text", "\ufeffab\r\ncd\ref\n".encode())
-    assert list(read_lines([path])) == ["ab\n", "cd\n", "ef\n"]
-    assert list(read_lines([path, path]))[3] == "ab\n"
+    assert list(read_lines([path])) == ["ab\n", "cd\ref\n"]
+    assert list(read_lines([path, path]))[2] == "ab\n"
+    assert list(read_lines([write(tmp_path / "old", b"ab\rcd\r")])) == ["ab\n", "cd\n"]
 
 
 @pytest.mark.parametrize(("before", "line"), [(2, 3), (0, 1), (5000, 5001)])
@@ -208,26 +287,26 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def test_a_large_corpus_is_encoded_once(tmp_path: Path, mapped: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded, path = builds(monkeypatch), write(tmp_path / "text", STORY.read_bytes())
+    made, path = builds(monkeypatch), write(tmp_path / "text", STORY.read_bytes())
     first = read(tmp_path, path)
     monkeypatch.setattr(Codec, "build", None)  # a second reading needs neither the text nor a codec of its own
     assert np.array_equal(read(tmp_path, path).parts["val"].ids, first.parts["val"].ids)
-    assert len(encoded) == 1
+    assert len(made) == 1
 
 
 def test_whatever_changes_the_ids_encodes_anew(tmp_path: Path, mapped: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded, path = builds(monkeypatch), write(tmp_path / "text", "some text\n" * 9)
+    made, path = builds(monkeypatch), write(tmp_path / "text", "some text\n" * 9)
     codec = read(tmp_path, path).codec
     read(tmp_path, path, recipe=Recipe("raw", val_fraction=0.2, test_fraction=0.2))
     read(tmp_path, path, recipe=Recipe("classic", val_fraction=0.1, test_fraction=0.2))
     read(tmp_path, path, codec=codec)
     read(tmp_path, path, path)
     read(tmp_path, path, val=path)
-    assert len(set(encoded)) == len(encoded) == 6
+    assert len(set(made)) == len(made) == 6
     write(path, "SOME TEXT\n" * 9)
     os.utime(path, ns=(1, 1))
     assert text_of(read(tmp_path, path), "train").startswith("SOME TEXT\n")
-    assert len(encoded) == 7
+    assert len(made) == 7
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path, mapped: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +315,7 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path, mapped: None, monkeyp
 
     with monkeypatch.context() as patch:
         patch.setattr(corpus_module, "_encode", full)
-        words = rf"^cannot keep the encoded text in {tmp_path}/cache: no space left on device; .*--data.root$"
+        words = rf"^cannot keep the encoded text in {tmp_path}/cache: no space left on device; .* XDG_CACHE_HOME$"
         with pytest.raises(UserError, match=words):
             read(tmp_path, STORY)
     assert {path.suffix for path in (tmp_path / "cache").iterdir()} <= {".lock"}

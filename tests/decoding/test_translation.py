@@ -3,9 +3,10 @@ import torch
 
 from seqlab.decoding import translation
 from seqlab.decoding.beam import Beam
-from seqlab.decoding.translation import GREEDY, detokenize, encoded, translate, translate_ids
+from seqlab.decoding.translation import GREEDY, encoded, translate, translate_ids
 from seqlab.errors import UserError
 from seqlab.nn.translation_network import TranslationNetwork, TranslationOptions
+from seqlab.text.clean import detokenize
 from seqlab.text.codec import Codec
 from seqlab.text.vocab import BOS, EOS, PAD, UNK
 

@@ -3,16 +3,17 @@ import math
 import pytest
 import torch
 from torch.optim import SGD
+from torch.optim.lr_scheduler import LRScheduler
 
 from seqlab.errors import UserError
-from seqlab.models.schedules import WarmupCosineLR
+from seqlab.models.schedules import DivideAfterLR, WarmupCosineLR
 
 
 def optimizer(*rates: float) -> SGD:
     return SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates])
 
 
-def rates_of(schedule: WarmupCosineLR, steps: int) -> list[list[float]]:
+def rates_of(schedule: LRScheduler, steps: int) -> list[list[float]]:
     """The rates in force at each step, of each group of parameters."""
     rates = []
     for _ in range(steps):
@@ -54,3 +55,10 @@ def test_the_warm_up_must_be_shorter_than_the_whole(total: int | None, warmup: i
     words = rf"^warmup_steps {warmup} must be at least 0 and below total_steps {total}$"
     with pytest.raises(UserError, match=words):
         WarmupCosineLR(optimizer(1.0), total, warmup)
+
+
+def test_the_rate_is_divided_after_some_epochs() -> None:
+    rates = [rate for (rate,) in rates_of(DivideAfterLR(optimizer(1.0), after_epochs=3, by=2.0), 6)]
+    assert rates == [1, 1, 1, 0.5, 0.25, 0.125]
+    with pytest.raises(UserError, match=r"^after_epochs -1 must be at least 0 and by 2.0 above 0$"):
+        DivideAfterLR(optimizer(1.0), after_epochs=-1)

@@ -10,11 +10,12 @@ from torch.optim import Adam
 
 from seqlab.data.parallel import ParallelData
 from seqlab.decoding.beam import Beam
-from seqlab.decoding.translation import detokenize, translate
+from seqlab.decoding.translation import translate
 from seqlab.errors import UserError
 from seqlab.models import load
 from seqlab.models.translation import TranslationModel
 from seqlab.nn.translation_network import TranslationOptions
+from seqlab.text.clean import detokenize
 
 LETTERS = "abcdefgh"
 

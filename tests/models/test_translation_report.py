@@ -1,14 +1,15 @@
 import pytest
 
+from seqlab.errors import UserError
 from seqlab.metrics import Score
-from seqlab.models.translation_report import Bucket, TranslationReport, buckets_of
+from seqlab.models.translation_report import Bucket, TranslationReport, buckets_of, tokenization
 
 
 def test_sentences_by_the_length_of_their_source() -> None:
     sources = ["a b c d", "a b c d e", "a", "a b c d e f g h i j"]
     said = ["the cat sat on the mat", "all wrong and nothing else", "the cat sat on the mat", "so it is now and then"]
     wanted = ["the cat sat on the mat", "no word of it is right", "the cat sat on the mat", "so it is now and then"]
-    found = buckets_of(sources, said, wanted)
+    found = buckets_of(sources, said, wanted, "13a")
     assert [(one.name, one.sentences) for one in found] == [
         ("1 to 4 words", 2),
         ("5 to 6 words", 1),
@@ -39,3 +40,27 @@ def test_what_is_printed() -> None:
     assert rows["BLEU, 1 to 4 words"] == "20.00   1,200 sentences"
     assert rows["counted"] == "10 sentences, 30 target tokens, each once"
     assert rows["time"] == "2.0 s, 5 sentences/s"
+
+
+TEXTS = {"zh": "他们在这里。", "char": "กำลังทำ", "13a": "Über die Brücke."}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_script_tells_how_bleu_cuts_words_where_no_language_is_named(name: str) -> None:
+    assert tokenization(None, None, [TEXTS[name]]) == name
+
+
+@pytest.mark.parametrize(("language", "name"), [("zh", "zh"), ("cmn", "zh"), ("de", "13a"), ("th", "char")])
+def test_the_language_tells_how_bleu_cuts_words(language: str, name: str) -> None:
+    assert tokenization(None, language, ["a b"]) == name
+    assert tokenization("intl", language, ["a b"]) == "intl"
+
+
+def test_what_sacrebleu_lacks_is_said() -> None:
+    pytest.importorskip("sacrebleu")
+    try:
+        import MeCab  # noqa: F401
+    except ImportError:
+        assert tokenization(None, "ja", ["a b"]) == "char"
+        with pytest.raises(UserError, match=r"^tokenize 'ja-mecab' cannot be had: .*; or give another --tokenize$"):
+            tokenization("ja-mecab", None, ["a b"])

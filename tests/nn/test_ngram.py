@@ -123,7 +123,38 @@ def test_counts_are_plain_tensors_and_come_back() -> None:
 def test_refusals() -> None:
     with pytest.raises(UserError, match="order 0 must be a whole number of at least 1"):
         NGram(10, 0)
-    with pytest.raises(UserError, match="order 6 is too high for a vocabulary of 4,580; it can be 5 at most"):
-        NGram(4580, 6)
     with pytest.raises(UserError, match="unknown smoothing 'kneserney': did you mean 'kneser_ney'?"):
         NGram(10, 2, "kneserney")
+
+
+def test_order_5_over_a_large_vocabulary() -> None:
+    vocab_size, text = 49_999 * VOCAB, random_text()
+    large, small = (counted([id_ * by for id_ in text], 5, "laplace", vocab_size) for by in (49_999, 1))
+    context, targets = torch.tensor([text[20 + row : 24 + row] for row in range(50)]), torch.tensor(text[24:74])
+    assert torch.equal(large.probabilities(context * 49_999, targets * 49_999), small.probabilities(context, targets))
+    smooth, known = counted(text, 5, "kneser_ney", vocab_size), counted(text, 4, "kneser_ney", vocab_size)
+    again = NGram(vocab_size, 5, "kneser_ney")
+    again.load_state_dict(smooth.state_dict())
+    assert torch.equal(again.probabilities(context, targets), smooth.probabilities(context, targets))
+    assert not torch.equal(known.probabilities(context[:, 1:], targets), smooth.probabilities(context, targets))
+
+
+@pytest.mark.parametrize("smoothing", ["none", "laplace", "kneser_ney"])
+def test_how_grams_are_kept_changes_no_probability(smoothing: str) -> None:
+    text = random_text()
+    packed, plain = NGram(VOCAB, 4, smoothing), NGram(VOCAB, 4, smoothing)
+    plain._packs = False
+    for model in (packed, plain):
+        model.count(torch.tensor(text))
+    assert not torch.equal(packed.get_buffer("keys_3"), plain.get_buffer("keys_3"))
+    context, targets = torch.tensor([text[row : row + 3] for row in range(90)]), torch.tensor(text[4:94])
+    assert torch.equal(packed.probabilities(context, targets), plain.probabilities(context, targets))
+
+
+def test_grams_do_not_cross_the_beginning_of_an_item() -> None:
+    begin = 5
+    model = NGram(VOCAB, 2, "none")
+    model.count(torch.tensor([begin, 1, 2, begin, 2, 2]), begin)
+    assert p(model, [begin], 1) == p(model, [begin], 2) == 0.5
+    assert p(model, [2], 2) == 1
+    assert p(model, [2], begin) == 0

@@ -128,3 +128,11 @@ def test_the_seed_decides(init: str) -> None:
     torch.manual_seed(1)
     initialize(made, init)
     assert not torch.equal(made.layers.layers.weight_hh_l0, network("gru", init).layers.layers.weight_hh_l0)
+
+
+def test_uniform_keeps_every_weight_and_bias_within_its_range() -> None:
+    made = Network("lstm")
+    initialize(made, "uniform", within=0.05)
+    largest = [float(parameter.detach().abs().max()) for parameter in made.parameters()]
+    assert max(largest) <= 0.05
+    assert min(largest) > 0.02

@@ -102,6 +102,72 @@ def test_spaces_at_the_ends_of_a_classic_prompt_are_kept(prompt: str, cleaned: s
     assert len(codec.encode(prompt)) == len(cleaned)
 
 
+WRITTEN = [
+    "it costs 7,20 euros at 10:30, not 1.234.567,89 $!",
+    "See https://example.org/a_b?c=d&e=1#f or me@mail.org... O.K.?",
+    "“Don't,” he said; ‘rock 'n' roll’ -- it's \"late\" (very).",
+    "« Bonjour », dit-il : l'été d'aujourd'hui.",
+    "हिन्दी भाषा, 他们在 iPhone手机上。 👩‍🚀👍🏽 a <unk> ▁ ##b 50 %",
+]
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+@pytest.mark.parametrize("cleaning", ["raw", "spaced"])
+@pytest.mark.parametrize("tokens", TOKENIZERS)
+def test_a_text_comes_back_and_goes_the_way_of_its_reference(tokens: str, cleaning: str, text: str) -> None:
+    codec = Codec.build(lambda: iter(WRITTEN), cleaning, tokens, vocab_size=600)
+    assert codec.decode(codec.encode(text)) == codec.clean(text)
+    assert codec.written(codec.encode(text)) == codec.reference(text)
+    if cleaning == "spaced":
+        assert codec.written(codec.encode("it costs 7,20 euros!")) == "it costs 7,20 euros!"
+
+
+@pytest.mark.parametrize("tokens", ["bpe", "wordpiece", "unigram"])
+def test_what_is_written_like_a_reserved_token_is_text_to_subwords(tokens: str) -> None:
+    lines = ["a <unk> is <pad> <eos> ▁ here\n"] * 50
+    codec = Codec.build(lambda: iter(lines), "raw", tokens, vocab_size=400, reserved=("<unk>", "<pad>", "<eos>"))
+    ids = codec.encode("a <unk> is <pad> <eos> ▁ here")
+    assert min(ids) > 2
+    assert codec.decode(ids) == "a <unk> is <pad> <eos> ▁ here"
+
+
+def test_a_long_word_is_no_unknown_to_wordpiece() -> None:
+    codec = Codec.build(lambda: iter(["abcdefgh " * 20]), "raw", "wordpiece", vocab_size=60)
+    assert 0 not in codec.encode("abcdefgh" * 100)
+    assert codec.encode("abcx").count(0) == 1
+
+
+def test_space_takes_a_literal_unk_for_the_first_id() -> None:
+    codec = Codec.build(lambda: iter([" the <unk> @-@ U.S. \n"]), "raw", "space")
+    assert codec.encode("the <unk> @-@ nine") == [*codec.vocab.ids(["the"]), 0, *codec.vocab.ids(["@-@"]), 0]
+    assert codec.vocab_size == 5
+
+
+@pytest.mark.parametrize("tokens", TOKENIZERS)
+@pytest.mark.parametrize("cleaning", CLEANERS)
+def test_line_ends_are_tokens(tokens: str, cleaning: str) -> None:
+    codec = Codec.build(story, cleaning, tokens, vocab_size=60, line_ends=True)
+    ids = chained(codec, STORY)
+    assert (ids == codec.vocab.id_of("<eos>")).sum() == len(STORY)
+    assert ids[-1] == codec.vocab.id_of("<eos>")
+    assert codec.decode(ids).count("\n") == len(STORY)
+    assert codec.encode("the lamp\nwas") == [
+        *codec.encode("the lamp"),
+        codec.vocab.id_of("<eos>"),
+        *codec.encode("was"),
+    ]
+    assert Codec.from_state(codec.state()).encode("the\n") == codec.encode("the\n")
+
+
+def test_lines_begin_and_end() -> None:
+    codec = Codec.build(lambda: iter(["ab\n", "b\n"]), "raw", line_ends=True, line_begins=True)
+    bos, eos, b, a = 1, 2, 3, 4
+    assert codec.vocab.tokens(range(5)) == ["<unk>", "<bos>", "<eos>", "b", "a"]
+    assert chained(codec, ["ab\n", "b"]).tolist() == [bos, a, b, eos, bos, b, eos]
+    assert codec.encode("a") == [bos, a]
+    assert codec.decode([bos, a, b, eos, bos, b]) == "ab\nb"
+
+
 def test_unknown_tokens_are_listed_once() -> None:
     assert build("classic", "char").unknown("the zz qz lamp") == ["z", "q"]
     assert build("classic", "word").unknown("the genie saw the genie") == ["genie", "saw"]
@@ -155,7 +221,7 @@ def test_an_empty_text_has_only_unk(tokens: str) -> None:
     ("options", "words"),
     [
         ({"cleaning": "rawr"}, "unknown cleaning 'rawr'; did you mean 'raw'?"),
-        ({"tokens": "x"}, "unknown tokens 'x'; choose one of bpe, char, unigram, word, wordpiece"),
+        ({"tokens": "x"}, "unknown tokens 'x'; choose one of bpe, char, space, unigram, word, wordpiece"),
         ({"min_freq": -1}, "min_freq -1 must be a whole number of at least 0"),
         ({"vocab_size": 0}, "vocab_size 0 must be a whole number of at least 1"),
     ],

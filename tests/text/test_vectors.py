@@ -103,3 +103,10 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert ids.tolist() == [1]
     assert peak < 200_000 < len(content) / 20
+
+
+def test_the_first_token_may_hold_spaces(tmp_path: Path) -> None:
+    path = tmp_path / "v.txt"
+    path.write_text(". . . 0.1 0.2\na 1 2\n")
+    ids, vectors = read_vectors(path, Vocab({". . .": 1, "a": 2}), 2)
+    assert dict(zip(ids.tolist(), vectors.tolist(), strict=True)) == {1: [1, 2], 2: pytest.approx([0.1, 0.2])}

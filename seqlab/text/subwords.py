@@ -1,0 +1,150 @@
+"""Pieces of words, learned from a text through the ``tokenizers`` library."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar, Self
+
+from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer as Library
+
+from seqlab.text.unigram import fit_unigram
+from seqlab.text.vocab import UNK
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the library's threads do not survive the fork of a worker
+
+MARK = "▁"
+"""Stands for a space in pieces."""
+MARKED = str.maketrans({" ": MARK, MARK: " "})
+"""Spaces as marks and marks as spaces, there and back, so that a mark in a text stays one."""
+APART = pre_tokenizers.Split(Regex(r"<(?=(?:unk|pad|bos|eos|sep)>)"), "isolated")
+"""Keeps what is written like a reserved token from being a piece."""
+
+
+class SubwordTokenizer:
+    """Pieces of words, learned from a text.
+
+    Args:
+        library: A trained tokenizer of the library, with ``<unk>`` as its token 0.
+
+    Attributes:
+        pieces: All pieces, in the order of the library's ids.
+    """
+
+    name: ClassVar[str]
+    keeps_text: ClassVar[bool] = True
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.pieces = in_id_order(library)
+
+    @classmethod
+    def train(cls, lines: Iterable[str], vocab_size: int) -> Self:
+        """Learns the pieces; equal lines give equal pieces.
+
+        Args:
+            lines: Cleaned lines of the training text.
+            vocab_size: Pieces wanted, ``<unk>`` among them; a small text gives fewer, and every single character
+                (every byte in ``bpe``) is a piece even where that makes them more.
+        """
+        raise NotImplementedError
+
+    def tokenize(self, text: str) -> list[str]:
+        """The pieces of a text; what has no piece appears as it is written."""
+        encoding = self.library.encode(text)
+        pieces = zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True)
+        return [piece if index else text[slice(*offsets)] for index, piece, offsets in pieces]
+
+    def tokenize_lines(self, lines: Sequence[str]) -> Iterator[list[str]]:
+        encodings = self.library.encode_batch_fast(list(lines))
+        return ([self.pieces[index] for index in encoding.ids] for encoding in encodings)
+
+    def join(self, tokens: Sequence[str]) -> str:
+        return str(self.library.decoder.decode(list(tokens)))
+
+    def state(self) -> dict[str, object]:
+        return {"name": self.name, "rules": 2, "library": self.library.to_str()}
+
+
+class BPETokenizer(SubwordTokenizer):
+    """Byte-level byte pair encoding (Sennrich et al., 2016, P16-1162; Radford et al., 2019). Loses nothing."""
+
+    name: ClassVar[str] = "bpe"
+
+    def __init__(self, library: Library) -> None:
+        super().__init__(library)
+        library.encode_special_tokens = True
+
+    @classmethod
+    def train(cls, lines: Iterable[str], vocab_size: int) -> Self:
+        library = Library(models.BPE())
+        library.pre_tokenizer = pre_tokenizers.Sequence([APART, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+        library.decoder = decoders.ByteLevel()
+        train_bpe(library, lines, vocab_size, special_tokens=[UNK], alphabet=pre_tokenizers.ByteLevel.alphabet())
+        return cls(library)
+
+
+class UnigramTokenizer(SubwordTokenizer):
+    """Unigram language model over pieces (Kudo, 2018, P18-1007); spaces are ``▁``, a line end is a piece of its own.
+
+    Loses nothing but characters that the training text lacks. The library's own trainer sums in the order of a
+    randomly seeded hash table, so that two processes would disagree; ``fit_unigram`` counts in whole numbers instead.
+    """
+
+    name: ClassVar[str] = "unigram"
+    words: ClassVar[re.Pattern[str]] = re.compile(rf"\n|{MARK}[^{MARK}\n]*|[^{MARK}\n]+")
+
+    @classmethod
+    def train(cls, lines: Iterable[str], vocab_size: int) -> Self:
+        library = Library(models.BPE())
+        cut = pre_tokenizers.Split(Regex(cls.words.pattern), "isolated")
+        library.pre_tokenizer = pre_tokenizers.Sequence([APART, cut])
+        train_unigram(library, (line.translate(MARKED) for line in lines), cls.words, vocab_size)
+        return cls(library)
+
+    def tokenize(self, text: str) -> list[str]:
+        return super().tokenize(text.translate(MARKED))
+
+    def tokenize_lines(self, lines: Sequence[str]) -> Iterator[list[str]]:
+        return super().tokenize_lines([line.translate(MARKED) for line in lines])
+
+    def join(self, tokens: Sequence[str]) -> str:
+        return "".join(tokens).translate(MARKED)
+
+
+def train_bpe(
+    library: Library,
+    lines: Iterable[str],
+    vocab_size: int,
+    special_tokens: Sequence[str] = (),
+    alphabet: Sequence[str] = (),
+) -> list[str]:
+    """Trains a library tokenizer whose model is BPE, and gives its pieces in the order of their ids."""
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=list(special_tokens),
+        initial_alphabet=sorted(alphabet),
+        show_progress=False,
+    )
+    library.train_from_iterator(iter(lines), trainer)
+    return in_id_order(library)
+
+
+def train_unigram(library: Library, lines: Iterable[str], words: re.Pattern[str], vocab_size: int) -> None:
+    """Gives a library tokenizer the unigram model of a text whose words a pattern finds."""
+    counts: dict[str, int] = {}
+
+    def counted() -> Iterator[str]:
+        for line in lines:
+            for word in words.findall(line):
+                counts[word] = counts.get(word, 0) + 1
+            yield line
+
+    candidates = train_bpe(library, counted(), vocab_size * 3 // 2)
+    fit_unigram(library, candidates, counts, vocab_size)
+
+
+def in_id_order(library: Library) -> list[str]:
+    """All pieces of a library tokenizer."""
+    ids = library.get_vocab()
+    return sorted(ids, key=ids.__getitem__)
