@@ -6,6 +6,7 @@ from types import UnionType
 from typing import Any, ClassVar, Literal, NamedTuple, Self, Union, get_args, get_origin, get_type_hints
 
 from seqlab.errors import UserError, nearest
+from seqlab.shapes import mismatch
 
 
 class Bounds(NamedTuple):
@@ -82,7 +83,7 @@ class Options:
         hints = get_type_hints(type(self))
         for each in fields(self):
             value, hint = getattr(self, each.name), hints[each.name]
-            if value is None:
+            if value is None and mismatch(value, hint, each.name) is None:
                 continue
             if names := _choices(hint) or each.metadata.get("choices"):
                 if value not in names:
@@ -94,6 +95,8 @@ class Options:
             if bounds != Bounds() and not (numbers and all(_is_number(n, whole) and bounds.hold(n) for n in numbers)):
                 or_list = ", or a list of such" if _takes(hint, list) else ""
                 raise UserError(f"{each.name} {value} must be {bounds.rule(whole)}{or_list}")
+            if found := mismatch(value, hint, each.name):
+                raise UserError(f"{found}, which is none of the values that it takes; --help_all lists them")
 
     build: ClassVar[Callable[..., Any]]
     """Sizes of the codecs of the data, in their order -> the network, its weights drawn."""

@@ -13,6 +13,8 @@ from seqlab.files import whole_file
 
 LOGS = "lightning_logs"
 LONGEST_NAME = 80
+LONGEST_GIVEN = 200
+"""Bytes of a name that was given."""
 RESULT = "result.json"
 """What a finished run reached."""
 
@@ -78,8 +80,10 @@ def check_name(name: str) -> str:
     Raises:
         UserError: It is not the plain name of a folder.
     """
-    if name in (".", "..") or re.search(r"[/\\\0]", name):
-        raise UserError(f"run '{name}' must be the plain name of a folder, without slashes")
+    if not name.strip() or name in (".", "..") or re.search(r"[/\\\x00-\x1f\x7f]", name):
+        raise UserError(f"run {name!r} must be the plain name of a folder, without slashes")
+    if len(os.fsencode(name)) > LONGEST_GIVEN:
+        raise UserError(f"run '{name[:40]}...' must have at most {LONGEST_GIVEN} bytes")
     return name
 
 
