@@ -10,6 +10,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,7 +76,7 @@ def remove_unfinished(folder: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+def open_regular(path: str | Path) -> BufferedReader:
     """A file that has an end, to read; what may have none is refused, without waiting for it.
 
     Raises:

@@ -53,6 +53,8 @@ def _run(argv: list[str]) -> None:
     _, given, source, target, picture, prefix = (options.pop(key) for key in names)
     beam = Beam(options.pop("beam_size"), **options)
     if not given and source is None and sys.stdin.isatty():
+        if target is not None or picture is not None:
+            raise UserError("--output and --attention need sentences; give some as words or by --input")
         return _converse(loaded.model, beam, prefix)
     sentences = given_lines(given, source, "sentence to translate")
     if picture is not None and len(sentences) != 1:

@@ -1,28 +1,27 @@
 """Raw input of a verb, from its words, a file or stdin, and what comes of it."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from seqlab.errors import UserError, reason_of
-from seqlab.files import whole_file
+from seqlab.files import read_stream_or_regular, whole_file
 
 
 def lines_of(path: str | None, what: str) -> list[str]:
-    """The lines of a UTF-8 file, or of stdin.
+    """The lines of a UTF-8 file, or of a stream that ends within 256 MiB.
 
     Args:
-        path: Of the file; stdin if not given.
+        path: Of the file, or of a pipe; stdin for ``-`` and if not given.
         what: That there should be, for messages: "sentence to translate".
 
     Raises:
         UserError: It cannot be read, is not UTF-8, or is empty.
     """
     try:
-        data = sys.stdin.buffer.read() if path in (None, "-") else Path(str(path)).read_bytes()
+        data = read_stream_or_regular(path)
         lines = [line.removesuffix("\r") for line in data.decode("utf-8-sig").removesuffix("\n").split("\n")]
     except OSError as error:
-        raise UserError(f"cannot read {path}: {reason_of(error)}") from None
+        raise UserError(f"cannot read {path or 'stdin'}: {reason_of(error)}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path or 'stdin'} is not UTF-8 text (byte {error.start}); convert it first") from None
     if lines == [""]:

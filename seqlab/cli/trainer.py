@@ -153,6 +153,8 @@ def _callbacks(
         )
     if trainer["enable_progress_bar"] is not False:
         callbacks.append(progress(log))
+    if trainer["enable_checkpointing"] is False and config.ckpt_every:
+        raise UserError("--ckpt_every means nothing with --trainer.enable_checkpointing false; leave one of them out")
     if trainer["enable_checkpointing"] is not False:
         callbacks += [KeepBest(checkpoints, *monitor)] if validates else []
         often = Often.read(config.ckpt_every) if config.ckpt_every else Often()

@@ -1,15 +1,14 @@
 """Files of sentence pairs -> pairs, and the part that each belongs to."""
 
-import gzip
 import hashlib
 import zipfile
-import zlib
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
 from seqlab.data.text_files import Split
 from seqlab.errors import UserError, reason_of
+from seqlab.files import open_regular, read_plain_or_gz
 
 Pair = tuple[str, str]
 LARGEST = 2**30
@@ -23,9 +22,8 @@ def read_bytes(path: Path) -> bytes:
         UserError: It cannot be read.
     """
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
-    except (OSError, EOFError, zlib.error) as error:
+        return read_plain_or_gz(path)
+    except OSError as error:
         raise UserError(f"cannot read {path}: {reason_of(error)}") from None
 
 
@@ -63,7 +61,7 @@ def read_zip(path: Path, member: str) -> list[Pair]:
         UserError: The archive is damaged or lacks the member.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             if archive.getinfo(member).file_size > LARGEST:
                 raise UserError(f"{path}: {member} unpacks to more than {LARGEST:,} bytes; it was not read")
             data = archive.read(member)

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -15,6 +16,7 @@ from filelock import FileLock
 
 from seqlab.data.streams import Ids
 from seqlab.errors import UserError
+from seqlab.files import open_regular, read_regular
 from seqlab.text.clean import clean_lines
 from seqlab.text.codec import Codec
 
@@ -79,11 +81,14 @@ def read_lines(paths: Iterable[Path]) -> Iterator[str]:
     """
     for path in paths:
         try:
-            with path.open(encoding="utf-8-sig") as file:
+            with TextIOWrapper(open_regular(path), encoding="utf-8-sig") as file:
                 number = 0
                 while line := file.readline(LONGEST_LINE):
-                    while len(line) >= LONGEST_LINE and not line[-1].isspace() and (more := file.readline(64)):
-                        line += more
+                    pieces, size = [line], len(line)
+                    while size >= LONGEST_LINE and not pieces[-1][-1].isspace() and (more := file.readline(64)):
+                        pieces.append(more)
+                        size += len(more)
+                    line = "".join(pieces)
                     number += line.endswith("\n")
                     yield line
         except UnicodeDecodeError as error:
@@ -202,7 +207,7 @@ def _build_once(
             f"cannot keep the encoded text in {cache}: {(error.strerror or str(error)).lower()}; "
             "name a folder with space to write in with --data.root"
         ) from None
-    meta = json.loads((folder / "corpus.json").read_text())
+    meta = json.loads(read_regular(folder / "corpus.json"))
     codec = Codec.from_state(meta["codec"])
     return Corpus(codec, {s: Part(_mapped(folder / f"{s}.ids", codec), n) for s, n in meta["characters"].items()})
 

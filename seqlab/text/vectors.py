@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqlab.errors import UserError, reason_of
+from seqlab.files import open_regular
 from seqlab.text.vocab import Vocab
 
 LONGEST_LINE = 2**20
@@ -61,7 +62,8 @@ def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64]
 
 def _lines(path: Path) -> Iterator[bytes]:
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with open_regular(path) as plain:
+            file = gzip.GzipFile(fileobj=plain) if path.suffix == ".gz" else plain
             while line := file.readline(LONGEST_LINE):
                 yield line
     except (OSError, EOFError, zlib.error) as error:
