@@ -142,9 +142,12 @@ def read_stream_or_regular(path: str | Path | None, most: int = LARGEST_STREAM) 
 
 def _piped(path: str | Path, most: int) -> bytes:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        written = select.select([file], [], [], PATIENCE)[0]
+        try:
+            content = os.read(file.fileno(), 1)
+        except BlockingIOError:  # somebody has it open to write
+            content = os.read(file.fileno(), 1) if select.select([file], [], [], PATIENCE)[0] else b""
         os.set_blocking(file.fileno(), True)
-        content = file.read(most + 1) if written else b""
+        content += file.read(most) if content else b""
     if not content:
         raise OSError(errno.ENODATA, "it is a pipe that gives nothing", str(path))
     return content

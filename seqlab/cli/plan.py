@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from seqlab.bounds import check_named
 from seqlab.cli.claims import believed, name_of
 from seqlab.cli.configuration import parse_configuration, read_configuration
 from seqlab.cli.loggers import in_run_folder, words_in_run_folder
@@ -132,6 +133,7 @@ def plan(argv: list[str]) -> Plan:
         UserError: A name or a file of these is unknown.
     """
     arguments = spell_choices(argv, CHOICES)
+    check_named(arguments)
     files, rest = _split_off_configs(arguments)
     contents = [_options_in(read_configuration(value), value) for value in files]
 

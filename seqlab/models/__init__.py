@@ -116,9 +116,10 @@ def load_model(checkpoint: Mapping[str, Any]) -> Model:
     options, path = task.networks[name].made(kept["options"]), "the checkpoint"
     try:
         codecs = {key: codec_of(state) for key, state in record["codecs"].items()}
-        if options.by_gradients:
+        shapes = shapes_of(options, codecs) if options.by_gradients else None
+        if shapes is not None:
             of_network = {key: one for key, one in checkpoint["state_dict"].items() if key.startswith("network.")}
-            check_weights(of_network, shapes_of(options, codecs), path, "use another one")
+            check_weights(of_network, shapes, path, "use another one")
         model = task.model.from_checkpoint(checkpoint, options, codecs, name)
     except UserError:
         raise
