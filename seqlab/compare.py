@@ -227,6 +227,8 @@ def _run(argv: list[str]) -> int:
             raise UserError("model is varied twice; give all models in one --model")
         models = varied.pop("model")
     if config.sampler is None:
+        if values_of(own, "trials"):
+            raise UserError("--trials counts the runs of a search; give --sampler too, or leave it out")
         if ranged := next((key for key, values in varied.items() if any(map(is_range, values))), None):
             raise UserError(f"{ranged} is given a range, which --sampler tpe searches; without it give values")
         grid = Grid(config.experiments, models, varied, config.seeds, options, config.folds)

@@ -1,23 +1,63 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and files that end."""
 
+import bz2
+import errno
+import gzip
+import lzma
 import os
 import secrets
-from collections.abc import Iterator
+import select
+import stat
+import sys
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 UNFINISHED = ".unfinished"
 """How the name of a file that is being written ends."""
+
+LARGEST_STREAM = 2**28
+"""Bytes that are taken from a stream, which may have no end."""
+
+OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+"""How a compressed file is read, by the ending of its name."""
+
+DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
+"""What reading a compressed file raises beside OSError."""
+
+MOST_ZIPPED = 100
+"""Bytes that one of a compressed file may stand for, beyond that."""
+
+PATIENCE = 30.0
+"""Seconds until a stream must have given its first byte."""
+
+STREAMS = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+"""Names of the standard input."""
+
+KINDS = {
+    stat.S_ISFIFO: "a pipe",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+    stat.S_ISSOCK: "a socket",
+}
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write beside its place, moved there once all of it is on the disk.
 
+    What is no regular file, such as ``/dev/stdout``, is written to as it stands.
+
     Raises:
         OSError: The disk is full or the folder cannot be written; what stood at the path stands there still.
     """
+    if path.parts[:2] in (("/", "dev"), ("/", "proc")) or (path.exists() and not path.is_file()):
+        with _straight(path) as file:
+            yield file
+        return
     unfinished = path.parent / f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}"
     try:
         with unfinished.open("xb") as file:
@@ -30,7 +70,111 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+@contextmanager
+def _straight(path: Path) -> Iterator[BinaryIO]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # waits for nobody to read a pipe
+    os.set_blocking(descriptor, True)
+    with os.fdopen(descriptor, "wb") as file:
+        yield file
+
+
 def remove_unfinished(folder: Path) -> None:
     """Removes what processes that were killed while they wrote left in a folder."""
     for file in folder.glob(f".*{UNFINISHED}"):
         file.unlink(missing_ok=True)
+
+
+def open_regular(path: str | Path) -> BufferedReader:
+    """A file that has an end, to read; what may have none is refused, without waiting for it.
+
+    Raises:
+        OSError: There is none, it cannot be read, or it is a folder, a pipe, a device or a socket.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    named = next((name for is_kind, name in KINDS.items() if is_kind(kind)), "no regular file")
+    raise OSError(errno.EINVAL, f"it is {named}, not a file that ends", str(path))
+
+
+def read_regular(path: str | Path) -> bytes:
+    """What a file that has an end holds.
+
+    Raises:
+        OSError: As ``open_regular``.
+    """
+    with open_regular(path) as file:
+        return file.read()
+
+
+def open_plain(path: str | Path) -> IO[bytes]:
+    """A file that has an end, to read; decompressed as it is read if its name ends in .gz, .bz2 or .xz.
+
+    Raises:
+        OSError: As ``open_regular``. Reading raises that too, or one of ``DAMAGED``.
+    """
+    file: IO[bytes] = open_regular(path)
+    opened = OPENERS.get(Path(path).suffix)
+    return file if opened is None else opened(file)
+
+
+def read_plain(path: str | Path) -> bytes:
+    """What a file that has an end holds, decompressed.
+
+    Raises:
+        OSError: As ``open_regular``; or it is not soundly compressed, or holds far more than text does.
+    """
+    if Path(path).suffix not in OPENERS:
+        return read_regular(path)
+    most = max(LARGEST_STREAM, MOST_ZIPPED * Path(path).stat().st_size)
+    return _at_most(most, _decompressed(path, most), path)
+
+
+def _decompressed(path: str | Path, most: int) -> bytes:
+    try:
+        with open_plain(path) as file:
+            return file.read(most + 1)
+    except DAMAGED as error:
+        raise OSError(errno.EINVAL, f"it is not soundly compressed ({error})", str(path)) from None
+
+
+def read_stream_or_regular(path: str | Path | None, most: int = LARGEST_STREAM) -> bytes:
+    """What a file or a stream holds: the standard input for ``-`` and for none, or a pipe by its path.
+
+    Args:
+        path: Of the file.
+        most: Bytes that it may hold.
+
+    Raises:
+        OSError: As ``open_regular``; or it holds more, or a pipe gives nothing.
+    """
+    if path is None or str(path) in STREAMS:
+        content = sys.stdin.buffer.read(most + 1)
+    elif Path(path).is_fifo():
+        content = _piped(path, most)
+    else:
+        content = _decompressed(path, most)
+    return _at_most(most, content, path)
+
+
+def _piped(path: str | Path, most: int) -> bytes:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        try:
+            content = os.read(file.fileno(), 1)
+        except BlockingIOError:  # somebody has it open to write
+            content = os.read(file.fileno(), 1) if select.select([file], [], [], PATIENCE)[0] else b""
+        os.set_blocking(file.fileno(), True)
+        content += file.read(most) if content else b""
+    if not content:
+        raise OSError(errno.ENODATA, "it is a pipe that gives nothing", str(path))
+    return content
+
+
+def _at_most(most: int, content: bytes, path: object) -> bytes:
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it holds more than {most:,} bytes", str(path))
+    return content

@@ -29,7 +29,7 @@ from seqlab.cli.settings import Settings, read_settings
 from seqlab.cli.trainer import make_trainer
 from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Shard
-from seqlab.errors import UserError
+from seqlab.errors import UserError, reason_of
 from seqlab.metrics import LOSS
 from seqlab.models.model import Model
 from seqlab.runs.allocator import keep_freed_memory
@@ -158,7 +158,10 @@ def _train(settings: Settings, data: DataModule, model: Model, trainer: pl.Train
         raise
     except UserError:
         raise
-    except Exception:
+    except Exception as error:
+        if settings.plan.checkpoint is not None and trainer.global_step <= begun:
+            reason = f"{type(error).__name__}: {reason_of(error)}"
+            raise UserError(f"{settings.plan.checkpoint} cannot be gone on with ({reason}); use another one") from error
         if last.is_file():
             step = read_checkpoint(last)["global_step"]
             words = f"\nTraining failed. {last} holds step {step}; go on with:\n  {_resume_command(settings, folder)}"

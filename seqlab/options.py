@@ -6,6 +6,10 @@ from types import UnionType
 from typing import Any, ClassVar, Literal, NamedTuple, Self, Union, get_args, get_origin, get_type_hints
 
 from seqlab.errors import UserError, nearest
+from seqlab.shapes import mismatch
+
+LONGEST_LIST = 1000
+"""Values that an option may have at once."""
 
 
 class Bounds(NamedTuple):
@@ -27,11 +31,20 @@ class Bounds(NamedTuple):
             and (self.below is None or value < self.below)
         )
 
+    def broken(self, value: float) -> "Bounds":
+        """Those on the side on which a number lies outside."""
+        low = Bounds(least=self.least, above=self.above)
+        return low if not low.hold(value) else Bounds(most=self.most, below=self.below)
+
     def rule(self, whole: bool) -> str:
         """What a value must be, as part of a sentence."""
         words = {"at least": self.least, "above": self.above, "at most": self.most, "below": self.below}
-        said = " and ".join(f"{word} {bound:g}" for word, bound in words.items() if bound is not None)
+        said = " and ".join(f"{word} {_shown(bound)}" for word, bound in words.items() if bound is not None)
         return f"a whole number of {said}" if whole else said
+
+
+def _shown(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
 
 
 def option(
@@ -82,7 +95,7 @@ class Options:
         hints = get_type_hints(type(self))
         for each in fields(self):
             value, hint = getattr(self, each.name), hints[each.name]
-            if value is None:
+            if value is None and mismatch(value, hint, each.name) is None:
                 continue
             if names := _choices(hint) or each.metadata.get("choices"):
                 if value not in names:
@@ -91,9 +104,13 @@ class Options:
             bounds = each.metadata.get("bounds", Bounds())
             numbers = value if isinstance(value, list | tuple) else [value]
             whole = not _takes(hint, float)
+            if len(numbers) > LONGEST_LIST:
+                raise UserError(f"{each.name} has {len(numbers):,} values, more than {LONGEST_LIST:,}; give fewer")
             if bounds != Bounds() and not (numbers and all(_is_number(n, whole) and bounds.hold(n) for n in numbers)):
                 or_list = ", or a list of such" if _takes(hint, list) else ""
-                raise UserError(f"{each.name} {value} must be {bounds.rule(whole)}{or_list}")
+                raise UserError(f"{each.name} {value} must be {_rule(bounds, numbers, whole)}{or_list}")
+            if found := mismatch(value, hint, each.name):
+                raise UserError(f"{found}, which is none of the values that it takes; --help_all lists them")
 
     build: ClassVar[Callable[..., Any]]
     """Sizes of the codecs of the data, in their order -> the network, its weights drawn."""
@@ -120,6 +137,15 @@ class Options:
         if unknown := next((name for name in values if name not in known), None):
             raise UserError(f"unknown option '{unknown}': {nearest(unknown, known)}")
         return cls(**values)
+
+
+def _rule(bounds: Bounds, numbers: Sequence[Any], whole: bool) -> str:
+    """What is said of numbers outside: of one that is too large alone, how large it may be."""
+    large = any(_is_number(n, whole) and bounds.broken(n).most is not None for n in numbers)
+    kept = (
+        Bounds(most=bounds.most) if large else bounds._replace(most=None if bounds.least is not None else bounds.most)
+    )
+    return kept.rule(whole)
 
 
 def _is_number(value: object, whole: bool) -> bool:

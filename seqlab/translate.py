@@ -55,6 +55,8 @@ def _run(argv: list[str]) -> None:
     _, given, source, target, picture, prefix = (options.pop(key) for key in names)
     beam = loaded.model.beam(options.pop("beam_size"), **options)
     if not given and source is None and sys.stdin.isatty():
+        if target is not None or picture is not None:
+            raise UserError("--output and --attention need sentences; give some as words or by --input")
         return _converse(loaded.model, beam, prefix)
     for file in (target, picture):
         check_file(file)

@@ -17,7 +17,7 @@ FIT: dict[str, tuple[str, str]] = {
         "--model transformer",
         "unknown model 'transformer': choose one of .*gru, gru_before, .*",
     ),
-    "model without a name": ("--model", "unknown model '': choose one of .*gru, gru_before, .*"),
+    "model without a name": ("--model", "--model '' is empty; give it a value, or leave it out"),
     "data": ("--data time_mahcine", r"unknown data 'time_mahcine': did you mean 'time_machine'\?"),
     "optimizer": ("--optimizer adm", r"unknown optimizer 'adm': did you mean 'adam'\?"),
     "scheduler": ("--lr_scheduler steplrr", r"unknown lr_scheduler 'steplrr': did you mean 'steplr'\?"),

@@ -1,10 +1,14 @@
+import gzip
 import os
 import stat
+import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
+from socket import AF_UNIX, socket
 
 import pytest
 
-from seqlab.files import remove_unfinished, whole_file
+from seqlab.files import open_regular, read_plain, read_stream_or_regular, remove_unfinished, whole_file
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -59,3 +63,65 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     remove_unfinished(tmp_path)
     assert os.listdir(tmp_path) == ["last.ckpt"]
     remove_unfinished(tmp_path / "never made")
+
+
+@pytest.mark.parametrize("name", ["pipe", "socket", "/dev/zero", "/dev/null", "folder"])
+def test_what_has_no_end_is_not_read(name: str, here: Path) -> None:
+    os.mkfifo("pipe")
+    Path("folder").mkdir()
+    with socket(AF_UNIX) as bound:
+        bound.bind("socket")
+        with pytest.raises(OSError):
+            open_regular(name)
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(here: Path) -> None:
+    os.mkfifo("pipe")
+    with pytest.raises(OSError, match="a pipe that gives nothing"):
+        read_stream_or_regular("pipe")
+
+
+def test_a_pipe_is_read_to_its_end_and_no_further_than_allowed(here: Path) -> None:
+    for content, most in ((b"some words", 10), (b"some words", 9)):
+        reading, writing = os.pipe()
+        os.write(writing, content)
+        os.close(writing)
+        if most == 10:
+            assert read_stream_or_regular(f"/dev/fd/{reading}", most) == content
+        else:
+            with pytest.raises(OSError, match="holds more than 9 bytes"):
+                read_stream_or_regular(f"/dev/fd/{reading}", most)
+        os.close(reading)
+
+
+@pytest.mark.parametrize("name", [None, "-", "/dev/stdin"])
+def test_the_standard_input_is_bounded(name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"some words")))
+    assert read_stream_or_regular(name) == b"some words"
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"some words")))
+    with pytest.raises(OSError, match="holds more than 3 bytes"):
+        read_stream_or_regular(name, 3)
+
+
+def test_a_gz_file_that_unzips_to_far_more_than_text_does(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqlab.files.LARGEST_STREAM", 1000)
+    Path("text.gz").write_bytes(gzip.compress(b"some words\n" * 50))
+    assert read_plain(Path("text.gz")) == b"some words\n" * 50
+    Path("bomb.gz").write_bytes(gzip.compress(bytes(10**7)))
+    with pytest.raises(OSError, match="it holds more than"):
+        read_plain(Path("bomb.gz"))
+    Path("half.gz").write_bytes(gzip.compress(b"some words" * 50)[:20])
+    with pytest.raises(OSError, match=r"not soundly compressed"):
+        read_plain(Path("half.gz"))
+
+
+def test_devices_and_pipes_are_written_to_as_they_stand(here: Path) -> None:
+    with whole_file(Path("/dev/null")) as file:
+        file.write(b"words")
+    assert Path("/dev/null").is_char_device()
+    with pytest.raises(OSError, match="No space left"), whole_file(Path("/dev/full")) as file:
+        file.write(b"words")
+    os.mkfifo("pipe")
+    with pytest.raises(OSError), whole_file(Path("pipe")):
+        pass  # nobody reads it
+    assert Path("pipe").is_fifo()

@@ -36,7 +36,7 @@ class More(Toy):
         ({"units": True}, "units True must be a whole number of at least 1, or a list of such"),
         ({"units": 2.5}, "units 2.5 must be a whole number of at least 1, or a list of such"),
         ({"units": [2, 2.5]}, "units [2, 2.5] must be a whole number of at least 1, or a list of such"),
-        ({"layers": 10}, "layers 10 must be a whole number of at least 1 and at most 9"),
+        ({"layers": 10}, "layers 10 must be a whole number of at most 9"),
         ({"share": 1.0}, "share 1.0 must be at least 0 and below 1"),
         ({"share": -0.5}, "share -0.5 must be at least 0 and below 1"),
         ({"share": math.nan}, "share nan must be at least 0 and below 1"),

@@ -3,9 +3,11 @@
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from io import StringIO
 from pathlib import Path
 
 from seqlab.errors import UserError, reason_of
+from seqlab.files import read_regular
 
 COLUMNS = ("task", "model", "length", "seed", "success", "loss", "steps", "seconds")
 
@@ -56,9 +58,8 @@ class RowFile:
         self.rows: list[Row] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a+", encoding="utf-8", newline="") as file:
-                file.seek(0)
-                lines = list(csv.reader(file))
+            text = read_regular(path).decode("utf-8") if path.exists() else ""
+            lines = list(csv.reader(StringIO(text, newline="")))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise self._unusable(error) from None
         if lines:

@@ -1,7 +1,6 @@
 """Which checkpoints are kept, how they are written, and what stands in them of the run."""
 
 import re
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -33,13 +32,10 @@ class WholeFiles(CheckpointIO):
             print(f"seqlab: cannot write {path}{kept}: {reason_of(error)}; training goes on", file=sys.stderr)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
-        return read_checkpoint(path)
+        return {**read_checkpoint(path), "pytorch-lightning_version": pl.__version__}
 
     def remove_checkpoint(self, path: Any) -> None:
-        if Path(path).is_dir():
-            shutil.rmtree(path)
-        else:
-            Path(path).unlink(missing_ok=True)
+        Path(path).unlink(missing_ok=True)
 
 
 class KeepBest(ModelCheckpoint):
@@ -69,7 +65,9 @@ class KeepBest(ModelCheckpoint):
         return {**super().state_dict(), "reached": self.reached}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(state_dict)
+        own, best = str(Path(str(self.dirpath)) / "best.ckpt"), state_dict["best_model_score"]
+        paths = {"best_model_path": own, "kth_best_model_path": own, "last_model_path": ""}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": {} if best is None else {own: best}})
         self.reached = dict(state_dict.get("reached", {}))
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:

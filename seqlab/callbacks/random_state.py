@@ -7,7 +7,22 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 
+from seqlab.errors import UserError, reason_of
 from seqlab.runs.ranks import of_all_processes, rank_and_world
+
+WORDS = 624
+"""Numbers in a state of the Mersenne twister of NumPy, which does not check where it stands among them."""
+
+
+def _checked(kept: dict[str, Any]) -> dict[str, Any]:
+    """States, once other generators have taken them."""
+    random.Random().setstate(kept["python"])
+    kind, keys, position, *rest = kept["numpy"]
+    if kind != "MT19937" or not 0 <= position <= WORDS or len(rest) != 2 or keys.shape != (WORDS,):
+        raise ValueError("NumPy's is of another kind")
+    np.random.RandomState().set_state((kind, keys.numpy().astype(np.uint32), position, *rest))
+    torch.Generator().set_state(kept["torch"].cpu())
+    return kept
 
 
 class RandomState(pl.Callback):
@@ -34,7 +49,12 @@ class RandomState(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         states, (rank, _) = state_dict["ranks"], rank_and_world()
-        self._kept = states[rank if rank < len(states) else 0]
+        try:
+            self._kept = _checked(states[rank if rank < len(states) else 0])
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError, RuntimeError, AttributeError) as error:
+            raise UserError(
+                f"the states of the random generators in the checkpoint are none ({reason_of(error)}); use another one"
+            ) from None
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int

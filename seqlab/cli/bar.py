@@ -13,6 +13,7 @@ from platformdirs import user_cache_dir
 from seqlab.cli.settings import Settings
 from seqlab.data.data_module import DataModule
 from seqlab.errors import UserError
+from seqlab.files import read_regular
 from seqlab.metrics import Measure
 from seqlab.models import TASKS, Task
 from seqlab.runs.folders import write_json
@@ -109,7 +110,7 @@ def _cache(task: Task, data: DataModule) -> Path:
 
 def _read(path: Path) -> dict[str, float] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path))
         return {str(name): float(value) for name, value in content.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return None

@@ -18,6 +18,7 @@ from seqlab.errors import UserError
 from seqlab.models.model import Model
 from seqlab.models.optimization import OPTIMIZERS, SCHEDULERS
 from seqlab.models.schedules import WarmupCosineLR
+from seqlab.models.sizes import check_fits
 from seqlab.runs.checkpoint import check_resumable, read_checkpoint
 from seqlab.runs.folders import check_name, run_name
 from seqlab.runs.ranks import shared_run
@@ -94,9 +95,10 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
         given = {key: value for key, value in given.items() if key not in plan.network.options.read_once()}
     schedule = _schedule(settings, data)
     optimizer = objects.get("optimizer") or partial(OPTIMIZERS[plan.optimizer], **settings.of("optimizer"))
-    model = plan.row.model(
-        plan.network.made(given), data.codecs, optimizer, schedule.made, schedule.interval, plan.model
-    )
+    options = plan.network.made(given)
+    if options.by_gradients:
+        check_fits(options, data.codecs, _items_of_batch(settings))
+    model = plan.row.model(options, data.codecs, optimizer, schedule.made, schedule.interval, plan.model)
     try:
         _try(settings, data, model, schedule)
     except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
@@ -106,6 +108,12 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
     if plan.resumed is not None:
         _say_what_changes(settings, plan.resumed, schedule)
     return model, schedule
+
+
+def _items_of_batch(settings: Settings) -> int:
+    """Steps of a batch, where the options of the data say how many a row has; else its rows."""
+    given = settings.of("data")
+    return int(given.get("batch_size") or 1) * int(given.get("num_steps") or 1)
 
 
 def batches_used(settings: Settings, data: DataModule) -> int:

@@ -6,27 +6,26 @@ from pathlib import Path
 from typing import TypeVar
 
 from seqlab.errors import UserError, reason_of
-from seqlab.files import whole_file
-from seqlab.text.line_reader import read_bytes, split_lines
+from seqlab.files import read_stream_or_regular, whole_file
+from seqlab.text.line_reader import split_lines
 
 FoundT = TypeVar("FoundT")
 
 
 def lines_of(path: str | None, what: str) -> list[str]:
-    """The lines of a UTF-8 file, plain or compressed, or of stdin.
+    """The lines of a UTF-8 file, plain or compressed, or of a stream that ends within 256 MiB.
 
     Args:
-        path: Of the file; stdin if not given.
+        path: Of the file, or of a pipe; stdin for ``-`` and if not given.
         what: That there should be, for messages: "sentence to translate".
 
     Raises:
         UserError: It cannot be read, is not UTF-8, or is empty.
     """
     try:
-        data = sys.stdin.buffer.read() if path in (None, "-") else read_bytes(Path(str(path)))
-        lines = split_lines(data.decode("utf-8-sig"))
+        lines = split_lines(read_stream_or_regular(path).decode("utf-8-sig"))
     except OSError as error:
-        raise UserError(f"cannot read {path}: {reason_of(error)}") from None
+        raise UserError(f"cannot read {path or 'stdin'}: {reason_of(error)}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path or 'stdin'} is not UTF-8 text (byte {error.start}); convert it first") from None
     if not any(line.strip() for line in lines):

@@ -14,8 +14,11 @@ from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from seqlab.bounds import check_bounds, check_named, rule_of
 from seqlab.cli.unread import lasting_output
-from seqlab.errors import UserError, nearest
+from seqlab.errors import UserError, nearest, reason_of
+
+OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory|storage size calculation overflowed")
 
 HELP_COLUMN = 36
 
@@ -55,6 +58,12 @@ def integers_first(annotation: Any) -> Any:
     return annotation
 
 
+def _admits_none(annotation: Any) -> bool:
+    if get_origin(annotation) in (Union, types.UnionType):
+        return any(_admits_none(part) for part in get_args(annotation))
+    return annotation in (None, type(None), Any, object)
+
+
 class Parser(ArgumentParser):
     """A jsonargparse parser that raises ``UserError`` and prints help in columns.
 
@@ -85,10 +94,26 @@ class Parser(ArgumentParser):
         for action in self._actions:
             if hasattr(action, "_typehint"):
                 action._typehint = integers_first(action._typehint)
+        check_named(arguments)
         try:
-            return self.parse_args(arguments)
+            config: Namespace = self.parse_args(arguments)
         except ArgumentError as error:
             raise UserError(self._one_sentence(str(error))) from None
+        except RecursionError:
+            raise UserError("a value is nested too deeply; write it out plainly") from None
+        self._check_values(config)
+        return config
+
+    def _check_values(self, config: Namespace) -> None:
+        """Checks what types alone do not say: bounds of numbers, and that null is meant where it is given."""
+        for action in self._actions:
+            annotation = getattr(action, "_typehint", None)
+            if annotation is None or action.dest not in config:
+                continue
+            value = config[action.dest]
+            if value is None and action.default is not None and not _admits_none(annotation):
+                raise UserError(f"--{action.dest} does not take null: it takes {type_words(annotation)}")
+            check_bounds(action.dest, value)
 
     def _one_sentence(self, message: str) -> str:
         if match := re.search(r"arguments are required: ([\w.]+)", message):
@@ -171,7 +196,8 @@ def _help_rows(action: Action, width: int) -> list[str]:
     left = f"  {name} {action.metavar or (words if len(words) < 22 else '')}".rstrip()
     default = action.default
     shown = "" if default in (None, SUPPRESS) or isinstance(action, _HelpAction) else f" [{_plain(default)}]"
-    text = textwrap.wrap(" ".join((action.help or "").split()) + shown, width - HELP_COLUMN) or [""]
+    within = f" ({rule})" if (rule := rule_of(action.dest)) else ""
+    text = textwrap.wrap(" ".join((action.help or "").split()) + within + shown, width - HELP_COLUMN) or [""]
     first = f"{left:<{HELP_COLUMN}}{text[0]}" if len(left) < HELP_COLUMN else f"{left}\n{' ' * HELP_COLUMN}{text[0]}"
     return [first, *(" " * HELP_COLUMN + line for line in text[1:])]
 
@@ -245,6 +271,11 @@ def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None, la
             return verb(sys.argv[1:] if argv is None else argv) or 0
     except UserError as error:
         print(f"seqlab: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not OUT_OF_MEMORY.search(str(error)):
+            raise
+        print(f"seqlab: there is not enough memory: {reason_of(error)}; make it smaller", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nseqlab: stopped", file=sys.stderr)

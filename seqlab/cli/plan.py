@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from seqlab.bounds import check_named
+from seqlab.cli.claims import believed, name_of
+from seqlab.cli.configuration import parse_configuration, read_configuration
 from seqlab.cli.loggers import in_run_folder, words_in_run_folder
 from seqlab.cli.parser import pick, spell_choices, values_of
 from seqlab.errors import UserError
@@ -14,7 +17,7 @@ from seqlab.models import TASKS, Network, Task
 from seqlab.models.optimization import OPTIMIZERS, SCHEDULERS
 from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.folders import LOGS, checkpoint_path
-from seqlab.runs.resuming import Resumed
+from seqlab.runs.resuming import Resumed, resumed_from
 
 CHOICES = ("model", "data", "optimizer", "lr_scheduler")
 OF_ITS_NAME = ("optimizer", "lr_scheduler")
@@ -86,16 +89,8 @@ def choose(model: str | None, data: str | None) -> tuple[str, str, str]:
     )
 
 
-def _read_config(value: str) -> dict[str, Any]:
-    """The content of a configuration, a file or its text, with ``model: gru`` spelled ``model: {name: gru}``."""
-    path = Path(value)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8") if "\n" not in value else value)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(f"cannot read the configuration {value}: {reason}; give --config an existing file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{value} is not YAML: {' '.join(str(error).split())}") from None
+def _options_in(content: Any, value: object) -> dict[str, Any]:
+    """The options of a configuration, with ``model: gru`` spelled ``model: {name: gru}``."""
     if content is not None and not isinstance(content, dict):
         raise UserError(f"{value} must hold names and values, such as 'trainer: {{max_epochs: 3}}'")
     content = content or {}
@@ -138,8 +133,9 @@ def plan(argv: list[str]) -> Plan:
         UserError: A name or a file of these is unknown.
     """
     arguments = spell_choices(argv, CHOICES)
+    check_named(arguments)
     files, rest = _split_off_configs(arguments)
-    contents = [_read_config(value) for value in files]
+    contents = [_options_in(read_configuration(value), value) for value in files]
 
     def given(name: str) -> str | None:
         """An option, of the command line or else of its configuration files."""
@@ -148,16 +144,20 @@ def plan(argv: list[str]) -> Plan:
         values = [*(str(part[key]) for part in parts if part.get(key)), *values_of(rest, name)]
         return values[-1] if values else None
 
+    def is_given(option: str) -> bool:
+        group, _, key = option.rpartition(".")
+        words = [word.partition("=")[0] for word in rest]
+        on_line = any(word in (f"--{option}", f"--{option}+") or word.startswith(f"--{option}.") for word in words)
+        return on_line or any(key in content.get(group, {}) for content in contents)
+
     root, checkpoint, resumed = given("trainer.default_root_dir") or ".", None, None
     if which := given("ckpt_path"):
         checkpoint = checkpoint_path(Path(root) / LOGS, which, given("run"))
         content = read_checkpoint(checkpoint)
-        if "run" not in content:
-            raise UserError(f"{checkpoint} does not say which run it belongs to; go on with what made it")
-        run = content["run"]
-        length = next((schedule.get("total_steps") for schedule in content.get("lr_schedulers", [])), None)
-        resumed = Resumed(run["name"], run["config"], int(content["global_step"]), run.get("arithmetic", {}), length)
-        contents.insert(0, _read_config(resumed.config))
+        resumed = resumed_from(content, checkpoint)
+        resumed = resumed._replace(run=name_of(checkpoint, resumed.run))
+        claimed = _options_in(parse_configuration(resumed.config, f"the configuration in {checkpoint}"), checkpoint)
+        contents.insert(0, believed(claimed, checkpoint, is_given))
     label = Path(files[-1]).stem if files else ""
     chosen = {"optimizer": "adam", "lr_scheduler": "none"}
     for content in contents:

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
+from seqlab.bounds import check_all
 from seqlab.cli.parser import pick
 from seqlab.data import DATA
 from seqlab.data.data_module import DataModule
 from seqlab.errors import UserError, nearest
+from seqlab.shapes import mismatch
 
 
 def data_of(recipe: Mapping[str, Any], names: Sequence[str], codecs: Mapping[str, Any] | None = None) -> DataModule:
@@ -29,6 +31,11 @@ def data_of(recipe: Mapping[str, Any], names: Sequence[str], codecs: Mapping[str
     known = options_of_data(DATA[name])
     if unknown := next((key for key in options if key not in known), None):
         raise UserError(f"unknown option of the data '{unknown}': {nearest(unknown, known)}")
+    check_all("data", options)
+    hints = get_type_hints(DATA[name].__init__)
+    for key, value in options.items():
+        if found := mismatch(value, hints.get(key, Any), key):
+            raise UserError(f"{found}, which the data '{name}' does not take; see --help")
     read: Callable[..., DataModule] = DATA[name]
     return read(**options, **({} if codecs is None else {"codecs": codecs}))
 

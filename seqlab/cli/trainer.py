@@ -26,10 +26,12 @@ from seqlab.cli.arguments import PLATEAU
 from seqlab.cli.build import batches_used
 from seqlab.cli.loggers import fill
 from seqlab.cli.settings import Settings
+from seqlab.cli.states import check_states
 from seqlab.data.data_module import DataModule
 from seqlab.errors import UserError, nearest
 from seqlab.metrics import LOSS
 from seqlab.models.model import Model
+from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.devices import choose_accelerator
 
 STRATEGIES = ("auto", "ddp", "single_device")
@@ -94,6 +96,8 @@ def make_trainer(
             started.validate_settings(trainer.num_devices, trainer.num_nodes)
     except (MisconfigurationException, RuntimeError, ValueError, TypeError, ImportError) as error:
         raise UserError(f"the trainer refuses its options: {error}") from None
+    if settings.plan.checkpoint is not None:
+        check_states(read_checkpoint(settings.plan.checkpoint), trainer, model, data, settings.plan.checkpoint)
     if trainer.strategy.launcher is not None and trainer.strategy.launcher.is_interactive_compatible:
         raise UserError("a notebook trains on one device; leave out devices, or start python -m seqlab.fit")
     return trainer
@@ -150,6 +154,8 @@ def _callbacks(
         )
     if trainer["enable_progress_bar"] is not False:
         callbacks.append(progress(tally))
+    if trainer["enable_checkpointing"] is False and config.ckpt_every:
+        raise UserError("--ckpt_every means nothing with --trainer.enable_checkpointing false; leave one of them out")
     if trainer["enable_checkpointing"] is not False:
         callbacks += [KeepBest(checkpoints, *monitor)] if validates else []
         often = Often.read(config.ckpt_every) if config.ckpt_every else Often()

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqlab.bounds import check_all
 from seqlab.cli.parser import Parser
 from seqlab.cli.recipes import data_of
 from seqlab.data.data_module import DataModule
@@ -84,6 +85,7 @@ def checked(model: Model, verb: str, given: Mapping[str, Any]) -> dict[str, Any]
     known = options_of(type(model), verb)
     if unknown := next((name for name in given if name not in known), None):
         raise UserError(f"unknown option '{unknown}' of {verb}: {nearest(unknown, known)}")
+    check_all("", given)
     return dict(given)
 
 

@@ -64,7 +64,7 @@ class Runs:
         if not going_on and folder.exists():
             shutil.rmtree(folder)
         record.write(folder)
-        words = ["--ckpt_path=last"] if going_on else [*cell.arguments]
+        words = [*cell.arguments, *(["--ckpt_path=last"] if going_on else [])]
         words += [f"--run={cell.name}", f"--trainer.default_root_dir={self.output}"]
         log = folder / LOG
         begin = log.stat().st_size if log.exists() else 0

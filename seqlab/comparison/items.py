@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqlab.files import whole_file
+from seqlab.files import read_regular, whole_file
 from seqlab.metrics import Columns
 
 ITEMS = "items.tsv"
@@ -45,7 +45,7 @@ def read_items(path: Path) -> Columns:
     Raises:
         OSError: There is no such file.
     """
-    head, *rows = path.read_bytes().decode().removesuffix("\n").split("\n")
+    head, *rows = read_regular(path).decode().removesuffix("\n").split("\n")
     names = [_meant(name) for name in head.split("\t")]
     cells = zip(*(row.split("\t") for row in rows), strict=True) if rows else [()] * len(names)
     return {name.removesuffix(TEXT): _column(name, column) for name, column in zip(names, cells, strict=True)}

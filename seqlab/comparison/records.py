@@ -12,6 +12,7 @@ import numpy as np
 from seqlab.comparison.curves import read_curves
 from seqlab.comparison.grid import Cell
 from seqlab.errors import UserError
+from seqlab.files import read_regular
 from seqlab.metrics import LOSS, Measure
 from seqlab.runs.folders import RESULT, write_json
 
@@ -68,7 +69,7 @@ def read_record(folder: Path) -> Record | None:
         UserError: The folder holds something else.
     """
     try:
-        said = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        said = json.loads(read_regular(folder / RECORD))
         return Record(**{**said, "measures": _measures(said, said.get("result") or {})})
     except FileNotFoundError:
         if folder.exists() and any(folder.iterdir()):
@@ -125,7 +126,7 @@ class Measured(NamedTuple):
 
 def measure_run(folder: Path) -> Measured:
     """Reads a finished run's result and what it logged."""
-    said = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    said = json.loads(read_regular(folder / RESULT))
     curves = read_curves(folder)
     logged = {tag.replace("/", "_", 1): curve.values for tag, curve in curves.items()}
     measures = _measures(said, logged)
@@ -154,5 +155,5 @@ def _measures(said: Mapping[str, Any], reached: Iterable[str]) -> dict[str, Meas
 
 def checkpoint_of(folder: Path) -> Path | None:
     """The best checkpoint of a finished run; the last where nothing was validated, none if none was kept."""
-    name = json.loads((folder / RESULT).read_text(encoding="utf-8"))["checkpoint"]
+    name = json.loads(read_regular(folder / RESULT))["checkpoint"]
     return None if name is None or not (folder / name).is_file() else folder / name

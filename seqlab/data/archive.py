@@ -16,6 +16,7 @@ from uuid import uuid4
 from zipfile import BadZipFile, ZipFile
 
 from seqlab.errors import UserError, reason_of
+from seqlab.files import open_regular
 
 CHUNK = 2**16  # bytes read at a time
 MAX_MEMBERS = 10_000  # files and folders in one archive
@@ -50,7 +51,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int = 2**30) -> Path:
         return folder
     fresh = folder.with_name(f".{folder.name}.{uuid4().hex}")
     try:
-        with archive.open("rb") as file, TemporaryFile() as spare:
+        with open_regular(archive) as file, TemporaryFile() as spare:
             fresh.mkdir(parents=True)
             _extract(_members(file, spare, max_bytes), fresh, max_bytes)
         fresh.rename(folder)

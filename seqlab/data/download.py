@@ -17,6 +17,7 @@ from seqlab.data.archive import unpack
 from seqlab.data.sources import SOURCES as SOURCES
 from seqlab.data.sources import Source
 from seqlab.errors import UserError, reason_of
+from seqlab.files import open_regular
 
 CONNECT_SECONDS = 5.0  # longest wait for a connection
 READ_SECONDS = 10.0  # longest wait for the next bytes of an answer
@@ -86,7 +87,7 @@ def _place(own: Path, beside: Path) -> Path:
 def _sha1(path: Path) -> str | None:
     """Of a file's content; None if there is no file."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha1").hexdigest()
     except FileNotFoundError:
         return None

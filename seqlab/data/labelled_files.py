@@ -95,10 +95,13 @@ def _split(line: str, format_: str, where: str, layout: Layout) -> tuple[str, st
         return text.strip(), label
     if not label.startswith(PREFIX):
         raise UserError(f"{where} does not begin with {PREFIX}; give every line its label, or another --data.format")
-    labels = [label.removeprefix(PREFIX)]
-    while text.startswith(PREFIX):
-        label, _, text = text.partition(" ")
-        labels.append(label.removeprefix(PREFIX))
+    labels, begin = [label.removeprefix(PREFIX)], 0
+    while text.startswith(PREFIX, begin):
+        end = text.find(" ", begin)
+        end = len(text) if end < 0 else end
+        labels.append(text[begin + len(PREFIX) : end])
+        begin = end + 1
+    text = text[begin:]
     if not all(labels):
         raise UserError(f"{where} has {PREFIX} without a label behind it; give every text a label")
     return text.strip(), joined_labels(labels, where, layout.separator)

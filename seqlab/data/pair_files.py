@@ -6,6 +6,7 @@ from pathlib import Path
 
 from seqlab.data.text_files import Split
 from seqlab.errors import UserError, reason_of
+from seqlab.files import open_regular
 from seqlab.text.line_reader import read_bytes, split_lines
 
 Pair = tuple[str, str]
@@ -46,7 +47,7 @@ def read_zip(path: Path, member: str) -> list[Pair]:
         UserError: The archive is damaged or lacks the member.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             if archive.getinfo(member).file_size > LARGEST:
                 raise UserError(f"{path}: {member} unpacks to more than {LARGEST:,} bytes; it was not read")
             data = archive.read(member)

@@ -10,6 +10,9 @@ from seqlab.data.columns import Column, Places, Row, find_columns, is_header
 from seqlab.data.labelled_batches import SEP
 from seqlab.errors import UserError, reason_of
 
+MOST_COLUMNS = 1000
+"""Of JSON, whose lines may leave columns out, so that many lines of many columns fit in few bytes."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -69,6 +72,8 @@ def read_table(text: str, format_: str, name: str, layout: Layout) -> tuple[list
     if format_ == "jsonl":
         objects = list(_objects(text, name))
         head = list(objects[0][1]) if objects else []
+        if len(head) > MOST_COLUMNS:
+            raise UserError(f"{name} has {len(head):,} columns, more than {MOST_COLUMNS:,}; leave out those not read")
         rows = [Row(number, [_plain(each.get(key, "")) for key in head]) for number, each in objects]
     else:
         rows = list(_csv(text, name) if format_ == "csv" else _tsv(text))
@@ -118,7 +123,7 @@ def _objects(text: str, name: str) -> Iterator[tuple[int, dict[str, object]]]:
             if not isinstance(value, dict):
                 raise UserError(f"{name}, line {number} is not a JSON object; give one with a text and a label a line")
             yield number, value
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{name} is not JSON, an object a line: {reason_of(error)}; mend or remove it") from None
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqlab.cells import CELLS
-from seqlab.errors import UserError
+from seqlab.errors import UserError, reason_of
 from seqlab.models.classification import Classifier
 from seqlab.models.language import LanguageModel
 from seqlab.models.model import Model
+from seqlab.models.sizes import shapes_of
 from seqlab.models.translation import TranslationModel
 from seqlab.nn.bag import BagOptions
 from seqlab.nn.ibm1 import IBM1Options
@@ -20,7 +21,7 @@ from seqlab.nn.text_classifier import RecurrentClassifierOptions
 from seqlab.nn.text_cnn import TextCNNOptions
 from seqlab.nn.translation_network import TranslationOptions
 from seqlab.options import Options
-from seqlab.runs.checkpoint import read_checkpoint
+from seqlab.runs.checkpoint import check_weights, read_checkpoint
 from seqlab.text.codec import codec_of
 
 
@@ -112,9 +113,20 @@ def load_model(checkpoint: Mapping[str, Any]) -> Model:
     name = record["model"] or (task and task.name_of(kept["options"]))
     if task is None or name not in task.networks:
         raise UserError(f"the checkpoint holds a model '{name}' for {record['task']}, which is unknown here")
-    options = task.networks[name].made(kept["options"])
-    codecs = {key: codec_of(state) for key, state in record["codecs"].items()}
-    model = task.model.from_checkpoint(checkpoint, options, codecs, name)
+    options, path = task.networks[name].made(kept["options"]), "the checkpoint"
+    try:
+        codecs = {key: codec_of(state) for key, state in record["codecs"].items()}
+        shapes = shapes_of(options, codecs) if options.by_gradients else None
+        if shapes is not None:
+            of_network = {key: one for key, one in checkpoint["state_dict"].items() if key.startswith("network.")}
+            check_weights(of_network, shapes, path, "use another one")
+        model = task.model.from_checkpoint(checkpoint, options, codecs, name)
+    except UserError:
+        raise
+    except Exception as error:  # what strange values make a network or the library of tokenizers raise
+        raise UserError(
+            f"the checkpoint does not hold the parts of a {name}: {reason_of(error)}; use another"
+        ) from error
     model.run = checkpoint.get("run", {}).get("name", name)
     return model
 

@@ -7,7 +7,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -17,6 +16,8 @@ from typing import Any, NamedTuple
 import torch
 from platformdirs import user_cache_dir
 from torch import Tensor
+
+from seqlab.native.store import stored
 
 UNITS = ("cells.cpp", "gains.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
 HEADERS = ("rows.h", "recurrence.h", "share.h", "product.h", "tiles.h", "vector.h")
@@ -81,9 +82,17 @@ def native() -> Native:
         return Native(library, tiles=library.has_tiles())
     except subprocess.CalledProcessError as error:
         said = [line for line in error.stderr.splitlines() if "error" in line] or [str(error)]
-        return Native(None, f"{compiler} failed: {said[0]}")
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Native(None, str(error))
+        return _none(f"{compiler} failed: {said[0]}")
+    except (OSError, AttributeError, subprocess.TimeoutExpired) as error:
+        return _none(str(error))
+
+
+def _none(reason: str) -> Native:
+    """Says, once, that there should be compiled code and is not."""
+    print(
+        f"seqlab: recurrences run by torch, more slowly, without compiled code: {reason}", file=sys.stderr, flush=True
+    )
+    return Native(None, reason)
 
 
 def _openmp() -> Path | None:
@@ -100,19 +109,18 @@ def _built(compiler: str, openmp: Path) -> Path:
     identity = hashlib.sha256("\0".join((version, flags, str(openmp), *FLAGS)).encode())
     for name in (*UNITS, *HEADERS):
         identity.update((folder / name).read_bytes())
-    target = Path(user_cache_dir("seqlab")) / "native" / f"{identity.hexdigest()[:32]}.so"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
+
+    def build(scratch: Path) -> Path:
         print("seqlab: compiling the recurrences for this machine, once", file=sys.stderr, flush=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            objects, linked = [str(Path(scratch) / f"{name}.o") for name in UNITS], Path(scratch) / "native.so"
-            with ThreadPoolExecutor() as workers:
-                compile_one = partial(_run, compiler, *FLAGS, "-fopenmp", "-fPIC", "-c")
-                sources = [str(folder / name) for name in UNITS]
-                list(workers.map(compile_one, sources, ["-o"] * len(UNITS), objects))
-            _run(compiler, "-shared", *objects, str(openmp), f"-Wl,-rpath,{openmp.parent}", "-o", str(linked))
-            linked.replace(target)
-    return target
+        objects, linked = [str(scratch / f"{name}.o") for name in UNITS], scratch / "native.so"
+        with ThreadPoolExecutor() as workers:
+            compile_one = partial(_run, compiler, *FLAGS, "-fopenmp", "-fPIC", "-c")
+            sources = [str(folder / name) for name in UNITS]
+            list(workers.map(compile_one, sources, ["-o"] * len(UNITS), objects))
+        _run(compiler, "-shared", *objects, str(openmp), f"-Wl,-rpath,{openmp.parent}", "-o", str(linked))
+        return linked
+
+    return stored(Path(user_cache_dir("seqlab")) / "native", identity.hexdigest()[:32], build)
 
 
 def _run(*command: str) -> None:

@@ -47,8 +47,10 @@ def hashed(ids: Tensor, order: int, buckets: int) -> Tensor:
 class BagOptions(ClassifierOptions):
     """Options of ``Bag``."""
 
-    ngrams: int = option(2, "Words in the longest n-gram that has a vector; 1 for words alone.", least=1)
-    buckets: int = option(100_000, "Vectors that all n-grams of two words and more share, by a hash.", least=1)
+    ngrams: int = option(2, "Words in the longest n-gram that has a vector; 1 for words alone.", least=1, most=20)
+    buckets: int = option(
+        100_000, "Vectors that all n-grams of two and more words share, by a hash.", least=1, most=10**9
+    )
     ratios: bool = option(
         False, "Whether training begins with naive Bayes: vectors with a log-count ratio for each class, see count."
     )

@@ -26,7 +26,7 @@ class ClassifierOptions(Options):
         UserError: A value is out of its bounds, or vectors are to be frozen that there are none of.
     """
 
-    embedding_size: int = option(100, "Size of the vector of a word.", least=1)
+    embedding_size: int = option(100, "Size of the vector of a word.", least=1, most=2**20)
     embedding_std: float = option(0.1, "Standard deviation of the vectors of words before training.", above=0)
     dropout: float = option(0.5, "Share of the units zeroed before the output layer.", least=0, below=1)
     word_dropout: float = option(0.0, "Share of the words read as <unk> while training.", least=0, below=1)

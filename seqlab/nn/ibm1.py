@@ -27,7 +27,7 @@ class IBM1Options(Options):
     by_gradients: ClassVar[bool] = False
     seconds_an_item: ClassVar[float] = 1e-5
 
-    iterations: int = option(5, "Passes of expectation maximization over all pairs.", least=1)
+    iterations: int = option(5, "Passes of expectation maximization over all pairs.", least=1, most=10_000)
     unigram: float = option(
         0.03, "Share of a target word's probability that does not depend on the source.", least=0, below=1
     )

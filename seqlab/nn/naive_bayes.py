@@ -31,7 +31,7 @@ class NaiveBayesOptions(Options):
     by_gradients: ClassVar[bool] = False
     seconds_an_item: ClassVar[float] = 5e-4
 
-    ngrams: int = option(2, "Words in the longest n-gram that is counted.", least=1)
+    ngrams: int = option(2, "Words in the longest n-gram that is counted.", least=1, most=20)
     smoothing: float = option(1.0, "Added to the count of each n-gram in each class.", above=0)
     beta: float | None = option(
         None,

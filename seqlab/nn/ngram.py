@@ -95,6 +95,7 @@ class NGramOptions(Options):
         "Tokens in the longest n-gram: the one predicted and order - 1 before it; 7 if not given and there are at most "
         "256 ids, else 3.",
         least=1,
+        most=62,
     )
     smoothing: Smoothing = option(
         "kneser_ney",

@@ -18,7 +18,10 @@ class RecurrentClassifierOptions(ClassifierOptions, StackOptions):
     """Options of ``RecurrentClassifier``."""
 
     hidden_size: int | list[int] = option(
-        128, "Units in each recurrent layer, of each direction; a list has one number for each layer.", least=1
+        128,
+        "Units in each recurrent layer, of each direction; a list has one number for each layer.",
+        least=1,
+        most=2**20,
     )
     bidirectional: bool = option(True, "Whether every layer also reads the text from its end to its start.")
     pooling: PoolingKind = option(

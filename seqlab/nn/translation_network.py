@@ -25,9 +25,11 @@ class TranslationOptions(CellOptions):
         UserError: A value is out of its bounds, or two do not go together.
     """
 
-    hidden_size: int = option(256, "Units in each layer, of each direction in the encoder.", least=1)
-    embedding_size: int = option(256, "Numbers in both embeddings.", least=1)
-    num_layers: int | None = option(None, "Layers of the encoder, and of the decoder; 1 if not given.", least=1)
+    hidden_size: int = option(256, "Units in each layer, of each direction in the encoder.", least=1, most=2**20)
+    embedding_size: int = option(256, "Numbers in both embeddings.", least=1, most=2**20)
+    num_layers: int | None = option(
+        None, "Layers of the encoder, and of the decoder; 1 if not given.", least=1, most=1000
+    )
     bidirectional: bool = option(True, "Whether the encoder also reads from the end to the start.")
     attention: Literal["none", "dot", "general", "additive"] = option(
         "general",

@@ -35,10 +35,10 @@ class CellOptions(Options):
 
     cell: str = option("gru", "Recurrence of every layer.", choices=(*CELLS,))
     hidden_size: int | list[int] = option(
-        256, "Units in each recurrent layer; a list has one number for each layer.", least=1
+        256, "Units in each recurrent layer; a list has one number for each layer.", least=1, most=2**20
     )
-    num_layers: int | None = option(None, "Recurrent layers on top of each other; 1 if not given.", least=1)
-    embedding_size: int | None = option(64, "Numbers in an embedding; null feeds one-hot vectors.", least=1)
+    num_layers: int | None = option(None, "Recurrent layers on top of each other; 1 if not given.", least=1, most=1000)
+    embedding_size: int | None = option(64, "Numbers in an embedding; null feeds one-hot vectors.", least=1, most=2**20)
     dropout: float = option(0.3, "Share of units zeroed on every connection that is not recurrent.", least=0, below=1)
     init: str = option("torch", "First weights: torch, normal (0.01), xavier, orthogonal or uniform.")
     init_range: float = option(0.1, "Largest absolute first weight and bias of init uniform.", above=0)

@@ -1,19 +1,26 @@
 """Checkpoints: tensors and plain values, written whole or not at all, read without running their code."""
 
+import os
 import pickle
+import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 
-from seqlab.errors import UserError
-from seqlab.files import whole_file
+from seqlab.errors import UserError, reason_of
+from seqlab.files import open_regular, whole_file
 from seqlab.runs.conversion import from_format_1
+from seqlab.runs.schema import Checkpoint, OldCheckpoint, check_codecs, check_finite, check_plain, check_shape
 
 FORMAT = 2
 """Version of what stands under ``checkpoint["seqlab"]``."""
+
+ALLOCATES = re.compile(rb"c(?:builtins|__builtin__|torch\.?\w*)\n(?:bytearray|\w*Tensor|(?:Untyped|Typed)Storage)\n")
+"""What a pickle may name and torch call with a size, so that a few bytes take all memory; no checkpoint does."""
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
@@ -30,30 +37,88 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """What a run saved; only tensors and plain values are ever loaded.
 
+    Its bytes are verified by the CRCs that it holds, and its keys, types, sizes and weights are checked, before
+    anything is made of them.
+
     Raises:
-        UserError: The file is missing, damaged, unsafe or not a checkpoint of seqlab.
+        UserError: The file is missing, damaged, unsafe or not a checkpoint of seqlab, or a weight is no number.
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            _check_archive(file, size, path)
+            file.seek(0)
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"there is no checkpoint '{path}'; python -m seqlab.fit makes one") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder; use a file in it, such as best.ckpt or last.ckpt") from None
+    except OSError as error:
+        raise UserError(f"cannot read the checkpoint {path}: {reason_of(error)}") from None
     except pickle.UnpicklingError:
-        raise UserError(
-            f"{path} holds more than tensors and plain values, or is no checkpoint; it was not loaded"
-        ) from None
+        raise _unsafe(path) from None
     except Exception as error:  # what damaged bytes make torch raise is anybody's guess
-        reason = "is a folder" if Path(path).is_dir() else "cannot be read as a checkpoint (damaged or cut short)"
-        raise UserError(f"{path} {reason}; use another one of the run, such as best.ckpt or last.ckpt") from error
+        raise _damaged(path) from error
+    check_plain(checkpoint, size, path)
+    return _of_this_format(checkpoint, path)
+
+
+def _of_this_format(checkpoint: Any, path: object) -> dict[str, Any]:
     record = checkpoint.get("seqlab") if isinstance(checkpoint, dict) else None
     if not isinstance(record, dict):
         raise UserError(f"{path} is not a checkpoint of seqlab; use one that python -m seqlab.fit wrote")
-    if record.get("format") == 1:
-        return from_format_1(checkpoint)
-    if record.get("format") != FORMAT:
-        raise UserError(
-            f"{path} has checkpoint format {record.get('format')}, but this seqlab reads {FORMAT}; train anew"
-        )
+    version = record.get("format")
+    if not isinstance(version, int) or version not in (1, FORMAT):
+        said = version if isinstance(version, int | float | str | None) else f"of a {type(version).__name__}"
+        raise UserError(f"{path} has checkpoint format {said}, but this seqlab reads {FORMAT}; train anew")
+    if version == 1:
+        check_shape(checkpoint, OldCheckpoint, path)
+        try:
+            checkpoint = from_format_1(checkpoint)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise UserError(f"{path} does not hold what format 1 does ({reason_of(error)}); use another one") from None
+    check_shape(checkpoint, Checkpoint, path)
+    check_codecs(checkpoint, path)
+    check_finite(checkpoint["state_dict"], path)
+    for optimizer in checkpoint.get("optimizer_states", []):
+        for number, kept in optimizer["state"].items():
+            tensors = {key: one for key, one in kept.items() if isinstance(one, Tensor)}
+            check_finite({f"{key} of the optimizer, weight {number}": one for key, one in tensors.items()}, path)
     return checkpoint
+
+
+def _check_archive(file: BinaryIO, size: int, path: object) -> None:
+    """Checks the zip file that a checkpoint is: every CRC, and that nothing in it unpacks to more than the file has."""
+    if not file.read(4).startswith(b"PK"):
+        raise _unsafe(path) if size else _damaged(path)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            names = [member.filename for member in members]
+            stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+            if not stored or len({*names}) < len(names) or sum(member.file_size for member in members) > size:
+                raise _unsafe(path)
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise _damaged(path)
+            for name in names:
+                if name.endswith(".pkl") and ALLOCATES.search(archive.read(name)):
+                    raise _unsafe(path)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError, OverflowError):
+        raise _damaged(path) from None
+
+
+def _unsafe(path: object) -> UserError:
+    return UserError(f"{path} holds more than tensors and plain values, or is no checkpoint; it was not loaded")
+
+
+def _damaged(path: object) -> UserError:
+    return UserError(
+        f"{path} cannot be read as a checkpoint (damaged or cut short); use another one of the run, such as best.ckpt "
+        "or last.ckpt"
+    )
 
 
 def check_resumable(path: Path, weights: Mapping[str, Tensor], codecs: object) -> None:
@@ -69,13 +134,25 @@ def check_resumable(path: Path, weights: Mapping[str, Tensor], codecs: object) -
     """
     checkpoint = read_checkpoint(path)
     kept, way_out = checkpoint["state_dict"], "leave out the options that change it, or train anew without --ckpt_path"
-    for name in sorted(kept.keys() | weights.keys()):
-        there, here = (_size(part.get(name)) for part in (kept, weights))
-        if there != here:
-            raise UserError(f"{path} holds another model ({name} is {there} there, {here} here); {way_out}")
+    check_weights(kept, weights, path, way_out)
     if checkpoint["seqlab"]["codecs"] != codecs:
         raise UserError(f"the model in {path} reads other tokens than this data has; {way_out}")
 
 
+def check_weights(kept: Mapping[str, Tensor], weights: Mapping[str, Tensor], path: object, way_out: str) -> None:
+    """Checks that weights that were kept are those of a model, by name, shape and kind of numbers.
+
+    Raises:
+        UserError: One is missing, too many, or of another size.
+    """
+    for name in sorted(kept.keys() | weights.keys()):
+        there, here = (_size(part.get(name)) for part in (kept, weights))
+        if there != here:
+            raise UserError(f"{path} holds another model ({name} is {there} there, {here} here); {way_out}")
+
+
 def _size(weight: Tensor | None) -> str:
-    return "missing" if weight is None else " x ".join(map(str, weight.shape))
+    if weight is None:
+        return "missing"
+    shape = " x ".join(map(str, weight.shape)) or "one number"
+    return shape if weight.is_floating_point() else f"{shape} of {str(weight.dtype).removeprefix('torch.')}"

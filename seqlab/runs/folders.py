@@ -15,6 +15,8 @@ from seqlab.runs.writable import check_folder
 
 LOGS = "lightning_logs"
 LONGEST_NAME = 80
+LONGEST_GIVEN = 200
+"""Bytes of a name that was given."""
 RESULT = "result.json"
 """What a finished run reached."""
 CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
@@ -127,8 +129,10 @@ def check_name(name: str) -> str:
     Raises:
         UserError: It is not the plain name of a folder.
     """
-    if name in (".", "..") or re.search(r"[/\\\0]", name):
-        raise UserError(f"run '{name}' must be the plain name of a folder, without slashes")
+    if not name.strip() or name in (".", "..") or re.search(r"[/\\\x00-\x1f\x7f]", name):
+        raise UserError(f"run {name!r} must be the plain name of a folder, without slashes")
+    if len(os.fsencode(name)) > LONGEST_GIVEN:
+        raise UserError(f"run '{name[:40]}...' must have at most {LONGEST_GIVEN} bytes")
     return name
 
 

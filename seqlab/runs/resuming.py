@@ -1,10 +1,14 @@
 """What a run that goes on takes from its checkpoint, and what makes it another one."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict
 
 import yaml
 
+from seqlab.errors import UserError
 from seqlab.runs.provenance import arithmetic
+from seqlab.runs.schema import OptimizerState, RunOf, check_shape
 
 EXACT: dict[str, tuple[str, ...]] = {
     "data": (),
@@ -36,6 +40,35 @@ class Resumed(NamedTuple):
     step: int
     arithmetic: dict[str, str | int]
     total_steps: int | None = None
+
+
+class Resumable(TypedDict):
+    """What a checkpoint that training goes on from has beside the model."""
+
+    run: RunOf
+    epoch: int
+    global_step: int
+    loops: dict[str, dict[str, Any]]
+    callbacks: dict[str, dict[str, Any]]
+    optimizer_states: list[OptimizerState]
+    lr_schedulers: list[dict[str, Any]]
+
+
+def resumed_from(checkpoint: Mapping[str, Any], path: Path) -> Resumed:
+    """What a checkpoint that was read says of its run.
+
+    Raises:
+        UserError: It belongs to none, or lacks what training goes on with.
+    """
+    if "run" not in checkpoint:
+        raise UserError(f"{path} does not say which run it belongs to; go on with what made it")
+    check_shape(checkpoint, Resumable, path)
+    if min(checkpoint["global_step"], checkpoint["epoch"]) < 0:
+        raise UserError(f"{path} is no sound checkpoint of seqlab: a step or an epoch is below 0; use another one")
+    run = checkpoint["run"]
+    lengths = [schedule.get("total_steps") for schedule in checkpoint["lr_schedulers"]]
+    length = lengths[0] if lengths and isinstance(lengths[0], int) else None
+    return Resumed(run["name"], run["config"], checkpoint["global_step"], run.get("arithmetic", {}), length)
 
 
 def changes(resumed: Resumed, config: str) -> list[str]:

@@ -3,23 +3,16 @@
 A line ends with ``\\n`` or ``\\r\\n``; a lone ``\\r`` ends one only where there is no ``\\n`` at all.
 """
 
-import bz2
-import gzip
 import io
-import lzma
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import regex
 
 from seqlab.errors import UserError, reason_of
+from seqlab.files import DAMAGED, OPENERS, open_plain, read_plain
 
-OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-"""How a compressed file is read, by the ending of its name."""
-DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
-"""What the readers of compressed files raise beside OSError."""
 CHUNK = 2**20  # bytes
 
 LONGEST_LINE = 4096
@@ -39,16 +32,6 @@ def is_compressed(path: Path) -> bool:
     return path.suffix in OPENERS
 
 
-def open_bytes(path: Path) -> IO[bytes]:
-    """A file to read, decompressed as it is read if its name ends in .gz, .bz2 or .xz.
-
-    Raises:
-        OSError: It cannot be opened.
-    """
-    file: IO[bytes] = OPENERS.get(path.suffix, _plain)(path)
-    return file
-
-
 def read_bytes(path: Path) -> bytes:
     """What a file holds, decompressed.
 
@@ -56,9 +39,8 @@ def read_bytes(path: Path) -> bytes:
         UserError: It cannot be read.
     """
     try:
-        with open_bytes(path) as file:
-            return file.read()
-    except (OSError, *DAMAGED) as error:
+        return read_plain(path)
+    except OSError as error:
         raise UserError(f"cannot read {path}: {reason_of(error)}") from None
 
 
@@ -91,9 +73,9 @@ def read_lines(paths: Iterable[Path]) -> Iterator[str]:
     for path in paths:
         number = 0
         try:
-            with open_bytes(path) as file:
+            with open_plain(path) as file:
                 end = _line_end(file)
-            with io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline=end) as text:
+            with io.TextIOWrapper(open_plain(path), encoding="utf-8-sig", newline=end) as text:
                 for line in _pieces(text, end):
                     number += line.endswith(end)
                     yield line if isinstance(line, Unended) else _ended(line, end)
@@ -106,10 +88,6 @@ def read_lines(paths: Iterable[Path]) -> Iterator[str]:
         except (OSError, *DAMAGED) as error:
             reason = "is a folder" if path.is_dir() else reason_of(error)
             raise UserError(f"cannot read {path}: {reason}; name an existing text file with --data.path") from None
-
-
-def _plain(path: Path) -> IO[bytes]:
-    return path.open("rb")
 
 
 def _line_end(file: IO[bytes]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqlab.errors import UserError, reason_of
-from seqlab.text.line_reader import DAMAGED, open_bytes
+from seqlab.files import DAMAGED, open_plain
 from seqlab.text.vocab import Vocab
 
 LONGEST_LINE = 2**20
@@ -60,7 +60,7 @@ def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64]
 
 def _lines(path: Path) -> Iterator[bytes]:
     try:
-        with open_bytes(path) as file:
+        with open_plain(path) as file:
             while line := file.readline(LONGEST_LINE):
                 yield line
     except (OSError, *DAMAGED) as error:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqlab.errors import UserError
-from seqlab.files import whole_file
+from seqlab.files import read_regular, whole_file
 
 UNK, PAD, BOS, EOS = "<unk>", "<pad>", "<bos>", "<eos>"
 
@@ -125,7 +125,7 @@ class Vocab:
             UserError: The file is missing, unreadable or holds no vocabulary.
         """
         try:
-            state = json.loads(Path(path).read_text(encoding="utf-8"))
+            state = json.loads(read_regular(path))
             _check_state(state)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()

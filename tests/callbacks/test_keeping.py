@@ -91,12 +91,14 @@ def test_whole_files_reads_checkpoints_of_seqlab_alone(tmp_path: Path) -> None:
         WholeFiles().load_checkpoint(tmp_path / "other.ckpt", weights_only=False)
 
 
-def test_whole_files_removes_files_and_folders(tmp_path: Path) -> None:
+def test_whole_files_removes_files_and_no_folders(tmp_path: Path) -> None:
     (tmp_path / "folder" / "inner").mkdir(parents=True)
     (tmp_path / "file").touch()
-    for name in ("folder", "file", "never was"):
+    for name in ("file", "never was"):
         WholeFiles().remove_checkpoint(str(tmp_path / name))
-    assert os.listdir(tmp_path) == []
+    with pytest.raises(OSError):
+        WholeFiles().remove_checkpoint(str(tmp_path / "folder"))
+    assert os.listdir(tmp_path) == ["folder"]
 
 
 def test_the_run_is_recorded_in_folder_and_checkpoint(tmp_path: Path, fit: Any) -> None:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -362,3 +363,33 @@ def test_two_processes_encode_once(tmp_path: Path) -> None:
             process.kill()
     assert one == other == json.dumps({s: part.ids.tolist() for s, part in read(tmp_path, STORY).parts.items()})
     assert (tmp_path / "log").read_text().splitlines() == ["encoded"] * 3
+
+
+class Counting(str):
+    """Counts the characters that additions copy."""
+
+    copied = 0
+
+    def __add__(self, more: str) -> "Counting":
+        Counting.copied += len(self) + len(more)
+        return Counting(str(self) + more)
+
+
+class CountingFile(TextIOWrapper):
+    def readline(self, size: int = -1, /) -> str:
+        return Counting(super().readline(size))
+
+
+def test_a_line_without_blanks_is_read_in_linear_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, text = tmp_path / "long.txt", "x" * 10**6
+    path.write_text(text)
+    monkeypatch.setattr("seqlab.data.text_files.TextIOWrapper", CountingFile)
+    assert "".join(read_lines([path])) == text
+    assert Counting.copied <= 2 * len(text)
+
+
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero"])
+def test_a_text_without_an_end_is_refused(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="not a file that ends"):
+        list(read_lines([tmp_path / name]))

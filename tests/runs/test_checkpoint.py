@@ -3,6 +3,7 @@ import pickle
 import random
 import re
 import stat
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,15 @@ from seqlab.models import load_model
 from seqlab.nn.language_network import LanguageOptions
 from seqlab.runs.checkpoint import FORMAT, check_resumable, read_checkpoint, write_checkpoint
 from seqlab.text.codec import Codec
+from seqlab.text.labels import Labels
 
-SMALL = {"seqlab": {"format": FORMAT}, "weights": torch.arange(6.0), "plain": [1, "two", {"three": None}]}
+RECORD = {"format": FORMAT, "task": "language", "model": "gru", "codecs": {}}
+SMALL = {
+    "seqlab": RECORD,
+    "hyper_parameters": {"options": {}},
+    "state_dict": {"weights": torch.arange(6.0)},
+    "plain": [1, "two", {"three": None}],
+}
 
 
 @pytest.fixture
@@ -32,8 +40,8 @@ def refusal(path: Path) -> str:
 def test_what_was_written_is_read(path: Path) -> None:
     write_checkpoint(SMALL, path)
     read = read_checkpoint(path)
-    assert torch.equal(read.pop("weights"), torch.arange(6.0))
-    assert read == {"seqlab": {"format": FORMAT}, "plain": [1, "two", {"three": None}]}
+    assert torch.equal(read.pop("state_dict")["weights"], torch.arange(6.0))
+    assert read == {key: one for key, one in SMALL.items() if key != "state_dict"}
     assert os.listdir(path.parent) == ["last.ckpt"]
 
 
@@ -117,6 +125,110 @@ def test_code_in_a_checkpoint_is_not_run(path: Path, tmp_path: Path) -> None:
     assert harm.exists()
 
 
+def test_every_flipped_bit_of_weights_is_noticed(path: Path) -> None:
+    write_checkpoint({**SMALL, "optimizer_states": [{"state": {0: {"m": torch.rand(999)}}, "param_groups": []}]}, path)
+    content, generator = path.read_bytes(), random.Random(0)
+    begin = content.index(torch.load(path)["optimizer_states"][0]["state"][0]["m"].numpy().tobytes())
+    for _ in range(40):
+        place = begin * 8 + generator.randrange(999 * 32)
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        assert "damaged" in refusal(path)
+
+
+def test_a_compressed_archive_is_not_unpacked(path: Path) -> None:
+    write_checkpoint(SMALL, path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert "it was not loaded" in refusal(path)
+
+
+class Large:
+    """A few bytes of a pickle that take all memory."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return bytearray, (10**13,)
+
+
+def test_nothing_is_allocated_by_a_pickle(path: Path) -> None:
+    write_checkpoint({**SMALL, "large": Large()}, path)
+    assert "it was not loaded" in refusal(path)
+
+
+def _bomb() -> list[Any]:
+    value: list[Any] = [0]
+    for _ in range(35):
+        value = [value] * 10
+    return value
+
+
+def _cycle() -> list[Any]:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+def _deep() -> list[Any]:
+    value: list[Any] = []
+    for _ in range(60):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (_bomb(), "more than 67,108,864 values"),
+        (_cycle(), "something that holds itself"),
+        (_deep(), "values nested deeper than 40"),
+        (2**200, "a number that is too large"),
+        (torch.zeros(1).expand(10**6, 10**6), "a tensor of 1000000 x 1000000 numbers"),
+        (torch.zeros(2, dtype=torch.complex64), "complex numbers"),
+        (torch.zeros(2, 2).to_sparse(), "a tensor of layout"),
+        (torch.float16, "a dtype"),
+    ],
+    ids=["bomb", "cycle", "deep", "number", "view", "complex", "sparse", "dtype"],
+)
+def test_what_no_checkpoint_holds(path: Path, value: Any, words: str) -> None:
+    write_checkpoint({**SMALL, "more": value}, path)
+    assert words in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"state_dict": None}, "state_dict is None"),
+        ({"state_dict": {"a": 3}}, "state_dict.a is 3"),
+        ({"hyper_parameters": {}}, "hyper_parameters lacks options"),
+        ({"seqlab": {**RECORD, "codecs": []}}, "seqlab.codecs is a list"),
+        ({"seqlab": {**RECORD, "codecs": {"text": {}}}}, "codecs.text lacks"),
+        ({"seqlab": {**RECORD, "codecs": {"l": Labels(["a", "a"]).state()}}}, "codecs.l does not number its tokens"),
+        ({"global_step": "3"}, "global_step is '3'"),
+        ({"run": {"name": "a"}}, "run lacks config"),
+        ({"state_dict": {"w": torch.tensor([1.0, float("nan")])}}, "weights that are no numbers: 1 of the 2 of w"),
+        (
+            {"optimizer_states": [{"state": {0: {"m": torch.tensor([torch.inf])}}, "param_groups": []}]},
+            "1 of the 1 of m",
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_missing_or_of_another_kind(path: Path, change: dict[str, Any], words: str) -> None:
+    write_checkpoint({**SMALL, **change}, path)
+    assert words in refusal(path)
+
+
+def test_a_pipe_is_not_waited_for(path: Path) -> None:
+    path.parent.mkdir()
+    os.mkfifo(path)
+    assert refusal(path) == f"cannot read the checkpoint {path}: it is a pipe, not a file that ends"
+    assert "it is a device" in refusal(Path("/dev/zero"))
+
+
 def test_a_module_is_not_loaded(path: Path) -> None:
     write_checkpoint({**SMALL, "module": torch.nn.Linear(2, 2)}, path)
     assert "holds more than tensors and plain values" in refusal(path)
@@ -162,7 +274,7 @@ def test_missing(path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    words = f"{tmp_path} is a folder; use another one of the run, such as best.ckpt or last.ckpt"
+    words = f"{tmp_path} is a folder; use a file in it, such as best.ckpt or last.ckpt"
     assert refusal(tmp_path) == words
 
 
@@ -198,9 +310,12 @@ def resumable(path: Path, weights: dict[str, torch.Tensor], codecs: object) -> s
 
 
 def test_another_model_does_not_go_on_from_it(path: Path) -> None:
-    weights, codecs = {"network.a": torch.zeros(2, 3), "network.b": torch.zeros(4)}, {"text": {"tokens": ["a", "b"]}}
-    write_checkpoint({"seqlab": {"format": FORMAT, "codecs": codecs}, "state_dict": weights}, path)
-    check_resumable(path, {name: weight + 1 for name, weight in weights.items()}, {"text": {"tokens": ["a", "b"]}})
+    weights, codecs = (
+        {"network.a": torch.zeros(2, 3), "network.b": torch.zeros(4)},
+        {"label": Labels(["a", "b"]).state()},
+    )
+    write_checkpoint({**SMALL, "seqlab": {**RECORD, "codecs": codecs}, "state_dict": weights}, path)
+    check_resumable(path, {name: weight + 1 for name, weight in weights.items()}, codecs)
     way_out = "leave out the options that change it, or train anew without --ckpt_path"
     other = f"{path} holds another model"
     wider = {**weights, "network.a": torch.zeros(2, 5)}
@@ -210,4 +325,4 @@ def test_another_model_does_not_go_on_from_it(path: Path) -> None:
     more = {**weights, "network.c": torch.zeros(1)}
     assert resumable(path, more, codecs) == f"{other} (network.c is missing there, 1 here); {way_out}"
     words = f"the model in {path} reads other tokens than this data has; {way_out}"
-    assert resumable(path, weights, {"text": {"tokens": ["b", "a"]}}) == words
+    assert resumable(path, weights, {"label": Labels(["b", "a"]).state()}) == words

@@ -1,0 +1,131 @@
+"""Between which values the options lie that are arguments of functions, by their names; those of models say theirs."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from seqlab.errors import UserError
+from seqlab.options import Bounds
+
+COUNT = Bounds(least=1, most=10**9)
+
+BOUNDS: Mapping[str, Bounds] = {
+    "patience": Bounds(least=0, most=10**9),
+    "trainer.val_check_interval": Bounds(above=0),
+    "trainer.num_sanity_val_steps": Bounds(least=-1),
+    "trainer.max_epochs": Bounds(least=-1),
+    "trainer.max_steps": Bounds(least=-1),
+    "trainer.min_epochs": Bounds(least=0),
+    "trainer.min_steps": Bounds(least=0),
+    "trainer.limit_train_batches": Bounds(least=0),
+    "trainer.limit_val_batches": Bounds(least=0),
+    "trainer.limit_test_batches": Bounds(least=0),
+    "trainer.limit_predict_batches": Bounds(least=0),
+    "trainer.overfit_batches": Bounds(least=0),
+    "trainer.fast_dev_run": Bounds(least=0, most=10**9),
+    "trainer.num_nodes": Bounds(least=1, most=10_000),
+    "trainer.devices": Bounds(least=-1, most=10_000),
+    "trainer.accumulate_grad_batches": Bounds(most=10**9),
+    "trainer.reload_dataloaders_every_n_epochs": Bounds(least=0),
+    "lr_scheduler.step_size": COUNT,
+    "lr_scheduler.T_max": COUNT,
+    "lr_scheduler.T_0": COUNT,
+    "lr_scheduler.T_mult": COUNT,
+    "lr_scheduler.total_iters": COUNT,
+    "lr_scheduler.step_size_up": COUNT,
+    "lr_scheduler.step_size_down": COUNT,
+    "lr_scheduler.total_steps": COUNT,
+    "lr_scheduler.epochs": COUNT,
+    "lr_scheduler.steps_per_epoch": COUNT,
+    "lr_scheduler.patience": Bounds(least=0, most=10**9),
+    "data.batch_size": Bounds(most=2**24),
+    "data.num_steps": Bounds(most=2**24),
+    "data.num_subwords": Bounds(most=10**6),
+    "data.max_length": Bounds(most=10**6),
+    "data.eval_streams": Bounds(most=10**6),
+    "data.folds": Bounds(most=10**5),
+    "num_tokens": Bounds(most=10**6),
+    "num_samples": Bounds(most=10**4),
+    "num_steps": Bounds(least=1, most=10**5),
+    "num_frequent": Bounds(most=10**6),
+    "beam_size": Bounds(most=1000),
+    "n_best": Bounds(most=1000),
+    "max_length": Bounds(most=10**5),
+    "min_length": Bounds(most=10**5),
+    "no_repeat_ngram": Bounds(most=10**5),
+    "errors": Bounds(most=10**6),
+    "sentences": Bounds(most=10**9),
+    "num_sentences": Bounds(most=10**9),
+    "seeds": Bounds(least=1, most=10**4),
+    "jobs": Bounds(most=1000),
+    "trials": Bounds(least=1, most=10**5),
+    "folds": Bounds(most=10**4),
+    "hidden_size": Bounds(most=2**20),
+    "steps": Bounds(most=10**8),
+    "batch_size": Bounds(most=2**24),
+}
+
+NAMES = frozenset(
+    (
+        *(
+            "model",
+            "data",
+            "optimizer",
+            "lr_scheduler",
+            "name",
+            "run",
+            "ckpt_path",
+            "output",
+            "input",
+            "items",
+            "config",
+        ),
+        *("config", "c", "bar", "sampler", "device", "monitor", "every", "path", "root", "vectors", "dir", "attention"),
+        *("task", "vary", "split", "tokens", "cleaning", "format"),
+    )
+)
+"""Options that name something, which nothing empty does; so do those whose names end in one of these."""
+
+
+def check_bounds(option: str, value: object) -> None:
+    """Checks a number against the bounds of an option, by its dotted name.
+
+    Raises:
+        UserError: It is outside.
+    """
+    bounds = BOUNDS.get(option)
+    if bounds is None or isinstance(value, bool) or not isinstance(value, int | float) or bounds.hold(value):
+        return
+    raise UserError(
+        f"--{option} {value} must be {bounds.broken(value).rule(isinstance(value, int) and bounds.above is None)}"
+    )
+
+
+def rule_of(option: str) -> str:
+    """What ``--help`` says of the bounds of an option; empty where it has none."""
+    return BOUNDS[option].rule(False) if option in BOUNDS else ""
+
+
+def check_all(group: str, values: Mapping[str, Any]) -> None:
+    """Checks numbers against the bounds of the options of a group, or of a verb where that is empty.
+
+    Raises:
+        UserError: One is outside.
+    """
+    for name, value in values.items():
+        check_bounds(f"{group}.{name}" if group else name, value)
+
+
+def check_named(arguments: list[str]) -> None:
+    """Checks that no option of a command line that names something is empty.
+
+    Raises:
+        UserError: One is.
+    """
+    for word, after in pairwise([*arguments, "--"]):
+        option, equals, value = word.partition("=")
+        if not option.startswith("-") or (value if equals else after).strip():
+            continue
+        last = option.lstrip("-").rpartition(".")[2]
+        if last in NAMES or last.rpartition("_")[2] in NAMES:
+            raise UserError(f"{option.removesuffix('.name')} '' is empty; give it a value, or leave it out")

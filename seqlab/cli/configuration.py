@@ -1,0 +1,79 @@
+"""Configurations: YAML of a bounded size, depth and number of aliases."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from seqlab.errors import UserError, reason_of
+from seqlab.files import read_stream_or_regular
+
+LARGEST = 10**6
+"""Bytes."""
+
+DEEPEST = 20
+MOST_PARTS = 20_000
+"""Names, values and brackets."""
+
+MOST_ALIASES = 8
+"""``*a``, each of which stands for a whole part once more."""
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_configuration(path: str) -> Any:
+    """What a YAML file, or a pipe by its path, holds.
+
+    Raises:
+        UserError: It cannot be read, is no YAML, or is out of its bounds.
+    """
+    try:
+        text = read_stream_or_regular(path, LARGEST).decode("utf-8-sig")
+    except OSError as error:
+        raise UserError(
+            f"cannot read the configuration {path}: {reason_of(error)}; give --config an existing file"
+        ) from None
+    except UnicodeDecodeError:
+        raise UserError(f"the configuration {path} is not UTF-8 text; write it anew") from None
+    return parse_configuration(text, path)
+
+
+def parse_configuration(text: str, name: object) -> Any:
+    """What YAML says.
+
+    Args:
+        text: Of it.
+        name: What messages call it.
+
+    Raises:
+        UserError: It is no YAML, or is out of its bounds.
+    """
+    if len(text) > LARGEST:
+        raise UserError(f"{name} has more than {LARGEST:,} characters, which no configuration has; give a smaller one")
+    try:
+        for beyond in _beyond(text):
+            raise UserError(f"{name} {beyond}; write it out plainly")
+        return yaml.load(text, Loader=LOADER)
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+
+
+def _beyond(text: str) -> Iterator[str]:
+    """In what way a YAML text is out of its bounds, event by event, before any of it is made."""
+    opened: list[str | None] = []
+    aliases = 0
+    for number, event in enumerate(yaml.parse(text, Loader=LOADER)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            opened.append(event.anchor)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            opened.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            aliases += 1
+            if event.anchor in opened:
+                yield f"holds *{event.anchor} within &{event.anchor}, which has no end"
+        if aliases > MOST_ALIASES:
+            yield f"has more than {MOST_ALIASES} aliases"
+        if len(opened) > DEEPEST:
+            yield f"is nested deeper than {DEEPEST}"
+        if number > MOST_PARTS:
+            yield f"has more than {MOST_PARTS:,} parts"

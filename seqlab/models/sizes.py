@@ -1,0 +1,76 @@
+"""How large a network is, before any of it is made."""
+
+import os
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from seqlab.errors import UserError
+from seqlab.options import Options
+from seqlab.text.codec import Codec
+from seqlab.text.labels import Labels
+
+COPIES = 4
+"""Of each weight: itself, its gradient, and two averages of Adam."""
+
+BOTH_WAYS = 2
+"""What is computed for each item going forward, and its gradient."""
+
+
+def shapes_of(options: Options, codecs: Mapping[str, Codec | Labels]) -> dict[str, Tensor] | None:
+    """The weights of a model by name, as tensors that have shapes and types but no memory.
+
+    Args:
+        options: Of its network.
+        codecs: In the order in which the network takes their sizes.
+
+    Returns:
+        None where a network cannot be made without memory.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            network = options.build(*(codec.vocab_size for codec in codecs.values()))
+    except (NotImplementedError, RuntimeError) as error:
+        if isinstance(error, NotImplementedError) or "meta" in str(error):
+            return None
+        raise
+    return {f"network.{name}": weights for name, weights in network.state_dict().items()}
+
+
+def check_fits(options: Options, codecs: Mapping[str, Codec | Labels], items: int) -> None:
+    """Checks that a model can be trained in the memory of this machine, by an estimate from below.
+
+    Args:
+        options: Of its network.
+        codecs: In the order in which the network takes their sizes.
+        items: Tokens, or other steps, of a batch.
+
+    Raises:
+        UserError: It cannot.
+    """
+    way_out = "give a smaller --model.hidden_size, --model.embedding_size or --data.batch_size"
+    try:
+        shapes = shapes_of(options, codecs)
+    except RuntimeError as error:
+        if "overflow" not in str(error):
+            raise
+        raise UserError(f"a model of these sizes has more numbers than can be counted; {way_out}") from None
+    if shapes is None:
+        return
+    weights = sum(weight.numel() for weight in shapes.values())
+    each = sum(weight.shape[0] for name, weight in shapes.items() if weight.ndim == 2 and "embedding" not in name)
+    size, activations = 4 * COPIES * weights, 4 * BOTH_WAYS * each * items
+    if size + activations > (there := memory()):
+        raise UserError(
+            f"this model has {weights:,} parameters, {size / 1e9:,.1f} GB with their gradients and averages, and "
+            f"{activations / 1e9:,.1f} GB of activations in a batch of {items:,} items, but this machine has "
+            f"{there / 1e9:,.1f} GB; {way_out}"
+        )
+
+
+def memory() -> int:
+    """Bytes that this machine has, of its largest GPU where it has one that is larger."""
+    own = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    gpus = [torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())]
+    return max(own, *gpus, 0)

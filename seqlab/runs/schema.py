@@ -1,0 +1,219 @@
+"""What a checkpoint holds: the keys, types and sizes that are checked before anything is made of it."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict
+
+import torch
+from torch import Tensor
+
+from seqlab.errors import UserError
+from seqlab.shapes import LARGEST_INT, mismatch
+
+Plain = dict[str, Any]
+
+DEEPEST = 40
+MOST_VALUES = 2**26
+"""Dicts, lists, numbers and texts, counted wherever they are referred to: a few bytes can refer to 2**60 of them."""
+
+
+class VocabState(TypedDict):
+    """Of a vocabulary."""
+
+    reserved: list[str]
+    tokens: list[str]
+    counts: list[int]
+
+
+class TextState(TypedDict):
+    """Of a codec of text."""
+
+    cleaning: str
+    tokenizer: dict[str, Any]
+    vocab: VocabState
+    max_length: NotRequired[int | None]
+
+
+class LabelsState(TypedDict):
+    """Of a codec of labels."""
+
+    kind: Literal["labels"]
+    names: list[str]
+    separator: NotRequired[str | None]
+
+
+class Record(TypedDict):
+    """What stands under ``seqlab``."""
+
+    format: int
+    task: str
+    model: str | None
+    codecs: dict[str, Plain]
+    parameters: NotRequired[list[str] | None]
+    data: NotRequired[dict[str, Any] | None]
+    corpus: NotRequired[str | None]
+
+
+class Hyperparameters(TypedDict):
+    """What the model was made with."""
+
+    options: dict[str, Any]
+    optimizer: NotRequired[dict[str, Any] | None]
+    lr_scheduler: NotRequired[dict[str, Any] | None]
+    lr_interval: NotRequired[Literal["epoch", "step"]]
+
+
+class RunOf(TypedDict):
+    """The run that it belongs to."""
+
+    name: str
+    config: str
+    arithmetic: NotRequired[dict[str, str | int]]
+
+
+class OptimizerState(TypedDict):
+    """Of one optimizer, by the number of the weight."""
+
+    state: dict[int, dict[str, Any]]
+    param_groups: list[dict[str, Any]]
+
+
+class Checkpoint(TypedDict):
+    """A checkpoint of the present format."""
+
+    state_dict: dict[str, Tensor]
+    hyper_parameters: Hyperparameters
+    seqlab: Record
+    epoch: NotRequired[int]
+    global_step: NotRequired[int]
+    loops: NotRequired[dict[str, dict[str, Any]]]
+    callbacks: NotRequired[dict[str, Any]]
+    optimizer_states: NotRequired[list[OptimizerState]]
+    lr_schedulers: NotRequired[list[dict[str, Any]]]
+    run: NotRequired[RunOf]
+
+
+class OldRecord(TypedDict):
+    """What stands under ``seqlab`` in format 1."""
+
+    format: Literal[1]
+    kind: NotRequired[Literal["language_model", "ngram", "seq2seq"]]
+    codec: NotRequired[dict[str, Any] | None]
+
+
+class OldCheckpoint(TypedDict):
+    """A checkpoint of format 1."""
+
+    seqlab: OldRecord
+    hyper_parameters: dict[str, Any]
+    run: NotRequired[RunOf]
+    callbacks: NotRequired[dict[str, Any]]
+
+
+def check_plain(content: object, size: int, path: object) -> None:
+    """Checks that a checkpoint is a tree of plain values and of tensors that its file can hold.
+
+    Args:
+        content: What was read.
+        size: Of the file, in bytes.
+        path: Of the file, for messages.
+
+    Raises:
+        UserError: It holds anything else, refers to itself, or is deeper or larger than any checkpoint.
+    """
+    counts: dict[int, int] = {}
+
+    def count(value: object, depth: int) -> int:
+        if isinstance(value, Tensor):
+            _check_tensor(value, size)
+            return 1
+        if isinstance(value, bool | float | str | bytes | None):
+            return 1
+        if isinstance(value, int):
+            if abs(value) > LARGEST_INT * 2:
+                raise _Unfit("a number that is too large")
+            return 1
+        if not isinstance(value, dict | list | tuple | set):
+            raise _Unfit(f"a {type(value).__name__}")
+        if id(value) in counts:
+            if not counts[id(value)]:
+                raise _Unfit("something that holds itself")
+            return counts[id(value)]
+        if depth > DEEPEST:
+            raise _Unfit(f"values nested deeper than {DEEPEST}")
+        counts[id(value)] = 0
+        inside = [*value, *value.values()] if isinstance(value, dict) else value
+        counts[id(value)] = total = 1 + sum(count(one, depth + 1) for one in inside)
+        if total > MOST_VALUES:
+            raise _Unfit(f"more than {MOST_VALUES:,} values")
+        return total
+
+    try:
+        count(content, 0)
+    except _Unfit as unfit:
+        raise UserError(f"{path} holds {unfit}, which no checkpoint of seqlab does; it was not used") from None
+
+
+def check_shape(checkpoint: Mapping[str, Any], hint: type, path: object) -> None:
+    """Checks that a checkpoint has the keys and types of its format.
+
+    Raises:
+        UserError: One is missing or wrong.
+    """
+    if found := mismatch(checkpoint, hint, "it"):
+        raise UserError(f"{path} is no sound checkpoint of seqlab: {found.removeprefix('it.')}; use another one")
+
+
+def check_codecs(checkpoint: Mapping[str, Any], path: object) -> None:
+    """Checks that what ids stand for is there, each token once.
+
+    Raises:
+        UserError: It is not.
+    """
+    for name, state in checkpoint["seqlab"]["codecs"].items():
+        labels = state.get("kind") == "labels"
+        check_shape({"codecs": {name: state}}, _CODECS[labels], path)
+        named = state["names"] if labels else [*state["vocab"]["reserved"], *state["vocab"]["tokens"]]
+        counted = labels or len(state["vocab"]["tokens"]) == len(state["vocab"]["counts"])
+        if not named or len({*named}) < len(named) or not counted:
+            raise UserError(f"{path} is no sound checkpoint of seqlab: codecs.{name} does not number its tokens")
+
+
+class _OfText(TypedDict):
+    codecs: dict[str, TextState]
+
+
+class _OfLabels(TypedDict):
+    codecs: dict[str, LabelsState]
+
+
+_CODECS = {False: _OfText, True: _OfLabels}
+
+
+def check_finite(weights: Mapping[str, Tensor], whose: object) -> None:
+    """Checks that weights are numbers.
+
+    Raises:
+        UserError: One is NaN or infinite.
+    """
+    for name, weight in weights.items():
+        if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
+            wrong = int((~torch.isfinite(weight)).sum())
+            raise UserError(
+                f"{whose} has weights that are no numbers: {wrong:,} of the {weight.numel():,} of {name} are NaN or "
+                "infinite; use a checkpoint from before"
+            )
+
+
+class _Unfit(Exception):
+    """What a checkpoint holds that it should not."""
+
+
+def _check_tensor(value: Tensor, size: int) -> None:
+    if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
+        raise _Unfit(f"a tensor of layout {value.layout} on {value.device}")
+    if value.is_complex():
+        raise _Unfit("complex numbers")
+    held = value.untyped_storage().nbytes()
+    if held > size or math.prod(value.shape) * value.element_size() > held:
+        raise _Unfit(f"a tensor of {' x '.join(map(str, value.shape))} numbers, of which the file has fewer")
