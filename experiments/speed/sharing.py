@@ -3,7 +3,7 @@
     python experiments/speed/sharing.py [--threads 2] [--seconds 5] [--spins 300000 1000]
 
 A GRU of 256 units over 20 tokens of 32 rows, and an output layer over 2,000 ids; each figure is of a process of its
-own. ``--spins`` are values of $GOMP_SPINCOUNT: 300,000 is what GNU OpenMP takes by itself, 1,000 what seqlab asks for.
+own. ``--spins`` are values of $GOMP_SPINCOUNT: GNU OpenMP takes 300,000 by itself, seqlab asks it for 1,000.
 """
 
 import argparse

@@ -13,6 +13,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from seqlab.callbacks.clock import Clock
 from seqlab.callbacks.divergence import Divergence
+from seqlab.callbacks.freed_memory import FreedMemory
 from seqlab.callbacks.gradient_norms import GradientNorms
 from seqlab.callbacks.interruption import Interruption
 from seqlab.callbacks.keeping import KeepBest, KeepLast, Often, RunRecord, WholeFiles
@@ -145,7 +146,7 @@ def _callbacks(
         raise UserError(f"{PLATEAU} waits for a lower val/loss, but nothing validates; give --data.val_fraction")
     record = RunRecord(folder, settings.as_yaml())
     interruption = Interruption(checkpoints / "last.ckpt")
-    callbacks: list[Callback] = [Clock(), norms, watch, log, tally, interruption, record, RandomState()]
+    callbacks: list[Callback] = [Clock(), norms, watch, log, tally, interruption, record, RandomState(), FreedMemory()]
     if config.watch != "none":
         callbacks += [Updates(), StepTime(), *model.views(data, folder, config.watch == "full")]
     if validates and config.patience is not None:

@@ -134,6 +134,15 @@ def linear_cross_entropy(
 
 
 @torch.no_grad()
+def linear_token_nats(inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """As ``linear_cross_entropy``, of each token by itself ``(tokens,)``, without a gradient."""
+    size = _rows_at_once(targets, weight)
+    parts = zip(inputs.split(size), targets.split(size), strict=True)
+    nats = [F.cross_entropy(F.linear(part, weight, bias).float(), wanted, reduction="none") for part, wanted in parts]
+    return torch.cat(nats)
+
+
+@torch.no_grad()
 def linear_log_softmax(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Log-probabilities ``(rows, vocab_size)`` of inputs ``(rows, size)``, at least in float32, without a gradient."""
     if torch.is_autocast_enabled(inputs.device.type):

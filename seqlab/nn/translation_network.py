@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
 from seqlab.nn.attention import Attention
 from seqlab.nn.decoder import Decoder, DecoderState
 from seqlab.nn.encoder import Encoder
-from seqlab.nn.linear import linear_cross_entropy, linear_log_softmax
+from seqlab.nn.linear import linear_cross_entropy, linear_log_softmax, linear_token_nats
 from seqlab.options import option
 from seqlab.recurrence.initialization import initialize
 from seqlab.recurrence.stack import CellOptions, Recurrent
@@ -194,8 +193,10 @@ class TranslationNetwork(nn.Module):
     @torch.no_grad()
     def sentence_nats(self, source: Tensor, lengths: Tensor, inputs: Tensor, targets: Tensor, valid: Tensor) -> Tensor:
         """As ``nats``, of each sentence by itself ``(batch,)``, without gradients."""
-        logits = self(source, lengths, inputs).float().transpose(1, 2)
-        return (F.cross_entropy(logits, targets, reduction="none") * valid).sum(1)
+        features, _, _ = self.decoder(inputs, self.encode(source, lengths))
+        rows, wanted = features.flatten(0, 1), targets.flatten()
+        nats = linear_token_nats(rows, self.output.weight, self.output.bias, wanted)
+        return (nats.view_as(targets) * valid).sum(1)
 
     @torch.no_grad()
     def _mixed(self, inputs: Tensor, state: DecoderState, share: float) -> Tensor:

@@ -144,3 +144,10 @@ def test_a_schedule_that_stays_at_its_last_rate_says_so(verb: Command) -> None:
 def test_a_schedule_that_fails_at_its_first_step_is_refused(refusal: Command) -> None:
     words = refusal("fit", *FIT, "--lr_scheduler", "steplr", "--lr_scheduler.step_size", "0")
     assert words.startswith("the optimizer or its schedule refuses its options: integer modulo by zero")
+
+
+def test_a_run_is_named_after_what_was_chosen(verb: Command) -> None:
+    chosen = ("--optimizer", "sgd", "--optimizer.lr", "0.1", "--lr_scheduler=steplr", "--lr_scheduler.step_size", "1")
+    finished = verb("fit", *FIT, *chosen, "--trainer.max_epochs", "1")
+    assert "-optimizer=sgd-lr_scheduler=steplr-" in finished.out.splitlines()[0]
+    assert "name=" not in finished.out

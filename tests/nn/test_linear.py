@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.nn import linear
-from seqlab.nn.linear import linear_cross_entropy, linear_log_softmax
+from seqlab.nn.linear import linear_cross_entropy, linear_log_softmax, linear_token_nats
 
 SIZE, VOCAB = 6, 17
 
@@ -112,3 +112,12 @@ def test_log_probabilities_under_autocast_are_in_full_precision() -> None:
     assert found.dtype == torch.float32
     assert not torch.equal(found, exact)
     torch.testing.assert_close(found, exact, rtol=0, atol=0.1)
+
+
+def test_each_token_by_itself_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqlab.nn.linear.CHUNK", 4 * 11 * 3)
+    generator = torch.Generator().manual_seed(0)
+    inputs, weight, bias = (torch.randn(shape, generator=generator) for shape in ((20, 5), (11, 5), (11,)))
+    targets = torch.randint(11, (20,), generator=generator)
+    expected = torch.nn.functional.cross_entropy(inputs @ weight.T + bias, targets, reduction="none")
+    torch.testing.assert_close(linear_token_nats(inputs, weight, bias, targets), expected)
