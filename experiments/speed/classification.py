@@ -58,9 +58,9 @@ def main() -> None:
     for name in options.data:
         started = time.perf_counter()
         if name == "trec":
-            found = [right_of(Trec(min_freq=1), ("train", "val"), options)]
+            found = [right_of(Trec(min_freq=1, tokens="word_1"), ("train", "val"), options)]
         else:
-            folds = (RtPolarity(min_freq=1, folds=FOLDS, fold=fold) for fold in range(FOLDS))
+            folds = (RtPolarity(min_freq=1, tokens="word_1", folds=FOLDS, fold=fold) for fold in range(FOLDS))
             found = [right_of(data, ("train", "val"), options) for data in folds]
         right, texts = (sum(numbers) for numbers in zip(*found, strict=True))
         seconds = time.perf_counter() - started

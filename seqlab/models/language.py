@@ -176,7 +176,7 @@ class LanguageModel(Model):
             "item": [*range(len(runs))],
             "tokens": [end - begin for begin, end in runs],
             "nats": [float(nats[begin:end].sum()) for begin, end in runs],
-            "text": [self.codec.written(ids[begin + 1 : end + 1]) for begin, end in runs],
+            "text": [self.codec.written(ids[begin + 1 : end + (lines is None)]) for begin, end in runs],
         }
 
     def generate(
