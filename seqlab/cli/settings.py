@@ -37,6 +37,7 @@ class Settings(NamedTuple):
         """What ``--config`` takes to make the same run, whatever its name."""
         config = self.config.clone()
         config.run = config.ckpt_path = None
+        config.take_over = False
         return str(self.parser.dump(config, skip_unset=False))
 
     def as_plain(self) -> dict[str, Any]:
