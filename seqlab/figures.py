@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqlab.errors import UserError, reason_of
+from seqlab.files import whole_file
 
 __all__ = ["Axes", "Figure", "new_figure", "new_panels", "save_figure"]
 
@@ -32,7 +33,8 @@ def save_figure(figure: Figure, path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="png", dpi=DOTS_PER_INCH)
+        with whole_file(path) as file:
+            figure.savefig(file, format="png", dpi=DOTS_PER_INCH)
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {reason_of(error)}; name a file in a folder that can be written"

@@ -70,6 +70,16 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Writes a text as UTF-8, whole or not at all.
+
+    Raises:
+        OSError: As ``whole_file``.
+    """
+    with whole_file(path) as file:
+        file.write(text.encode())
+
+
 @contextmanager
 def _straight(path: Path) -> Iterator[BinaryIO]:
     descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # waits for nobody to read a pipe

@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,7 +36,8 @@ from seqlab.models.model import Model
 from seqlab.runs.allocator import keep_freed_memory
 from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.folders import RESULT, check_free, check_name, claimed, clear, is_within, runs_folder
-from seqlab.runs.ranks import one_fate
+from seqlab.runs.lock import sole_writer
+from seqlab.runs.ranks import one_fate, shared_run
 from seqlab.runs.result import told, write_result
 
 
@@ -118,7 +120,8 @@ def run(argv: list[str], objects: Mapping[str, Any] | None = None) -> Run:
     replaces = _replaces(settings, logs)
     data = make_data(settings)
     name, may_number = name_of_run(settings, data)
-    with claimed(logs, name, may_number, keeps=not trainer_options.fast_dev_run) as folder, one_fate(folder.name):
+    keeps = not trainer_options.fast_dev_run
+    with claimed(logs, name, may_number, keeps) as folder, _writer(settings, folder, keeps), one_fate(folder.name):
         model, _ = make_model(settings, data, objects or {})
         trainer = make_trainer(settings, data, model, folder, objects or {})
         if settings.plan.network.options.by_gradients:
@@ -143,6 +146,11 @@ def _replaces(settings: Settings, logs: Path) -> bool:
     if name is not None and not config.overwrite:
         check_free(logs, check_name(name))
     return bool(config.overwrite)
+
+
+def _writer(settings: Settings, folder: Path, keeps: bool) -> AbstractContextManager[None]:
+    """Keeps other processes from training this run; those that one of its own started belong to it."""
+    return sole_writer(folder, settings.config.take_over) if keeps and shared_run() is None else nullcontext()
 
 
 def _train(settings: Settings, data: DataModule, model: Model, trainer: pl.Trainer, folder: Path) -> Run:

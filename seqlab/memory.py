@@ -16,6 +16,7 @@ from seqlab.cells import CELLS
 from seqlab.cli.parser import Parser, pick, run_verb
 from seqlab.data.memory_tasks import TASKS
 from seqlab.errors import UserError, reason_of
+from seqlab.files import write_whole
 from seqlab.nn.linear_readout import LinearReadout
 from seqlab.recurrence.initialization import INITIALIZATIONS
 from seqlab.runs.devices import choose_device
@@ -161,7 +162,7 @@ def draw(found: Memory, path: Path) -> None:
 def _write(found: Memory, folder: Path) -> None:
     path = folder / "memory.md"
     try:
-        path.write_text(f"{found}\n", encoding="utf-8")
+        write_whole(path, f"{found}\n")
     except OSError as error:
         raise UserError(f"cannot write {path}: {reason_of(error)}; name a folder that can be written") from None
     draw(found, folder / "memory.png")

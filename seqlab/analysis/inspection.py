@@ -14,6 +14,7 @@ from seqlab.analysis.embeddings import nearest, shown_token
 from seqlab.analysis.gradient_flow import gradient_by_lag, recurrent_radii
 from seqlab.cells import CELLS
 from seqlab.errors import UserError
+from seqlab.files import write_whole
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.text.codec import Codec
 
@@ -108,7 +109,7 @@ class Inspection:
         for each in inspections:
             names = [f"unit {unit}" for unit in each.units]
             written.append(folder / f"{each.name}-units.html")
-            written[-1].write_text(pictures.units_as_html(each.tokens, each.values, names), encoding="utf-8")
+            write_whole(written[-1], pictures.units_as_html(each.tokens, each.values, names))
         return written
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seqlab.callbacks.interruption import ends_step, is_border
 from seqlab.errors import UserError, reason_of
-from seqlab.files import remove_unfinished
+from seqlab.files import remove_unfinished, write_whole
 from seqlab.runs.checkpoint import read_checkpoint, write_checkpoint
 from seqlab.runs.provenance import arithmetic
 
@@ -165,7 +165,11 @@ class RunRecord(pl.Callback):
         if trainer.is_global_zero and not trainer.fast_dev_run:
             self.folder.mkdir(parents=True, exist_ok=True)
             remove_unfinished(self.folder / "checkpoints")
-            (self.folder / "config.yaml").write_text(self.config)
+            try:
+                write_whole(self.folder / "config.yaml", self.config)
+            except OSError as error:
+                words = f"cannot write {self.folder / 'config.yaml'}: {reason_of(error)}; training goes on"
+                print(f"seqlab: {words}", file=sys.stderr)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]

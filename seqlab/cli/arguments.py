@@ -1,6 +1,6 @@
 """The options of ``fit``: what they are called, what they default to, and what ``--help`` says of them."""
 
-from dataclasses import fields
+from dataclasses import Field, fields
 from typing import Any, Literal
 
 from jsonargparse import ActionYesNo, ArgumentParser
@@ -11,7 +11,7 @@ from seqlab.cli.parser import Parser
 from seqlab.cli.plan import CHOICES, Plan, known_names
 from seqlab.data import DATA
 from seqlab.models.optimization import OPTIMIZERS, SCHEDULERS, STEP_WISE
-from seqlab.options import Options
+from seqlab.options import Bounds, Options
 
 DESCRIPTION = "Trains a sequence model; the options below belong to the chosen model, data and optimizer."
 USAGE = "python -m seqlab.fit [--model gru] [--data time_machine] [--config FILE.yaml] [--OPTION VALUE ...]"
@@ -62,6 +62,7 @@ COMMON = (
     "overwrite",
     "ckpt_path",
     "ckpt_every",
+    "take_over",
     "on_nan",
     "watch",
     "patience",
@@ -90,6 +91,13 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         nargs="?",
         default=False,
         help="Replace the run of that name.",
+    )
+    parser.add_argument(
+        "--take_over",
+        action=ActionYesNo,
+        nargs="?",
+        default=False,
+        help="Train a run although another process seems to train it.",
     )
     parser.add_argument("--ckpt_path", type=str | None, help="Go on from last, best or a .ckpt file.")
     parser.add_argument(
@@ -128,11 +136,17 @@ def add_run_options(parser: LightningArgumentParser) -> None:
 def add_options(parser: ArgumentParser, kind: type[Options], group: str, skip: set[str]) -> None:
     """Options of a class, with what its fields say of themselves."""
     parser.add_class_arguments(kind, group, instantiate=False, skip={*skip})
-    told = {f"{group}.{each.name}": each.metadata.get("help") for each in fields(kind)}
+    told = {f"{group}.{each.name}": _told(each) for each in fields(kind)}
     for action in parser._actions:
         action.help = told.get(action.dest) or action.help
     if isinstance(parser, Parser):
         parser.refused |= {f"{group}.{name}": f"{name} {why}" for name, why in kind.refused.items()}
+
+
+def _told(each: Field[Any]) -> str | None:
+    """What ``--help`` says of a field, with its bounds."""
+    rule = each.metadata.get("bounds", Bounds()).rule(False)
+    return f"{each.metadata['help']} ({rule})" if rule else each.metadata.get("help")
 
 
 def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:

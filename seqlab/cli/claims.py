@@ -15,7 +15,7 @@ NAMING_CODE = ("trainer", "optimizer", "lr_scheduler")
 HARMLESS = re.compile(r"[a-z0-9_-]*|[\d.,:e+-]+")
 """Names such as ddp and bf16-mixed, numbers and times; neither a class by its name nor anything by its path."""
 
-OF_THE_COMMAND = ("config", "print_config", "help", "help_all", "run", "ckpt_path")
+OF_THE_COMMAND = ("config", "print_config", "help", "help_all", "run", "ckpt_path", "take_over")
 """What a command line alone says."""
 
 FOLDERS = (("trainer", "default_root_dir"), ("trainer", "model_registry"), ("data", "root"))
@@ -33,7 +33,7 @@ def believed(content: dict[str, Any], checkpoint: Path, is_given: Callable[[str]
     Raises:
         UserError: It names classes, or takes options of the command line, and the command line does not say them again.
     """
-    if wrong := next((key for key in OF_THE_COMMAND if content.get(key) is not None), None):
+    if wrong := next((key for key in OF_THE_COMMAND if content.get(key) not in (None, False)), None):
         raise UserError(f"{checkpoint} says --{wrong}, which the command line alone can; it was not used")
     kept = _with_folders({key: one for key, one in content.items() if key not in OF_THE_COMMAND}, checkpoint, is_given)
     named: dict[str, list[str]] = {}

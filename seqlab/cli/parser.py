@@ -1,5 +1,8 @@
 """Command-line parsing for every verb: help that fits the screen, and errors of one sentence."""
 
+import contextlib
+import errno
+import os
 import re
 import shutil
 import sys
@@ -17,6 +20,9 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from seqlab.bounds import check_bounds, check_named, rule_of
 from seqlab.cli.unread import lasting_output
 from seqlab.errors import UserError, nearest, reason_of
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""What the system says where a disk is full or takes nothing more."""
 
 OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory|storage size calculation overflowed")
 
@@ -268,7 +274,9 @@ def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None, la
     """
     try:
         with lasting_output() if lasting else nullcontext():
-            return verb(sys.argv[1:] if argv is None else argv) or 0
+            code = verb(sys.argv[1:] if argv is None else argv) or 0
+            sys.stdout.flush()
+            return code
     except UserError as error:
         print(f"seqlab: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -281,5 +289,21 @@ def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None, la
         print("\nseqlab: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        _leave(sys.stdout)
         return 0
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        print(f"seqlab: {_place_of(error)}: {reason_of(error)}; make room, and do it again", file=sys.stderr)
+        _leave(sys.stdout)
+        return 2
+
+
+def _place_of(error: OSError) -> str:
+    return f"cannot write {error.filename}" if error.filename else "not all could be written"
+
+
+def _leave(stream: Any) -> None:
+    """Lets nothing more be written to a stream that takes nothing, so that Python says nothing of it at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -38,6 +38,7 @@ class Settings(NamedTuple):
         config = self.config.clone()
         config.run = config.ckpt_path = None
         config.overwrite = False
+        config.take_over = False
         return str(self.parser.dump(config, skip_unset=False))
 
     def as_plain(self) -> dict[str, Any]:

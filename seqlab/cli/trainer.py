@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from seqlab.callbacks.board import Board
 from seqlab.callbacks.clock import Clock
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.freed_memory import FreedMemory
@@ -83,7 +83,7 @@ def make_trainer(
     config |= own
     if config["logger"] in (None, True):
         purge = 0 if settings.plan.resumed is None else settings.plan.resumed.step + 1
-        config["logger"] = TensorBoardLogger(
+        config["logger"] = Board(
             str(folder.parent), name=folder.name, version="", default_hp_metric=False, purge_step=purge
         )
     config["accelerator"] = choose_accelerator(config["accelerator"])

@@ -10,6 +10,7 @@ from seqlab.comparison.records import Record
 from seqlab.comparison.rows import ResampledOf, Row, rows_of
 from seqlab.comparison.table import as_csv, as_markdown, runs_as_csv
 from seqlab.errors import UserError, reason_of
+from seqlab.files import write_whole
 from seqlab.runs.folders import LOGS
 
 PAIRED = (
@@ -71,7 +72,7 @@ def write_comparison(runs: Sequence[tuple[Cell, Record]], output: Path, resample
         (output / name).unlink(missing_ok=True)
     for name, text in texts.items():
         try:
-            (output / name).write_text(text, encoding="utf-8")
+            write_whole(output / name, text)
         except OSError as error:
             raise UserError(f"cannot write {output / name}: {reason_of(error)}; choose another --output") from None
     files = [*(output / name for name in texts), *draw_figures(rows, logs, output)]

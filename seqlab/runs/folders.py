@@ -11,6 +11,7 @@ from typing import Any
 
 from seqlab.errors import UserError, nearest, reason_of
 from seqlab.files import whole_file
+from seqlab.runs.lock import LOCK
 from seqlab.runs.writable import check_folder
 
 LOGS = "lightning_logs"
@@ -102,11 +103,11 @@ def is_within(path: Path, folder: Path) -> bool:
 
 
 def clear(folder: Path) -> None:
-    """Removes all that a run left in its folder."""
+    """Removes all that a run left in its folder, but the lock of whoever is to train there."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        else:
+        elif path.name != LOCK:
             path.unlink()
 
 

@@ -1,5 +1,6 @@
 """What a recurrence does with its memory, while it learns."""
 
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from seqlab.analysis.activations import LayerRun, half_lives, read, saturations, windows
 from seqlab.analysis.gradient_flow import gradient_by_lag, recurrent_radii
+from seqlab.errors import reason_of
+from seqlab.files import write_whole
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.views.boards import Text, boards
 
@@ -95,7 +98,11 @@ class RecurrenceWatch(pl.Callback):
         for name, figure in figures.items():
             writer.add_figure(name, figure, trainer.global_step, close=False)
         page = pictures.units_as_html(tokens, values, names)
-        (self.folder / "units.html").write_text(page, encoding="utf-8")
+        try:
+            write_whole(self.folder / "units.html", page)
+        except OSError as error:
+            words = f"cannot write {self.folder / 'units.html'}: {reason_of(error)}; training goes on"
+            print(f"seqlab: {words}", file=sys.stderr)
 
 
 def _held_out(data: Text) -> NDArray[Any]:

@@ -1,0 +1,91 @@
+"""One run, one writer: whoever trains holds a lock in the folder of the run."""
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from seqlab.errors import UserError, reason_of
+
+LOCK = ".training.lock"
+"""Names who trains, and when it was last alive."""
+
+BEAT = 20.0
+"""Seconds between two signs of life."""
+
+STALE = 300.0
+"""Seconds without one after which the lock of another machine, which cannot be asked, holds no longer."""
+
+
+@contextmanager
+def sole_writer(folder: Path, take_over: bool = False) -> Iterator[None]:
+    """Keeps every other process from training in the folder of a run, which is made if need be.
+
+    Args:
+        folder: Of the run.
+        take_over: Whether to go on although another process, maybe of another machine, holds it.
+
+    Raises:
+        UserError: Another process trains there, or the folder cannot be written.
+    """
+    path = folder / LOCK
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+    except OSError as error:
+        raise UserError(f"nothing can be kept in {folder}: {reason_of(error)}; name another folder") from None
+    over = threading.Event()
+    try:
+        _take(descriptor, folder, take_over)
+        _beat(descriptor)
+        threading.Thread(target=_keep_alive, args=(descriptor, over), daemon=True).start()
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
+    finally:
+        over.set()
+        os.close(descriptor)
+
+
+def _take(descriptor: int, folder: Path, take_over: bool) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held = True
+    except OSError:
+        held = False
+    host, process, seen = _holder(descriptor)
+    elsewhere = host not in ("", socket.gethostname()) and time.time() - seen < STALE
+    in_place = held and os.path.samestat(os.fstat(descriptor), (folder / LOCK).stat())  # it was not removed meanwhile
+    if (in_place and not elsewhere) or take_over:
+        return
+    who = f"process {process} on {host}" if host else "another process"
+    raise UserError(
+        f"{who} trains the run {folder.name} now, last seen {max(0.0, time.time() - seen):.0f} s ago; wait for it, "
+        "give another --run, or --take_over if it is gone"
+    )
+
+
+def _holder(descriptor: int) -> tuple[str, int, float]:
+    try:
+        said = json.loads(os.pread(descriptor, 1000, 0))
+        return str(said["host"]), int(said["process"]), float(said["seen"])
+    except (ValueError, TypeError, KeyError, OSError):
+        return "", 0, 0.0
+
+
+def _beat(descriptor: int) -> None:
+    content = json.dumps({"host": socket.gethostname(), "process": os.getpid(), "seen": time.time()}).encode()
+    with suppress(OSError):  # of a full disk: the lock itself holds
+        os.pwrite(descriptor, content.ljust(200), 0)
+
+
+def _keep_alive(descriptor: int, over: threading.Event) -> None:
+    while not over.wait(BEAT):
+        _beat(descriptor)
