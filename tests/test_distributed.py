@@ -182,7 +182,7 @@ def test_a_process_that_ends_takes_the_other_with_it(
 ) -> None:
     """The command is over only when none of its processes holds its outputs any more."""
     options = [*small, *TWO, "--ckpt_every", "7", "--run", "dies"]
-    finished = shell(DYING_RANK, how, rank, *options, cwd=here, timeout=60)
+    finished = shell(DYING_RANK, how, rank, *options, cwd=here, timeout=240)
     assert finished.code not in (0, 2)
     assert ("RuntimeError: a broken worker" in finished.err) == (how == "raising")
     assert last(here, "dies")["global_step"] == 28
@@ -203,6 +203,6 @@ def test_the_run_of_a_dead_process_goes_on_with_two(shell: Command, small: list[
 
 
 def test_nobody_waits_for_a_process_that_never_came(shell: Command, small: list[str], here: Path) -> None:
-    finished = shell(DYING_RANK, "alone", "0", *small, *TWO, cwd=here, timeout=60)
+    finished = shell(DYING_RANK, "alone", "0", *small, *TWO, cwd=here, timeout=240)
     assert finished.code == -signal.SIGKILL
     assert "seqlab: the first process of this run is gone; this one stops too" in finished.err
