@@ -2,6 +2,7 @@ import csv
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,8 +45,10 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def numbers(folder: Path) -> list[list[float]]:
-    return [[float(row[key] or -1) for key in MEASURED] for row in rows(folder / "runs.csv")]
+def numbers(folder: Path, model: str = "") -> list[list[float]]:
+    """What each run reached, or each of one model."""
+    runs = [row for row in rows(folder / "runs.csv") if row["run"].startswith(model)]
+    return [[float(row[key] or -1) for key in MEASURED] for row in runs]
 
 
 def perplexity(checkpoint: Path, split: str) -> float:
@@ -126,12 +129,13 @@ def test_a_run_that_fails_stops_no_other_and_is_tried_again(words: list[str], ve
     assert "failed" not in (here / "results" / "table.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
 def test_killed_and_gone_on_with(
     number: signal.Signals, words: list[str], compared: Path, here: Path, environment: dict[str, str]
 ) -> None:
     """The comparison and its runs die in the middle; what it finds in the end is what it would have found."""
-    command = [sys.executable, "-m", "seqlab.compare", *MODELS, *words, "--output", "results"]
+    grid = ("--model", "rnn", "--seeds", "2", "--bar", "none")
+    command = [sys.executable, "-m", "seqlab.compare", *grid, *words, "--output", "results"]
     options: dict[str, Any] = {"cwd": here, "env": environment, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, **options, start_new_session=True) as process:
         until = time.monotonic() + 60
@@ -146,7 +150,7 @@ def test_killed_and_gone_on_with(
         time.sleep(1)
         ended = subprocess.run(command, **options, check=False, timeout=240)
     assert ended.returncode == 0, ended.stdout
-    assert numbers(here / "results") == numbers(compared)
+    assert numbers(here / "results") == numbers(compared, "rnn")
 
 
 def test_from_python(words: list[str], here: Path) -> None:
@@ -221,35 +225,46 @@ class TestSearch:
     def _optuna(self) -> None:
         pytest.importorskip("optuna")
 
-    def test_trials_and_more_of_them(self, words: list[str], verb: Command, here: Path) -> None:
-        assert verb("compare", *self.SPACE, "--trials", "3", *words).code == 0
-        first = rows(here / "results" / "runs.csv")
-        assert [row["run"].split("-")[0] for row in first] == ["trial0", "trial1", "trial2"]
+    @pytest.fixture(scope="class")
+    def searched(self, tmp_path_factory: pytest.TempPathFactory, small: list[str]) -> Path:
+        """The folder of a search of two trials."""
+        from seqlab.compare import main
+
+        pytest.importorskip("optuna")
+        folder = tmp_path_factory.mktemp("searched") / "results"
+        assert main([*self.SPACE, "--trials", "2", *small, *FAST, "--output", str(folder)]) == 0
+        return folder
+
+    @pytest.fixture
+    def results(self, searched: Path, here: Path) -> Path:
+        """A copy of it in the current folder."""
+        return Path(shutil.copytree(searched, here / "results"))
+
+    def test_trials_and_more_of_them(self, words: list[str], verb: Command, results: Path) -> None:
+        first = rows(results / "runs.csv")
+        assert [row["run"].split("-")[0] for row in first] == ["trial0", "trial1"]
         assert all(1e-4 <= float(row["optimizer.lr"]) <= 1e-1 for row in first)
-        assert len({row["optimizer.lr"] for row in first}) == 3
-        assert verb("compare", *self.SPACE, "--trials", "4", *words).code == 0
-        assert rows(here / "results" / "runs.csv")[:3] == first
+        assert len({row["optimizer.lr"] for row in first}) == 2
+        assert verb("compare", *self.SPACE, "--trials", "3", *words).code == 0
+        after = rows(results / "runs.csv")
+        assert (after[:2], after[2]["run"].split("-")[0]) == (first, "trial2")
 
-    def test_choices_are_those_of_the_seed(self, words: list[str], verb: Command, here: Path) -> None:
-        for folder in ("one", "other"):
-            assert verb("compare", *self.SPACE, "--trials", "2", *words, "--output", folder).code == 0
-        assert numbers(here / "one") == numbers(here / "other")
+    def test_choices_are_those_of_the_seed(self, words: list[str], verb: Command, searched: Path, here: Path) -> None:
+        assert verb("compare", *self.SPACE, "--trials", "2", *words, "--output", "other").code == 0
+        assert numbers(here / "other") == numbers(searched)
 
-    def test_a_trial_cut_short_is_carried_out_first(self, words: list[str], verb: Command, here: Path) -> None:
+    def test_a_trial_cut_short_is_carried_out_first(self, words: list[str], verb: Command, results: Path) -> None:
         import optuna
 
-        assert verb("compare", *self.SPACE, "--trials", "1", *words).code == 0
         study = optuna.load_study(study_name="comparison", storage="sqlite:///results/study.db")
         study.ask({key: study.trials[0].distributions[key] for key in ("model", "optimizer.lr")})
-        assert verb("compare", *self.SPACE, "--trials", "2", *words).code == 0
-        assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE"]
-        assert study.trials[1].value == pytest.approx(
-            math.log(float(rows(here / "results" / "runs.csv")[1]["val_perplexity"]))
-        )
+        assert verb("compare", *self.SPACE, "--trials", "3", *words).code == 0
+        assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 3
+        assert study.trials[2].value == pytest.approx(math.log(float(rows(results / "runs.csv")[2]["val_perplexity"])))
 
-    def test_the_bar_of_the_best_trial(self, words: list[str], verb: Command, here: Path) -> None:
-        assert verb("compare", *self.SPACE[:-2], "--trials", "1", *words).code == 0
-        assert [row["run"].split("-")[0] for row in rows(here / "results" / "runs.csv")] == ["trial0", "ngram"]
+    def test_the_bar_of_the_best_trial(self, words: list[str], verb: Command, results: Path) -> None:
+        assert verb("compare", *self.SPACE[:-2], "--trials", "2", *words).code == 0
+        assert [row["run"].split("-")[0] for row in rows(results / "runs.csv")] == ["trial0", "trial1", "ngram"]
 
     @pytest.mark.parametrize(
         ("words", "sentence"),
@@ -272,8 +287,7 @@ class TestSearch:
     def test_searches_that_cannot_be(self, words: str, sentence: str, refusal: Command) -> None:
         assert refusal("compare", *words.split()) == sentence
 
-    def test_another_search_in_the_folder(self, words: list[str], verb: Command) -> None:
-        assert verb("compare", *self.SPACE, "--trials", "1", *words).code == 0
+    def test_another_search_in_the_folder(self, words: list[str], verb: Command, results: Path) -> None:
         finished = verb("compare", *self.SPACE[2:], "--trials", "1", *words)
         assert finished.code == 2
         assert "searches other options than these; choose another --output" in finished.err

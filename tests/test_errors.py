@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from seqlab.__main__ import main
 from seqlab.runs.checkpoint import read_checkpoint
 
 Refusal = Callable[..., str]
@@ -310,23 +309,6 @@ def test_generate(case: str, refusal: Refusal, story_run: Path) -> None:
     assert re.fullmatch(expected, message), message
 
 
-def test_unknown_characters_of_a_prefix_are_reported(
-    verb: Callable[..., tuple[int, str, str]], story_run: Path
-) -> None:
-    checkpoint = str(story_run / "checkpoints" / "best.ckpt")
-    code, out, err = verb("generate", checkpoint, "--prefix", "the \u65e5\u672c", "--num_tokens", "5")
-    assert code == 0
-    assert err == "seqlab: the model does not know '\u65e5', '\u672c' of the prefix and reads <unk> instead\n"
-    assert out.startswith("the <unk><unk>")
-    assert verb("generate", checkpoint, "--prefix", "the ", "--num_tokens", "5")[2] == ""
-
-
-def test_unknown_verb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.argv", ["seqlab", "fti"])
-    assert main() == 2
-    assert capsys.readouterr().err == "seqlab: unknown verb 'fti': did you mean 'fit'?\n"
-
-
 def test_a_run_is_not_harmed_by_a_failed_resume(verb: Callable[..., tuple[int, str, str]], story_root: Path) -> None:
     folder = story_root / "lightning_logs" / "story"
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -334,23 +316,6 @@ def test_a_run_is_not_harmed_by_a_failed_resume(verb: Callable[..., tuple[int, s
     assert code == 2
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["global_step"] == 154
-
-
-PROCESSES = {
-    "fit": (["-m", "seqlab.fit", "--model", "gruu"], "unknown model 'gruu': did you mean 'gru'?"),
-    "generate": (["-m", "seqlab.generate", "no.ckpt"], "there is no checkpoint 'no.ckpt'; python -m seqlab.fit makes"),
-    "seqlab": (["-m", "seqlab", "fti"], "unknown verb 'fti': did you mean 'fit'?"),
-}
-
-
-@pytest.mark.parametrize("case", PROCESSES)
-def test_as_a_process(case: str, shell: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
-    arguments, words = PROCESSES[case]
-    code, out, err = shell(*arguments, cwd=tmp_path)
-    assert (code, out) == (2, "")
-    assert err.startswith(f"seqlab: {words}")
-    assert err.count("\n") == 1
-    assert not list(tmp_path.iterdir())
 
 
 def test_bad_option_as_a_process(shell: Callable[..., tuple[int, str, str]], small: list[str], tmp_path: Path) -> None:

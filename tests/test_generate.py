@@ -24,8 +24,10 @@ def test_several_texts_with_a_line_between(verb: Command, ckpt: str) -> None:
 
 
 def test_tokens_that_the_model_does_not_know_are_said(verb: Command, ckpt: str) -> None:
-    said = verb("generate", ckpt, "--prefix", "the жук", "--num_tokens", "3").err
-    assert said == "seqlab: the model does not know 'ж', 'у', 'к' of the prefix and reads <unk> instead\n"
+    code, out, err = verb("generate", ckpt, "--prefix", "the 日本", "--num_tokens", "5")
+    assert (code, err) == (0, "seqlab: the model does not know '日', '本' of the prefix and reads <unk> instead\n")
+    assert out.startswith("the <unk><unk>")
+    assert verb("generate", ckpt, "--prefix", "the ", "--num_tokens", "5").err == ""
 
 
 def test_an_option_of_another_verb(refusal: Command, ckpt: str) -> None:

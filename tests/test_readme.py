@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from seqlab.cli.plan import plan
+from seqlab.cli.settings import read_settings
 from seqlab.fit import main
 from seqlab.models import TASKS
 
@@ -40,12 +42,11 @@ COMMANDS = list(commands())
 
 
 def first_of_each() -> Iterator[bool]:
-    """Of each command, whether it is the first of its verb, and of its task where it trains."""
+    """Of each command, whether it is the first of its verb."""
     seen = set()
-    for name, arguments in COMMANDS:
-        kind = (name, arguments[arguments.index("--data") + 1] if name == "fit" and "--data" in arguments else "")
-        yield kind not in seen
-        seen.add(kind)
+    for name, _ in COMMANDS:
+        yield name not in seen
+        seen.add(name)
 
 
 def stand_in(root: Path, *options: str) -> Path:
@@ -133,6 +134,15 @@ def test_each_command_runs(name: str, arguments: list[str], place: Path, verb: C
     assert finished.code == 0, finished.err
     assert finished.out or "--output" in own
     assert "Traceback" not in finished.err
+
+
+TRAININGS = [arguments for name, arguments in COMMANDS if name == "fit" and "--ckpt_path" not in arguments]
+
+
+@pytest.mark.parametrize("arguments", [pytest.param(words, id=" ".join(words)[:90]) for words in TRAININGS])
+def test_each_training_has_the_options_that_it_names(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(README.parent)
+    assert read_settings(plan(arguments)).config.seed == 1
 
 
 def test_the_python_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,8 +52,16 @@ def sample_fit(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return folder, finished
 
 
+@pytest.fixture
+def corpusless(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process finds the corpora neither on this machine nor on the network."""
+    monkeypatch.delenv("SEQLAB_DATA", raising=False)
+    for name in ("HOME", "XDG_CACHE_HOME", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, environment[name])
+
+
 class TestOnTheBundledSample:
-    """Every verb as a process of its own, with neither corpora nor network."""
+    """Verbs with neither corpora nor network, one of each way to call them as a process of its own."""
 
     def test_fit_says_loudly_that_it_is_not_the_corpus(self, sample_fit: tuple[Path, Any]) -> None:
         _, finished = sample_fit
@@ -82,10 +90,10 @@ class TestOnTheBundledSample:
         assert (folder / checkpoint.group(1)).is_file()
         assert re.search(r"tensorboard --logdir lightning_logs", finished.out)
 
-    def test_evaluate(self, sample_fit: tuple[Path, Any], shell: Command) -> None:
+    def test_evaluate(self, sample_fit: tuple[Path, Any], verb: Command, corpusless: None) -> None:
         folder, _ = sample_fit
         checkpoint = newest(folder) / "checkpoints" / "best.ckpt"
-        finished = shell("-m", "seqlab.evaluate", str(checkpoint), "--split", "val", cwd=folder)
+        finished = verb("evaluate", str(checkpoint), "--split", "val")
         assert finished.code == 0, finished.err
         assert "The Time Machine is not here" in finished.err
         assert re.search(r"^corpus +sample, val part$", finished.out, re.MULTILINE)
@@ -104,13 +112,15 @@ class TestOnTheBundledSample:
         assert spoken.out.startswith("the keeper")
         assert len(spoken.out) == len("the keeper") + 50 + 1
 
-    def test_resume_goes_on_counting(self, sample_fit: tuple[Path, Any], shell: Command, tmp_path: Path) -> None:
+    def test_resume_goes_on_counting(
+        self, sample_fit: tuple[Path, Any], verb: Command, corpusless: None, tmp_path: Path
+    ) -> None:
         folder, _ = sample_fit
         run = newest(folder)
         moved = tmp_path / "lightning_logs" / run.name
         shutil.copytree(run, moved)
         options = ["--ckpt_path", "last", "--trainer.max_epochs", "2"]
-        finished = shell("-m", "seqlab", "fit", *options, cwd=tmp_path)
+        finished = verb("fit", *options)
         assert finished.code == 0, finished.err
         assert f"step {STEPS}: training starts" in finished.err
         assert f", {2 * STEPS} steps" in finished.out

@@ -3,10 +3,10 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from few_cells import few_cells
 
 from seqlab.analysis import learning
 from seqlab.analysis.learning import Learned, learn
-from seqlab.cells import CELLS
 from seqlab.data.memory_tasks import TASKS, Adding, MemoryBatch, MemoryTask
 from seqlab.nn.linear_readout import LinearReadout
 
@@ -59,19 +59,21 @@ def test_the_last_step_is_always_measured(monkeypatch: pytest.MonkeyPatch) -> No
 def test_solved_means_twice_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     successes: Iterator[float] = iter([0.995, 0.5, 1.0, 0.99])
     monkeypatch.setattr(learning, "_evaluate", lambda *_: (next(successes), 0.1))
-    task = Adding(2, 1, seed=1)
-    assert learn(network("rnn", task, 2), task, 2000, 0.01, CPU).steps == 400
+    monkeypatch.setattr(learning, "EVALUATE_EVERY", 3)
+    task = Adding(2, 500, seed=1)
+    assert learn(network("rnn", task, 2), task, 2000, 0.01, CPU).steps == 12
 
 
-def test_training_that_diverged_ends() -> None:
-    task = Adding(3, 8, seed=1)
+def test_training_that_diverged_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "EVALUATE_EVERY", 5)
+    task = Adding(3, 500, seed=1)
     reached = learn(network("rnn", task, 4), task, 1000, math.inf, CPU)
     assert not math.isfinite(reached.loss)
-    assert reached.steps == 100
+    assert reached.steps == 5
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("cell", CELLS)
+@few_cells
 def test_every_cell_runs(cell: str, task: str) -> None:
     each = TASKS[task](3, 250, seed=1)
     net = network(cell, each, 8)

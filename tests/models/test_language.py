@@ -12,6 +12,7 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
+from few_cells import few_cells
 from torch import Tensor
 from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
@@ -81,7 +82,7 @@ def rate(trainer: pl.Trainer, module: pl.LightningModule) -> float:
     return float(trainer.optimizers[0].param_groups[0]["lr"])
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@few_cells
 def test_training_learns(cell: str) -> None:
     data = story()
     made = model(data, cell=cell, hidden_size=24, optimizer=partial(Adam, lr=0.01))
@@ -162,7 +163,7 @@ def test_the_training_loss_is_the_mean_over_the_batch() -> None:
     assert outputs["count"] == 80
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@few_cells
 def test_validation_loss_is_that_of_one_pass_over_the_text(cell: str) -> None:
     data = story(val_fraction=0.2, num_steps=7)
     made = model(data, cell=cell)
@@ -407,24 +408,27 @@ class Save(pl.Callback):
             trainer.save_checkpoint(self.path)
 
 
-@pytest.mark.parametrize(
-    ("step", "validating"), [(7, False), (STEPS, False), (STEPS, True), (STEPS + 3, False), (2 * STEPS, True)]
-)
-@pytest.mark.parametrize(
-    "dropout",
-    [0.0, 0.3],
-)
+MOMENTS = [(7, False), (STEPS, False), (STEPS, True), (STEPS + 3, False), (2 * STEPS, True)]
+
+
+@pytest.fixture(scope="module", params=[0.0, 0.3])
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[float, list[Tensor], Path]:
+    """The dropout of a run of three epochs, its last weights, and the folder of its checkpoints of all the moments."""
+    folder = tmp_path_factory.mktemp("whole")
+    saves = [Save(folder / f"{step} {validating}.ckpt", step, validating) for step, validating in MOMENTS]
+    made = fitted(epochs=3, fit={"callbacks": [*saves, RandomState()]}, cell="lstm", dropout=request.param)
+    return request.param, weights(made), folder
+
+
+@pytest.mark.parametrize(("step", "validating"), MOMENTS)
 def test_a_resumed_run_ends_where_the_whole_one_does(
-    step: int, validating: bool, dropout: float, tmp_path: Path
+    step: int, validating: bool, whole: tuple[float, list[Tensor], Path]
 ) -> None:
-    options = {"cell": "lstm", "dropout": dropout}
-    whole = weights(
-        fitted(epochs=3, fit={"callbacks": [Save(tmp_path / "a.ckpt", step, validating), RandomState()]}, **options)
-    )
-    data = story()
-    resumed = model(data, seed=5, **options)
-    trainer(3, callbacks=[RandomState()]).fit(resumed, data, ckpt_path=tmp_path / "a.ckpt", weights_only=True)
-    assert same(weights(resumed), whole)
+    dropout, expected, folder = whole
+    data, checkpoint = story(), folder / f"{step} {validating}.ckpt"
+    resumed = model(data, seed=5, cell="lstm", dropout=dropout)
+    trainer(3, callbacks=[RandomState()]).fit(resumed, data, ckpt_path=checkpoint, weights_only=True)
+    assert same(weights(resumed), expected)
 
 
 def test_a_model_without_data_is_saved_too(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
+from few_cells import few_cells
 from torch import Tensor, nn
 
-from seqlab.cells import CELLS
 from seqlab.errors import UserError
 from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 
@@ -56,7 +56,7 @@ def test_one_hot_inputs_pick_columns_of_the_input_weights() -> None:
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("embedding_size", [None, 5])
-@pytest.mark.parametrize("cell", CELLS)
+@few_cells
 def test_windows_with_the_state_carried_equal_one_pass(cell: str, embedding_size: int | None, num_layers: int) -> None:
     made = network(cell, embedding_size=embedding_size, num_layers=num_layers)
     ids = some_ids(time=12)
@@ -71,7 +71,7 @@ def test_windows_with_the_state_carried_equal_one_pass(cell: str, embedding_size
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])
-@pytest.mark.parametrize("cell", CELLS)
+@few_cells
 def test_no_logit_sees_a_later_token(cell: str, num_layers: int) -> None:
     made = network(cell, num_layers=num_layers, embedding_size=5)
     ids = some_ids()
@@ -84,7 +84,7 @@ def test_no_logit_sees_a_later_token(cell: str, num_layers: int) -> None:
         assert not torch.allclose(after[:, t:], before[:, t:])
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@few_cells
 def test_a_row_alone_is_the_row_of_a_batch(cell: str) -> None:
     made, ids = network(cell, num_layers=2), some_ids(batch=8)
     together, state = made(ids)

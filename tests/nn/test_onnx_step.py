@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from few_cells import few_cells
 
-from seqlab.cells import CELLS
 from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 from seqlab.nn.onnx_step import onnx_model
 from seqlab.recurrence.stack import State
@@ -48,10 +48,6 @@ def run(session: Any, network: LanguageNetwork, ids: torch.Tensor, state: State)
     return session.run(["logits", *(f"next_{part}" for part in parts)], feed)
 
 
-FEW = ("gru", "lstm_peephole", "min_lstm")
-"""Cells of three kinds, whose graphs are traced at each change; those of the others are `slow`."""
-
-
 def check(network: LanguageNetwork, tolerance: float = 1e-5) -> None:
     """Equal outputs, also for more rows than ids, which one-hot inputs are looked up by another rule for."""
     session = session_of(network)
@@ -62,7 +58,7 @@ def check(network: LanguageNetwork, tolerance: float = 1e-5) -> None:
             torch.testing.assert_close(torch.from_numpy(found), expected, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("cell", [pytest.param(cell, marks=[pytest.mark.slow] * (cell not in FEW)) for cell in CELLS])
+@few_cells
 def test_every_cell_in_a_stack(cell: str) -> None:
     check(network_of(cell=cell, hidden_size=[8, 6]))
 

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 import torch
+from few_cells import few_cells
 from torch import Tensor, nn
 
-from seqlab.cells import CELLS
 from seqlab.errors import UserError
 from seqlab.nn.text_classifier import RecurrentClassifier, RecurrentClassifierOptions
 
@@ -25,7 +25,7 @@ def texts(batch: int = 8, time: int = 7) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
-@pytest.mark.parametrize("cell", CELLS)
+@few_cells
 def test_padding_and_company_change_nothing(cell: str, pooling: str) -> None:
     made = network(cell=cell, pooling=pooling, num_layers=2, norm="batch")
     ids, lengths = texts()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from few_cells import few_cells
 from stacks import BATCH, LENGTHS, OWN_BACKENDS, SIZE, TIME, WIDTH, assert_same, everything, numbers, stack
 from torch import Tensor, nn
 
@@ -204,10 +205,10 @@ def test_copies_and_saved_weights_are_the_same_network(variant: str) -> None:
         assert torch.equal(same(inputs)[0], network(inputs)[0])
 
 
-@pytest.mark.parametrize("variant", CELLS)
+@few_cells
 @pytest.mark.filterwarnings("ignore")
-def test_it_can_be_exported(variant: str) -> None:
-    network, inputs = stack(variant, num_layers=2, backend="scan").eval(), numbers(BATCH, TIME, SIZE)
+def test_it_can_be_exported(cell: str) -> None:
+    network, inputs = stack(cell, num_layers=2, backend="scan").eval(), numbers(BATCH, TIME, SIZE)
     program = torch.export.export(network, (inputs,))
     torch.testing.assert_close(program.module()(inputs)[0], network(inputs)[0], rtol=0, atol=1e-12)
 
