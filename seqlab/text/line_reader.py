@@ -3,8 +3,8 @@
 A line ends with ``\\n`` or ``\\r\\n``; a lone ``\\r`` ends one only where there is no ``\\n`` at all.
 """
 
-import io
 from collections.abc import Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
@@ -75,7 +75,7 @@ def read_lines(paths: Iterable[Path]) -> Iterator[str]:
         try:
             with open_plain(path) as file:
                 end = _line_end(file)
-            with io.TextIOWrapper(open_plain(path), encoding="utf-8-sig", newline=end) as text:
+            with TextIOWrapper(open_plain(path), encoding="utf-8-sig", newline=end) as text:
                 for line in _pieces(text, end):
                     number += line.endswith(end)
                     yield line if isinstance(line, Unended) else _ended(line, end)
@@ -108,15 +108,21 @@ def _ended(line: str, end: str) -> str:
 
 def _pieces(file: Any, end: str) -> Iterator[str]:
     """The lines of a file with their ends as they are, over-long ones in pieces cut at ``BORDER``."""
-    held = ""
+    held: list[str] = []
+    size = 0
     while more := file.readline(LONGEST_LINE):
-        seen = max(LONGEST_LINE - 1, len(held) - 1)
-        held += more
-        while (border := BORDER.search(held, seen)) is not None:
-            yield Unended(held[: border.start()])
-            held, seen = held[border.start() :], LONGEST_LINE - 1
+        begin = max(LONGEST_LINE, size) - 1
+        held.append(more)
+        size += len(more)
+        if begin < size - 1:
+            text = "".join(held[-2:])
+            begin -= size - len(text)
+            while (border := BORDER.search(text, begin)) is not None:
+                yield Unended("".join([*held[:-2], text[: border.start()]]))
+                text, begin = text[border.start() :], LONGEST_LINE - 1
+                held, size = [text], len(text)
         if more.endswith(end):
-            yield held
-            held = ""
+            yield "".join(held)
+            held, size = [], 0
     if held:
-        yield held
+        yield "".join(held)

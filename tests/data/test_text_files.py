@@ -383,7 +383,7 @@ class CountingFile(TextIOWrapper):
 def test_a_line_without_blanks_is_read_in_linear_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, text = tmp_path / "long.txt", "x" * 10**6
     path.write_text(text)
-    monkeypatch.setattr("seqlab.data.text_files.TextIOWrapper", CountingFile)
+    monkeypatch.setattr("seqlab.text.line_reader.TextIOWrapper", CountingFile)
     assert "".join(read_lines([path])) == text
     assert Counting.copied <= 2 * len(text)
 
