@@ -20,6 +20,8 @@ LARGEST = float(np.finfo(np.float32).max)
 def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The vectors of the tokens that a vocabulary has; of a token that stands there twice, the first.
 
+    A token with capitals that the file lacks takes the vector of its small letters (Lample et al. 2016, N16-1030).
+
     The file is UTF-8, plain or compressed, ``token v1 ... vd`` a line, with or without a first line
     ``count dimension``. It is read line by line, so that memory grows with the vocabulary alone.
 
@@ -35,6 +37,8 @@ def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64]
         UserError: The file cannot be read, a line is no vector of the size, or no token is of the vocabulary.
     """
     found: dict[int, NDArray[np.float32]] = {}
+    of_small_letters: dict[int, NDArray[np.float32]] = {}
+    capitals = _by_small_letters(vocab)
     sized = False
     for number, line in enumerate(_lines(path), 1):
         where = f"{path}, line {number}"
@@ -50,12 +54,24 @@ def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64]
         token = b" ".join(words).decode()
         if token in vocab and vocab[token] not in found:
             found[vocab[token]] = _row(numbers, where)
+        for other in capitals.pop(token, ()):
+            of_small_letters[other] = _row(numbers, where)
+    found = {**of_small_letters, **found}
     if not found:
         raise UserError(
             f"{path} has a vector of none of the {len(vocab):,} tokens of the vocabulary; give vectors of its language "
             "and kind of tokens"
         )
     return np.array(list(found)), np.stack(list(found.values()))
+
+
+def _by_small_letters(vocab: Vocab) -> dict[str, list[int]]:
+    """The ids of tokens with capitals, by their small letters."""
+    ids: dict[str, list[int]] = {}
+    for number, token in enumerate(vocab.tokens([*range(len(vocab))])):
+        if token != token.lower():
+            ids.setdefault(token.lower(), []).append(number)
+    return ids
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -110,3 +110,11 @@ def test_the_first_token_may_hold_spaces(tmp_path: Path) -> None:
     path.write_text(". . . 0.1 0.2\na 1 2\n")
     ids, vectors = read_vectors(path, Vocab({". . .": 1, "a": 2}), 2)
     assert dict(zip(ids.tolist(), vectors.tolist(), strict=True)) == {1: [1, 2], 2: pytest.approx([0.1, 0.2])}
+
+
+def test_capitals_without_a_vector_take_that_of_small_letters(tmp_path: Path) -> None:
+    path, vocab = tmp_path / "v.txt", Vocab({"The": 4, "the": 3, "Paris": 2, "NASA": 1})
+    path.write_text("the 1 2\nThe 3 4\nparis 5 6\nParis 7 8\nnasa 9 10\nother 0 0\n", encoding="utf-8")
+    ids, rows = read_vectors(path, vocab, 2)
+    found = {vocab.tokens(number): row for number, row in zip(ids.tolist(), rows.tolist(), strict=True)}
+    assert found == {"The": [3, 4], "the": [1, 2], "Paris": [7, 8], "NASA": [9, 10]}
