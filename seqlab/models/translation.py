@@ -18,22 +18,19 @@ from seqlab.data.text_files import Split
 from seqlab.decoding.beam import Beam
 from seqlab.decoding.translation import Translation, encoded, translate
 from seqlab.errors import UserError
-from seqlab.metrics import PERPLEXITY, MeanLoss, Measure, bleu_book, bleu_columns, corpus_bleu, corpus_chrf, of_bleu
+from seqlab.metrics import PERPLEXITY, MeanLoss, Measure, corpus_bleu, of_bleu
 from seqlab.models.model import Codecs, Model
 from seqlab.models.pretrained import set_vectors
-from seqlab.models.translation_report import TranslationReport, buckets_of, tokenization
+from seqlab.models.translation_report import Losses, TranslationReport, report_of, tokenization
 from seqlab.models.window import Sums
 from seqlab.nn.ibm1 import IBM1
 from seqlab.nn.translation_network import TranslationOptions
 from seqlab.options import Options
 from seqlab.text.codec import Codec
-from seqlab.text.vocab import UNK
 from seqlab.views.translations import TranslationView
 
 SHOWN = 4
 """Sentences whose translations are shown."""
-MISSING = "\ufffd"
-"""Stands for a word that a vocabulary lacks; no reference has it."""
 TOGETHER = 256
 """Sentences that ``predict`` translates at once."""
 INCOMPLETE = "incomplete"
@@ -327,41 +324,22 @@ class TranslationModel(Model):
             length_factor=length_factor,
             length_addend=length_addend,
         )
-        loss, count, each = self._losses(data, split, items)
+        losses = self._losses(data, split, items)
         pairs = data.pairs(split)[:sentences]
         if not pairs:
             raise UserError(f"the corpus '{data.corpus_name}' has no {split} part to translate")
-        codec = self.target_codec
-        sources, wanted = [source for source, _ in pairs], [codec.clean(target) for _, target in pairs]
-        references = [codec.reference(target) for _, target in pairs]
-        words = tokenization(tokenize, data.target_language, references)
         started = time.monotonic()
-        found = [best[0] for best in self.translations(sources, beam, progress=True)]
-        seconds, said = time.monotonic() - started, [one.text for one in found]
-        spoken = [self.target_codec.clean(text) for text in said]
-        own = [codec.written(codec.encode(target)).replace(UNK, MISSING) for _, target in pairs]
-        columns: dict[str, list[Any]] = {}
-        if items:
-            columns = {"item": [*range(len(pairs))], **{key: column[: len(pairs)] for key, column in each.items()}}
-            columns |= bleu_columns(said, references, words)
-            columns |= {"source": sources, "reference": references, "translation": said}
-        bleu = corpus_bleu(said, references, words)
-        return TranslationReport(
-            corpus=data.corpus_name,
-            split=split,
-            loss=loss,
-            count=count,
-            seconds=seconds,
-            measures={"perplexity": PERPLEXITY.of_loss(loss) if PERPLEXITY.of_loss else loss, "bleu": bleu.value},
-            items=columns,
-            sentences=len(pairs),
-            bleu=bleu,
-            chrf=corpus_chrf(said, references),
-            bleu_book=sum(bleu_book(*pair) for pair in zip(spoken, wanted, strict=True)) / len(pairs),
-            buckets=buckets_of(sources, said, references, words),
+        found = [best[0] for best in self.translations([source for source, _ in pairs], beam, progress=True)]
+        return report_of(
+            data,
+            split,
+            losses,
+            pairs,
+            found,
+            self.target_codec,
+            seconds=time.monotonic() - started,
             search=self._search(beam),
-            incomplete=sum(not one.complete for one in found),
-            ceiling=corpus_bleu(own, references, words).value,
+            tokenize=tokenize,
         )
 
     def _search(self, beam: Beam) -> str:
@@ -369,8 +347,8 @@ class TranslationModel(Model):
             return "word for word"
         return f"beam of {beam.size}" if beam.size > 1 else "greedy"
 
-    def _losses(self, data: ParallelData, split: Split, items: bool) -> tuple[float, int, dict[str, list[Any]]]:
-        """Mean nats of the target tokens of a part, how many they are, and with ``items`` those of each sentence."""
+    def _losses(self, data: ParallelData, split: Split, items: bool) -> Losses:
+        """Of the target tokens of a part, with ``items`` of each sentence too."""
         total, loader = MeanLoss(alone=True).to(self.device), data.evaluation_loader(split)
         found: dict[int, tuple[float, int]] = {}
         for index, batch in enumerate(loader):
@@ -380,9 +358,8 @@ class TranslationModel(Model):
                 rows = cast(EvaluationPairs, loader.batches).places(index).tolist()
                 nats, tokens = self.network.sentence_nats(*own).tolist(), own.valid.sum(1).tolist()
                 found |= dict(zip(rows, zip(nats, tokens, strict=True), strict=True))
-        columns = zip(*(found[row] for row in sorted(found)), strict=True)
-        each = dict(zip(("nats", "tokens"), map(list, columns), strict=True)) if items else {}
-        return float(total.compute()), int(total.count), each
+        each = [found[row] for row in sorted(found)] if items else None
+        return Losses(float(total.compute()), int(total.count), each)
 
     def count(self, data: DataModule) -> None:
         assert isinstance(data, ParallelData)

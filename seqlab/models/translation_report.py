@@ -3,15 +3,23 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import regex
 
+from seqlab.data.parallel import ParallelData
+from seqlab.data.text_files import Split
+from seqlab.decoding.translation import Translation
 from seqlab.errors import UserError, nearest, reason_of
-from seqlab.metrics import Report, Score, corpus_bleu, perplexity
+from seqlab.metrics import Report, Score, bleu_book, bleu_columns, corpus_bleu, corpus_chrf, perplexity
+from seqlab.text.codec import Codec
+from seqlab.text.vocab import UNK
 
 LENGTHS = ((1, 4), (5, 6), (7, 9), (10, math.inf))
 """Source lengths, in words, that are scored by themselves."""
+
+MISSING = "\ufffd"
+"""Stands for a word that a vocabulary lacks; no reference has it."""
 
 ROOM = "translations at their most tokens; --length_factor and --length_addend give them more"
 
@@ -77,6 +85,70 @@ class TranslationReport(Report):
             **({"cut": f"{self.incomplete:,} {ROOM}"} if self.incomplete else {}),
             "time": f"{self.seconds:.1f} s, {self.sentences / self.seconds:,.0f} sentences/s",
         }
+
+
+class Losses(NamedTuple):
+    """Mean nats of the target tokens of a part, how many these are, and nats and tokens of each sentence if asked."""
+
+    mean: float
+    tokens: int
+    each: Sequence[tuple[float, int]] | None
+
+
+def report_of(
+    data: ParallelData,
+    split: Split,
+    losses: Losses,
+    pairs: Sequence[tuple[str, str]],
+    found: Sequence[Translation],
+    codec: Codec,
+    *,
+    seconds: float,
+    search: str,
+    tokenize: str | None,
+) -> TranslationReport:
+    """What translations of one part are worth.
+
+    Args:
+        data: The corpus.
+        split: Part of it.
+        losses: Of all its sentences; with those of each the report tells of each sentence too.
+        pairs: Sentences and references that were translated, the first of the part.
+        found: Their translations.
+        codec: Of the target.
+        seconds: That translating took.
+        search: How translations were found.
+        tokenize: How sacrebleu cuts words; by the target language if not given.
+    """
+    sources, said = [source for source, _ in pairs], [one.text for one in found]
+    references = [codec.reference(target) for _, target in pairs]
+    words = tokenization(tokenize, data.target_language, references)
+    own = [codec.written(codec.encode(target)).replace(UNK, MISSING) for _, target in pairs]
+    spoken = [(codec.clean(text), codec.clean(target)) for text, (_, target) in zip(said, pairs, strict=True)]
+    columns: dict[str, Sequence[Any]] = {}
+    if losses.each is not None:
+        nats, tokens = zip(*losses.each[: len(pairs)], strict=True)
+        columns = {"item": [*range(len(pairs))], "nats": [*nats], "tokens": [*tokens]}
+        columns |= {**bleu_columns(said, references, words)}
+        columns |= {"source": sources, "reference": references, "translation": said}
+    bleu = corpus_bleu(said, references, words)
+    return TranslationReport(
+        corpus=data.corpus_name,
+        split=split,
+        loss=losses.mean,
+        count=losses.tokens,
+        seconds=seconds,
+        measures={"perplexity": perplexity(losses.mean), "bleu": bleu.value},
+        items=columns,
+        sentences=len(pairs),
+        bleu=bleu,
+        chrf=corpus_chrf(said, references),
+        bleu_book=sum(bleu_book(*pair) for pair in spoken) / len(pairs),
+        buckets=buckets_of(sources, said, references, words),
+        search=search,
+        incomplete=sum(not one.complete for one in found),
+        ceiling=corpus_bleu(own, references, words).value,
+    )
 
 
 OF_LANGUAGE = {
