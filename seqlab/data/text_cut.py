@@ -119,7 +119,7 @@ def _between(lines: Lines, begin: Place, end: Place) -> Lines:
                 yield line
                 continue
             last = end.character if row == end.line else len(line)
-            cut = line[begin.character if row == begin.line else 0 : last]
-            yield Unended(cut) if isinstance(line, Unended) and last == len(line) else cut
+            if cut := line[begin.character if row == begin.line else 0 : last]:
+                yield Unended(cut) if isinstance(line, Unended) and last == len(line) else cut
 
     return part

@@ -17,7 +17,9 @@ CHUNK = 2**20  # bytes
 
 LONGEST_LINE = 4096
 """Characters; a longer line is read in pieces, so that a file of one line needs no more memory."""
-BORDER = regex.compile(r"(?<=[\p{WB=ALetter}\p{WB=Numeric}]) (?=[\p{WB=ALetter}\p{WB=Numeric}])")
+SPACED = r"[[\p{WB=ALetter}\p{WB=Numeric}]--[\u3000-\u303f\uff00-\uffef]]"
+"""Characters of words that spaces usually stand between; those of full width, for one, are not."""
+BORDER = regex.compile(rf"(?V1)(?<={SPACED}) (?={SPACED})")
 """A space at which a line can be read in pieces without any token of either piece being another than in the line."""
 
 

@@ -6,16 +6,14 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from seqlab.data import encoded
 from seqlab.data import text_files as corpus_module
-from seqlab.data.text_files import LONGEST_LINE, Corpus, Recipe, Split, read_corpus, read_lines
+from seqlab.data.text_files import Corpus, Recipe, Split, read_corpus, read_lines
 from seqlab.errors import UserError
 from seqlab.text.codec import Codec
 
@@ -118,14 +116,11 @@ def test_a_part_that_is_empty_although_it_was_asked_for_is_refused(tmp_path: Pat
         read(tmp_path, path, val=write(tmp_path / "empty", ""))
 
 
-def test_a_long_line_is_read_in_pieces_broken_before_spaces(tmp_path: Path) -> None:
+def test_a_long_line_is_cut_by_the_fractions(tmp_path: Path) -> None:
     words = "".join(f"word{number} " for number in range(5000))
-    path = write(tmp_path / "line", words)
-    pieces = list(read_lines([path]))
-    assert "".join(pieces) == words
-    assert all(piece.startswith(" ") for piece in pieces[1:])
-    assert max(map(len, pieces)) < 3 * LONGEST_LINE
-    corpus = read(tmp_path, path, recipe=Recipe("letters", "word", val_fraction=0.1, test_fraction=0.2))
+    corpus = read(
+        tmp_path, write(tmp_path / "line", words), recipe=Recipe("letters", "word", val_fraction=0.1, test_fraction=0.2)
+    )
     assert [len(corpus.parts[split].ids) for split in ("train", "val", "test")] == pytest.approx(
         [3500, 500, 1000], abs=20
     )
@@ -168,21 +163,6 @@ def test_it_is_said_that_parts_follow_the_shares_but_for_a_line(tmp_path: Path) 
     ).at_line_ends
 
 
-def test_the_cache_is_bounded_and_swept(tmp_path: Path, mapped: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoded, "KEPT_BYTES", 20_000)
-    paths = [write(tmp_path / f"text{number}", f"{number}" * 5000 + "\n") for number in range(5)]
-    old = tmp_path / "cache" / "name.unfinished"
-    old.mkdir(parents=True)
-    os.utime(old, (1, 1))
-    for number, path in enumerate(paths):
-        read(tmp_path, path)
-        for folder in (tmp_path / "cache").glob("*/"):
-            os.utime(folder, (number + 1000, number + 1000))
-    kept = [folder for folder in (tmp_path / "cache").iterdir() if folder.is_dir()]
-    assert 0 < len(kept) < 5
-    assert old not in kept
-
-
 @pytest.mark.parametrize(("ending", "compress"), PACKED)
 def test_a_text_may_be_compressed(tmp_path: Path, ending: str, compress: Callable[[bytes], bytes]) -> None:
     plain = read(tmp_path, STORY)
@@ -190,10 +170,6 @@ def test_a_text_may_be_compressed(tmp_path: Path, ending: str, compress: Callabl
     assert np.array_equal(packed.parts["train"].ids, plain.parts["train"].ids)
     with pytest.raises(UserError, match=r"^cannot read .*cut.*; name an existing text file with --data.path$"):
         read(tmp_path, write(tmp_path / f"cut{ending}", compress(STORY.read_bytes())[:-20]))
-
-
-def test_a_long_line_without_spaces_stays_whole(tmp_path: Path) -> None:
-    assert list(read_lines([write(tmp_path / "line", "x" * 20_000 + "\ny\n")])) == ["x" * 20_000 + "\n", "y\n"]
 
 
 def test_several_files_are_one_text(tmp_path: Path) -> None:
@@ -208,21 +184,6 @@ def test_files_of_their_own_for_the_parts(tmp_path: Path) -> None:
     corpus = read(tmp_path, train, val=val, test=test)
     assert [text_of(corpus, split) for split in ("train", "val", "test")] == ["abc\n", "cab\n", "ba<unk>"]
     assert set(read(tmp_path, train, test=test).parts) == {"train", "test"}
-
-
-def test_byte_order_mark_and_line_ends(tmp_path: Path) -> None:
-    path = write(tmp_path / "text", "\ufeffab\r\ncd\ref\n".encode())
-    assert list(read_lines([path])) == ["ab\n", "cd\ref\n"]
-    assert list(read_lines([path, path]))[2] == "ab\n"
-    assert list(read_lines([write(tmp_path / "old", b"ab\rcd\r")])) == ["ab\n", "cd\n"]
-
-
-@pytest.mark.parametrize(("before", "line"), [(2, 3), (0, 1), (5000, 5001)])
-def test_not_utf8(tmp_path: Path, before: int, line: int) -> None:
-    path = write(tmp_path / "latin", b"\xc3\xa9t\xc3\xa9\n" * before + b"caf\xe9 noir\n")
-    words = rf"^{path} is not UTF-8 text \(byte 0xe9 in line {line}\); convert it, for example with iconv -t UTF-8$"
-    with pytest.raises(UserError, match=words):
-        read(tmp_path, path)
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -365,31 +326,11 @@ def test_two_processes_encode_once(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text().splitlines() == ["encoded"] * 3
 
 
-class Counting(str):
-    """Counts the characters that additions copy."""
-
-    copied = 0
-
-    def __add__(self, more: str) -> "Counting":
-        Counting.copied += len(self) + len(more)
-        return Counting(str(self) + more)
-
-
-class CountingFile(TextIOWrapper):
-    def readline(self, size: int = -1, /) -> str:
-        return Counting(super().readline(size))
-
-
-def test_a_line_without_blanks_is_read_in_linear_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, text = tmp_path / "long.txt", "x" * 10**6
-    path.write_text(text)
-    monkeypatch.setattr("seqlab.text.line_reader.TextIOWrapper", CountingFile)
-    assert "".join(read_lines([path])) == text
-    assert Counting.copied <= 2 * len(text)
-
-
-@pytest.mark.parametrize("name", ["pipe", "/dev/zero"])
-def test_a_text_without_an_end_is_refused(name: str, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UserError, match="not a file that ends"):
-        list(read_lines([tmp_path / name]))
+@pytest.mark.parametrize("begins", [False, True])
+def test_an_empty_part_holds_no_line_end_either(tmp_path: Path, begins: bool) -> None:
+    path = write(tmp_path / "line", "one line of text")
+    ends = {"line_ends": True, "line_begins": begins}
+    corpus = read(tmp_path, path, recipe=Recipe("raw", "word", val_fraction=0, test_fraction=0.5, **ends))
+    assert [text_of(corpus, split) for split in ("train", "val")] == ["one line\n", ""]
+    with pytest.raises(UserError, match="^test_fraction 0.01 of .* leaves the test part empty"):
+        read(tmp_path, path, recipe=Recipe("raw", "word", val_fraction=0, test_fraction=0.01, **ends))

@@ -5,16 +5,9 @@ import sys
 import pytest
 
 from seqlab.errors import UserError
-from seqlab.text.tokenize import OLD_SUBWORDS, SUBWORDS, TOKENIZERS, Tokenizer, WordTokenizer, tokenizer_from_state
+from seqlab.text.tokenize import SUBWORDS, TOKENIZERS, Tokenizer, tokenizer_from_state
 
 STORY = [f"the {a} {b} saw the other {b}, and {a}ly ran\n" for a in ("quick", "slow", "sad") for b in ("fox", "hen")]
-STRANGE = "naïve 😀👩‍🚀 \u202eтест\n\ttab  two ▁ <unk> don't\n"
-
-WRITTEN = [
-    "Don't go, he said; it's ‘late’.",
-    'He said: "Who (me)?" and went.\n"No!"\nThe well-known end...',
-    "wait -- what",
-]
 
 
 def trained(name: str, vocab_size: int = 80) -> Tokenizer:
@@ -25,111 +18,6 @@ def test_char() -> None:
     char = trained("char")
     assert char.tokenize("a b\n") == ["a", " ", "b", "\n"]
     assert char.join(["a", " ", "b", "<unk>"]) == "a b<unk>"
-
-
-def test_words_of_cleaned_text_are_those_of_split() -> None:
-    text = " the time  traveller for so "
-    assert trained("word").tokenize(text) == text.split()
-
-
-def test_words_of_raw_text() -> None:
-    tokens = trained("word").tokenize("Don't (stop), “half-way”--well...\n3.5 cafe\u0301!\n")
-    assert tokens == [
-        *("Don't", "(", "stop", ")", ",", "“", "half-way", "”", "--", "well", "...", "\n"),
-        *("3.5", "cafe\u0301", "!", "\n"),
-    ]
-
-
-WORDS = {
-    "hindi": ("हिन्दी भाषा में लिखना है", "हिन्दी|भाषा|में|लिखना|है"),
-    "persian with a joiner": ("می‌خواهم بروم", "می‌خواهم|بروم"),
-    "hebrew": ("כ\"ץ ז'ק", "כ\"ץ|ז'ק"),
-    "chinese by character": ("他们在", "他|们|在"),
-    "katakana": ("カタカナひら", "カタカナ|ひ|ら"),
-    "thai by cluster": ("กำลัง", "กำ|ลั|ง"),
-    "korean": ("나는 한국어", "나는|한국어"),
-    "emoji sequences": ("👩‍🚀 👍🏽 🇫🇷", "👩‍🚀|👍🏽|🇫🇷"),
-    "numbers": ("7,20 3.5 1,000,000.5", "7,20|3.5|1,000,000.5"),
-    "apostrophes and hyphens": ("e-mail can't l’été aujourd'hui dit-il", "e-mail|can't|l’été|aujourd'hui|dit-il"),
-    "marks": ("a... b", "a|...|b"),
-    "underscores": ("a_b __init__", "a_b|__init__"),
-    "narrow space": ("5\u202f000", "5|000"),
-    "abbreviations": ("U.S. co.uk", "U.S|.|co.uk"),
-}
-
-
-@pytest.mark.parametrize("name", WORDS)
-def test_words_of_any_script(name: str) -> None:
-    text, words = WORDS[name]
-    assert WordTokenizer().tokenize(text) == words.split("|")
-
-
-def test_words_take_time_linear_in_the_text() -> None:
-    for hard in ("a'", "a-", "a_", "🇫", "\"'", "א'", "1,", "\u0301", "中"):
-        assert WordTokenizer().join(WordTokenizer().tokenize(hard * 5000)) == hard * 5000
-
-
-def test_old_words_keep_their_rules() -> None:
-    old = tokenizer_from_state({"name": "word"})
-    assert old.tokenize("7,20 --") == ["7", ",", "20", "--"]
-    assert old.join(["7", ",", "20"]) == "7, 20"
-    assert (old.name, old.state()) == ("word_1", {"name": "word"})
-
-
-@pytest.mark.parametrize("name", ["bpe", "unigram"])
-def test_old_subwords_keep_their_rules_and_cut_ordinary_text_alike(name: str) -> None:
-    old, new = OLD_SUBWORDS[f"{name}_1"].train(iter(STORY), 90), SUBWORDS[name].train(iter(STORY), 90)
-    again = tokenizer_from_state(json.loads(json.dumps(old.state())))
-    assert again.name == f"{name}_1"
-    assert again.tokenize("the fox <unk>")[-1] == "<unk>"
-    assert new.tokenize(STORY[0]) == old.tokenize(STORY[0]) == again.tokenize(STORY[0])
-    assert new.pieces == old.pieces
-
-
-def test_old_wordpiece_keeps_its_rules() -> None:
-    old = tokenizer_from_state(json.loads(json.dumps(OLD_SUBWORDS["wordpiece_1"].train(iter(STORY), 90).state())))
-    assert old.join(old.tokenize("the fox, hen")) == "the fox, hen"
-    assert old.tokenize("the a" + "x" * 101)[-1].endswith("xxx")
-
-
-@pytest.mark.parametrize("text", WRITTEN)
-def test_words_join_to_what_was_written(text: str) -> None:
-    word = WordTokenizer()
-    assert word.join(word.tokenize(text)) == text
-
-
-def test_join_of_words_alone() -> None:
-    assert trained("word").join(["a", "b", "<unk>"]) == "a b <unk>"
-    assert trained("word").join([]) == ""
-
-
-@pytest.mark.parametrize("text", [STRANGE, *STORY, "", " ", "\r\n", "".join(map(chr, range(0x300)))])
-def test_bpe_loses_nothing(text: str) -> None:
-    bpe = trained("bpe", 300)
-    assert bpe.join(bpe.tokenize(text)) == text
-
-
-@pytest.mark.parametrize("text", ["the quick fox\nran, sadly\n", " and  two spaces ", "hen\n\nhen"])
-def test_unigram_loses_nothing_of_known_characters(text: str) -> None:
-    unigram = trained("unigram")
-    known = text.replace("p", "n").replace("c", "q").replace("m", "n")
-    assert unigram.join(unigram.tokenize(known)) == known
-
-
-def test_wordpiece_marks_later_pieces() -> None:
-    wordpiece = trained("wordpiece", 60)
-    tokens = wordpiece.tokenize("the sadfox")
-    assert tokens[0] == "the"
-    assert len(tokens) > 2
-    assert all(token.startswith("##") for token in tokens[2:])
-    assert not tokens[1].startswith("##")
-    assert wordpiece.join(tokens) == "the sadfox"
-
-
-def test_subwords_learn_frequent_words() -> None:
-    assert trained("bpe", 400).tokenize(" saw the other") == ["Ġsaw", "Ġthe", "Ġother"]
-    assert trained("unigram", 80).tokenize(" saw the other")[-2:] == ["▁the", "▁other"]
-    assert trained("wordpiece", 120).tokenize("saw the other") == ["saw", "the", "other"]
 
 
 @pytest.mark.parametrize("name", SUBWORDS)
