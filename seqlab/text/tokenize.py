@@ -9,6 +9,7 @@ from tokenizers import Tokenizer as Library
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from seqlab.errors import UserError, nearest
+from seqlab.text.treebank import SpaceTokenizer, TreebankTokenizer
 from seqlab.text.unigram import fit_unigram
 from seqlab.text.vocab import UNK
 
@@ -233,7 +234,8 @@ SUBWORDS: dict[str, type[SubwordTokenizer]] = {
     "unigram": UnigramTokenizer,
 }
 
-TOKENIZERS: dict[str, type[Tokenizer]] = {"char": CharTokenizer, "word": WordTokenizer, **SUBWORDS}
+OF_WORDS: dict[str, type[Tokenizer]] = {"word": WordTokenizer, "treebank": TreebankTokenizer, "space": SpaceTokenizer}
+TOKENIZERS: dict[str, type[Tokenizer]] = {"char": CharTokenizer, **OF_WORDS, **SUBWORDS}
 
 
 def check_tokens(tokens: str) -> None:
