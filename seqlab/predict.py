@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -55,7 +56,13 @@ def as_json(prediction: Any) -> str:
     return json.dumps(prediction._asdict(), ensure_ascii=False)
 
 
-FORMATS = {"text": as_text, "tsv": as_tsv, "json": as_json}
+Format = Callable[[Iterable[Any]], Iterator[str]]
+"""Predictions -> lines."""
+
+FORMATS: dict[str, Format] = {
+    name: partial(map, one) for name, one in (("text", as_text), ("tsv", as_tsv), ("json", as_json))
+}
+"""Of every model; some have more."""
 
 
 def _run(argv: list[str]) -> None:
@@ -65,11 +72,12 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("inputs", type=str, nargs="*", metavar="TEXT", help="Inputs; lines of stdin if there are none.")
     parser.add_argument("--input", type=str | None, help="UTF-8 file of inputs, one a line.")
     parser.add_argument("--output", type=str | None, help="File for the predictions, in the order of the inputs.")
-    parser.add_argument(
-        "--format", type=Literal["text", "tsv", "json"], default="text", help="A line an input: text, tsv or json."
-    )
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
     loaded = named_checkpoint("predict", argv)
+    formats = {**FORMATS, **(loaded.model.formats if loaded is not None else {})}
+    told = f"A line an input, {', '.join(FORMATS)}{'; or ' if len(formats) > len(FORMATS) else ''}"
+    told += ", ".join(name for name in formats if name not in FORMATS)
+    parser.add_argument("--format", type=str, choices=[*formats], default="text", metavar="NAME", help=f"{told}.")
     named = add_options_of(parser, loaded, "predict")
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None
@@ -77,7 +85,7 @@ def _run(argv: list[str]) -> None:
     inputs = given_lines(options["inputs"], options["input"], "input")
     said = model.predict(_counted(inputs), **{name: options[name] for name in named})
     with torch.inference_mode():
-        write_lines(options["output"], map(FORMATS[options["format"]], said))
+        write_lines(options["output"], formats[options["format"]](said))
 
 
 def _counted(inputs: Iterable[str]) -> Iterator[str]:

@@ -56,7 +56,7 @@ def test_the_bundled_sample() -> None:
     assert sum(violations(tags, "iob2") for tags in names.tags) == 0
     kinds = {tag[2:] for tags in names.tags for tag in tags} - {""}
     assert kinds == {"corporation", "creative-work", "group", "location", "person", "product"}
-    upos = {"ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ"}
+    upos = {
         "ADJ",
         "ADP",
         "ADV",
@@ -71,10 +71,7 @@ def test_the_bundled_sample() -> None:
         "PROPN",
         "PUNCT",
         "SCONJ",
-        "SYM",
-        "VERB",
-        "X",
-    ]
+    }
     assert {tag for tags in parts.tags for tag in tags} <= {*upos, "VERB"}
 
 

@@ -27,9 +27,9 @@ def batch(*sentences: str) -> TaggedBatch:
     )
 
 
-def counted(options: SuffixOptions = SuffixOptions(longest=3, smoothing=1.0)) -> Suffix:
+def counted() -> Suffix:
     """Tags: 0 runs, 1 things, 2 little words."""
-    made = Suffix(3, options)
+    made = Suffix(3, SuffixOptions(longest=3, smoothing=1.0))
     tags = torch.tensor([[2, 1, 0, 0], [2, 1, 0, 1]])
     made.count([batch("the cats jumped walked", "the dogs barked walked")], [tags])
     return made
