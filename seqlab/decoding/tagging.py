@@ -10,7 +10,7 @@ HUES = 47
 """Degrees from the colour of one kind to that of the next."""
 
 
-class Path(NamedTuple):
+class Way(NamedTuple):
     """One way to tag a sentence, and how likely it is."""
 
     tags: list[str]
@@ -37,7 +37,7 @@ class Tagged(NamedTuple):
     spans: list[dict[str, Any]]
     offsets: list[tuple[int, int]] | None = None
     probabilities: list[float] | None = None
-    paths: list[Path] | None = None
+    paths: list[Way] | None = None
     parts: int = 1
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from seqlab.nn.ibm1 import IBM1Options
 from seqlab.nn.language_network import LanguageOptions
 from seqlab.nn.naive_bayes import NaiveBayesOptions
 from seqlab.nn.ngram import NGramOptions
+from seqlab.nn.perceptron import PerceptronOptions
 from seqlab.nn.suffix import SuffixOptions
 from seqlab.nn.tagger import TaggerOptions
 from seqlab.nn.text_classifier import RecurrentClassifierOptions
@@ -107,6 +108,7 @@ TASKS: dict[str, Task] = {
         networks={
             **{cell: Network(TaggerOptions, {"cell": cell}) for cell in ("lstm", *EACH_CELL)},
             "suffix": Network(SuffixOptions),
+            "perceptron": Network(PerceptronOptions),
         },
         bar="suffix",
     ),

@@ -3,32 +3,35 @@
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, cast
 
+import lightning.pytorch as pl
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqlab.analysis.chain_inspection import ChainInspection, influences, table_of
 from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Loader, in_batches
 from seqlab.data.tagged import TaggedData
 from seqlab.data.tagged_batches import EvaluationSentences, TaggedBatch, TaggedSentences
 from seqlab.data.text_files import Split
-from seqlab.decoding.tagging import FORMATS, Tagged, spans_in
-from seqlab.decoding.tagging import Path as Way
-from seqlab.decoding.viterbi import best_paths, n_best_paths
+from seqlab.decoding.tagging import FORMATS, Tagged, Way, spans_in
+from seqlab.decoding.viterbi import best_paths
 from seqlab.errors import UserError, reason_of
 from seqlab.files import whole_file
 from seqlab.metrics import MeanLoss, Measure, ratio
 from seqlab.models.model import Model
 from seqlab.models.pretrained import set_vectors
 from seqlab.models.span_scores import SpanF1, of_span_f1, span_scores, together
+from seqlab.models.tagged import sentences_said
 from seqlab.models.tagging_report import Tagging, TaggingReport, columns_of, errors_of, scores_of
 from seqlab.models.window import Sums
-from seqlab.nn.crf import CRF, log_partition, marginals, sentence_nats
+from seqlab.nn.crf import CRF, sentence_nats
+from seqlab.nn.tagger import Tagger as Network
 from seqlab.recurrence.lengths import valid_steps
 from seqlab.text.clean import CLEANERS
 from seqlab.text.codec import Codec
@@ -36,6 +39,7 @@ from seqlab.text.labels import Labels
 from seqlab.text.schemes import follows
 from seqlab.text.spans import spans_of
 from seqlab.text.treebank import SpaceTokenizer, offsets_of
+from seqlab.views.tags import TagView
 
 TOGETHER = 64
 """Sentences that ``predict`` tags at once."""
@@ -46,14 +50,6 @@ MEASURES: Mapping[str, Measure] = {
     "f1": Measure("F1 of spans", "{:.2%}", "higher", lambda model: SpanF1(), of_span_f1),
     "accuracy": Measure("accuracy", "{:.2%}", "higher", lambda model: MeanLoss(), ratio("correct", "words")),
 }
-
-
-class Said(NamedTuple):
-    """What was said of a sentence, or of a part of one."""
-
-    tags: list[int]
-    probabilities: list[float]
-    paths: list[tuple[float, list[int]]]
 
 
 class Tagger(Model):
@@ -119,10 +115,10 @@ class Tagger(Model):
 
     def _nats(self, batch: TaggedBatch, scores: Tensor) -> tuple[Tensor, Tensor]:
         """Summed over the words that count, and how many these are."""
-        nats, counted = self._nats_of_sentences(batch, scores)
+        nats, counted = self.nats_of_sentences(batch, scores)
         return nats.sum(), counted.sum()
 
-    def _nats_of_sentences(self, batch: TaggedBatch, scores: Tensor) -> tuple[Tensor, Tensor]:
+    def nats_of_sentences(self, batch: TaggedBatch, scores: Tensor) -> tuple[Tensor, Tensor]:
         """Of each sentence ``(batch,)``, and its words that count: those with a tag that training had.
 
         The tags of a sentence are one with a CRF, which counts those alone whose every tag training had.
@@ -168,65 +164,6 @@ class Tagger(Model):
         batches = [*loader]
         self.network.count(batches, [batch.tags for batch in batches])
 
-    @torch.no_grad()
-    def _each_said(
-        self, sentences: TaggedSentences, n_best: int = 0, probabilities: bool = False
-    ) -> Iterator[tuple[int, Said, float, int]]:
-        """Of each part of a sentence, the long ones last: its number, what was said, nats and how many words count."""
-        training = self.training
-        self.eval()
-        try:
-            for batch in Loader(EvaluationSentences(sentences, TOGETHER)):
-                own = batch.to(self.device)
-                scores = self.network(own)
-                nats, counted = self._nats_of_sentences(own, scores)
-                yield from zip(
-                    own.items.tolist(),
-                    self._said_of(own, scores, n_best, probabilities),
-                    nats.tolist(),
-                    counted.tolist(),
-                    strict=True,
-                )
-        finally:
-            self.train(training)
-
-    def _said_of(self, batch: TaggedBatch, scores: Tensor, n_best: int, probabilities: bool) -> Iterator[Said]:
-        said, chain, lengths = self.said(batch, scores), self.crf.chain(), batch.lengths.tolist()
-        chances = said.new_zeros(said.shape, dtype=torch.float64)
-        if probabilities:
-            found = marginals(scores.double(), batch.lengths, chain)
-            chances = found.gather(2, said.unsqueeze(2)).squeeze(2)
-        ways: list[list[tuple[float, list[int]]]] = [[] for _ in lengths]
-        if n_best:
-            paths, reached = n_best_paths(scores, batch.lengths, chain, n_best)
-            logs = reached - log_partition(scores, batch.lengths, chain).unsqueeze(1)
-            ways = [
-                [(log, path[:length]) for log, path in zip(row, rows, strict=True) if log > -torch.inf]
-                for row, rows, length in zip(logs.tolist(), paths.tolist(), lengths, strict=True)
-            ]
-        rows = zip(said.tolist(), chances.tolist(), ways, lengths, strict=True)
-        return (Said(tags[:length], values[:length], paths) for tags, values, paths, length in rows)
-
-    def _sentences_said(
-        self, sentences: TaggedSentences, count: int, n_best: int = 0, probabilities: bool = False
-    ) -> tuple[list[Said], list[float], list[int], list[int]]:
-        """What was said of whole sentences, their nats and words that count, and in how many parts."""
-        parts: dict[int, Said] = {}
-        nats, counted, pieces = [0.0] * count, [0] * count, [0] * count
-        for item, said, cost, words in self._each_said(sentences, n_best, probabilities):
-            parts[item] = said
-            row = sentences.pieces[item].sentence
-            nats[row] += cost
-            counted[row] += words
-        whole: list[Said] = [Said([], [], [(0.0, [])])] * count
-        for item, piece in enumerate(sentences.pieces):
-            before, said = whole[piece.sentence], parts[item]
-            ways = [(a + b, [*one, *other]) for a, one in before.paths for b, other in said.paths]
-            best = sorted(ways, key=lambda way: -way[0])[: n_best or 1]
-            whole[piece.sentence] = Said([*before.tags, *said.tags], [*before.probabilities, *said.probabilities], best)
-            pieces[piece.sentence] += 1
-        return whole, nats, counted, pieces
-
     def evaluate(
         self, data: DataModule, split: Split = "test", items: bool = False, *, errors: str | None = None
     ) -> TaggingReport:
@@ -246,7 +183,7 @@ class Tagger(Model):
         data.evaluation_loader(split)
         started = time.monotonic()
         words, wanted, names = data.words(split), data.tags(split), self.labels.names
-        whole, nats, counted, pieces = self._sentences_said(data.encoded(split), len(words))
+        whole, nats, counted, pieces = sentences_said(self, data.encoded(split), len(words))
         clean = CLEANERS[self.text.cleaning]
         known = [[clean(word) in self.text.vocab for word in row] for row in words]
         said = [[names[tag] for tag in one.tags] for one in whole]
@@ -304,7 +241,7 @@ class Tagger(Model):
         for texts in in_batches(inputs, TOGETHER):
             rows = [tokenizer.tokenize(text) for text in texts]
             sentences = TaggedSentences(rows, self.codecs)
-            whole, _, _, pieces = self._sentences_said(sentences, len(rows), n_best or 0, probabilities)
+            whole, _, _, pieces = sentences_said(self, sentences, len(rows), n_best or 0, probabilities)
             if cut := sum(count > 1 for count in pieces):
                 told = f"{cut} longer than {self.text.max_length} words, tagged in parts"
                 print(f"seqlab: {told}", file=sys.stderr, flush=True)
@@ -322,10 +259,39 @@ class Tagger(Model):
                     max(1, parts),
                 )
 
+    def inspect(self, data: Callable[[], DataModule], *, text: str | None = None) -> ChainInspection:
+        """What its CRF has learned of tags that follow each other, and which words it looks at.
+
+        Args:
+            data: Reads the corpus that it was trained on.
+            text: Sentence whose words are weighed, by gradient times input.
+
+        Raises:
+            UserError: It has no CRF and no sentence was given, or it counts, or the sentence has no words.
+        """
+        if not isinstance(self.network, Network):
+            raise UserError(f"{self.run} holds counts, which have no CRF and no gradient; give a recurrent model")
+        if text is None and not self.crf.learned:
+            raise UserError(f"{self.run} has output softmax, and no table of transitions; give --text to weigh words")
+        table = table_of(self.crf.chain()) if self.crf.learned else None
+        if text is None:
+            return ChainInspection(self.run, [*self.labels.names], table, [], [], None)
+        words = self.text.tokenizer.tokenize(text)[: self.text.max_length]
+        if not words:
+            raise UserError(f"text '{text}' has no words; give --text a sentence")
+        batch = TaggedSentences([words], self.codecs).batch(np.array([0])).to(self.device)
+        said = self.said(batch, self.network(batch))[0]
+        weights = influences(self.network, batch, said).cpu().double().numpy()
+        tags = [self.labels.names[tag] for tag in said.tolist()]
+        return ChainInspection(self.run, [*self.labels.names], table, words, tags, weights)
+
     def sample(self, data: DataModule) -> str:
         assert isinstance(data, TaggedData)
         shown = data.inputs("val" if data.has("val") else "train")[:SHOWN]
         return "\n".join(map(str, self.predict(shown, tokenized=True)))
+
+    def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
+        return [TagView(pictures)]
 
     def command(self, data: DataModule, checkpoint: str) -> str:
         text = data.inputs("val" if data.has("val") else "train")[0]

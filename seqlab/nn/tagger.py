@@ -192,14 +192,21 @@ class Tagger(nn.Module):
 
     def forward(self, sentences: Sentences) -> Tensor:
         """Scores of the tags of each word ``(batch, time, tags)``; logits with ``softmax``."""
+        return self.scores(self.vectors(sentences), sentences.lengths)
+
+    def vectors(self, sentences: Sentences) -> Tensor:
+        """What the recurrent layers read of each word ``(batch, time, size)``."""
         parts = [self.embedding(self._read(sentences.ids))]
         if self.casing is not None:
             parts.append(self.casing(sentences.casing))
         if self.characters is not None:
             spelled = self.characters(sentences.spellings, sentences.spelling_lengths)
             parts.append(spelled[sentences.places])
-        inputs = self.dropout(torch.cat(parts, -1))
-        outputs = self.recurrent(inputs, lengths=sentences.lengths)
+        return torch.cat(parts, -1)
+
+    def scores(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Scores of the tags from these ``(batch, time, tags)``, of sentences of ``lengths`` ``(batch,)``."""
+        outputs = self.recurrent(self.dropout(vectors), lengths=lengths)
         outputs = outputs[0] if isinstance(outputs, tuple) else outputs
         scores: Tensor = self.output(self.dropout(outputs))
         return scores

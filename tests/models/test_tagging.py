@@ -15,6 +15,7 @@ import seqlab
 from seqlab.data.tagged import TaggedData
 from seqlab.errors import UserError
 from seqlab.models.tagging import Tagger
+from seqlab.nn.perceptron import PerceptronOptions
 from seqlab.nn.suffix import SuffixOptions
 from seqlab.nn.tagger import TaggerOptions
 from seqlab.options import Options
@@ -63,6 +64,7 @@ KINDS: dict[str, Options] = {
     "crf constrained": replace(SMALL, output="crf", constrained=True),
     "softmax constrained": replace(SMALL, constrained=True),
     "suffix": SuffixOptions(),
+    "perceptron": PerceptronOptions(),
 }
 
 
@@ -305,3 +307,20 @@ def test_it_goes_on_to_the_bit(verb: Command, here: Path, names: Path) -> None:
     assert verb("fit", "--ckpt_path", "last", "--run", "parts", "--trainer.max_epochs", "4").code == 0
     states = [torch.load(f"lightning_logs/{run}/checkpoints/last.ckpt")["state_dict"] for run in ("whole", "parts")]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_it_is_looked_into(verb: Command, here: Path, names: Path) -> None:
+    options = ("--data", "tagged", "--data.path", str(names), "--data.val_fraction", "0", "--data.test_fraction", "0")
+    small = ("--model.hidden_size", "4", "--model.embedding_size", "4", "--bar", "none", "--trainer.max_epochs", "1")
+    for run, more in (("c", ("--model", "gru", "--model.output", "crf")), ("s", ("--model", "gru"))):
+        assert verb("fit", *options, *small, *more, "--trainer.accelerator", "cpu", "--run", run).code == 0
+    crf, softmax = (f"lightning_logs/{run}/checkpoints/last.ckpt" for run in "cs")
+    said = verb("inspect", crf, "--text", "Tom saw Ida", "--output", "figures")
+    assert said.code == 0, said.err
+    assert "the likeliest transitions" in said.out
+    assert "the words that counted most for each tag" in said.out
+    assert sorted(path.name for path in (here / "figures").iterdir()) == ["c-transitions.png", "c-words.png"]
+    assert verb("inspect", softmax).err == (
+        "seqlab: s has output softmax, and no table of transitions; give --text to weigh words\n"
+    )
+    assert "the words that counted" in verb("inspect", softmax, "--text", "Tom ran").out
