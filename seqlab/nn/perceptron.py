@@ -16,14 +16,14 @@ from seqlab.nn.tagger import OutputOptions, Sentences
 from seqlab.options import option
 from seqlab.recurrence.lengths import valid_steps
 
-SUFFIX = 3
-"""Characters of the longest ending that is a feature."""
+SUFFIX, PREFIX = 5, 3
+"""Characters of the longest ending, and of the longest beginning, that is a feature."""
 PAIRS = 1 << 17
 """Rows for a word beside the tag before it; which one says a hash."""
 BORDER = -7
 """Stands for a word outside of the sentence."""
-MIXED = -7046029254386353131
-"""An odd number that tells the places of features apart."""
+MIXED, JOINT = -7046029254386353131, 0x5851F42D4C957F2D
+"""Odd numbers that spread what they are multiplied with over 64 bits."""
 TEMPERATURES = torch.logspace(-1, 2, 61)
 """The scores are divided by one of them."""
 
@@ -51,22 +51,42 @@ class PerceptronOptions(OutputOptions):
 def features_of(sentences: Sentences) -> Tensor:
     """What is seen of each word and of those around it, as numbers ``(batch, time, features)`` int64.
 
-    The word, its endings of 1 to 3 characters, its first character and how it is written; the words at most two places
-    away, the ending of 3 characters and the way of writing of those beside it; and one feature that every word has.
+    The word, its endings of 1 to 5 characters, its first 1 to 3 and how it is written; the words at most two places
+    away, the endings of 2 and 3 characters and the way of writing of those beside it, and each of those words beside it
+    together with it; the three ways of writing; and one feature that every word has.
     """
     endings = endings_of(sentences.spellings, sentences.spelling_lengths, SUFFIX)[sentences.places]
-    first = sentences.spellings[:, 0][sentences.places]
+    beginnings = _beginnings_of(sentences)[sentences.places]
     valid = valid_steps(sentences.lengths, sentences.ids.shape[1]).t()
-    word, suffix, casing = endings[..., -1], endings[..., SUFFIX], sentences.casing
-    own = [word, *(endings[..., size] for size in range(1, SUFFIX + 1)), first, casing, torch.zeros_like(word)]
-    around = [_moved(word, valid, by) for by in (-2, -1, 1, 2)]
-    around += [_moved(part, valid, by) for part in (suffix, casing) for by in (-1, 1)]
-    stacked = torch.stack([*own, *around], -1)
-    return (stacked + torch.arange(1, stacked.shape[-1] + 1, device=stacked.device)) * MIXED ^ _places(stacked)
+    word, two, three, casing = endings[..., -1], endings[..., 2], endings[..., 3], sentences.casing
+
+    def at(values: Tensor, by: int) -> Tensor:
+        return _moved(values, valid, by)
+
+    own = [word, *endings[..., 1:-1].unbind(-1), *beginnings.unbind(-1), casing, torch.zeros_like(word)]
+    around = [at(word, by) for by in (-2, -1, 1, 2)]
+    around += [at(part, by) for part in (three, casing, two) for by in (-1, 1)]
+    joint = [_joint(word, at(word, -1)), _joint(word, at(word, 1)), _joint(three, at(casing, -1))]
+    joint.append(_joint(casing, _joint(at(casing, -1), at(casing, 1))))
+    stacked = torch.stack([*own, *around, *joint], -1)
+    place = torch.arange(1, stacked.shape[-1] + 1, device=stacked.device)
+    return _joint(stacked, place)
 
 
-def _places(stacked: Tensor) -> Tensor:
-    return torch.arange(stacked.shape[-1], device=stacked.device) * 0x5851F42D4C957F2D
+def _joint(one: Tensor, other: Tensor) -> Tensor:
+    """A number for two."""
+    return (one + other * JOINT) * MIXED ^ other
+
+
+def _beginnings_of(sentences: Sentences) -> Tensor:
+    """Numbers that stand for the first 1, 2 and 3 characters of each different word ``(words, 3)``."""
+    total, found = torch.zeros_like(sentences.spelling_lengths), []
+    for place in range(PREFIX):
+        if place < sentences.spellings.shape[1]:
+            inside = place < sentences.spelling_lengths
+            total = _joint(total, torch.where(inside, sentences.spellings[:, place], -1))
+        found.append(total)
+    return torch.stack(found, 1)
 
 
 def _moved(values: Tensor, valid: Tensor, by: int) -> Tensor:
