@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -56,7 +57,13 @@ def as_json(prediction: Any) -> str:
     return json.dumps(prediction._asdict(), ensure_ascii=False)
 
 
-FORMATS = {"text": as_text, "tsv": as_tsv, "json": as_json}
+Format = Callable[[Iterable[Any]], Iterator[str]]
+"""Predictions -> lines."""
+
+FORMATS: dict[str, Format] = {
+    name: partial(map, one) for name, one in (("text", as_text), ("tsv", as_tsv), ("json", as_json))
+}
+"""Of every model; some have more."""
 
 
 def _run(argv: list[str]) -> None:
@@ -66,11 +73,12 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("inputs", type=str, nargs="*", metavar="TEXT", help="Inputs; lines of stdin if there are none.")
     parser.add_argument("--input", type=str | None, help="UTF-8 file of inputs, one a line.")
     parser.add_argument("--output", type=str | None, help="File for the predictions, in the order of the inputs.")
-    parser.add_argument(
-        "--format", type=Literal["text", "tsv", "json"], default="text", help="A line an input: text, tsv or json."
-    )
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
     loaded = named_checkpoint("predict", argv)
+    formats = {**FORMATS, **(loaded.model.formats if loaded is not None else {})}
+    told = f"A line an input, {', '.join(FORMATS)}{'; or ' if len(formats) > len(FORMATS) else ''}"
+    told += ", ".join(name for name in formats if name not in FORMATS)
+    parser.add_argument("--format", type=str, choices=[*formats], default="text", metavar="NAME", help=f"{told}.")
     named = add_options_of(parser, loaded, "predict")
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None
@@ -81,8 +89,9 @@ def _run(argv: list[str]) -> None:
     said = model.predict(_counted(filled), **{name: options[name] for name in named})
     complete: list[bool] = []
     with torch.inference_mode():
-        shown = map(FORMATS[options["format"]], _noted(said, complete))
-        write_lines(options["output"], shown if options["inputs"] else beside_blanks(inputs, shown, ""))
+        shown = formats[options["format"]](_noted(said, complete))
+        blank = not options["inputs"] and options["format"] in FORMATS
+        write_lines(options["output"], beside_blanks(inputs, shown, "") if blank else shown)
     say_incomplete(complete.count(False), len(complete))
 
 

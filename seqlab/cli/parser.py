@@ -151,6 +151,7 @@ class Parser(ArgumentParser):
             return f"--{key} is required; --help says what it is"
         action = next((a for a in self._actions if a.dest == key or f"--{key}" in a.option_strings), None)
         given = re.search(r"[Gg]iven value: (.*)", message) or re.search(r"(?:Got|invalid \w+) value: (.*)", message)
+        given = given or re.search(r"invalid choice: ('[^']*')", message)
         annotation = getattr(action, "_typehint", None) or getattr(action, "type", None)
         if action is None or given is None or annotation is None:
             return f"--{key}: {' '.join(message.split(':', 1)[-1].split())}"

@@ -4,8 +4,14 @@ from seqlab.data.data_module import DataModule
 from seqlab.data.labelled import LabelledData
 from seqlab.data.labelled_corpora import RtPolarity, Trec
 from seqlab.data.parallel import FraEng, ParallelData
+from seqlab.data.tagged import TaggedData
+from seqlab.data.tagged_corpora import WNUT17, UDEnglishEWT
 from seqlab.data.text import TextData, TimeMachine
 
 DATA: dict[str, type[DataModule]] = {
-    kind.data_name: kind for kind in (TextData, TimeMachine, ParallelData, FraEng, LabelledData, RtPolarity, Trec)
+    kind.data_name: kind
+    for kind in (
+        *(TextData, TimeMachine, ParallelData, FraEng, LabelledData, RtPolarity, Trec),
+        *(TaggedData, UDEnglishEWT, WNUT17),
+    )
 }

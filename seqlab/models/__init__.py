@@ -11,12 +11,16 @@ from seqlab.models.classification import Classifier
 from seqlab.models.language import LanguageModel
 from seqlab.models.model import Model
 from seqlab.models.sizes import shapes_of
+from seqlab.models.tagging import Tagger
 from seqlab.models.translation import TranslationModel
 from seqlab.nn.bag import BagOptions
 from seqlab.nn.ibm1 import IBM1Options
 from seqlab.nn.language_network import LanguageOptions
 from seqlab.nn.naive_bayes import NaiveBayesOptions
 from seqlab.nn.ngram import NGramOptions
+from seqlab.nn.perceptron import PerceptronOptions
+from seqlab.nn.suffix import SuffixOptions
+from seqlab.nn.tagger import TaggerOptions
 from seqlab.nn.text_classifier import RecurrentClassifierOptions
 from seqlab.nn.text_cnn import TextCNNOptions
 from seqlab.nn.translation_network import TranslationOptions
@@ -98,6 +102,16 @@ TASKS: dict[str, Task] = {
             "naive_bayes": Network(NaiveBayesOptions),
         },
         bar="naive_bayes",
+    ),
+    "tagging": Task(
+        Tagger,
+        data=("ud_english_ewt", "wnut17", "tagged"),
+        networks={
+            **{cell: Network(TaggerOptions, {"cell": cell}) for cell in ("lstm", *EACH_CELL)},
+            "suffix": Network(SuffixOptions),
+            "perceptron": Network(PerceptronOptions),
+        },
+        bar="suffix",
     ),
 }
 

@@ -84,7 +84,7 @@ class Classifier(Model):
     says: ClassVar[str] = "classifier"
     unit: ClassVar[str] = "texts"
     loss_unit: ClassVar[str] = "nats per text"
-    measures: ClassVar[Mapping[str, Measure]] = {
+    measures: Mapping[str, Measure] = {
         "accuracy": Measure("accuracy", "{:.2%}", "higher", _accuracy, ratio("correct")),
         "f1": Measure("macro F1", "{:.2%}", "higher", _macro_f1, of_macro_f1),
     }

@@ -62,7 +62,7 @@ class LanguageModel(Model):
     says: ClassVar[str] = "language model"
     unit: ClassVar[str] = "tokens"
     loss_unit: ClassVar[str] = "nats per token"
-    measures: ClassVar[Mapping[str, Measure]] = {"perplexity": PERPLEXITY}
+    measures: Mapping[str, Measure] = {"perplexity": PERPLEXITY}
     network: LanguageNetwork | NGram
 
     def build(self) -> LanguageNetwork | NGram:

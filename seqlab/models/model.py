@@ -2,7 +2,7 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, cast
@@ -60,7 +60,8 @@ class Model(pl.LightningModule):
         name: What ``--model`` calls it; a checkpoint is read by its options if not given.
 
     ``task`` is its name in ``TASKS``, ``says`` what a sentence calls it ("language model"), ``unit`` what its items are
-    and ``loss_unit`` what a loss is measured in.
+    and ``loss_unit`` what a loss is measured in; ``formats`` are ways to write its predictions as lines, by name,
+    beside those of every model.
 
     Attributes:
         network: What ``options.build`` made.
@@ -73,7 +74,8 @@ class Model(pl.LightningModule):
     says: ClassVar[str]
     unit: ClassVar[str] = "items"
     loss_unit: ClassVar[str] = "nats per item"
-    measures: ClassVar[Mapping[str, Measure]] = {}
+    measures: Mapping[str, Measure] = {}
+    formats: ClassVar[Mapping[str, Callable[[Iterable[Any]], Iterator[str]]]] = {}
     network: Any
 
     def __init__(

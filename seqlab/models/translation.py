@@ -59,7 +59,7 @@ class TranslationModel(Model):
     says: ClassVar[str] = "translation model"
     unit: ClassVar[str] = "tokens"
     loss_unit: ClassVar[str] = "nats per target token"
-    measures: ClassVar[Mapping[str, Measure]] = {
+    measures: Mapping[str, Measure] = {
         "perplexity": PERPLEXITY,
         "bleu": Measure("BLEU", "{:.2f}", "higher", resampled=of_bleu),
     }

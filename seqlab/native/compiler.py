@@ -1,4 +1,4 @@
-"""Compiles the recurrences once for a machine and keeps them in the user's cache folder."""
+"""Compiles recurrences and chains once for a machine and keeps them in the user's cache folder."""
 
 import ctypes
 import hashlib
@@ -20,6 +20,8 @@ from torch import Tensor
 from seqlab.native.store import stored
 
 UNITS = ("cells.cpp", "gains.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
+PORTABLE = ("chains.cpp",)
+"""Those that every processor runs."""
 HEADERS = ("rows.h", "recurrence.h", "share.h", "product.h", "tiles.h", "vector.h")
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"
@@ -44,9 +46,9 @@ POINTER, NUMBER, FLAG = ctypes.c_void_p, ctypes.c_int64, ctypes.c_bool
 """Kinds of arguments; tensors are handed over as pointers."""
 
 
-def call(name: str, kinds: Sequence[Any], *given: Tensor | float) -> None:
-    """Calls a function of the compiled code, where there is some."""
-    function = getattr(native().library, name)
+def call(name: str, kinds: Sequence[Any], *given: Tensor | float, library: ctypes.CDLL | None = None) -> None:
+    """Calls a function of the compiled code, where there is some; of ``native`` if no library is given."""
+    function = getattr(native().library if library is None else library, name)
     function.argtypes = kinds
     function(*(one.data_ptr() if isinstance(one, Tensor) else one for one in given))
 
@@ -66,10 +68,26 @@ def threads_for(numbers: int, each: int) -> int:
 @cache
 def native() -> Native:
     """The compiled code, built on the first call where this machine can."""
+    if os.environ.get(SWITCH) != "0" and torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return Native(None, "no processor with AVX-512 under Linux")
+    found = _loaded(UNITS)
+    if found.library is not None:
+        found.library.has_tiles.restype = ctypes.c_bool
+        return found._replace(tiles=found.library.has_tiles())
+    return found
+
+
+@cache
+def portable() -> Native:
+    """The compiled code that needs no processor in particular, built on the first call where this machine can."""
+    return _loaded(PORTABLE)
+
+
+def _loaded(units: Sequence[str]) -> Native:
     if os.environ.get(SWITCH) == "0":
         return Native(None, f"{SWITCH} is 0")
-    if platform.system() != "Linux" or torch.backends.cpu.get_cpu_capability() != "AVX512":
-        return Native(None, "no processor with AVX-512 under Linux")
+    if platform.system() != "Linux":
+        return Native(None, "no Linux")
     compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX") or "c++", "g++"))), None)
     if compiler is None:
         return Native(None, "no C++ compiler")
@@ -77,9 +95,7 @@ def native() -> Native:
     if openmp is None:
         return Native(None, "torch runs its threads without libgomp")
     try:
-        library = ctypes.CDLL(str(_built(compiler, openmp)))
-        library.has_tiles.restype = ctypes.c_bool
-        return Native(library, tiles=library.has_tiles())
+        return Native(ctypes.CDLL(str(_built(compiler, openmp, units))))
     except subprocess.CalledProcessError as error:
         said = [line for line in error.stderr.splitlines() if "error" in line] or [str(error)]
         return _none(f"{compiler} failed: {said[0]}")
@@ -89,9 +105,7 @@ def native() -> Native:
 
 def _none(reason: str) -> Native:
     """Says, once, that there should be compiled code and is not."""
-    print(
-        f"seqlab: recurrences run by torch, more slowly, without compiled code: {reason}", file=sys.stderr, flush=True
-    )
+    print(f"seqlab: torch does, more slowly, what compiled code would: {reason}", file=sys.stderr, flush=True)
     return Native(None, reason)
 
 
@@ -101,22 +115,22 @@ def _openmp() -> Path | None:
     return min(loaded, key=lambda path: ("torch" not in str(path), path), default=None)
 
 
-def _built(compiler: str, openmp: Path) -> Path:
+def _built(compiler: str, openmp: Path, units: Sequence[str]) -> Path:
     """The library for this machine, compiled if it is not in the cache."""
     folder = Path(__file__).parent
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
     flags = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")), "")
     identity = hashlib.sha256("\0".join((version, flags, str(openmp), *FLAGS)).encode())
-    for name in (*UNITS, *HEADERS):
+    for name in (*units, *HEADERS):
         identity.update((folder / name).read_bytes())
 
     def build(scratch: Path) -> Path:
-        print("seqlab: compiling the recurrences for this machine, once", file=sys.stderr, flush=True)
-        objects, linked = [str(scratch / f"{name}.o") for name in UNITS], scratch / "native.so"
+        print(f"seqlab: compiling {', '.join(units)} for this machine, once", file=sys.stderr, flush=True)
+        objects, linked = [str(scratch / f"{name}.o") for name in units], scratch / "native.so"
         with ThreadPoolExecutor() as workers:
             compile_one = partial(_run, compiler, *FLAGS, "-fopenmp", "-fPIC", "-c")
-            sources = [str(folder / name) for name in UNITS]
-            list(workers.map(compile_one, sources, ["-o"] * len(UNITS), objects))
+            sources = [str(folder / name) for name in units]
+            list(workers.map(compile_one, sources, ["-o"] * len(units), objects))
         _run(compiler, "-shared", *objects, str(openmp), f"-Wl,-rpath,{openmp.parent}", "-o", str(linked))
         return linked
 

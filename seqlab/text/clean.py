@@ -33,13 +33,24 @@ def raw(line: str) -> str:
     return line.removesuffix("\n").removesuffix("\r") + "\n" * ended
 
 
+def lower(line: str) -> str:
+    """The line as it is in small letters, its end as ``\\n``."""
+    return raw(line).lower()
+
+
 def spaced(line: str) -> str:
     """Lowercase, non-breaking spaces as spaces, a space before each of ``,.!?`` (Dive into Deep Learning, 10.5)."""
     plain = raw(line).replace("\u202f", " ").replace("\xa0", " ").lower()
     return BEFORE_MARK.sub(r" \1", plain)
 
 
-CLEANERS: dict[str, Callable[[str], str]] = {"classic": classic, "letters": letters, "spaced": spaced, "raw": raw}
+CLEANERS: dict[str, Callable[[str], str]] = {
+    "classic": classic,
+    "letters": letters,
+    "spaced": spaced,
+    "lower": lower,
+    "raw": raw,
+}
 """Each maps one line, with or without its end, to cleaned text."""
 
 

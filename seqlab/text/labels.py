@@ -10,6 +10,7 @@ class Labels:
     Args:
         names: The classes in the order of their ids.
         separator: What stands between the labels of a text that may have several; none where each has one.
+        scheme: In which they mark spans of words, a name of ``SCHEMES``; none where they mark none.
 
     Attributes:
         UNSEEN: The id of every label that is no class; no prediction equals it.
@@ -17,8 +18,8 @@ class Labels:
 
     UNSEEN = -1
 
-    def __init__(self, names: Iterable[str], separator: str | None = None) -> None:
-        self.names, self.separator = tuple(names), separator
+    def __init__(self, names: Iterable[str], separator: str | None = None, scheme: str | None = None) -> None:
+        self.names, self.separator, self.scheme = tuple(names), separator, scheme
         self._ids = {name: index for index, name in enumerate(self.names)}
 
     @classmethod
@@ -48,9 +49,10 @@ class Labels:
     def state(self) -> dict[str, object]:
         """Plain values that ``from_state`` rebuilds these classes from."""
         state: dict[str, object] = {"kind": "labels", "names": list(self.names)}
-        return state if self.separator is None else {**state, "separator": self.separator}
+        more = {"separator": self.separator, "scheme": self.scheme}
+        return {**state, **{name: value for name, value in more.items() if value is not None}}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """The classes that gave this state."""
-        return cls(state["names"], state.get("separator"))
+        return cls(state["names"], state.get("separator"), state.get("scheme"))

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer as Library
 from seqlab.errors import UserError, nearest
 from seqlab.text.rules_1 import BPETokenizer1, UnigramTokenizer1, WordPieceTokenizer1, WordTokenizer1
 from seqlab.text.subwords import BPETokenizer, SubwordTokenizer, UnigramTokenizer
+from seqlab.text.treebank import TreebankTokenizer
 from seqlab.text.wordpiece import WordPieceTokenizer
 from seqlab.text.words import WordTokenizer
 
@@ -104,6 +105,9 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     **SUBWORDS,
 }
 
+OF_WORDS: dict[str, type[Tokenizer]] = {"treebank": TreebankTokenizer, "space": SpaceTokenizer}
+"""How raw text is cut into words that a task says something of, one by one."""
+
 OLD_SUBWORDS: dict[str, type[SubwordTokenizer]] = {
     kind.name: kind for kind in (BPETokenizer1, WordPieceTokenizer1, UnigramTokenizer1)
 }
@@ -145,6 +149,8 @@ def tokenizer_from_state(state: Mapping[str, Any]) -> Tokenizer:
         UserError: It names an unknown tokenizer.
     """
     name = name_of_state(state)
+    if name in OF_WORDS:
+        return OF_WORDS[name]()
     check_tokens(name)
     if name == WordPieceTokenizer.name:
         return WordPieceTokenizer.from_state(state)

@@ -1,0 +1,149 @@
+"""What a tagger has learned of tags that follow each other, and which words it looks at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqlab.nn.crf import Chain
+from seqlab.nn.tagger import Sentences, Tagger
+
+if TYPE_CHECKING:
+    from seqlab.figures import Figure
+
+SHOWN = 12
+"""Transitions that are listed, so many of the likeliest and of the least likely."""
+WRITTEN = 14
+"""Tags up to which a picture says its numbers."""
+START, END = "(start)", "(end)"
+
+
+@torch.enable_grad()
+def influences(network: Tagger, sentences: Sentences, tags: Tensor) -> Tensor:
+    """How much each word counted for the tag of each other: gradient times input (Denil et al. 2014, arXiv 1412.6815).
+
+        influence_ij = |d score_i / d x_j . x_j|, each row divided by its sum
+
+    Args:
+        network: In evaluation mode.
+        sentences: One sentence.
+        tags: Whose scores are asked about, ``(time,)`` int64.
+
+    Returns:
+        ``(time, time)``, by row the word that is tagged.
+    """
+    vectors = network.vectors(sentences).detach().requires_grad_()
+    scores = network.scores(vectors, sentences.lengths)[0].gather(1, tags.unsqueeze(1)).squeeze(1)
+    rows = []
+    for score in scores:
+        (slope,) = torch.autograd.grad(score, vectors, retain_graph=True)
+        rows.append((slope[0] * vectors[0]).sum(-1).abs())
+    found = torch.stack(rows)
+    return (found / found.sum(1, keepdim=True).clamp_min(1e-12)).detach()
+
+
+@dataclass(frozen=True)
+class ChainInspection:
+    """What one tagger does.
+
+    Args:
+        name: Of the run that trained it.
+        names: Of its tags.
+        table: Scores of what follows what: from each tag, and in the last row from the start, to each tag, and in the
+            last column to the end ``(tags + 1, tags + 1)``; none without a CRF.
+        words: Of the sentence that was looked at; empty if none was given.
+        tags: Said of them.
+        influence: How much each word, by column, counted for the tag of each, by row ``(words, words)``.
+    """
+
+    name: str
+    names: list[str]
+    table: NDArray[np.float64] | None
+    words: list[str]
+    tags: list[str]
+    influence: NDArray[np.float64] | None
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {len(self.names)} tags"]
+        if self.table is not None:
+            lines += ["", *self._transitions(self.table)]
+        if self.influence is not None:
+            width = max(map(len, self.words))
+            lines += ["", "the words that counted most for each tag, with their shares"]
+            for word, tag, row in zip(self.words, self.tags, self.influence, strict=True):
+                best = np.argsort(-row, kind="stable")[:4].tolist()
+                shares = "  ".join(f"{self.words[place]} {row[place]:.2f}" for place in best)
+                lines.append(f"{word:>{width}} {tag:<16} {shares}")
+        return "\n".join(lines)
+
+    def _transitions(self, table: NDArray[np.float64]) -> list[str]:
+        places = [place for place in np.ndindex(table.shape) if place != (len(self.names), len(self.names))]
+        real = sorted((place for place in places if np.isfinite(table[place])), key=lambda place: -table[place])
+        never = len(places) - len(real)
+        rows, columns = [*self.names, START], [*self.names, END]
+        width = max(map(len, rows))
+        lines = ["the likeliest transitions, and the least likely"]
+        for one, other in zip(real[:SHOWN], real[: -SHOWN - 1 : -1], strict=False):
+            cells = (
+                f"{table[row, column]:>8.2f} {rows[row]:>{width}} -> {columns[column]:<{width}}"
+                for row, column in (one, other)
+            )
+            lines.append("  ".join(cells).rstrip())
+        return [*lines, f"{never} transitions are impossible"] if never else lines
+
+    @staticmethod
+    def draw(inspections: "Sequence[ChainInspection]", folder: Path) -> list[Path]:
+        """Draws the table of transitions and the influences of each; returns the files.
+
+        Raises:
+            UserError: A file cannot be written.
+        """
+        from seqlab.figures import save_figure  # matplotlib, which those who draw nothing need not wait for
+
+        written = []
+        for each in inspections:
+            if each.table is not None:
+                rows, columns = [*each.names, START], [*each.names, END]
+                figure = _heat(each.table, rows, columns, "Scores of transitions", "to", "from")
+                written.append(folder / f"{each.name}-transitions.png")
+                save_figure(figure, written[-1])
+            if each.influence is not None:
+                rows = [f"{word} {tag}" for word, tag in zip(each.words, each.tags, strict=True)]
+                figure = _heat(each.influence, rows, each.words, "Which words counted", "word", "tagged")
+                written.append(folder / f"{each.name}-words.png")
+                save_figure(figure, written[-1])
+        return written
+
+
+def _heat(values: NDArray[np.float64], rows: list[str], columns: list[str], title: str, x: str, y: str) -> "Figure":
+    from seqlab.figures import new_figure
+
+    size = max(3.6, 1.4 + 0.4 * len(rows))
+    figure, axes = new_figure(size + 1, size)
+    finite = np.where(np.isfinite(values), values, np.nan)
+    signed = bool(np.nanmin(finite) < 0)
+    top = float(np.nanmax(np.abs(finite))) or 1.0
+    shown = axes.imshow(finite, cmap="RdBu" if signed else "Blues", vmin=-top if signed else 0, vmax=top)
+    axes.set_xticks(range(len(columns)), columns, rotation=60, ha="right")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set(xlabel=x, ylabel=y, title=title)
+    if len(rows) <= WRITTEN:
+        for row, column in np.ndindex(values.shape):
+            if np.isfinite(values[row, column]):
+                axes.text(column, row, f"{values[row, column]:.1f}", ha="center", va="center", fontsize=6)
+    figure.colorbar(shown)
+    return figure
+
+
+def table_of(chain: Chain) -> NDArray[np.float64]:
+    """The scores of a chain, with those of the start in the last row and those of the end in the last column."""
+    size = len(chain.start)
+    table = np.full((size + 1, size + 1), -np.inf)
+    table[:size, :size] = chain.transitions.detach().cpu().numpy()
+    table[size, :size], table[:size, size] = chain.start.detach().cpu().numpy(), chain.end.detach().cpu().numpy()
+    return table

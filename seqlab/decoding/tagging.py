@@ -1,0 +1,107 @@
+"""Tagged sentences as a user gets them: in columns, inline, as HTML."""
+
+import html
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from seqlab.text.spans import OUTSIDE, spans_of
+
+HUES = 47
+"""Degrees from the colour of one kind to that of the next."""
+
+
+class Way(NamedTuple):
+    """One way to tag a sentence, and how likely it is."""
+
+    tags: list[str]
+    probability: float
+
+
+class Tagged(NamedTuple):
+    """A sentence, its words and their tags.
+
+    Args:
+        text: As it was given.
+        words: Of it.
+        tags: One a word.
+        spans: What the tags mark: ``kind``, ``start`` and ``end`` in words, ``text``; empty where they mark nothing.
+        offsets: Where each word begins and ends in the text, in characters from 0; none unless asked for.
+        probabilities: Of each word's tag over all ways to tag the sentence; none unless asked for.
+        paths: The likeliest ways to tag it, the first the one of ``tags``; none unless asked for.
+        parts: In how many parts it was tagged; more than one where it is longer than the model reads at once.
+    """
+
+    text: str
+    words: list[str]
+    tags: list[str]
+    spans: list[dict[str, Any]]
+    offsets: list[tuple[int, int]] | None = None
+    probabilities: list[float] | None = None
+    paths: list[Way] | None = None
+    parts: int = 1
+
+    def __str__(self) -> str:
+        if self.paths is None:
+            return inline(self.words, self.tags)
+        return "\n".join(f"{path.probability:.4f}\t{inline(self.words, path.tags)}" for path in self.paths)
+
+
+def inline(words: Iterable[str], tags: Iterable[str]) -> str:
+    """``the_DT cat_NN``."""
+    return " ".join(f"{word}_{tag}" for word, tag in zip(words, tags, strict=True))
+
+
+def spans_in(words: Sequence[str], tags: Sequence[str], marks: bool) -> list[dict[str, Any]]:
+    """The spans of tags that ``marks`` says mark some."""
+    found = spans_of(tags) if marks else []
+    return [{**span._asdict(), "text": " ".join(words[span.start : span.end])} for span in found]
+
+
+def as_inline(sentences: Iterable[Tagged]) -> Iterator[str]:
+    """A line a sentence: ``the_DT cat_NN``."""
+    return map(str, sentences)
+
+
+def as_conll(sentences: Iterable[Tagged]) -> Iterator[str]:
+    """A word a line with tabs between its columns: word, offsets if there are any, tag or tags, probability if there is
+    one; a blank line between sentences.
+    """
+    for number, one in enumerate(sentences):
+        columns: list[Sequence[Any]] = [one.words]
+        if one.offsets is not None:
+            columns += [[start for start, _ in one.offsets], [end for _, end in one.offsets]]
+        columns += [one.tags] if one.paths is None else [path.tags for path in one.paths]
+        if one.probabilities is not None:
+            columns.append([f"{value:.4f}" for value in one.probabilities])
+        if number:
+            yield ""
+        yield from ("\t".join(map(str, row)) for row in zip(*columns, strict=True))
+
+
+def as_html(sentences: Iterable[Tagged]) -> Iterator[str]:
+    """A page with a paragraph a sentence; spans, or words of each tag, on a colour of their own."""
+    yield '<!doctype html><meta charset="utf-8"><title>Tagged</title>'
+    yield "<style>mark{padding:0 .2em;border-radius:.2em}sub{font-size:.6em;margin-left:.2em}</style>"
+    hues: dict[str, int] = {}
+    for one in sentences:
+        begins = {span["start"]: (span["end"], span["kind"]) for span in one.spans}
+        plain = not one.spans and any(tag != OUTSIDE for tag in one.tags)
+        parts, place = [], 0
+        while place < len(one.words):
+            end, kind = begins.get(place, (place + 1, one.tags[place] if plain else None))
+            words = html.escape(" ".join(one.words[place:end]))
+            if kind is None:
+                parts.append(words)
+            else:
+                hue = hues.setdefault(kind, len(hues) * HUES % 360)
+                mark = f'<mark style="background:hsl({hue},80%,85%)">{words}<sub>{html.escape(kind)}</sub></mark>'
+                parts.append(mark)
+            place = end
+        yield f"<p>{' '.join(parts)}</p>"
+
+
+FORMATS: dict[str, Callable[[Iterable[Tagged]], Iterator[str]]] = {
+    "conll": as_conll,
+    "inline": as_inline,
+    "html": as_html,
+}

@@ -1,0 +1,115 @@
+// Chains of tags: the best path of a sentence, and the sums over all its paths, step by step. Without instructions of one
+// processor, so that every compiler takes it. Mirrored by seqlab/native/chains.py.
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "share.h"
+
+constexpr long WIDTH = 32;  // bytes that are worked on at a time
+
+template <class Number>
+struct Block {
+    static constexpr long LANES = WIDTH / sizeof(Number);
+    typedef Number V __attribute__((vector_size(WIDTH)));
+
+    static void load(V& v, const Number* from) { std::memcpy(&v, from, sizeof v); }
+    static void store(Number* to, const V& v) { std::memcpy(to, &v, sizeof v); }
+};
+
+// A matrix (rows, size) with rows as long as whole blocks, filled with a number.
+template <class Number>
+struct Padded {
+    long pitch;
+    std::vector<Number> numbers;
+
+    Padded(long rows, long size, Number fill)
+        : pitch(divided(size, Block<Number>::LANES) * Block<Number>::LANES), numbers(rows * pitch, fill) {}
+    Number* row(long at) { return &numbers[at * pitch]; }
+};
+
+// scores[t][j] = emissions[t][j] + max over i of (scores[t - 1][i] + transitions[i][j]); from the best of the last ones,
+// the tag that led there, back to the first.
+extern "C" void best_paths(const float* emissions, const int64_t* lengths, const float* transitions, const float* start,
+                           const float* end, int64_t* path, int64_t batch, int64_t steps, int64_t tags,
+                           int64_t threads) {
+    using Floats = Block<float>;
+    constexpr float NOTHING = -std::numeric_limits<float>::infinity();
+#pragma omp parallel num_threads(threads)
+    {
+        const Share mine(batch);
+        Padded<float> scores(steps, tags, NOTHING), moves(tags, tags, NOTHING), into(tags, tags, NOTHING);
+        for (long i = 0; i < tags; i++)
+            for (long j = 0; j < tags; j++)
+                moves.row(i)[j] = into.row(j)[i] = transitions[i * tags + j];
+        for (long row = mine.first; row < mine.last; row++) {
+            const float* emitted = emissions + row * steps * tags;
+            int64_t* found = path + row * steps;
+            const long length = lengths[row];
+            for (long j = 0; j < tags; j++) scores.row(0)[j] = emitted[j] + start[j];
+            for (long t = 1; t < length; t++) {
+                const float* before = scores.row(t - 1);
+                float* now = scores.row(t);
+                for (long at = 0; at < moves.pitch; at += Floats::LANES) {
+                    Floats::V best, move;
+                    Floats::load(best, moves.row(0) + at);
+                    best += before[0];
+                    for (long i = 1; i < tags; i++) {
+                        Floats::load(move, moves.row(i) + at);
+                        move += before[i];
+                        best = best > move ? best : move;
+                    }
+                    Floats::store(now + at, best);
+                }
+                for (long j = 0; j < tags; j++) now[j] += emitted[t * tags + j];
+            }
+            const float* more = end;
+            for (long t = length - 1; t >= 0; t--) {
+                const float* now = scores.row(t);
+                long best = 0;
+                for (long j = 1; j < tags; j++)
+                    if (now[j] + more[j] > now[best] + more[best]) best = j;
+                found[t] = best;
+                more = into.row(best);
+            }
+            std::fill(found + length, found + steps, 0);
+        }
+    }
+}
+
+// arrived[t] = kept[t - 1] moves,  kept[t] = arrived[t] * emitted[t] / factors[t],  factors[t] their sum; the first
+// arrived is given. Of each of ways * batch sentences, emitted and what comes of it (steps, ways, batch, tags).
+extern "C" void scaled_sums(const double* emitted, const double* moves, double* arrived, double* kept, double* factors,
+                            int64_t steps, int64_t ways, int64_t batch, int64_t tags, int64_t threads) {
+    using Doubles = Block<double>;
+#pragma omp parallel num_threads(threads)
+    {
+        const Share mine(ways * batch);
+        Padded<double> own(ways * tags, tags, 0.0), sums(1, tags, 0.0);
+        for (long i = 0; i < ways * tags; i++) std::copy_n(moves + i * tags, tags, own.row(i));
+        for (long row = mine.first; row < mine.last; row++)
+            for (long t = 0; t < steps; t++) {
+                const long at = (t * ways * batch + row) * tags;
+                double *now = arrived + at, *scaled = kept + at, total = 0;
+                if (t > 0) {
+                    const double* before = scaled - ways * batch * tags;
+                    const long first = row / batch * tags;
+                    for (long from = 0; from < own.pitch; from += Doubles::LANES) {
+                        Doubles::V sum{}, move;
+                        for (long i = 0; i < tags; i++) {
+                            Doubles::load(move, own.row(first + i) + from);
+                            sum += move * before[i];
+                        }
+                        Doubles::store(sums.row(0) + from, sum);
+                    }
+                    std::copy_n(sums.row(0), tags, now);
+                }
+                for (long j = 0; j < tags; j++) total += scaled[j] = now[j] * emitted[at + j];
+                const double share = 1 / total;
+                for (long j = 0; j < tags; j++) scaled[j] *= share;
+                factors[t * ways * batch + row] = total;
+            }
+    }
+}
