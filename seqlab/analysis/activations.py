@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seqlab.cells import Cell
 from seqlab.cells.cell import State, Weights
+from seqlab.nn.evaluating import evaluating
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.recurrence.scan import gates_over_time, step_by_step
 
@@ -58,13 +59,8 @@ def read(network: LanguageNetwork, ids: Tensor) -> list[LayerRun]:
         layers.append(LayerRun(states, gates_over_time(cell, steps, first, weights)))
         return states[0], tuple(part[-1] for part in states)
 
-    training = network.training
-    network.eval()
-    try:
-        with torch.autocast(ids.device.type, enabled=False):
-            network.recurrent.forward_by(record, ids if network.embedding is None else network.embedding(ids))
-    finally:
-        network.train(training)
+    with evaluating(network), torch.autocast(ids.device.type, enabled=False):
+        network.recurrent.forward_by(record, ids if network.embedding is None else network.embedding(ids))
     return layers
 
 

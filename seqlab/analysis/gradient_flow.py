@@ -8,6 +8,7 @@ from torch import Tensor
 
 from seqlab.cells import Cell
 from seqlab.cells.cell import State, Weights
+from seqlab.nn.evaluating import evaluating
 from seqlab.nn.language_network import LanguageNetwork
 
 SQUARINGS = 12
@@ -40,17 +41,12 @@ def gradient_by_lag(network: LanguageNetwork, ids: Tensor, targets: Tensor) -> T
         layers.append(states)
         return torch.stack([state[0] for state in states[1:]]), states[-1]
 
-    training = network.training
-    network.eval()
-    try:
-        with torch.enable_grad(), torch.autocast(ids.device.type, enabled=False):
-            inputs = ids if network.embedding is None else network.embedding(ids)
-            outputs, _ = network.recurrent.forward_by(keep_states, inputs)
-            loss = F.cross_entropy(network.output(outputs[:, -1]), targets[:, -1], reduction="sum")
-            parts = [part for states in layers for state in states for part in state]
-            found = torch.autograd.grad(loss, parts, allow_unused=True, materialize_grads=True)
-    finally:
-        network.train(training)
+    with evaluating(network), torch.enable_grad(), torch.autocast(ids.device.type, enabled=False):
+        inputs = ids if network.embedding is None else network.embedding(ids)
+        outputs, _ = network.recurrent.forward_by(keep_states, inputs)
+        loss = F.cross_entropy(network.output(outputs[:, -1]), targets[:, -1], reduction="sum")
+        parts = [part for states in layers for state in states for part in state]
+        found = torch.autograd.grad(loss, parts, allow_unused=True, materialize_grads=True)
     squares = torch.stack([gradient.double().square().sum(-1) for gradient in found])  # (layers * lags * parts, batch)
     norms = squares.unflatten(0, (len(layers), ids.shape[1] + 1, -1)).sum(2).sqrt().mean(-1)
     return norms.flip(-1).float()

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from seqlab.nn.evaluating import evaluating
+
 
 def word_weights(network: nn.Module, ids: Tensor, lengths: Tensor) -> Tensor:
     """Shares of the words of one text, by pooling where a network pools over time, else by the gradient.
@@ -18,16 +20,12 @@ def word_weights(network: nn.Module, ids: Tensor, lengths: Tensor) -> Tensor:
     Returns:
         ``(time,)``, adding up to 1; zeros of a network without an embedding.
     """
-    training = network.training
-    network.eval()
-    try:
+    with evaluating(network):
         if callable(pooled := getattr(network, "weights", None)):
             with torch.no_grad():
                 weights: Tensor = pooled(ids, lengths)[0]
             return weights
         return _by_gradient(network, ids, lengths)
-    finally:
-        network.train(training)
 
 
 def _by_gradient(network: nn.Module, ids: Tensor, lengths: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import nn
 
 from seqlab.decoding.sampling import Sampling, sample
 from seqlab.errors import UserError
+from seqlab.nn.evaluating import evaluating
 from seqlab.text.codec import Codec
 from seqlab.text.vocab import BOS, EOS
 
@@ -58,14 +59,10 @@ def continue_text(
     device = next(network.parameters()).device
     ids = torch.tensor([start or [MOST_FREQUENT]] * len(seeds), device=device)  # (samples, time)
     rows: list[list[int]] = [list(start) for _ in seeds]
-    training = network.training
-    network.eval()
-    try:
+    with evaluating(network):
         for count, new in enumerate(sample(network, ids, num_tokens, sampling, seeds), start=1):
             for row, token in zip(rows, new.tolist(), strict=True):
                 if end is None or row[-1] != end:
                     row.append(token)
             if streaming or count == num_tokens:
                 yield [codec.written(row) for row in rows]
-    finally:
-        network.train(training)

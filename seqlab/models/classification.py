@@ -34,6 +34,7 @@ from seqlab.models.threshold import BestThreshold
 from seqlab.models.window import Sums
 from seqlab.nn.bag import Bag
 from seqlab.nn.beside_counts import BesideCounts
+from seqlab.nn.evaluating import evaluating
 from seqlab.nn.naive_bayes import NaiveBayes, NaiveBayesOptions
 from seqlab.text.codec import Codec
 from seqlab.text.labels import Labels
@@ -218,12 +219,9 @@ class Classifier(Model):
             raise UserError("a classifier is measured on labelled texts; give --data labelled or the name of some")
         if errors < 0:
             raise UserError(f"errors {errors} must be a whole number of at least 0")
-        started, training = time.monotonic(), self.training
-        self.eval()
-        try:
+        started = time.monotonic()
+        with evaluating(self):
             found = self._classified(data, split)
-        finally:
-            self.train(training)
         return report_of(self, data, split, found, items, errors, time.monotonic() - started)
 
     def _classified(self, data: LabelledData, split: Split) -> Classified:
@@ -278,12 +276,8 @@ class Classifier(Model):
 
     def eval_logits(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """As ``forward``, with dropout off."""
-        training = self.training
-        self.eval()
-        try:
+        with evaluating(self):
             logits: Tensor = self.network(ids, lengths)
-        finally:
-            self.train(training)
         return logits
 
     def sample(self, data: DataModule) -> str:

@@ -10,6 +10,7 @@ from seqlab.data.loader import Loader
 from seqlab.data.tagged_batches import EvaluationSentences, TaggedBatch, TaggedSentences
 from seqlab.decoding.viterbi import n_best_paths
 from seqlab.nn.crf import log_partition, marginals
+from seqlab.nn.evaluating import evaluating
 
 if TYPE_CHECKING:
     from seqlab.models.tagging import Tagger
@@ -63,9 +64,7 @@ def sentences_said(
     """
     pieces: dict[int, Said] = {}
     found = SentencesSaid([Said([], [], [(0.0, [])])] * count, [0.0] * count, [0] * count, [0] * count)
-    training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         for batch in Loader(EvaluationSentences(sentences, TOGETHER)):
             own = batch.to(model.device)
             scores = model.network(own)
@@ -75,8 +74,6 @@ def sentences_said(
                 pieces[item] = one
                 found.nats[sentences.pieces[item].sentence] += cost
                 found.counted[sentences.pieces[item].sentence] += words
-    finally:
-        model.train(training)
     for item, piece in enumerate(sentences.pieces):
         found.said[piece.sentence] = _joined(found.said[piece.sentence], pieces[item], n_best)
         found.parts[piece.sentence] += 1

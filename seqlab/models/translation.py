@@ -23,6 +23,7 @@ from seqlab.models.model import Codecs, Model
 from seqlab.models.pretrained import set_vectors
 from seqlab.models.translation_report import Losses, TranslationReport, report_of, tokenization
 from seqlab.models.window import Sums
+from seqlab.nn.evaluating import evaluating
 from seqlab.nn.ibm1 import IBM1
 from seqlab.nn.translation_network import TranslationOptions
 from seqlab.options import Options
@@ -177,13 +178,9 @@ class TranslationModel(Model):
         ``seqlab.decoding.translation.translate``."""
         if isinstance(self.network, IBM1):
             return self._word_for_word(sentences)
-        training = self.training
-        self.eval()
-        try:
+        with evaluating(self):
             codecs = self.source_codec, self.target_codec
             return translate(self.network, *codecs, sentences, beam or self.beam(), attention, prefix, progress)
-        finally:
-            self.train(training)
 
     def _word_for_word(self, sentences: Sequence[str]) -> list[list[Translation]]:
         assert isinstance(self.network, IBM1)

@@ -6,6 +6,7 @@ import lightning.pytorch as pl
 import torch
 
 from seqlab.decoding.translation import translate, translate_ids
+from seqlab.nn.evaluating import evaluating
 from seqlab.views.boards import Pairs, Translates, boards
 
 EXAMINED = 512
@@ -68,14 +69,10 @@ class TranslationView(pl.Callback):
             return
         from seqlab.views.attention_map import draw_attention
 
-        training = module.training
-        module.eval()
-        try:
+        with evaluating(module):
             sources = module.shown_sources(trainer.datamodule)[:DRAWN]
             codecs = module.source_codec, module.target_codec
             found = translate(module.network, *codecs, sources, module.beam(), attention=True)
-        finally:
-            module.train(training)
         for row, translations in enumerate(found):
             for writer in writers:
                 figure = draw_attention(translations[0])
@@ -86,9 +83,8 @@ class TranslationView(pl.Callback):
 def worst(module: Translates, data: Pairs) -> list[Failure]:
     """The sentences of the highest loss among the first of the validation part, the worst first."""
     found: list[tuple[float, list[int], list[int]]] = []
-    codecs, training = (module.source_codec, module.target_codec), module.training
-    module.eval()
-    try:
+    codecs = (module.source_codec, module.target_codec)
+    with evaluating(module):
         for batch in data.evaluation_loader("val"):
             moved = batch._replace(**{name: part.to(module.device) for name, part in batch._asdict().items()})
             losses = module.network.sentence_nats(*moved) / moved.valid.sum(1)
@@ -99,8 +95,6 @@ def worst(module: Translates, data: Pairs) -> list[Failure]:
                 break
         found = sorted(found, reverse=True)[:WORST]
         said = translate_ids(module.network, *codecs, [source for _, source, _ in found], module.beam())
-    finally:
-        module.train(training)
     return [
         Failure(loss, codecs[0].written(source), codecs[1].written(target), translations[0].text)
         for (loss, source, target), translations in zip(found, said, strict=True)
