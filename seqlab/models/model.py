@@ -33,13 +33,12 @@ from seqlab.models.window import Sums, Window
 from seqlab.options import Options
 from seqlab.runs.checkpoint import FORMAT
 from seqlab.runs.exporting import as_safetensors
-from seqlab.text.codec import Codec
-from seqlab.text.labels import Labels
+from seqlab.text.codec import AnyCodec
 
 STEP = "step"
 """Name under which Lightning is told the step that a validation is logged at; by itself it takes the one before."""
 
-Codecs = Mapping[str, Codec | Labels]
+Codecs = Mapping[str, AnyCodec]
 
 
 class Model(pl.LightningModule):
