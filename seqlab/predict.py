@@ -1,8 +1,11 @@
 """``python -m seqlab.predict CKPT "some text"``: what a trained model says of raw input, whatever its task."""
 
+import csv
+import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -55,7 +58,29 @@ def as_json(prediction: Any) -> str:
     return json.dumps(prediction._asdict(), ensure_ascii=False)
 
 
-FORMATS = {"text": as_text, "tsv": as_tsv, "json": as_json}
+def as_csv(predictions: Iterable[Any]) -> Iterator[str]:
+    """A line of names and a line a prediction; fields with parts are a column each, empty ones none."""
+    for number, one in enumerate(predictions):
+        cells: dict[str, Any] = {}
+        for name, value in one._asdict().items():
+            cells |= value if isinstance(value, dict) else {name: value}
+        there = {name: value for name, value in cells.items() if value is not None}
+        for row in ([*there], [*there.values()])[number > 0 :]:
+            line = io.StringIO()
+            csv.writer(line, lineterminator="").writerow(row)
+            yield line.getvalue()
+
+
+def _a_line_each(form: Callable[[Any], str], predictions: Iterable[Any]) -> Iterator[str]:
+    return map(form, predictions)
+
+
+FORMATS: dict[str, Callable[[Iterable[Any]], Iterator[str]]] = {
+    "text": partial(_a_line_each, as_text),
+    "tsv": partial(_a_line_each, as_tsv),
+    "json": partial(_a_line_each, as_json),
+    "csv": as_csv,
+}
 
 
 def _run(argv: list[str]) -> None:
@@ -66,7 +91,9 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("--input", type=str | None, help="UTF-8 file of inputs, one a line.")
     parser.add_argument("--output", type=str | None, help="File for the predictions, in the order of the inputs.")
     parser.add_argument(
-        "--format", type=Literal["text", "tsv", "json"], default="text", help="A line an input: text, tsv or json."
+        "--format",
+        type=Literal["text", "tsv", "json", "csv"] | None,
+        help="A line a prediction: text, tsv, json, or csv under a line of names; what suits the task if not given.",
     )
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
     loaded = named_checkpoint("predict", argv)
@@ -77,7 +104,7 @@ def _run(argv: list[str]) -> None:
     inputs = given_lines(options["inputs"], options["input"], "input")
     said = model.predict(_counted(inputs), **{name: options[name] for name in named})
     with torch.inference_mode():
-        write_lines(options["output"], map(FORMATS[options["format"]], said))
+        write_lines(options["output"], FORMATS[options["format"] or model.predicts](said))
 
 
 def _counted(inputs: Iterable[str]) -> Iterator[str]:

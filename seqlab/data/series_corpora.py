@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from seqlab.data.timeline import Step
 SINE_STEPS, SINE_NOISE = 1000, 0.2
 LAYOUT = ("path", "columns", "known", "time_column", "id_column", "timezone", "encoding")
 """Options that a named series takes from nobody."""
-ANSWERED: dict[str, Any] = dict.fromkeys(LAYOUT)
 
 
 def sine(steps: int = SINE_STEPS, noise: float = SINE_NOISE) -> NDArray[np.float64]:
@@ -62,15 +61,29 @@ class Sine(SeriesData):
     def __init__(
         self,
         history: int = 4,
-        scaling: Any = "none",
+        scaling: Literal["standard", "none"] = "none",
         batch_size: int = 16,
         val_fraction: float = 0.1,
         test_fraction: float = 0.3,
         **kwargs: Any,
     ) -> None:
-        shares = {"val_fraction": val_fraction, "test_fraction": test_fraction}
-        made = {"history": history, "scaling": scaling, "batch_size": batch_size, **shares, **kwargs}
-        super().__init__(**{**ANSWERED, "calendar": None, "root": None}, **made)
+        super().__init__(
+            path=None,
+            columns=None,
+            known=None,
+            time_column=None,
+            id_column=None,
+            timezone=None,
+            calendar=None,
+            encoding=None,
+            root=None,
+            history=history,
+            scaling=scaling,
+            batch_size=batch_size,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+            **kwargs,
+        )
 
     def find(self, path: Path | None, layout: SeriesLayout, encoding: str | None) -> Found:
         """The series by formula."""
@@ -88,7 +101,16 @@ class NamedSeries(SeriesData):
     answered: ClassVar[tuple[str, ...]] = LAYOUT
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**ANSWERED, **kwargs)
+        super().__init__(
+            path=None,
+            columns=None,
+            known=None,
+            time_column=None,
+            id_column=None,
+            timezone=None,
+            encoding=None,
+            **kwargs,
+        )
 
     def sample(self) -> Found:
         """What stands in for it, with as many columns and the same step."""
@@ -125,8 +147,14 @@ class Airline(NamedSeries):
         test_fraction: float = 0.25,
         **kwargs: Any,
     ) -> None:
-        shares = {"val_fraction": val_fraction, "test_fraction": test_fraction}
-        super().__init__(history=history, horizon=horizon, batch_size=batch_size, **shares, **kwargs)
+        super().__init__(
+            history=history,
+            horizon=horizon,
+            batch_size=batch_size,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+            **kwargs,
+        )
 
     def sample(self) -> Found:
         """144 months by formula."""
@@ -167,8 +195,16 @@ class ETTh1(NamedSeries):
     answered = (*LAYOUT, "val_fraction", "test_fraction", "val_from", "test_from")
 
     def __init__(self, history: int = 336, horizon: int = 96, counts: list[int] | None = None, **kwargs: Any) -> None:
-        given = {"val_fraction": 0.1, "test_fraction": 0.2, "val_from": None, "test_from": None}
-        super().__init__(history=history, horizon=horizon, counts=counts or [8640, 2880, 2880], **given, **kwargs)
+        super().__init__(
+            history=history,
+            horizon=horizon,
+            counts=counts or [8640, 2880, 2880],
+            val_fraction=0.1,
+            test_fraction=0.2,
+            val_from=None,
+            test_from=None,
+            **kwargs,
+        )
 
     def sample(self) -> Found:
         """As many hours by formula."""

@@ -1,6 +1,7 @@
 """Windows of series, in batches, for training and for evaluation."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,8 @@ class SeriesBatch(NamedTuple):
     items: Tensor
 
 
-class Windows(NamedTuple):
+@dataclass(frozen=True)
+class Windows:
     """The windows of one part.
 
     Args:
@@ -54,6 +56,10 @@ class Windows(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def only(self, rows: Order) -> Self:
+        """The windows at ``rows``."""
+        return replace(self, series=self.series[rows], starts=self.starts[rows])
 
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> SeriesBatch:
         """The windows at ``rows``; those that are not ``real`` count for nothing."""

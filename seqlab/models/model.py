@@ -59,7 +59,7 @@ class Model(pl.LightningModule):
         name: What ``--model`` calls it; a checkpoint is read by its options if not given.
 
     ``task`` is its name in ``TASKS``, ``says`` what a sentence calls it ("language model"), ``unit`` what its items are
-    and ``loss_unit`` what a loss is measured in.
+    and ``loss_unit`` what a loss is measured in. ``predicts`` is the form in which predictions are written by default.
 
     Attributes:
         network: What ``options.build`` made.
@@ -72,6 +72,7 @@ class Model(pl.LightningModule):
     says: ClassVar[str]
     unit: ClassVar[str] = "items"
     loss_unit: ClassVar[str] = "nats per item"
+    predicts: ClassVar[str] = "text"
     measures: ClassVar[Mapping[str, Measure]] = {}
     network: Any
 

@@ -83,6 +83,11 @@ class SeriesCodec:
         return len(self.known) + 2 * len(self.calendar)
 
     @property
+    def scaled(self) -> bool:
+        """Whether what is read is in standard scores, not in units."""
+        return any(scale != Scale.none(len(self.columns)) for scale in self.scales.values())
+
+    @property
     def names(self) -> list[str]:
         """Of the series, in the order of their numbers."""
         return [*self.scales]
