@@ -28,7 +28,7 @@ from seqlab.models.window import Sums
 from seqlab.nn.forecaster import Sizes
 from seqlab.nn.ridge import Window
 from seqlab.text.series_codec import SeriesCodec
-from seqlab.views.forecasts import ForecastView, draw_forecasts
+from seqlab.views.forecasts import ForecastView, draw_forecasts, draw_leads
 
 BLOCKS = 5
 """Blocks of time that the training windows of each series are cut into, where counting chooses something."""
@@ -147,6 +147,7 @@ class Forecaster(Model):
         *,
         strategy: Literal["one_step", "recursive", "direct", "direct_recursive", "all"] | None = None,
         horizon: int | None = None,
+        figure: str | None = None,
     ) -> ForecastingReport:
         """How far its forecasts of one part are off, every window once.
 
@@ -157,6 +158,7 @@ class Forecaster(Model):
             strategy: one_step (each from the true values before), recursive, direct, direct_recursive, or all of them
                 in one table; direct as far as the model reaches, else direct_recursive, if not given.
             horizon: Steps to forecast; as many as the model was trained for if not given.
+            figure: PNG file of forecasts 1, 4, 16, 64 and horizon steps ahead, and of how errors grow.
         """
         if not isinstance(data, SeriesData):
             raise UserError("a forecaster is measured on series; give --data series or the name of some")
@@ -172,7 +174,10 @@ class Forecaster(Model):
             found = {one: self._forecasted(data, split, steps, one) for one in wanted}
         finally:
             self.train(training)
-        return report_of(self.series, data, split, found, own, items, time.monotonic() - started)
+        report = report_of(self.series, data, split, found, own, items, time.monotonic() - started)
+        if figure is not None:
+            draw_leads(*found[own].first(data, split), report.leads, report.by_step, Path(figure))
+        return report
 
     def _forecasted(self, data: SeriesData, split: Split, steps: int, strategy: Strategy) -> Forecasted:
         """What was said of every window of a part."""

@@ -52,6 +52,13 @@ class Forecasted(NamedTuple):
     series: NDArray[np.int64]
     errors: NDArray[np.float64]
 
+    def first(self, data: SeriesData, split: Split) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What was said of the first column of the first series, and what came, both ``(windows, steps)``."""
+        windows = data.windows(split, self.errors.shape[1])
+        own = windows.only(np.flatnonzero(windows.series == windows.series[0]))
+        came = own.batch(np.arange(len(own))).targets.double().numpy()[:, :, 0]
+        return came + self.errors[: len(own), :, 0], came
+
 
 class OfColumn(NamedTuple):
     """How far forecasts of a column are off, in its units: mean absolute error, and root of the mean squared one."""
@@ -103,9 +110,14 @@ class ForecastingReport(Report):
     def __str__(self) -> str:
         return "\n".join([super().__str__(), "", *self._of_steps(), "", *self._of_columns()])
 
-    def _of_steps(self) -> list[str]:
+    @property
+    def leads(self) -> list[int]:
+        """Steps ahead whose errors are printed."""
         last = len(self.mae_by_step)
-        leads = [*(lead for lead in LEADS if lead < last), last]
+        return [*(lead for lead in LEADS if lead < last), last]
+
+    def _of_steps(self) -> list[str]:
+        leads = self.leads
         head = f"{'MSE by step ahead':<{self.WIDTH}}" + "".join(f"{lead:>9}" for lead in leads) + f"{'mean':>9}"
         lines = [head]
         for name, errors in self.by_step.items():

@@ -111,6 +111,34 @@ def draw_by_step(errors: Any) -> Figure:
     return figure
 
 
+def draw_leads(
+    said: NDArray[np.float64], came: NDArray[np.float64], leads: Sequence[int], errors: Any, path: Path
+) -> None:
+    """Draws what was said of each step so many steps before it, and how errors grow with that, as a PNG file.
+
+    Args:
+        said: Of windows that follow each other step by step ``(windows, steps)``.
+        came: As ``said``.
+        leads: Steps ahead that are drawn.
+        errors: Mean squared error of each step ahead ``(steps,)``, by strategy.
+        path: Of the file.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    figure, (values, growth) = new_panels(2, 6.4, 4.0)
+    values.plot(np.arange(len(came)), came[:, 0], color="0.8", label="came")
+    for lead in leads:
+        values.plot(np.arange(len(said)) + lead - 1, said[:, lead - 1], label=f"{lead} ahead")
+    values.set(xlabel="step of the part")
+    for name, of_steps in errors.items():
+        growth.plot(np.arange(1, len(of_steps) + 1), of_steps, marker="." if len(of_steps) == 1 else None, label=name)
+    growth.set(xlabel="steps ahead", ylabel="mean squared error", ylim=(0, None))
+    for axes in (values, growth):
+        axes.legend()
+    save_figure(figure, path)
+
+
 def draw_forecasts(
     inputs: Sequence[Continued], said: Sequence[NDArray[np.float64]], columns: Sequence[str], path: Path
 ) -> None:

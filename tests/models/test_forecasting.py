@@ -132,11 +132,12 @@ def test_what_training_minimizes(tmp_path: Path, kind: Any) -> None:
     assert (float(total), int(items)) == (pytest.approx(float(expected), rel=1e-5), len(batch.items))
 
 
-def test_errors_grow_with_the_horizon_and_one_step_errors_do_not() -> None:
+def test_errors_grow_with_the_horizon_and_one_step_errors_do_not(tmp_path: Path) -> None:
     series = Sine()
     made = model(series, RidgeOptions())
     made.count(series)
-    report = made.evaluate(series, "test", strategy="all", horizon=64)
+    report = made.evaluate(series, "test", strategy="all", horizon=64, figure=str(tmp_path / "book.png"))
+    assert (tmp_path / "book.png").read_bytes().startswith(b"\x89PNG")
     one, recursive = report.by_step["one_step"], report.by_step["recursive"]
     assert one[0] == pytest.approx(recursive[0])
     assert one[63] < 1.3 * one[0]
