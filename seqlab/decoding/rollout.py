@@ -12,9 +12,17 @@ Strategy = Literal["one_step", "recursive", "direct", "direct_recursive"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 
+def strategies_for(steps: int, horizon: int) -> list[Strategy]:
+    """Those that differ, of a network that says ``horizon`` steps at once."""
+    same: dict[Strategy, bool] = {"direct": steps > horizon, "direct_recursive": horizon == 1}
+    return [one for one in STRATEGIES if not same.get(one, False)]
+
+
 def strategy_for(steps: int, horizon: int) -> Strategy:
     """The strategy of a network that says ``horizon`` steps at once, where nobody names one."""
-    return "direct" if steps <= horizon else "direct_recursive"
+    if steps <= horizon:
+        return "direct"
+    return "recursive" if horizon == 1 else "direct_recursive"
 
 
 def roll_out(

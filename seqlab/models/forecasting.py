@@ -19,7 +19,7 @@ from seqlab.data.series_input import Input, read_inputs
 from seqlab.data.series_windows import EveryWindow, SeriesBatch, Windows
 from seqlab.data.text_files import Split
 from seqlab.data.timeline import Step, written
-from seqlab.decoding.rollout import STRATEGIES, Strategy, roll_out, strategy_for
+from seqlab.decoding.rollout import Strategy, roll_out, strategies_for, strategy_for
 from seqlab.errors import UserError
 from seqlab.metrics import MeanLoss, Measure, ratio
 from seqlab.models.forecasting_report import Forecast, Forecasted, ForecastingReport, report_of
@@ -156,7 +156,7 @@ class Forecaster(Model):
             split: Part of them.
             items: Whether the report tells of each window too.
             strategy: one_step (each from the true values before), recursive, direct, direct_recursive, or all of them
-                in one table; direct as far as the model reaches, else direct_recursive, if not given.
+                in one table; direct as far as the model reaches, else by what it says at once, if not given.
             horizon: Steps to forecast; as many as the model was trained for if not given.
             figure: PNG file of forecasts 1, 4, 16, 64 and horizon steps ahead, and of how errors grow.
         """
@@ -166,8 +166,7 @@ class Forecaster(Model):
             raise UserError(f"horizon {horizon} must be a whole number of at least 1")
         steps = horizon or self.series.horizon
         own = strategy_for(steps, self.series.horizon) if strategy is None or strategy == "all" else strategy
-        able = [one for one in STRATEGIES if one != "direct" or steps <= self.series.horizon]
-        wanted = able if strategy == "all" else [own]
+        wanted = strategies_for(steps, self.series.horizon) if strategy == "all" else [own]
         started, training = time.monotonic(), self.training
         self.eval()
         try:

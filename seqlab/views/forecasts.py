@@ -127,7 +127,8 @@ def draw_leads(
         UserError: The file cannot be written.
     """
     figure, (values, growth) = new_panels(2, 6.4, 4.0)
-    values.plot(np.arange(len(came)), came[:, 0], color="0.8", label="came")
+    every = np.concatenate([came[:, 0], came[-1, 1:]])
+    values.plot(np.arange(len(every)), every, color="0.8", label="came")
     for lead in leads:
         values.plot(np.arange(len(said)) + lead - 1, said[:, lead - 1], label=f"{lead} ahead")
     values.set(xlabel="step of the part")
