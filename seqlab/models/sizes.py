@@ -8,8 +8,7 @@ from torch import Tensor
 
 from seqlab.errors import UserError
 from seqlab.options import Options
-from seqlab.text.codec import Codec
-from seqlab.text.labels import Labels
+from seqlab.text.codec import AnyCodec
 
 COPIES = 4
 """Of each weight: itself, its gradient, and two averages of Adam."""
@@ -18,7 +17,7 @@ BOTH_WAYS = 2
 """What is computed for each item going forward, and its gradient."""
 
 
-def shapes_of(options: Options, codecs: Mapping[str, Codec | Labels]) -> dict[str, Tensor] | None:
+def shapes_of(options: Options, codecs: Mapping[str, AnyCodec]) -> dict[str, Tensor] | None:
     """The weights of a model by name, as tensors that have shapes and types but no memory.
 
     Args:
@@ -38,7 +37,7 @@ def shapes_of(options: Options, codecs: Mapping[str, Codec | Labels]) -> dict[st
     return {f"network.{name}": weights for name, weights in network.state_dict().items()}
 
 
-def check_fits(options: Options, codecs: Mapping[str, Codec | Labels], items: int) -> None:
+def check_fits(options: Options, codecs: Mapping[str, AnyCodec], items: int) -> None:
     """Checks that a model can be trained in the memory of this machine, by an estimate from below.
 
     Args:

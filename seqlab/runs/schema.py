@@ -1,7 +1,7 @@
 """What a checkpoint holds: the keys, types and sizes that are checked before anything is made of it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
 import torch
@@ -40,6 +40,32 @@ class LabelsState(TypedDict):
     kind: Literal["labels"]
     names: list[str]
     separator: NotRequired[str | None]
+
+
+class ScaleState(TypedDict):
+    """Of the columns of one series."""
+
+    means: list[float]
+    deviations: list[float]
+
+
+class SeriesState(TypedDict):
+    """Of a codec of series."""
+
+    kind: Literal["series"]
+    columns: list[str]
+    known: list[str]
+    calendar: list[str]
+    history: int
+    horizon: int
+    season: int
+    step: dict[str, Any]
+    time_column: str | None
+    id_column: str | None
+    timezone: str | None
+    scales: dict[str, ScaleState]
+    known_scales: dict[str, ScaleState]
+    errors: dict[str, list[float]]
 
 
 class Record(TypedDict):
@@ -165,18 +191,35 @@ def check_shape(checkpoint: Mapping[str, Any], hint: type, path: object) -> None
 
 
 def check_codecs(checkpoint: Mapping[str, Any], path: object) -> None:
-    """Checks that what ids stand for is there, each token once.
+    """Checks that what numbers stand for is there, each token, label and column once.
 
     Raises:
         UserError: It is not.
     """
     for name, state in checkpoint["seqlab"]["codecs"].items():
-        labels = state.get("kind") == "labels"
-        check_shape({"codecs": {name: state}}, _CODECS[labels], path)
-        named = state["names"] if labels else [*state["vocab"]["reserved"], *state["vocab"]["tokens"]]
-        counted = labels or len(state["vocab"]["tokens"]) == len(state["vocab"]["counts"])
-        if not named or len({*named}) < len(named) or not counted:
+        kind = state.get("kind")
+        hint, numbered = _CODECS.get(kind, _CODECS[None]) if isinstance(kind, str | None) else _CODECS[None]
+        check_shape({"codecs": {name: state}}, hint, path)
+        named = numbered(state)
+        if not named or len({*named}) < len(named):
             raise UserError(f"{path} is no sound checkpoint of seqlab: codecs.{name} does not number its tokens")
+
+
+def _tokens(state: Plain) -> list[str]:
+    """Of a text; none where they are not all counted."""
+    vocab = state["vocab"]
+    tokens: list[str] = [*vocab["reserved"], *vocab["tokens"]]
+    return tokens if len(vocab["tokens"]) == len(vocab["counts"]) else []
+
+
+def _columns(state: Plain) -> list[str]:
+    """Of a series; none where scales are not of as many, or a length is none."""
+    columns: list[str] = state["columns"]
+    scales = [(columns, state["scales"]), (state["known"], state["known_scales"])]
+    sizes = [len(of) == len(part) for of, each in scales for scale in each.values() for part in scale.values()]
+    sizes += [len(errors) == len(columns) for errors in state["errors"].values()]
+    lengths = min(state["history"], state["horizon"], state["season"])
+    return columns if state["scales"] and all(sizes) and lengths > 0 else []
 
 
 class _OfText(TypedDict):
@@ -187,7 +230,16 @@ class _OfLabels(TypedDict):
     codecs: dict[str, LabelsState]
 
 
-_CODECS = {False: _OfText, True: _OfLabels}
+class _OfSeries(TypedDict):
+    codecs: dict[str, SeriesState]
+
+
+_CODECS: dict[str | None, tuple[type, Callable[[Plain], list[str]]]] = {
+    None: (_OfText, _tokens),
+    "labels": (_OfLabels, lambda state: state["names"]),
+    "series": (_OfSeries, _columns),
+}
+"""Of a kind of codec what its state must be like, and what it numbers."""
 
 
 def check_finite(weights: Mapping[str, Tensor], whose: object) -> None:

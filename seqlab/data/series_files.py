@@ -1,0 +1,284 @@
+"""Files of series -> values with their times, gaps filled."""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from io import StringIO
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqlab.data.timeline import Step, Time, placed, read_time, rows_of, step_of, zone_of
+from seqlab.errors import UserError, nearest, reason_of
+
+Values = NDArray[np.float64]
+
+MISSING = ("", "na", "nan", "n/a", "null", "none", "?")
+"""Cells, in any case, that hold no value."""
+TIMES = ("date", "time", "datetime", "timestamp", "ds", "month", "day", "year")
+"""Names, in any case, of a column of times where nobody says which it is."""
+LONGEST_GAP = 10
+"""A series that its gaps make so many times longer is not one that is regular."""
+
+
+@dataclass(frozen=True)
+class SeriesLayout:
+    """How a file holds series; what is None is found out.
+
+    Args:
+        columns: Names of what is forecast; every other column of numbers if not given.
+        known: Names of the columns that are known in advance.
+        time: Name of the column of the time.
+        id: Name of the column that says which series a row is of.
+        timezone: Of the times.
+    """
+
+    columns: list[str] | None = None
+    known: tuple[str, ...] = ()
+    time: str | None = None
+    id: str | None = None
+    timezone: str | None = None
+
+
+class RawSeries(NamedTuple):
+    """One series without gaps in time.
+
+    Args:
+        name: From the column of its id; empty where there is none.
+        times: Of its rows.
+        values: What is forecast ``(steps, columns)``, NaN where missing.
+        known: Columns known in advance ``(steps, known)``, NaN where missing.
+        inserted: Rows that the file lacks.
+        left_out: Rows before every column had a value.
+        ahead: Rows at the end without any value of what is forecast; they tell what is known in advance.
+    """
+
+    name: str
+    times: list[Time]
+    values: Values
+    known: Values
+    inserted: int
+    left_out: int
+    ahead: int
+
+    @property
+    def missing(self) -> int:
+        """Cells of the file without a value, those of the rows ahead not among them."""
+        rows = len(self.values) - self.ahead
+        width = self.values.shape[1] + self.known.shape[1]
+        return int(np.isnan(self.values[:rows]).sum() + np.isnan(self.known[:rows]).sum()) - self.inserted * width
+
+
+class Table(NamedTuple):
+    """The rows of a file: names of its columns, and of each row its line in the file and its cells."""
+
+    names: list[str]
+    lines: list[int]
+    rows: list[list[str]]
+
+
+def read_series(text: str, name: str, layout: SeriesLayout) -> tuple[list[RawSeries], Step, SeriesLayout]:
+    """The series of a file.
+
+    Args:
+        text: All of the file: cells between commas, semicolons or tabs, with or without a line of names.
+        name: Of the file, for messages.
+        layout: What is known of it.
+
+    Returns:
+        The series in the order in which they begin, their step, and the layout that was found.
+
+    Raises:
+        UserError: A column is missing, a cell holds no number, or times are not regular.
+    """
+    table = _table(text, name)
+    layout = _found(table, name, layout)
+    assert layout.columns is not None
+    values = _numbers(table, layout.columns, name)
+    known = _numbers(table, layout.known, name)
+    ids = [row[table.names.index(layout.id)].strip() if layout.id else "" for row in table.rows]
+    groups: dict[str, list[int]] = {}
+    for row, one in enumerate(ids):
+        groups.setdefault(one, []).append(row)
+    times = _times(table, name, layout, groups)
+    step = step_of(times[max(groups, key=lambda one: len(groups[one]))])
+    series = []
+    for one, rows in groups.items():
+        places = rows_of(times[one], step, name, [table.lines[row] for row in rows])
+        series.append(_whole(one, times[one], step, places, values[rows], known[rows], name))
+    return series, step, layout
+
+
+def filled(values: Values) -> Values:
+    """Values ``(steps, columns)`` whose missing ones, NaN, are the last ones before them."""
+    rows = np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(np.isnan(values), 0, rows), 0)
+    taken: Values = np.take_along_axis(values, last, 0)
+    return taken
+
+
+def _table(text: str, name: str) -> Table:
+    """The cells of a file."""
+    first = next((line for line in text.split("\n") if line.strip()), "")
+    separator = max(",;\t", key=first.count)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
+    lines, rows = [], []
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                lines.append(reader.line_num)
+                rows.append(cells)
+    except csv.Error as error:
+        raise UserError(f"{name}, line {reader.line_num} is not CSV: {reason_of(error)}; mend its quotes") from None
+    if not rows:
+        raise UserError(f"{name} holds no series; give a file with a row for each time")
+    width = len(rows[0])
+    names = [f"{place + 1}" for place in range(width)]
+    if not any(_number(cell) is not None or isinstance(read_time(cell), datetime) for cell in rows[0]):
+        names = [cell.strip() for cell in rows.pop(0)]
+        lines.pop(0)
+    if len(set(names)) < len(names):
+        twice = next(one for one in names if names.count(one) > 1)
+        raise UserError(f"{name} has two columns '{twice}'; give each a name of its own")
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != width:
+            raise UserError(f"{name}, line {line} has {len(row)} cells, not {width} as the first; mend the line")
+    if not rows:
+        raise UserError(f"{name} holds names and no values; give a row for each time")
+    return Table(names, lines, rows)
+
+
+def _number(cell: str) -> float | None:
+    """The number of a cell; NaN where it is missing, none where there is something else."""
+    if cell.strip().lower() in MISSING:
+        return math.nan
+    try:
+        number = float(cell)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _found(table: Table, name: str, layout: SeriesLayout) -> SeriesLayout:
+    """The layout with its columns found out."""
+    for option, given in (("columns", layout.columns or []), ("known", layout.known)):
+        for column in given:
+            _check_column(column, option, table, name)
+    for option, one in (("time_column", layout.time), ("id_column", layout.id)):
+        if one is not None:
+            _check_column(one, option, table, name)
+    time = layout.time if layout.time is not None else _time_column(table, layout)
+    taken = {*layout.known, time, layout.id}
+    columns = layout.columns
+    if columns is None:
+        columns = [one for one in table.names if one not in taken]
+        for one in columns:
+            cells = [row[table.names.index(one)] for row in table.rows]
+            if not any(cell.strip() and _number(cell) is not None for cell in cells):
+                raise UserError(
+                    f"{name}: the column '{one}' holds no numbers; say what is forecast with --data.columns, or that "
+                    "it tells series apart with --data.id_column"
+                )
+    if not columns:
+        raise UserError(f"{name} has no column to forecast; give a column of numbers, or name it with --data.columns")
+    if twice := next((one for one in columns if one in taken), None):
+        raise UserError(f"the column '{twice}' of {name} has two meanings; name it once")
+    return replace(layout, columns=columns, time=time)
+
+
+def _check_column(column: str, option: str, table: Table, name: str) -> None:
+    if column not in table.names:
+        raise UserError(f"{name} has no column '{column}' for {option}; {nearest(column, table.names)}")
+
+
+def _time_column(table: Table, layout: SeriesLayout) -> str | None:
+    """The column of times: by its name, else the first that holds times that are no numbers; none if there is none."""
+    free = [one for one in table.names if one not in (*(layout.columns or ()), *layout.known, layout.id)]
+    for one in free:
+        if one.lower() in TIMES and read_time(table.rows[0][table.names.index(one)]) is not None:
+            return one
+    holds = (one for one in free if isinstance(read_time(table.rows[0][table.names.index(one)]), datetime))
+    return next(holds, None)
+
+
+def _numbers(table: Table, columns: Sequence[str], name: str) -> Values:
+    """The values of columns ``(rows, columns)``, NaN where missing."""
+    values = np.empty((len(table.rows), len(columns)))
+    for place, column in enumerate(columns):
+        at = table.names.index(column)
+        cells = [row[at] for row in table.rows]
+        try:
+            values[:, place] = cells
+        except ValueError:
+            values[:, place] = math.nan
+        if not np.isfinite(values[:, place]).all():
+            values[:, place] = _one_by_one(table, column, cells, name)
+    return values
+
+
+def _one_by_one(table: Table, column: str, cells: Sequence[str], name: str) -> list[float]:
+    """The values of cells of which some are missing, or no numbers."""
+    numbers = []
+    for line, cell in zip(table.lines, cells, strict=True):
+        number = _number(cell)
+        if number is None:
+            raise UserError(
+                f"{name}, line {line}: '{cell}' in the column '{column}' is no finite number; "
+                "mend it, or leave the cell empty where the value is missing"
+            )
+        numbers.append(number)
+    return numbers
+
+
+def _times(table: Table, name: str, layout: SeriesLayout, groups: dict[str, list[int]]) -> dict[str, list[Time]]:
+    """The times of each series; rows are numbered from 1 where there is no column of times."""
+    if layout.time is None:
+        return {one: [float(number + 1) for number in range(len(rows))] for one, rows in groups.items()}
+    at, zone = table.names.index(layout.time), zone_of(layout.timezone)
+    found: dict[str, list[Time]] = {}
+    kinds = set()
+    for one, rows in groups.items():
+        times: list[Time] = []
+        for row in rows:
+            time = read_time(table.rows[row][at])
+            if time is None:
+                raise UserError(
+                    f"{name}, line {table.lines[row]}: '{table.rows[row][at]}' is no time; write it as 2024-03-31 or "
+                    "2024-03-31 02:00, or as a number"
+                )
+            times.append(time)
+            kinds.add(("a zone" if time.tzinfo else "no zone") if isinstance(time, datetime) else "numbers")
+        found[one] = placed(times, zone)
+    if len(kinds) > 1:
+        raise UserError(f"{name} has times of several kinds ({', '.join(sorted(kinds))}); write all of them alike")
+    return found
+
+
+def _whole(
+    series: str, times: list[Time], step: Step, places: NDArray[np.int64], values: Values, known: Values, name: str
+) -> RawSeries:
+    """A series with a row for every step."""
+    length = int(places[-1]) + 1
+    if length > LONGEST_GAP * len(times):
+        raise UserError(
+            f"{name} has {len(times):,} of the {length:,} rows that {step} would make; give a regular series"
+        )
+    every = [step.after(times[0], place) for place in range(length)]
+    whole = np.full((length, values.shape[1]), np.nan), np.full((length, known.shape[1]), np.nan)
+    for part, given in zip(whole, (values, known), strict=True):
+        part[places] = given
+    for place, time in zip(places, times, strict=True):
+        every[place] = time
+    there = ~np.isnan(np.concatenate(whole, 1))
+    of_series = f" of the series '{series}'" if series else ""
+    if not there.any(0).all():
+        raise UserError(f"{name}: a column{of_series} holds no value at all; leave it out, or give values")
+    begin = int(there.argmax(0).max())
+    ahead = int((~np.isnan(whole[0]).all(1))[::-1].argmax())
+    if begin >= length - ahead:
+        raise UserError(f"{name} has no row{of_series} from which on every column has a value; give more rows")
+    inserted = length - ahead - begin - int((places >= begin).sum() - (places >= length - ahead).sum())
+    return RawSeries(series, every[begin:], whole[0][begin:], whole[1][begin:], inserted, begin, ahead)

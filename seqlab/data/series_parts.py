@@ -1,0 +1,86 @@
+"""Where the parts of a series begin and end: each behind the one before it in time."""
+
+from bisect import bisect_left
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from seqlab.data.series_files import RawSeries
+from seqlab.data.text_files import SPLITS, Split
+from seqlab.data.timeline import Time, placed, read_time, zone_of
+from seqlab.errors import UserError
+
+Bounds = dict[Split, tuple[int, int]]
+"""Of each part its first step, and the one behind its last."""
+
+
+class Parts(NamedTuple):
+    """How a series is cut: shares of its steps, counts of them, or times at which parts begin."""
+
+    val_fraction: float = 0.0
+    test_fraction: float = 0.0
+    counts: list[int] | None = None
+    val_from: str | None = None
+    test_from: str | None = None
+
+
+def check_parts(parts: Parts) -> None:
+    """Refuses cuts that no series can have.
+
+    Raises:
+        UserError: A number is out of its range, or counts and times are given at once.
+    """
+    val, test = parts.val_fraction, parts.test_fraction
+    if not (min(val, test) >= 0 and val + test < 1):
+        raise UserError(f"val_fraction {val} and test_fraction {test} must be at least 0 and sum below 1")
+    if parts.counts is not None:
+        if len(parts.counts) != len(SPLITS) or min(parts.counts) < 0:
+            raise UserError(
+                f"counts {parts.counts} must be three whole numbers of at least 0: steps to train, validate and test on"
+            )
+        if parts.val_from is not None or parts.test_from is not None:
+            raise UserError("counts cut the parts, and so do val_from and test_from; give one of the two")
+
+
+def parts_of(one: RawSeries, parts: Parts, timezone: str | None) -> Bounds:
+    """The parts of one series.
+
+    Args:
+        one: The series.
+        parts: How it is cut.
+        timezone: Of times without one.
+
+    Raises:
+        UserError: Counts are more than its steps, or a time is none or out of order.
+    """
+    steps = len(one.values)
+    if parts.counts is not None:
+        if sum(parts.counts) > steps:
+            raise UserError(f"counts {parts.counts} are more than the {steps:,} steps that there are; lower them")
+        train, val, test = parts.counts
+        return {"train": (0, train), "val": (train, train + val), "test": (train + val, train + val + test)}
+    test_begins = steps - round(parts.test_fraction * steps)
+    if parts.test_from is not None:
+        test_begins = _place(one, parts.test_from, "test_from", timezone)
+    val_begins = max(0, test_begins - round(parts.val_fraction * steps))
+    if parts.val_from is not None:
+        val_begins = _place(one, parts.val_from, "val_from", timezone)
+    if val_begins > test_begins:
+        raise UserError(f"val_from {parts.val_from} lies behind the first step that tests; give an earlier time")
+    return {"train": (0, val_begins), "val": (val_begins, test_begins), "test": (test_begins, steps)}
+
+
+def _place(one: RawSeries, text: str, option: str, timezone: str | None) -> int:
+    """The first step at or behind a time; one without a zone is read in that of the first step."""
+    time = read_time(text)
+    if time is None or isinstance(time, datetime) != isinstance(one.times[0], datetime):
+        raise UserError(f"{option} '{text}' is no time as the series has them; write it as they are written there")
+    (time,), first = placed([time], zone_of(timezone)), one.times[0]
+    if isinstance(time, datetime) and isinstance(first, datetime):
+        zoned = time if first.tzinfo is None or time.tzinfo is not None else time.replace(tzinfo=first.tzinfo)
+        time = zoned.replace(tzinfo=None) if first.tzinfo is None else zoned
+    return bisect_left([*map(_comparable, one.times)], _comparable(time))
+
+
+def _comparable(time: Time) -> float:
+    """Seconds, or the number itself."""
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() if isinstance(time, datetime) else time

@@ -1,0 +1,183 @@
+"""What ``evaluate`` says of a forecaster."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqlab.data.series import SeriesData
+from seqlab.data.text_files import Split
+from seqlab.data.timeline import Step
+from seqlab.metrics import Report
+from seqlab.text.series_codec import SeriesCodec
+
+LEADS = (1, 4, 16, 64)
+"""Steps ahead whose errors are printed, beside the last one."""
+SHOWN_COLUMNS = 20
+"""Columns whose errors in units are printed."""
+
+
+class Forecast(NamedTuple):
+    """A step that was forecast.
+
+    Args:
+        series: Its name; none where there is one series.
+        time: Of the step, as times are written.
+        values: Of each column, in its units.
+    """
+
+    series: str | None
+    time: str
+    values: dict[str, float]
+
+    def __str__(self) -> str:
+        words = [*([self.series] if self.series else []), self.time]
+        return "  ".join([*words, *(f"{name} {value:.4g}" for name, value in self.values.items())])
+
+
+class Forecasted(NamedTuple):
+    """What was said of the windows of a part, in their order.
+
+    Args:
+        cost: What training minimizes, of each window ``(windows,)``.
+        measures: Of each window ``(windows,)``, by name.
+        series: Number of each window's series ``(windows,)``.
+        errors: In standard scores ``(windows, steps, columns)``.
+    """
+
+    cost: NDArray[np.float64]
+    measures: Mapping[str, NDArray[np.float64]]
+    series: NDArray[np.int64]
+    errors: NDArray[np.float64]
+
+    def first(self, data: SeriesData, split: Split) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What was said of the first column of the first series, and what came, both ``(windows, steps)``."""
+        windows = data.windows(split, self.errors.shape[1])
+        own = windows.only(np.flatnonzero(windows.series == windows.series[0]))
+        came = own.batch(np.arange(len(own))).targets.double().numpy()[:, :, 0]
+        return came + self.errors[: len(own), :, 0], came
+
+
+class OfColumn(NamedTuple):
+    """How far forecasts of a column are off, in its units: mean absolute error, and root of the mean squared one."""
+
+    mae: float
+    rmse: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastingReport(Report):
+    """How far forecasts are off, every window counted once.
+
+    Args:
+        strategy: By which the measures were reached.
+        step: What lies between two rows.
+        scaled: Whether MSE and MAE are of standard scores, not in units.
+        by_step: Mean squared error of each step ahead in standard scores ``(steps,)``, by strategy.
+        mae_by_step: Mean absolute error of each step ahead, of the strategy of the measures ``(steps,)``.
+        columns: Of each column how far forecasts are off, by name.
+    """
+
+    strategy: str
+    step: str
+    scaled: bool
+    by_step: Mapping[str, NDArray[np.float64]]
+    mae_by_step: NDArray[np.float64] = field(repr=False)
+    columns: Mapping[str, OfColumn]
+
+    WIDTH: ClassVar[int] = 20
+
+    @property
+    def mse(self) -> float:
+        """Mean squared error in standard scores."""
+        return self.measures["mse"]
+
+    def rows(self) -> dict[str, str]:
+        measures, unit = self.measures, "of standard scores" if self.scaled else "in units"
+        return {
+            "corpus": f"{self.corpus}, {self.split} part",
+            "forecasts": f"{len(self.mae_by_step):,} steps ahead, {self.strategy} ({self.step})",
+            "MSE": f"{measures['mse']:.4f} {unit}",
+            "MAE": f"{measures['mae']:.4f} {unit}",
+            "sMAPE": f"{measures['smape']:.2%}",
+            "MASE": f"{measures['mase']:.3f} times the error of the season before, in training",
+            "counted": f"{self.count:,} windows, each once",
+            "time": f"{self.seconds:.1f} s, {self.count / self.seconds:,.0f} windows/s",
+        }
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), "", *self._of_steps(), "", *self._of_columns()])
+
+    @property
+    def leads(self) -> list[int]:
+        """Steps ahead whose errors are printed."""
+        last = len(self.mae_by_step)
+        return [*(lead for lead in LEADS if lead < last), last]
+
+    def _of_steps(self) -> list[str]:
+        leads = self.leads
+        head = f"{'MSE by step ahead':<{self.WIDTH}}" + "".join(f"{lead:>9}" for lead in leads) + f"{'mean':>9}"
+        lines = [head]
+        for name, errors in self.by_step.items():
+            cells = [*(errors[lead - 1] for lead in leads), errors.mean()]
+            lines.append(f"{name:<{self.WIDTH}}" + "".join(f"{cell:>9.4f}" for cell in cells))
+        return lines
+
+    def _of_columns(self) -> list[str]:
+        width = max(self.WIDTH, *(len(name) + 2 for name in self.columns))
+        lines = [f"{'in units':<{width}}{'MAE':>12}{'RMSE':>12}"]
+        for name, one in [*self.columns.items()][:SHOWN_COLUMNS]:
+            lines.append(f"{name:<{width}}{one.mae:>12.5g}{one.rmse:>12.5g}")
+        if more := len(self.columns) - SHOWN_COLUMNS:
+            lines += [f"and {more} columns more"] if more > 0 else []
+        return lines
+
+
+def report_of(
+    codec: SeriesCodec,
+    data: SeriesData,
+    split: Split,
+    found: Mapping[Any, Forecasted],
+    own: str,
+    items: bool,
+    seconds: float,
+) -> ForecastingReport:
+    """The report of one part.
+
+    Args:
+        codec: Of the model.
+        data: The series.
+        split: Part of them.
+        found: What was said, by strategy.
+        own: The strategy of the measures.
+        items: Whether the report tells of each window too.
+        seconds: Wall time.
+    """
+    said = found[own]
+    deviations = np.array([codec.scales[name].deviations for name in codec.names])[said.series]
+    units = said.errors * deviations[:, None]
+    mae, rmse = np.abs(units).mean((0, 1)), np.sqrt(np.square(units).mean((0, 1)))
+    return ForecastingReport(
+        corpus=data.corpus_name,
+        split=split,
+        loss=float(said.cost.mean()),
+        count=len(said.cost),
+        seconds=seconds,
+        measures={name: float(values.mean()) for name, values in said.measures.items()},
+        items=_items(data, split, said) if items else {},
+        strategy=own,
+        step=str(Step.from_plain(codec.step)),
+        scaled=codec.scaled,
+        by_step={name: np.square(one.errors).mean((0, 2)) for name, one in found.items()},
+        mae_by_step=np.abs(said.errors).mean((0, 2)),
+        columns={name: OfColumn(*pair) for name, pair in zip(codec.columns, zip(mae, rmse, strict=True), strict=True)},
+    )
+
+
+def _items(data: SeriesData, split: Split, said: Forecasted) -> dict[str, Sequence[Any]]:
+    """What was reached on each window, by name."""
+    names, times = zip(*data.times(split, said.errors.shape[1]), strict=True)
+    columns = {name: values.tolist() for name, values in said.measures.items()}
+    return {"item": [*range(len(names))], **columns, "series": names, "time": times}

@@ -1,0 +1,60 @@
+"""The last season again, or the last value: forecasts without weights."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.errors import UserError
+from seqlab.nn.forecaster import Forecaster, ForecasterOptions, Memory, Sizes
+from seqlab.nn.ridge import Window
+from seqlab.options import Options, option
+
+
+@dataclass(frozen=True)
+class SeasonalOptions(Options):
+    """Options of ``Seasonal``."""
+
+    by_gradients: ClassVar[bool] = False
+
+    season: int | None = option(None, "Steps of the season that is said again; that of the data if not given.", least=1)
+
+    def build(self, sizes: Sizes) -> "Seasonal":
+        """The network of these options.
+
+        Args:
+            sizes: How much is read and said.
+        """
+        return Seasonal(sizes, self)
+
+
+class Seasonal(Forecaster):
+    """x_(t+k) = x_(t+k-m), or a multiple of m earlier, so that it lies in the past: the last season of m steps again.
+
+    Args:
+        sizes: How much is read and said.
+        options: Of the network.
+
+    Raises:
+        UserError: A season is longer than the history.
+    """
+
+    def __init__(self, sizes: Sizes, options: SeasonalOptions) -> None:
+        super().__init__(sizes, ForecasterOptions())
+        season = options.season or sizes.season
+        if season > sizes.history:
+            raise UserError(
+                f"the season of {season} steps is longer than the history of {sizes.history}; give --data.history "
+                f"{season} or more, or a shorter season"
+            )
+        self.season = season
+        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
+
+    def count(self, blocks: Sequence[Iterable[Window]]) -> None:
+        """There is nothing to count."""
+
+    def say(self, memory: Memory, ahead: Tensor) -> Tensor:
+        steps = torch.arange(self.sizes.horizon, device=ahead.device) % self.season
+        return memory[0][:, -self.season :][:, steps] + self.nothing.sum()

@@ -1,0 +1,168 @@
+"""Forecasts beside what came, and how errors grow with the horizon."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import lightning.pytorch as pl
+import numpy as np
+from numpy.typing import NDArray
+
+from seqlab.figures import Figure, new_figure, new_panels, save_figure
+from seqlab.views.boards import boards
+
+SHOWN = 4
+"""Windows that are drawn."""
+MOST_COLUMNS = 4
+"""Columns of one figure."""
+LONGEST_PAST = 3
+"""Of the history so many times the horizon is drawn at most, but at least ``LEAST_PAST`` steps."""
+LEAST_PAST = 30
+
+
+class Forecasts(Protocol):
+    """A model that forecasts series."""
+
+    def evaluate(self, data: Any, split: Any, items: bool) -> Any: ...
+
+    def shown(self, data: Any, split: Any, count: int) -> Any: ...
+
+
+class Continued(Protocol):
+    """A series that was forecast."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def times(self) -> Sequence[Any]: ...
+
+    @property
+    def values(self) -> NDArray[np.float64]: ...
+
+    @property
+    def ahead(self) -> Sequence[Any]: ...
+
+
+class ForecastView(pl.Callback):
+    """Draws a few forecasts and the error by step ahead, when training ends, and at each validation on request.
+
+    Args:
+        pictures: Whether to draw after each validation too.
+    """
+
+    def __init__(self, pictures: bool) -> None:
+        self.pictures = pictures
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.pictures:
+            self._show(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self.pictures:
+            self._show(trainer, pl_module)
+
+    def _show(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        writers, data = boards(trainer), getattr(trainer, "datamodule", None)
+        if not writers or data is None or not data.has("val"):
+            return
+        model = cast(Forecasts, pl_module)
+        held, data.trainer = data.trainer, None  # all of the part, however many processes train
+        try:
+            report = model.evaluate(data, "val", False)
+            history, said, came = (part.numpy()[:, :, 0] for part in model.shown(data, "val", SHOWN))
+        finally:
+            data.trainer = held
+        for writer in writers:
+            writer.add_figure("forecasts", draw_windows(history, said, came), trainer.global_step, close=False)
+            figure = draw_by_step(report.by_step)
+            writer.add_figure("error by step ahead", figure, trainer.global_step, close=False)
+
+
+def draw_windows(history: NDArray[Any], said: NDArray[Any], came: NDArray[Any]) -> Figure:
+    """Draws windows of one column side by side.
+
+    Args:
+        history: ``(windows, history)``.
+        said: ``(windows, horizon)``.
+        came: ``(windows, horizon)``.
+    """
+    figure, panels = new_panels(len(said), 3.2, 3.0)
+    past = min(history.shape[1], max(LEAST_PAST, LONGEST_PAST * said.shape[1]))
+    steps = np.arange(1, said.shape[1] + 1)
+    marker = "." if said.shape[1] == 1 else None
+    for axes, before, forecast, true in zip(panels, history, said, came, strict=True):
+        axes.plot(np.arange(1 - past, 1), before[-past:], color="0.6", label="history")
+        axes.plot(steps, true, marker=marker, label="came")
+        axes.plot(steps, forecast, marker=marker, label="forecast")
+        axes.set(xlabel="steps ahead")
+    panels[0].set(ylabel="standard scores")
+    panels[0].legend()
+    return figure
+
+
+def draw_by_step(errors: Any) -> Figure:
+    """Draws the mean squared error of each step ahead, a line for each strategy."""
+    figure, axes = new_figure()
+    for name, values in errors.items():
+        axes.plot(np.arange(1, len(values) + 1), values, marker="." if len(values) == 1 else None, label=name)
+    axes.set(xlabel="steps ahead", ylabel="mean squared error", title="How errors grow", ylim=(0, None))
+    axes.legend()
+    return figure
+
+
+def draw_leads(
+    said: NDArray[np.float64], came: NDArray[np.float64], leads: Sequence[int], errors: Any, path: Path
+) -> None:
+    """Draws what was said of each step so many steps before it, and how errors grow with that, as a PNG file.
+
+    Args:
+        said: Of windows that follow each other step by step ``(windows, steps)``.
+        came: As ``said``.
+        leads: Steps ahead that are drawn.
+        errors: Mean squared error of each step ahead ``(steps,)``, by strategy.
+        path: Of the file.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    figure, (values, growth) = new_panels(2, 6.4, 4.0)
+    every = np.concatenate([came[:, 0], came[-1, 1:]])
+    values.plot(np.arange(len(every)), every, color="0.8", label="came")
+    for lead in leads:
+        values.plot(np.arange(len(said)) + lead - 1, said[:, lead - 1], label=f"{lead} ahead")
+    values.set(xlabel="step of the part")
+    for name, of_steps in errors.items():
+        growth.plot(np.arange(1, len(of_steps) + 1), of_steps, marker="." if len(of_steps) == 1 else None, label=name)
+    growth.set(xlabel="steps ahead", ylabel="mean squared error", ylim=(0, None))
+    for axes in (values, growth):
+        axes.legend()
+    save_figure(figure, path)
+
+
+def draw_forecasts(
+    inputs: Sequence[Continued], said: Sequence[NDArray[np.float64]], columns: Sequence[str], path: Path
+) -> None:
+    """Draws histories and their forecasts, in units, as a PNG file: a panel for each column of each series.
+
+    Args:
+        inputs: The series.
+        said: Of each ``(steps, columns)``.
+        columns: Their names.
+        path: Of the file.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    pairs = [(row, column) for row in range(len(inputs)) for column in range(len(columns))][:MOST_COLUMNS]
+    figure, panels = new_panels(len(pairs), 6.4 if len(pairs) == 1 else 4.2, 3.4)
+    for axes, (row, column) in zip(panels, pairs, strict=True):
+        one, forecast = inputs[row], said[row]
+        past = min(len(one.times), max(LEAST_PAST, LONGEST_PAST * len(forecast)))
+        axes.plot(one.times[-past:], one.values[-past:, column], color="0.6", label="history")
+        joined = np.concatenate([one.values[-1:, column], forecast[:, column]])
+        axes.plot([one.times[-1], *one.ahead], joined, label="forecast")
+        axes.set(title=" ".join(word for word in (one.name, columns[column]) if word))
+        axes.tick_params(axis="x", rotation=30)
+    panels[0].legend()
+    save_figure(figure, path)

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import seqlab
+from seqlab.views.forecasts import draw_by_step, draw_windows
+
+
+def test_windows_side_by_side() -> None:
+    history, said, came = np.zeros((2, 50)), np.ones((2, 4)), np.full((2, 4), 2.0)
+    figure = draw_windows(history, said, came)
+    assert len(figure.axes) == 2
+    past, true, forecast = figure.axes[0].lines
+    assert past.get_xdata()[-1] == 0
+    assert true.get_ydata().tolist() == [2] * 4
+    assert forecast.get_xdata().tolist() == [1, 2, 3, 4]
+
+
+def test_errors_by_step() -> None:
+    figure = draw_by_step({"direct": np.array([1.0, 2.0]), "recursive": np.array([1.0, 3.0])})
+    assert [line.get_label() for line in figure.axes[0].lines] == ["direct", "recursive"]
+    assert figure.axes[0].lines[1].get_ydata().tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("watch", ["light", "full"])
+def test_a_run_shows_its_forecasts(watch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    drawn: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        "torch.utils.tensorboard.SummaryWriter.add_figure",
+        lambda self, tag, figure, step, close: drawn.append((tag, step)),
+    )
+    options = {"accelerator": "cpu", "max_epochs": 2, "limit_train_batches": 3, "enable_progress_bar": False}
+    seqlab.fit(model="linear", data="sine", trainer=options, watch=watch, bar="none")
+    times = [3, 6] if watch == "full" else [6]
+    assert drawn == [(tag, step) for step in times for tag in ("forecasts", "error by step ahead")]
