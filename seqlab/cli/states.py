@@ -21,6 +21,7 @@ MEASURED: dict[str, Any] = {
     **dict.fromkeys(("best_score", "best_model_score", "current_score", "kth_value"), Tensor | None),
     "best_k_models": dict[str, Tensor],
     "reached": dict[str, float],
+    "epoch": dict[str, float],
     "steps": list[int],
     "norms": list[list[float]],
 }
