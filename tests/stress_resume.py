@@ -44,6 +44,14 @@ CASES: dict[str, tuple[str, ...]] = {
         *(*TEXT, "--data.batch_size", "4", "--trainer.val_check_interval", "0.25"),
         *("--lr_scheduler", "reducelronplateau", "--lr_scheduler.patience", "0"),
     ),
+    "gru, validated within steps": (
+        *(*TEXT, "--data.batch_size", "4", "--trainer.accumulate_grad_batches", "3"),
+        *("--trainer.val_check_interval", "40", "--trainer.check_val_every_n_epoch", "null", "--ckpt_every", "7"),
+    ),
+    "gru, stopped early": (
+        *(*TEXT, "--data.batch_size", "4", "--trainer.val_check_interval", "0.25", "--optimizer.lr", "0.5"),
+        *("--patience", "1", "--trainer.max_epochs", "60"),
+    ),
     "lstm, bf16": (*TEXT, "--model", "lstm", "--data.batch_size", "4", "--trainer.precision", "bf16-mixed"),
     "lstm, two processes": (
         *(*TEXT, "--model", "lstm", "--data.batch_size", "4"),
@@ -157,7 +165,7 @@ def differences(one: Path, other: Path) -> list[str]:
 
 def stress(case: str, kills: int, seed: int, folder: Path) -> Outcome:
     """Trains a case twice, killed and left alone."""
-    arguments = (*CASES[case], *COMMON)
+    arguments = (*COMMON, *CASES[case])
     whole, cut = folder / "whole", folder / "cut"
     whole.mkdir(parents=True)
     cut.mkdir()

@@ -1,17 +1,21 @@
-"""TensorBoard's logger, with which a full disk ends the log and not the training."""
+"""TensorBoard's logger: a full disk ends the log and not the training, and a run that goes on logs nothing twice."""
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 
-from seqlab.errors import reason_of
+from seqlab.errors import UserError, reason_of
+from seqlab.runs.schema import LogEnd
 
 
 class Forgiving:
     """Writes events as long as they can be written; says once where they cannot, and drops the rest.
+
+    ``end`` is the end of what was written.
 
     Args:
         inner: TensorBoard's own writer.
@@ -19,6 +23,7 @@ class Forgiving:
 
     def __init__(self, inner: Any) -> None:
         self._inner, self.lost = inner, False
+        self.end: LogEnd = {"step": -1, "events": []}
 
     def get_logdir(self) -> Any:
         """Where the events are."""
@@ -26,6 +31,11 @@ class Forgiving:
 
     def add_event(self, event: Any) -> None:
         """Writes an event."""
+        if event.HasField("summary"):
+            if event.step > self.end["step"]:
+                self.end = {"step": event.step, "events": []}
+            if event.step == self.end["step"]:
+                self.end["events"].append(event.SerializeToString())
         self._try(self._inner.add_event, event)
 
     def flush(self) -> None:
@@ -52,7 +62,21 @@ class Forgiving:
 
 
 class Board(TensorBoardLogger):
-    """Lightning's logger for TensorBoard, whose events are written as ``Forgiving`` does."""
+    """Lightning's logger for TensorBoard, whose events are written as ``Forgiving`` does.
+
+    Args:
+        folder: Of the run.
+        end: Of the log of a run that goes on, as its checkpoint has it; what was logged after that is hidden.
+        purge_step: First step that is hidden where the checkpoint does not say how its log ended.
+
+    Raises:
+        UserError: The end is none.
+    """
+
+    def __init__(self, folder: Path, end: LogEnd | None = None, purge_step: int = 0) -> None:
+        self._again = [] if end is None else _read(end)
+        purge = purge_step if end is None else max(0, end["step"])
+        super().__init__(str(folder.parent), name=folder.name, version="", default_hp_metric=False, purge_step=purge)
 
     @property
     @rank_zero_experiment
@@ -62,7 +86,16 @@ class Board(TensorBoardLogger):
         file = writer._get_file_writer()
         if not isinstance(file.event_writer, Forgiving):
             file.event_writer = Forgiving(file.event_writer)
+            again, self._again = self._again, []  # it is made anew once it was closed
+            for event in again:
+                file.event_writer.add_event(event)
         return writer
+
+    def end(self) -> LogEnd:
+        """The end of the log, all of which is with the system then; the first process may ask."""
+        writer = self.experiment._get_file_writer().event_writer
+        writer.flush()
+        return {"step": writer.end["step"], "events": [*writer.end["events"]]}
 
     def save(self) -> None:
         """Writes the options of the run beside the events."""
@@ -70,3 +103,16 @@ class Board(TensorBoardLogger):
             super().save()
         except OSError as error:
             print(f"seqlab: cannot write in {self.log_dir}: {reason_of(error)}; training goes on", file=sys.stderr)
+
+
+def _read(end: LogEnd) -> list[Any]:
+    from google.protobuf.message import DecodeError
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    try:
+        events = [Event.FromString(one) for one in end["events"]]
+    except DecodeError:
+        events = [Event()]
+    if any(event.step != end["step"] or not event.HasField("summary") for event in events):
+        raise UserError("the end of the log in the checkpoint is none; use another one")
+    return events

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import CheckpointIO
 from torch import Tensor
 
+from seqlab.callbacks.board import Board
 from seqlab.callbacks.interruption import ends_step, is_border
 from seqlab.errors import UserError, reason_of
 from seqlab.files import remove_unfinished, write_whole
@@ -150,7 +151,7 @@ class KeepLast(Checkpoint):
 
 
 class RunRecord(pl.Callback):
-    """Keeps the configuration of the run in its folder and in each of its checkpoints.
+    """Keeps the configuration of the run in its folder and in each of its checkpoints, and there the end of its log.
 
     Args:
         folder: Of the run.
@@ -175,3 +176,6 @@ class RunRecord(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         checkpoint["run"] = {"name": self.folder.name, "config": self.config, "arithmetic": self.arithmetic}
+        board = next((logger for logger in trainer.loggers if isinstance(logger, Board)), None)
+        if board is not None and trainer.is_global_zero:
+            checkpoint["run"]["log"] = board.end()

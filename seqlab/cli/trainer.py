@@ -34,6 +34,7 @@ from seqlab.metrics import LOSS
 from seqlab.models.model import Model
 from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.devices import choose_accelerator
+from seqlab.runs.folders import is_within
 
 STRATEGIES = ("auto", "ddp", "single_device")
 
@@ -82,10 +83,7 @@ def make_trainer(
     own = {key: value for key, value in objects.items() if key not in ("optimizer", "callbacks")}
     config |= own
     if config["logger"] in (None, True):
-        purge = 0 if settings.plan.resumed is None else settings.plan.resumed.step + 1
-        config["logger"] = Board(
-            str(folder.parent), name=folder.name, version="", default_hp_metric=False, purge_step=purge
-        )
+        config["logger"] = _board(settings, folder)
     config["accelerator"] = choose_accelerator(config["accelerator"])
     given = [*_listed(config["callbacks"]), *_listed(objects.get("callbacks"))]
     config["callbacks"] = [*_callbacks(settings, config, data, model, folder), *given]
@@ -102,6 +100,13 @@ def make_trainer(
     if trainer.strategy.launcher is not None and trainer.strategy.launcher.is_interactive_compatible:
         raise UserError("a notebook trains on one device; leave out devices, or start python -m seqlab.fit")
     return trainer
+
+
+def _board(settings: Settings, folder: Path) -> Board:
+    resumed, checkpoint = settings.plan.resumed, settings.plan.checkpoint
+    if resumed is None or checkpoint is None:
+        return Board(folder)
+    return Board(folder, resumed.log if is_within(checkpoint, folder) else None, resumed.step + 1)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
+from seqlab.nn.counted_tables import MOST, are_counts, check_table, is_rising
 from seqlab.nn.expectation import BOS, EOS, PAD, Floats, Ints, Rows, blocks_of, expected, flat
 from seqlab.options import Options, option
 
@@ -63,6 +64,14 @@ def _ended(rising: Tensor, value: Tensor, most: Tensor) -> tuple[Tensor, Tensor]
     """How many of rising numbers are ``value``, and how many lie between it and ``most``; float64."""
     below, above = (torch.searchsorted(rising, value, right=right).double() for right in (False, True))
     return above - below, torch.searchsorted(rising, most, right=True) - below
+
+
+def _are_bits(bits: Tensor, size: int, most: float) -> bool:
+    """Whether a tensor is ``(size,)`` int64, the bits of float64 from 0 to ``most``."""
+    if bits.dtype != torch.int64 or bits.shape != (size,):
+        return False
+    values = bits.view(torch.float64)
+    return bool(((values >= 0) & (values <= most)).all())
 
 
 class IBM1(nn.Module):
@@ -135,6 +144,18 @@ class IBM1(nn.Module):
             setattr(self, name, torch.empty_like(state_dict.get(prefix + name, torch.empty(0))))
         self._known = self._best = None
         super()._load_from_state_dict(state_dict, prefix, *rest)
+        self._check()
+
+    def _check(self) -> None:
+        """Checks that every key is in its bounds and has its numbers."""
+        keys, totals = self.get_buffer("keys").cpu(), self.get_buffer("totals_bits").cpu()
+        shapes, t = self.get_buffer("shapes").cpu(), self.get_buffer("t_bits").cpu()
+        check_table(is_rising(keys, (self.null + 1) * self.target_vocab_size), "keys")
+        check_table(_are_bits(t, len(keys), 1.0 + 1e-9), "t_bits")
+        check_table(_are_bits(totals, self.null + 1 if len(keys) else len(totals), MOST), "totals_bits")
+        check_table(are_counts(self.get_buffer("occurrences"), self.target_vocab_size), "occurrences")
+        sound = is_rising(shapes.unique() if shapes.dim() == 1 else shapes, BASE * BASE)
+        check_table(sound and bool((shapes[1:] >= shapes[:-1]).all()) and bool(len(shapes) or not len(keys)), "shapes")
 
     def known(self) -> Known:
         """What was counted.

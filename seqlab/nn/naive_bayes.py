@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
+from seqlab.nn.counted_tables import check_table, is_rising
 from seqlab.options import Options, option
 from seqlab.recurrence.lengths import valid_steps
 
@@ -274,3 +275,6 @@ class NaiveBayes(nn.Module):
             if prefix + name in state_dict:
                 setattr(self, name, torch.empty_like(state_dict[prefix + name], device=self.nothing.device))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+        check_table(is_rising(self.keys, (self.vocab_size + 1) ** self.options.ngrams), "keys")
+        check_table(self.weights.shape == (len(self.keys), self.classes), "weights")
+        check_table(self.bias.shape == (self.classes,), "bias")

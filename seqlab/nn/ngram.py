@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
+from seqlab.nn.counted_tables import are_counts, check_table, is_rising
 from seqlab.options import Options, option
 from seqlab.recurrence.stack import State
 from seqlab.recurrence.state import RowsOfState
@@ -174,6 +175,22 @@ class NGram(nn.Module, RowsOfState):
             setattr(self, name, torch.empty_like(state_dict.get(prefix + name, torch.empty(0))))
         self._levels = []
         super()._load_from_state_dict(state_dict, prefix, *rest)
+        self._check()
+
+    def _check(self) -> None:
+        """Checks that every key is in its bounds and has the key of its beginning."""
+        shorter = torch.zeros(1, dtype=torch.int64)
+        for m in range(1, self.order + 1):
+            keys, counts = self.get_buffer(f"keys_{m}").cpu(), self.get_buffer(f"counts_{m}").cpu()
+            end = self.vocab_size**m if self._packs else len(shorter) * self.vocab_size
+            there = is_rising(keys, end)
+            if there and self._packs:
+                beginnings = keys // self.vocab_size
+                place = torch.searchsorted(shorter, beginnings).clamp(max=max(0, len(shorter) - 1))
+                there = bool((_taken(shorter, place) == beginnings).all()) and bool(len(shorter) or not len(keys))
+            check_table(there, f"keys_{m}")
+            check_table(are_counts(counts, len(keys)), f"counts_{m}")
+            shorter = keys
 
     def _packed(self, keys: Tensor, shorter: Tensor) -> Tensor:
         """m-grams as numbers of base vocab_size, of their keys and the shorter ones as such numbers."""
@@ -207,6 +224,7 @@ class NGram(nn.Module, RowsOfState):
         for shorter, longer in pairwise(nodes):
             beginnings, last = longer // self.vocab_size, longer % self.vocab_size
             without_first = _find(shorter, without_first[beginnings], last, self.vocab_size)
+            check_table(bool((without_first >= 0).all()), f"keys_{len(found) + 1}")
             found.append(without_first.bincount(minlength=len(shorter)))
         return found
 

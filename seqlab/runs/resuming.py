@@ -8,7 +8,7 @@ import yaml
 
 from seqlab.errors import UserError
 from seqlab.runs.provenance import arithmetic
-from seqlab.runs.schema import OptimizerState, RunOf, check_shape
+from seqlab.runs.schema import LogEnd, OptimizerState, RunOf, check_shape
 
 EXACT: dict[str, tuple[str, ...]] = {
     "data": (),
@@ -33,6 +33,7 @@ class Resumed(NamedTuple):
         step: Optimizer steps taken.
         arithmetic: What decides its last digits.
         total_steps: Length of its learning-rate schedule, if that has one.
+        log: End of its log, if the checkpoint has it.
     """
 
     run: str
@@ -40,6 +41,7 @@ class Resumed(NamedTuple):
     step: int
     arithmetic: dict[str, str | int]
     total_steps: int | None = None
+    log: LogEnd | None = None
 
 
 class Resumable(TypedDict):
@@ -68,7 +70,9 @@ def resumed_from(checkpoint: Mapping[str, Any], path: Path) -> Resumed:
     run = checkpoint["run"]
     lengths = [schedule.get("total_steps") for schedule in checkpoint["lr_schedulers"]]
     length = lengths[0] if lengths and isinstance(lengths[0], int) else None
-    return Resumed(run["name"], run["config"], checkpoint["global_step"], run.get("arithmetic", {}), length)
+    return Resumed(
+        run["name"], run["config"], checkpoint["global_step"], run.get("arithmetic", {}), length, run.get("log")
+    )
 
 
 def changes(resumed: Resumed, config: str) -> list[str]:

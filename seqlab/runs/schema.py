@@ -89,12 +89,24 @@ class Hyperparameters(TypedDict):
     lr_interval: NotRequired[Literal["epoch", "step"]]
 
 
+class LogEnd(TypedDict):
+    """The end of a log: its last step, and the events of that step as TensorBoard writes them.
+
+    Where gradients are accumulated, several validations have one step, and a checkpoint can lie between them. The step
+    alone does not tell which of them a run that goes on has yet to log.
+    """
+
+    step: int
+    events: list[bytes]
+
+
 class RunOf(TypedDict):
     """The run that it belongs to."""
 
     name: str
     config: str
     arithmetic: NotRequired[dict[str, str | int]]
+    log: NotRequired[LogEnd]
 
 
 class OptimizerState(TypedDict):
