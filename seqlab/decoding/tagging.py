@@ -1,6 +1,7 @@
 """Tagged sentences as a user gets them: in columns, inline, as HTML."""
 
 import html
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -100,8 +101,18 @@ def as_html(sentences: Iterable[Tagged]) -> Iterator[str]:
         yield f"<p>{' '.join(parts)}</p>"
 
 
+def as_json(sentences: Iterable[Tagged]) -> Iterator[str]:
+    """An object a line, with what was asked for alone."""
+    for one in sentences:
+        fields = {name: value for name, value in one._asdict().items() if value is not None}
+        if one.paths is not None:
+            fields["paths"] = [way._asdict() for way in one.paths]
+        yield json.dumps(fields, ensure_ascii=False)
+
+
 FORMATS: dict[str, Callable[[Iterable[Tagged]], Iterator[str]]] = {
     "conll": as_conll,
     "inline": as_inline,
     "html": as_html,
+    "json": as_json,
 }

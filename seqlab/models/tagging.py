@@ -162,7 +162,7 @@ class Tagger(Model):
     def count(self, data: DataModule) -> None:
         assert isinstance(data, TaggedData)
         loader = Loader(EvaluationSentences(data.encoded("train"), TOGETHER))
-        batches = [*loader]
+        batches = [batch.to(self.device) for batch in loader]
         self.network.count(batches, [batch.tags for batch in batches])
 
     def evaluate(

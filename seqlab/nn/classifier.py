@@ -33,7 +33,7 @@ class ClassifierOptions(Options):
     vectors: str | None = option(
         None, "File of word vectors that the embedding begins with, a word a line, plain or .gz.", once=True
     )
-    freeze_vectors: bool = option(False, "Whether the embedding stays as the file of vectors has it.")
+    freeze_vectors: bool = option(False, "Whether the embedding stays as the file of vectors has it.", once=True)
     init: Literal["torch", "normal", "xavier", "orthogonal"] = option(
         "torch", "First weights: torch, normal (0.01), xavier or orthogonal (of recurrent weights)."
     )

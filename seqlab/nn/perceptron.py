@@ -182,7 +182,7 @@ class Perceptron(nn.Module):
         pairs = [(self(batch)[right >= 0], right[right >= 0]) for batch, right in kept]
         scores, right = torch.cat([one for one, _ in pairs]), torch.cat([one for _, one in pairs])
         nats = torch.stack([F.cross_entropy(scores / temperature, right) for temperature in TEMPERATURES])
-        self.temperature = TEMPERATURES[nats.argmin()].clone().to(self.nothing.device)
+        self.temperature = TEMPERATURES[int(nats.argmin())].clone().to(self.nothing.device)
 
     def forward(self, sentences: Sentences) -> Tensor:
         """Scores of the tags of each word, beside the tags of the highest scores before ``(batch, time, tags)``."""

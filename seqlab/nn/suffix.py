@@ -111,7 +111,7 @@ class Suffix(nn.Module):
             there = valid_steps(batch.lengths, batch.ids.shape[1]).t() & (right >= 0)
             words.append(self._endings(batch)[there])
             known.append(right[there])
-        rows, given = torch.cat(words), torch.cat(known)
+        rows, given = torch.cat(words).cpu(), torch.cat(known).cpu()
         pairs = torch.stack([rows[:, -1], given], 1)
         different, times = pairs.unique(dim=0, return_counts=True)
         endings, wanted = rows[_first_of(pairs, different)], different[:, 1]

@@ -75,7 +75,7 @@ class TaggerOptions(OutputOptions, StackOptions):
     vectors: str | None = option(
         None, "File of word vectors that the embedding begins with, a word a line, plain or .gz.", once=True
     )
-    freeze_vectors: bool = option(False, "Whether the embedding stays as the file of vectors has it.")
+    freeze_vectors: bool = option(False, "Whether the embedding stays as the file of vectors has it.", once=True)
     word_dropout: float = option(
         0.25, "A word that training has n times is read as <unk> in a share a / (a + n) of them; this is a.", least=0
     )

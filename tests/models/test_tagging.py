@@ -271,7 +271,8 @@ def test_a_checkpoint_alone_tags_raw_text_and_lists_errors(verb: Command, here: 
     assert [text[int(row[1]) : int(row[2])] for row in rows] == [row[0] for row in rows]
     assert verb("predict", best, "Tom isn't", "--tokenized", "true").out.count("_") == 2
     (line,) = verb("predict", best, text, "--format", "json", "--n_best", "2").out.splitlines()
-    assert len(json.loads(line)["paths"]) == 2
+    assert [[*path] for path in json.loads(line)["paths"]] == [["tags", "probability"]] * 2
+    assert "offsets" not in json.loads(line)
     page = verb("predict", best, "Tom <b>", "--format", "html").out
     assert page.startswith("<!doctype html>")
     assert "&lt;" in page
@@ -324,3 +325,19 @@ def test_it_is_looked_into(verb: Command, here: Path, names: Path) -> None:
         "seqlab: s has output softmax, and no table of transitions; give --text to weigh words\n"
     )
     assert "the words that counted" in verb("inspect", softmax, "--text", "Tom ran").out
+
+
+def test_frozen_vectors_from_a_file(names: Path, tmp_path: Path) -> None:
+    file = tmp_path / "vectors.txt"
+    file.write_text("Tom 1 2\nWick 3 4\nnobody 5 6\n", encoding="utf-8")
+    sentences = data(names)
+    made = model(sentences, replace(SMALL, embedding_size=2, vectors=str(file), freeze_vectors=True))
+    assert made.loaded == [f"vectors of 2 of {sentences.codecs['text'].vocab_size} tokens from vectors.txt"]
+    fit = trainer(1)
+    fit.fit(made, sentences)
+    vocab = made.text.vocab
+    assert made.network.embedding.weight[vocab["Wick"]].tolist() == [3.0, 4.0]
+    fit.save_checkpoint(tmp_path / "a.ckpt")
+    file.unlink()
+    again = seqlab.load(tmp_path / "a.ckpt")
+    assert [*again.predict(["Tom ran"])] == [*made.predict(["Tom ran"])]
