@@ -97,7 +97,7 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
     optimizer = objects.get("optimizer") or partial(OPTIMIZERS[plan.optimizer], **settings.of("optimizer"))
     options = plan.network.made(given)
     if options.by_gradients:
-        check_fits(options, data.codecs, _items_of_batch(settings))
+        check_fits(plan.row.model, options, data.codecs, _items_of_batch(settings))
     model = plan.row.model(options, data.codecs, optimizer, schedule.made, schedule.interval, plan.model)
     try:
         _try(settings, data, model, schedule)

@@ -5,6 +5,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torch import Tensor
+
 from seqlab.cells import CELLS
 from seqlab.errors import UserError, reason_of
 from seqlab.models.classification import Classifier
@@ -148,10 +150,10 @@ def load_model(checkpoint: Mapping[str, Any]) -> Model:
     options, path = task.networks[name].made(kept["options"]), "the checkpoint"
     try:
         codecs = {key: codec_of(state) for key, state in record["codecs"].items()}
-        shapes = shapes_of(options, codecs) if options.by_gradients else None
+        shapes = shapes_of(task.model, options, codecs) if options.by_gradients else None
         if shapes is not None:
-            of_network = {key: one for key, one in checkpoint["state_dict"].items() if key.startswith("network.")}
-            check_weights(of_network, shapes, path, "use another one")
+            kept_weights = _fixed(task.model, checkpoint["state_dict"])
+            check_weights(kept_weights, _fixed(task.model, shapes), path, "use another one")
         model = task.model.from_checkpoint(checkpoint, options, codecs, name)
     except UserError:
         raise
@@ -161,6 +163,12 @@ def load_model(checkpoint: Mapping[str, Any]) -> Model:
         ) from error
     model.run = checkpoint.get("run", {}).get("name", name)
     return model
+
+
+def _fixed(kind: type[Model], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of a network whose sizes do not come with the data."""
+    names = (name for name in weights if name.startswith("network.") and not name.startswith(kind.counted))
+    return {name: weights[name] for name in names}
 
 
 def load(ckpt: str | Path) -> Model:

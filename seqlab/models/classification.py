@@ -28,7 +28,7 @@ from seqlab.errors import UserError
 from seqlab.metrics import MeanLoss, Measure, ratio
 from seqlab.models.classification_report import ClassificationReport, of_macro_f1
 from seqlab.models.classified import Classified, report_of
-from seqlab.models.model import Model
+from seqlab.models.model import Codecs, Model
 from seqlab.models.pretrained import set_vectors
 from seqlab.models.threshold import BestThreshold
 from seqlab.models.window import Sums
@@ -85,16 +85,20 @@ class Classifier(Model):
     says: ClassVar[str] = "classifier"
     unit: ClassVar[str] = "texts"
     loss_unit: ClassVar[str] = "nats per text"
+    counted: ClassVar[tuple[str, ...]] = ("network.counts.",)
     measures: Mapping[str, Measure] = {
         "accuracy": Measure("accuracy", "{:.2%}", "higher", _accuracy, ratio("correct")),
         "f1": Measure("macro F1", "{:.2%}", "higher", _macro_f1, of_macro_f1),
     }
 
+    @classmethod
+    def network_of(cls, options: Any, codecs: Codecs) -> nn.Module:
+        made, share = super().network_of(options, codecs), getattr(options, "counts", 0.0)
+        sizes = (codec.vocab_size for codec in codecs.values())
+        return BesideCounts(made, NaiveBayesOptions().build(*sizes), share) if share else made
+
     def build(self) -> nn.Module:
         made, self.tuner = super().build(), BestThreshold()
-        if share := getattr(self.options, "counts", 0.0):
-            sizes = (codec.vocab_size for codec in self.codecs.values())
-            made = BesideCounts(made, NaiveBayesOptions().build(*sizes), share)
         self.register_buffer("class_weights", torch.ones(self.labels.vocab_size))
         self.register_buffer("threshold", torch.tensor(float(getattr(self.options, "threshold", None) or 0.5)))
         if (file := getattr(self.options, "vectors", None)) is not None:

@@ -23,7 +23,7 @@ from seqlab.decoding.rollout import Strategy, roll_out, strategies_for, strategy
 from seqlab.errors import UserError
 from seqlab.metrics import MeanLoss, Measure, ratio
 from seqlab.models.forecasting_report import Forecast, Forecasted, ForecastingReport, report_of
-from seqlab.models.model import Model
+from seqlab.models.model import Codecs, Model
 from seqlab.models.window import Sums
 from seqlab.nn.forecaster import Sizes
 from seqlab.nn.ridge import Window
@@ -63,10 +63,17 @@ class Forecaster(Model):
         "mase": Measure("MASE", "{:.3f}", "lower", _mean, ratio("mase")),
     }
 
+    @classmethod
+    def network_of(cls, options: Any, codecs: Codecs) -> nn.Module:
+        codec = codecs["series"]
+        assert isinstance(codec, SeriesCodec)
+        made: nn.Module = options.build(
+            Sizes(codec.history, codec.horizon, len(codec.columns), codec.features, codec.season)
+        )
+        return made
+
     def build(self) -> nn.Module:
-        codec = self.series
-        sizes = Sizes(codec.history, codec.horizon, len(codec.columns), codec.features, codec.season)
-        made: nn.Module = self.options.build(sizes)
+        made, codec = super().build(), self.series
         scales = [codec.scales[name] for name in codec.names]
         tables = {
             "means": [scale.means for scale in scales],

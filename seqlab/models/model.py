@@ -60,7 +60,8 @@ class Model(pl.LightningModule):
 
     ``task`` is its name in ``TASKS``, ``says`` what a sentence calls it ("language model"), ``unit`` what its items are
     and ``loss_unit`` what a loss is measured in; ``formats`` are ways to write its predictions as lines, by name,
-    beside those of every model, and ``predicts`` is the one that is taken if none is named.
+    beside those of every model, and ``predicts`` is the one that is taken if none is named. ``counted`` are beginnings
+    of the names of weights that are tables, whose sizes come with the data.
 
     Attributes:
         network: What ``options.build`` made.
@@ -76,6 +77,7 @@ class Model(pl.LightningModule):
     measures: Mapping[str, Measure] = {}
     formats: ClassVar[Mapping[str, Callable[[Iterable[Any]], Iterator[str]]]] = {}
     predicts: ClassVar[str] = "text"
+    counted: ClassVar[tuple[str, ...]] = ()
     network: Any
 
     def __init__(
@@ -107,10 +109,20 @@ class Model(pl.LightningModule):
         self.metrics = nn.ModuleDict({LOSS: MeanLoss(), **dict(self._metrics())})
         self.window = Window()
 
-    def build(self) -> nn.Module:
-        """The network, its weights drawn."""
-        made: nn.Module = self.options.build(*(codec.vocab_size for codec in self.codecs.values()))
+    @classmethod
+    def network_of(cls, options: Any, codecs: Codecs) -> nn.Module:
+        """A network, its weights drawn, nothing read or counted.
+
+        Args:
+            options: Of it.
+            codecs: Of its ids.
+        """
+        made: nn.Module = options.build(*(codec.vocab_size for codec in codecs.values()))
         return made
+
+    def build(self) -> nn.Module:
+        """The network that training begins with."""
+        return self.network_of(self.options, self.codecs)
 
     def _metrics(self) -> Iterator[tuple[str, Metric]]:
         for name, measure in self.measures.items():

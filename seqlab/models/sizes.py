@@ -1,14 +1,13 @@
 """How large a network is, before any of it is made."""
 
 import os
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from seqlab.errors import UserError
+from seqlab.models.model import Codecs, Model
 from seqlab.options import Options
-from seqlab.text.codec import AnyCodec
 
 COPIES = 4
 """Of each weight: itself, its gradient, and two averages of Adam."""
@@ -17,19 +16,20 @@ BOTH_WAYS = 2
 """What is computed for each item going forward, and its gradient."""
 
 
-def shapes_of(options: Options, codecs: Mapping[str, AnyCodec]) -> dict[str, Tensor] | None:
+def shapes_of(kind: type[Model], options: Options, codecs: Codecs) -> dict[str, Tensor] | None:
     """The weights of a model by name, as tensors that have shapes and types but no memory.
 
     Args:
+        kind: Of model.
         options: Of its network.
-        codecs: In the order in which the network takes their sizes.
+        codecs: Of its ids.
 
     Returns:
         None where a network cannot be made without memory.
     """
     try:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            network = options.build(*(codec.vocab_size for codec in codecs.values()))
+            network = kind.network_of(options, codecs)
     except (NotImplementedError, RuntimeError) as error:
         if isinstance(error, NotImplementedError) or "meta" in str(error):
             return None
@@ -37,12 +37,13 @@ def shapes_of(options: Options, codecs: Mapping[str, AnyCodec]) -> dict[str, Ten
     return {f"network.{name}": weights for name, weights in network.state_dict().items()}
 
 
-def check_fits(options: Options, codecs: Mapping[str, AnyCodec], items: int) -> None:
+def check_fits(kind: type[Model], options: Options, codecs: Codecs, items: int) -> None:
     """Checks that a model can be trained in the memory of this machine, by an estimate from below.
 
     Args:
+        kind: Of model.
         options: Of its network.
-        codecs: In the order in which the network takes their sizes.
+        codecs: Of its ids.
         items: Tokens, or other steps, of a batch.
 
     Raises:
@@ -50,7 +51,7 @@ def check_fits(options: Options, codecs: Mapping[str, AnyCodec], items: int) -> 
     """
     way_out = "give a smaller --model.hidden_size, --model.embedding_size or --data.batch_size"
     try:
-        shapes = shapes_of(options, codecs)
+        shapes = shapes_of(kind, options, codecs)
     except RuntimeError as error:
         if "overflow" not in str(error):
             raise
