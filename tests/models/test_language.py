@@ -501,3 +501,21 @@ def test_the_carried_state_is_at_least_float32(dtype: torch.dtype, kept: torch.d
     ids = torch.zeros(2, 3, dtype=torch.int64)
     given.loss(TextBatch(ids, ids, None, False), "train")
     assert {part.dtype for part in given._carry["train"]} == {kept}
+
+
+def test_weights_that_are_no_numbers_are_said_wherever_they_are_used() -> None:
+    data = story()
+    made = model(data)
+    with torch.no_grad():
+        next(made.network.parameters())[0] = torch.nan
+    words = "this model has weights that are no numbers: .* are NaN or infinite; use a checkpoint from before"
+    uses: list[Callable[[], Any]] = [
+        lambda: made.generate("a"),
+        lambda: list(made.predict(["a"])),
+        lambda: made.evaluate(data),
+        lambda: made.inspect(lambda: data),
+        made.export,
+    ]
+    for use in uses:
+        with pytest.raises(UserError, match=words):
+            use()
