@@ -135,7 +135,7 @@ def test_refusals(refusal: Command, here: Path, words: str, sentence: str) -> No
 
 def test_files_that_are_no_such_table(refusal: Command, here: Path) -> None:
     Path("taken").write_text("")
-    assert refusal("memory", "--output", "taken").startswith("cannot use taken/memory.csv: ")
+    assert refusal("memory", "--output", "taken").startswith("cannot write to taken: not a directory")
     Path("memory.csv").write_text("a,b\n1,2\n")
     expected = "memory.csv is not a table of python -m seqlab.memory; give another --output"
     assert refusal("memory", "--output", ".") == expected
