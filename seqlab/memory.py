@@ -186,7 +186,7 @@ def _whole(word: str) -> int:
     try:
         return int(word)
     except ValueError:
-        raise UserError(f"length '{word}' must be a whole number; give lengths like 10,25,50") from None
+        raise UserError(f"--lengths '{word}' must be whole numbers with commas between, as in 10,25,50") from None
 
 
 def _run(argv: list[str]) -> None:

@@ -73,9 +73,9 @@ FIT: dict[str, tuple[str, str]] = {
         "--model.tied true --model.embedding_size 8",
         r"tied weights need embedding_size \(8\) equal to hidden_size \(16\); give --model.embedding_size 16 or .*",
     ),
-    "dropout": ("--model.dropout 1.5", "dropout 1.5 must be at least 0 and below 1"),
-    "hidden_size": ("--model.hidden_size 0", "hidden_size 0 must be a whole number of at least 1, or a list of such"),
-    "num_layers": ("--model.num_layers 0", "num_layers 0 must be a whole number of at least 1"),
+    "dropout": ("--model.dropout 1.5", "--model.dropout 1.5 must be at least 0 and below 1"),
+    "hidden_size": ("--model.hidden_size 0", r"--model.hidden_size 0 must be a whole number of at least 1, or .*"),
+    "num_layers": ("--model.num_layers 0", "--model.num_layers 0 must be a whole number of at least 1"),
     "init": ("--model.init xavierr", r"unknown init 'xavierr': did you mean 'xavier'\?"),
     "forget_bias": ("--model.forget_bias 1", "forget_bias 1.0 needs a cell with a forget gate .*"),
     "widths": (
@@ -95,11 +95,11 @@ FIT: dict[str, tuple[str, str]] = {
         "--model.vectors nowhere.txt",
         "cannot read nowhere.txt: no such file or directory; name a file of vectors",
     ),
-    "l1": ("--model.l1 -1", "l1 -1.0 must be at least 0"),
+    "l1": ("--model.l1 -1", "--model.l1 -1.0 must be at least 0"),
     "tokens": ("--data.tokens chars", r"unknown tokens 'chars'. did you mean 'char'\?"),
     "cleaning": ("--data.cleaning bookish", "unknown cleaning 'bookish'. choose one of classic, letters, raw, spaced"),
-    "batch_size": ("--data.batch_size 0", "batch_size 0 must be a whole number of at least 1"),
-    "fractions": ("--data.val_fraction 0.9", "val_fraction 0.9 and test_fraction 0.1 .* sum must be below 1"),
+    "batch_size": ("--data.batch_size 0", "--data.batch_size 0 must be a whole number of at least 1"),
+    "fractions": ("--data.val_fraction 0.9", "--data.val_fraction 0.9 and test_fraction 0.1 .* sum must be below 1"),
     "too little text": (
         "--data.batch_size 4000",
         "the training text has 2,477 tokens, but one batch of batch_size 4000 x num_steps 8 needs at least 32,008; "

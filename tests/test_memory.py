@@ -118,8 +118,8 @@ def test_every_option_changes_something_and_has_a_csv_of_its_own(
         ("--task add", "unknown task 'add': did you mean 'adding'?"),
         ("--lengths 10,1", "length 1 must be at least 2 in the task adding"),
         ("--task copy --lengths 0", "length 0 must be at least 1 in the task copy"),
-        ("--lengths 10,x", "length 'x' must be a whole number; give lengths like 10,25,50"),
-        ("--seeds 0", "seeds 0 must be a whole number of at least 1"),
+        ("--lengths 10,x", "--lengths 'x' must be whole numbers with commas between, as in 10,25,50"),
+        ("--seeds 0", "--seeds 0 must be a whole number of at least 1"),
         ("--seed -1", "seed -1 must be a whole number of at least 0"),
         ("--max_steps 0", "max_steps 0 must be a whole number of at least 1"),
         ("--hidden_size 0", "hidden_size 0 must be a whole number of at least 1"),
@@ -135,7 +135,7 @@ def test_refusals(refusal: Command, here: Path, words: str, sentence: str) -> No
 
 def test_files_that_are_no_such_table(refusal: Command, here: Path) -> None:
     Path("taken").write_text("")
-    assert refusal("memory", "--output", "taken").startswith("cannot use taken/memory.csv: ")
+    assert refusal("memory", "--output", "taken").startswith("cannot write to taken: not a directory")
     Path("memory.csv").write_text("a,b\n1,2\n")
     expected = "memory.csv is not a table of python -m seqlab.memory; give another --output"
     assert refusal("memory", "--output", ".") == expected

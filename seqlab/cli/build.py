@@ -2,7 +2,8 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +41,18 @@ class Schedule(NamedTuple):
     total_steps: int | None
 
 
+@contextmanager
+def spelled(group: str, options: Mapping[str, Any]) -> Iterator[None]:
+    """Within it a refusal that begins with the name of an option of a group names it as it is typed."""
+    try:
+        yield
+    except UserError as error:
+        name, _, rest = str(error).partition(" ")
+        if name not in options:
+            raise
+        raise UserError(f"--{group}.{name} {rest}") from None
+
+
 def make_data(settings: Settings) -> DataModule:
     """The data, read and cut into its parts.
 
@@ -50,7 +63,8 @@ def make_data(settings: Settings) -> DataModule:
     options, checkpoint = settings.of("data"), settings.plan.checkpoint
     if checkpoint is not None:
         options |= _rules_kept(checkpoint, options.get("tokens"))
-    return read(**options, seed=settings.config.seed)
+    with spelled("data", options):
+        return read(**options, seed=settings.config.seed)
 
 
 def _rules_kept(checkpoint: Path, tokens: str | None) -> dict[str, str]:
@@ -95,7 +109,8 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
         given = {key: value for key, value in given.items() if key not in plan.network.options.read_once()}
     schedule = _schedule(settings, data)
     optimizer = objects.get("optimizer") or partial(OPTIMIZERS[plan.optimizer], **settings.of("optimizer"))
-    options = plan.network.made(given)
+    with spelled("model", given):
+        options = plan.network.made(given)
     if options.by_gradients:
         check_fits(plan.row.model, options, data.codecs, _items_of_batch(settings))
     model = plan.row.model(options, data.codecs, optimizer, schedule.made, schedule.interval, plan.model)

@@ -91,6 +91,12 @@ class Parser(ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise UserError(self._one_sentence(message))
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Where it cannot be written that is an error, which argparse would pass over."""
+        stream = sys.stderr if file is None else file
+        stream.write(message)
+        stream.flush()
+
     def parse_sentence(self, arguments: list[str]) -> Namespace:
         """Parses arguments.
 
@@ -268,26 +274,27 @@ def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None, la
     Args:
         verb: Takes the arguments after the program's name; may return an exit code.
         argv: Those arguments; of this process if not given.
-        lasting: Whether it goes on although nobody reads what it prints.
+        lasting: Whether it goes on although nobody reads what it prints, unless it was asked for words alone.
 
     Returns:
         The exit code.
     """
+    arguments = sys.argv[1:] if argv is None else argv
     try:
-        with lasting_output() if lasting else nullcontext():
-            code = verb(sys.argv[1:] if argv is None else argv) or 0
+        with lasting_output() if lasting and not asks_for_words(arguments) else nullcontext():
+            code = verb(arguments) or 0
             sys.stdout.flush()
             return code
     except UserError as error:
-        print(f"seqlab: {' '.join(str(error).split())}", file=sys.stderr)
+        _say(f"seqlab: {' '.join(str(error).split())}")
         return 2
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not OUT_OF_MEMORY.search(str(error)):
             raise
-        print(f"seqlab: there is not enough memory: {reason_of(error)}; make it smaller", file=sys.stderr)
+        _say(f"seqlab: there is not enough memory: {reason_of(error)}; make it smaller")
         return 2
     except KeyboardInterrupt:
-        print("\nseqlab: stopped", file=sys.stderr)
+        _say("\nseqlab: stopped")
         return 130
     except BrokenPipeError:
         _leave(sys.stdout)
@@ -295,9 +302,21 @@ def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None, la
     except OSError as error:
         if error.errno not in FULL:
             raise
-        print(f"seqlab: {_place_of(error)}: {reason_of(error)}; make room, and do it again", file=sys.stderr)
         _leave(sys.stdout)
+        _say(f"seqlab: {_place_of(error)}: {reason_of(error)}; make room, and do it again")
         return 2
+
+
+def asks_for_words(arguments: Iterable[str]) -> bool:
+    """Whether a command line asks for help or a configuration alone."""
+    return any(word == "-h" or word.startswith(("--help", "--print_")) for word in arguments)
+
+
+def _say(words: str) -> None:
+    try:
+        print(words, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        _leave(sys.stderr)
 
 
 def _place_of(error: OSError) -> str:

@@ -9,11 +9,11 @@ from seqlab.data.download import SOURCES, Unavailable, fetch
 
 
 def name_of_files(paths: Iterable[Path]) -> str:
-    """What a corpus is called: by its file, or by the folder of the first of several."""
+    """What a corpus is called: as its files are up to the first dot, or by the folder of the first if they differ."""
     files = list(dict.fromkeys(paths))
-    if len(files) > 1 and (folder := files[0].resolve().parent.name):
-        return folder
-    return files[0].name.partition(".")[0] or files[0].name
+    names = {file.name.partition(".")[0] or file.name for file in files}
+    folder = files[0].resolve().parent.name
+    return folder if len(names) > 1 and folder else files[0].name.partition(".")[0] or files[0].name
 
 
 def verified(names: Sequence[str], root: Path | None, title: str) -> list[Path] | None:

@@ -229,6 +229,7 @@ class Classifier(Model):
         return report_of(self, data, split, found, items, errors, time.monotonic() - started)
 
     def _classified(self, data: LabelledData, split: Split) -> Classified:
+        self.check_finite()
         loss, rows = MeanLoss(alone=True).to(self.device), []
         for batch in data.evaluation_loader(split):
             own = LabelledBatch(*(part.to(self.device) for part in batch))
@@ -249,6 +250,7 @@ class Classifier(Model):
         Args:
             inputs: Texts; a pair is ``first <sep> second``.
         """
+        self.check_finite()
         pad, device = self.text.vocab.id_of(PAD), next(iter(self.buffers())).device
         names = self.labels.names
         for together in in_batches(inputs, TOGETHER):

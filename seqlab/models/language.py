@@ -134,6 +134,7 @@ class LanguageModel(Model):
         """
         if not isinstance(data, TextData):
             raise UserError("a language model is measured on a text; give --data text or the name of one")
+        self.check_finite()
         started, state, unknown, streams = time.monotonic(), None, 0, 0
         total = MeanLoss(alone=True).to(self.device)
         loader, part = data.evaluation_loader(split), data.part(split)
@@ -225,6 +226,7 @@ class LanguageModel(Model):
         """As ``generate``, the texts as far as they stand after every token."""
         if num_samples < 1:
             raise UserError(f"num_samples {num_samples} must be a whole number of at least 1")
+        self.check_finite()
         seeds = range(seed, seed + num_samples)
         asked = prefix, num_tokens, temperature, top_k, top_p
         yield from continue_text(self.network, self.codec, *asked, seeds=seeds, streaming=streaming)
@@ -266,6 +268,7 @@ class LanguageModel(Model):
         """
         if not isinstance(self.network, LanguageNetwork):
             raise UserError(f"{self.run} holds n-grams, which have no recurrence to look at; give a recurrent model")
+        self.check_finite()
         if text is not None:
             ids = np.array(self.codec.encode(text), dtype=np.int64)
             return inspect_network(self.network, self.codec, ids, num_steps, self.run, "the text given")
@@ -318,6 +321,7 @@ class LanguageModel(Model):
             )
         from seqlab.nn.onnx_step import onnx_bytes
 
+        self.check_finite()
         return onnx_bytes(self.network, self.export_metadata())
 
 

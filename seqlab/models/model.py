@@ -33,6 +33,7 @@ from seqlab.models.window import Sums, Window
 from seqlab.options import Options
 from seqlab.runs.checkpoint import FORMAT
 from seqlab.runs.exporting import as_safetensors
+from seqlab.runs.schema import check_finite
 from seqlab.text.codec import AnyCodec
 
 STEP = "step"
@@ -336,7 +337,16 @@ class Model(pl.LightningModule):
         Returns:
             The content of a file, whose metadata hold ``task`` and ``model``, and as JSON ``options`` and ``codecs``.
         """
+        self.check_finite()
         return as_safetensors(self.state_dict(), self.export_metadata())
+
+    def check_finite(self) -> None:
+        """Checks that the weights are numbers, before they are used.
+
+        Raises:
+            UserError: One is NaN or infinite.
+        """
+        check_finite(self.state_dict(), self.run)
 
     def export_metadata(self) -> dict[str, str]:
         """What stands in an exported file beside the weights."""

@@ -241,6 +241,7 @@ class TranslationModel(Model):
             no_repeat_ngram=no_repeat_ngram,
             n_best=n_best,
         )
+        self.check_finite()
         given = [sentences] if isinstance(sentences, str) else sentences
         return [[one.text for one in best] for best in self.translations(given, beam, prefix=prefix)]
 
@@ -272,6 +273,7 @@ class TranslationModel(Model):
             length_factor=length_factor,
             length_addend=length_addend,
         )
+        self.check_finite()
         for together in in_batches(inputs, TOGETHER):
             for source, best in zip(together, self.translations(together, beam), strict=True):
                 yield Translated(source, best[0].text, best[0].score, best[0].complete)
@@ -321,6 +323,7 @@ class TranslationModel(Model):
             length_factor=length_factor,
             length_addend=length_addend,
         )
+        self.check_finite()
         losses = self._losses(data, split, items)
         pairs = data.pairs(split)[:sentences]
         if not pairs:

@@ -20,7 +20,7 @@ LONGEST_GIVEN = 200
 """Bytes of a name that was given."""
 RESULT = "result.json"
 """What a finished run reached."""
-CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
+CHECKPOINTS = "checkpoints"
 
 
 def run_name(*words: str) -> str:
@@ -80,8 +80,11 @@ def _made(folder: Path, wanted: str, may_number: bool) -> Path:
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether a folder holds what another run of its name would replace."""
-    return any((folder / name).exists() for name in (CHECKPOINTS, CONFIG, RESULT))
+    """Whether a folder holds what another run of its name would replace: a result, or a checkpoint.
+
+    One that was killed before its first checkpoint is begun anew.
+    """
+    return (folder / RESULT).exists() or any((folder / CHECKPOINTS).glob("*.ckpt"))
 
 
 def check_free(logs: Path, name: str) -> None:

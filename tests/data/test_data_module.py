@@ -87,7 +87,7 @@ def test_training_goes_on_where_a_state_was_taken() -> None:
 def test_the_trainer_says_which_rows_and_how_many_batches() -> None:
     data = Counting()
     assert data.shard() == Shard(0, 1)
-    trainer: Any = SimpleNamespace(global_rank=1, world_size=4, limit_train_batches=2)
+    trainer: Any = SimpleNamespace(global_rank=1, world_size=4, limit_train_batches=2, lightning_module=None)
     data.trainer = trainer
     batches = iter(data.train_dataloader())
     assert data.shards == [Shard(1, 4)]

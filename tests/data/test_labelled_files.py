@@ -48,7 +48,8 @@ def test_several_labels_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "encoding", "text", "note"),
     [
-        ("caf\u00e9\r\nb\rc".encode(), None, "caf\u00e9\nb\nc", ""),
+        ("caf\u00e9\r\nb\rc".encode(), None, "caf\u00e9\nb\rc", ""),
+        ("caf\u00e9\rb".encode(), None, "caf\u00e9\nb", ""),
         ("\ufeffa".encode(), None, "a", ""),
         ("caf\u00e9".encode("latin-1"), None, "caf\u00e9", "a.txt read as Latin-1"),
         ("\u20ac".encode("cp1252"), "cp1252", "\u20ac", ""),

@@ -176,7 +176,7 @@ def test_held_out_files_that_hold_no_pairs(case: str, pairs: Path, here: Path) -
 
 def test_a_part_without_pairs(pairs: Path, tmp_path: Path) -> None:
     (tmp_path / "held.tsv").write_text("Another one\tUn autre\n")
-    words = "^the corpus 'pairs' has no test part; give --data.test_fraction or --data.test_path$"
+    words = f"^the corpus '{tmp_path.name}' has no test part; give --data.test_fraction or --data.test_path$"
     with pytest.raises(UserError, match=words):
         data(pairs, val_path=str(tmp_path / "held.tsv")).test_dataloader()
 

@@ -254,6 +254,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "embedding_dropout": {"embedding_size": 12, "embedding_dropout": 0.3},
     "tied": {"embedding_size": 12, "tied": True},
     "init": {"init": "orthogonal"},
+    "init_range": {"init": "uniform", "init_range": 0.3},
     "forget_bias": {"cell": "lstm", "forget_bias": 1.0},
     "variational": {"dropout": 0.3, "variational": True},
     "weight_drop": {"weight_drop": 0.3},
@@ -267,6 +268,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "lr_interval": {"lr_scheduler": partial(StepLR, step_size=1, gamma=0.1), "lr_interval": "step"},
 }
 BESIDE = {
+    "init_range": {"init": "uniform"},
     "variational": {"dropout": 0.3},
     "connections": {"num_layers": 2},
     "relu": {"cell": "rnn"},
@@ -501,3 +503,21 @@ def test_the_carried_state_is_at_least_float32(dtype: torch.dtype, kept: torch.d
     ids = torch.zeros(2, 3, dtype=torch.int64)
     given.loss(TextBatch(ids, ids, None, False), "train")
     assert {part.dtype for part in given._carry["train"]} == {kept}
+
+
+def test_weights_that_are_no_numbers_are_said_wherever_they_are_used() -> None:
+    data = story()
+    made = model(data)
+    with torch.no_grad():
+        next(made.network.parameters())[0] = torch.nan
+    words = "this model has weights that are no numbers: .* are NaN or infinite; use a checkpoint from before"
+    uses: list[Callable[[], Any]] = [
+        lambda: made.generate("a"),
+        lambda: list(made.predict(["a"])),
+        lambda: made.evaluate(data),
+        lambda: made.inspect(lambda: data),
+        made.export,
+    ]
+    for use in uses:
+        with pytest.raises(UserError, match=words):
+            use()

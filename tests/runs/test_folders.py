@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from seqlab.errors import UserError
-from seqlab.runs.folders import check_name, checkpoint_path, claimed, free_name, run_name, runs_folder, write_json
+from seqlab.runs.folders import (
+    check_free,
+    check_name,
+    checkpoint_path,
+    claimed,
+    free_name,
+    run_name,
+    runs_folder,
+    write_json,
+)
 
 
 @pytest.fixture
@@ -146,3 +155,15 @@ def test_json_is_whole(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write_json(tmp_path / "result.json", {"loss": object()})
     assert os.listdir(tmp_path) == ["result.json"]
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_is_begun_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "config.yaml").touch()
+    check_free(tmp_path, "one")
+    for name in ("checkpoints/last.ckpt", "result.json"):
+        (folder / name).touch()
+        with pytest.raises(UserError, match="run 'one' is there already"):
+            check_free(tmp_path, "one")
+        (folder / name).unlink()
