@@ -1,7 +1,6 @@
 """Sentence pairs for translation: any files, or a corpus by its name."""
 
 import hashlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -24,6 +23,10 @@ EMPTYING = ("classic", "letters")
 """Cleanings that leave nothing of a sentence without letters."""
 EVALUATED = 64
 """Pairs that are evaluated at once."""
+
+
+LONGEST = 10**6
+"""Most tokens of a sentence that can be asked for."""
 
 
 class ParallelData(DataModule):
@@ -64,7 +67,7 @@ class ParallelData(DataModule):
     of_codecs: ClassVar[tuple[str, ...]] = (*DataModule.of_codecs, "shared_vocab", "reverse")
     of_training: ClassVar[tuple[str, ...]] = ("batch_size", "batch_tokens")
     of_limits: ClassVar[tuple[str, ...]] = ("max_pairs",)
-    whole: ClassVar[Mapping[str, Any]] = {**DataModule.whole, "max_length": sys.maxsize}
+    whole: ClassVar[Mapping[str, Any]] = {**DataModule.whole, "max_length": LONGEST}
 
     def __init__(
         self,
