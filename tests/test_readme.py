@@ -18,6 +18,7 @@ README = Path(__file__).parents[1] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 LIMITS = ("--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1", "--trainer.accelerator", "cpu")
 REVIEWS = README.parent / "seqlab/data/samples/reviews.tsv"
+TAGGED = README.parent / "seqlab/data/samples/village.conll"
 PAIRS = (README.parent / "seqlab/data/samples/english_french.tsv").read_text(encoding="utf-8")
 ONE_PROCESS = ("--trainer.devices", "1", "--trainer.strategy", "auto")
 
@@ -60,7 +61,7 @@ def stand_in(root: Path, *options: str) -> Path:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A run of each task, by a word in the names of the README's runs; of the first for all others."""
-    roots = [tmp_path_factory.mktemp("readme") for _ in range(3)]
+    roots = [tmp_path_factory.mktemp("readme") for _ in range(5)]
     story = ("--data", "text", "--data.path", str(README.parent / "tests/fixtures/story.txt"))
     (roots[1] / "pairs.tsv").write_text(PAIRS, encoding="utf-8")
     pairs = ("--data", "parallel", "--data.path", "pairs.tsv", "--data.batch_size", "4", "--data.min_freq", "1")
@@ -71,6 +72,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "": stand_in(roots[0], *story, *small, "--data.batch_size", "4", "--data.num_steps", "8"),
         "fra_eng": stand_in(roots[1], *pairs, *shares, *small, "--model.embedding_size", "8"),
         "trec": stand_in(roots[2], *texts),
+        "ud_english": stand_in(roots[3], "--data", "tagged", "--data.path", str(TAGGED), "--model", "suffix"),
+        "sine": stand_in(roots[4], "--data", "sine", "--model", "ridge"),
     }
 
 
@@ -80,11 +83,15 @@ def place(trained: dict[str, Path], here: Path, corpora: None) -> Path:
     (here / "pairs.tsv").write_text(PAIRS, encoding="utf-8")
     (here / "english.txt").write_text("we see the sea .\ni am here .\n", encoding="utf-8")
     shutil.copy(REVIEWS, here / "reviews.tsv")
+    shutil.copy(TAGGED, here / "train.conll")
+    (here / "new.csv").write_text("".join(f"{step / 10}\n" for step in range(40)), encoding="utf-8")
     words = " ".join(word for _, arguments in COMMANDS for word in arguments)
     runs = set(re.findall(r"(?:\w+/)?lightning_logs/[^/\s]+", words))
     runs |= {f"lightning_logs/{a[a.index('--run') + 1]}" for _, a in COMMANDS if "--run" in a}
     for run in sorted(runs):
-        shutil.copytree(next(trained[word] for word in ("fra_eng", "trec", "") if word in run), here / run)
+        shutil.copytree(
+            next(trained[word] for word in ("fra_eng", "trec", "ud_english", "sine", "") if word in run), here / run
+        )
     shutil.copy(README, here)
     shutil.copytree(README.parent / "experiments", here / "experiments")
     return here
@@ -121,7 +128,7 @@ def test_each_command_runs(name: str, arguments: list[str], place: Path, verb: C
         if any("warmup_steps" in text for text in [*own, *files]):
             own += ["--lr_scheduler.warmup_steps", "1"]
     if name == "fit":
-        own += ONE_PROCESS
+        own += [*ONE_PROCESS, *(["--overwrite"] if "--run" in own and "--ckpt_path" not in own else [])]
     if name == "compare":
         own += ["--seeds", "1", "--watch", "none", "--output", "compared"]
         if "--folds" in own:
