@@ -103,7 +103,7 @@ def check_bounds(option: str, value: object) -> None:
 
 def rule_of(option: str) -> str:
     """What ``--help`` says of the bounds of an option; empty where it has none."""
-    return BOUNDS[option].rule(False) if option in BOUNDS else ""
+    return BOUNDS[option].told() if option in BOUNDS else ""
 
 
 def check_all(group: str, values: Mapping[str, Any]) -> None:

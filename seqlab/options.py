@@ -12,6 +12,10 @@ LONGEST_LIST = 1000
 """Values that an option may have at once."""
 
 
+TALLEST = 1000
+"""An upper bound from which on help does not speak of it."""
+
+
 class Bounds(NamedTuple):
     """Between which values a number must lie: ``least <= value``, ``above < value``, ``value <= most``,
     ``value < below``."""
@@ -35,6 +39,12 @@ class Bounds(NamedTuple):
         """Those on the side on which a number lies outside."""
         low = Bounds(least=self.least, above=self.above)
         return low if not low.hold(value) else Bounds(most=self.most, below=self.below)
+
+    def told(self) -> str:
+        """What help says of them: nothing of upper bounds that nobody comes near, nor that a count is a count."""
+        most = None if self.most is not None and self.most >= TALLEST else self.most
+        kept = self._replace(most=most)
+        return "" if kept in (Bounds(least=0), Bounds(least=1)) else kept.rule(False)
 
     def rule(self, whole: bool) -> str:
         """What a value must be, as part of a sentence."""
@@ -141,7 +151,7 @@ class Options:
 
 def _rule(bounds: Bounds, numbers: Sequence[Any], whole: bool) -> str:
     """What is said of numbers outside: of one that is too large alone, how large it may be."""
-    large = any(_is_number(n, whole) and bounds.broken(n).most is not None for n in numbers)
+    large = any(_is_number(n, whole) and not bounds.hold(n) and bounds.broken(n).most is not None for n in numbers)
     kept = (
         Bounds(most=bounds.most) if large else bounds._replace(most=None if bounds.least is not None else bounds.most)
     )

@@ -274,7 +274,7 @@ class TestSearch:
                 "optimizer.lr is given a range, which --sampler tpe searches; without it give values",
             ),
             ("--sampler tqe", "unknown sampler 'tqe': did you mean 'tpe'?"),
-            ("--sampler tpe --trials 0", "trials 0 must be a whole number of at least 1"),
+            ("--sampler tpe --trials 0", "--trials 0 must be a whole number of at least 1"),
             ("--sampler tpe --seeds 2", "--seeds is for grids; every trial of a search is one run, with seed 1"),
             ("--sampler tpe --folds 2", "--folds is for grids; every trial of a search is one run"),
             ("--sampler tpe --vary optimizer.lr=2..1", "the range 2..1 of optimizer.lr must rise, such as 1e-4..1e-1"),

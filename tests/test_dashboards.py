@@ -69,7 +69,7 @@ def test_all_values_are_finite_and_all_steps_increase(seen: EventAccumulator) ->
 def test_a_run_begun_anew_draws_over_the_old_curves(small: list[str], here: Path) -> None:
     options = [*small, "--run", "again", "--trainer.log_every_n_steps", str(EVERY)]
     assert main(options) == 0
-    assert main([*options, "--trainer.max_steps", "20"]) == 0
+    assert main([*options, "--trainer.max_steps", "20", "--overwrite"]) == 0
     assert [step for step, _ in points(board(here / "lightning_logs" / "again"), "train/loss")] == [7, 14]
 
 

@@ -97,7 +97,10 @@ FIT: dict[str, tuple[str, str]] = {
     ),
     "l1": ("--model.l1 -1", "--model.l1 -1.0 must be at least 0"),
     "tokens": ("--data.tokens chars", r"unknown tokens 'chars'. did you mean 'char'\?"),
-    "cleaning": ("--data.cleaning bookish", "unknown cleaning 'bookish'. choose one of classic, letters, raw, spaced"),
+    "cleaning": (
+        "--data.cleaning bookish",
+        "unknown cleaning 'bookish'. choose one of classic, letters, lower, raw, spaced",
+    ),
     "batch_size": ("--data.batch_size 0", "--data.batch_size 0 must be a whole number of at least 1"),
     "fractions": ("--data.val_fraction 0.9", "--data.val_fraction 0.9 and test_fraction 0.1 .* sum must be below 1"),
     "too little text": (

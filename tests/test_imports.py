@@ -190,7 +190,18 @@ def test_models_alone_know_which_kind_a_model_is() -> None:
 
 
 TESTS = Path(__file__).parent
+TOGETHER = {
+    "nn.forecasters": ("nn.forecaster", "nn.recurrent_forecaster", "nn.window_forecaster", "nn.ridge", "nn.seasonal"),
+    "nn.tagger": ("nn.characters", "nn.two_ways"),
+    "nn.crf": ("native.chains",),
+    "data.series": ("data.series_input", "data.series_parts", "data.series_windows", "data.series_corpora"),
+    "data.tagged": ("data.tagged_files", "data.tagged_batches"),
+    "models.forecasting": (*("models.forecasting_report", "analysis.lags", "decoding.rollout", "text.series_codec"),),
+    "models.tagging": ("models.tagging_report", "models.tagged"),
+    "text.treebank": ("text.casing",),
+}
 GROUPS = {type(cell).__module__: "seqlab.cells.steps" for cell in CELLS.values()}
+GROUPS |= {f"seqlab.{name}": f"seqlab.{file}" for file, names in TOGETHER.items() for name in names}
 """Modules that one test file goes through together, by what that file is named after."""
 
 

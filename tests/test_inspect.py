@@ -67,7 +67,7 @@ def test_from_python(ckpt: str) -> None:
 
 
 def test_refusals(refusal: Command, ckpt: str, here: Path) -> None:
-    assert refusal("inspect", ckpt, "--num_steps", "0") == "num_steps 0 must be a whole number of at least 1"
+    assert refusal("inspect", ckpt, "--num_steps", "0") == "--num_steps 0 must be a whole number of at least 1"
     assert refusal("inspect", ckpt, "--text", "a").startswith("the text has 1 tokens, which is too short")
     assert refusal("inspect", "none.ckpt") == "there is no checkpoint 'none.ckpt'; python -m seqlab.fit makes one"
     (here / "taken").write_text("")

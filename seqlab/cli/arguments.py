@@ -54,6 +54,9 @@ HELP = {
     "trainer.gradient_clip_val": "Largest norm of all gradients together; null does not clip.",
     "trainer.default_root_dir": "Folder that lightning_logs is made in; the current one if not given.",
 }
+SELDOM = ("trainer.fast_dev_run", "trainer.check_val_every_n_epoch", "trainer.log_every_n_steps")
+"""Options that ``--help_all`` alone lists, beside those that are not ours."""
+
 COMMON = (
     "help",
     "help_all",
@@ -71,7 +74,7 @@ COMMON = (
     "model.",
     "data.",
     "lr_scheduler.",
-    *HELP,
+    *(name for name in HELP if name not in SELDOM),
 )
 
 
@@ -145,7 +148,7 @@ def add_options(parser: ArgumentParser, kind: type[Options], group: str, skip: s
 
 def _told(each: Field[Any]) -> str | None:
     """What ``--help`` says of a field, with its bounds."""
-    rule = each.metadata.get("bounds", Bounds()).rule(False)
+    rule = each.metadata.get("bounds", Bounds()).told()
     return f"{each.metadata['help']} ({rule})" if rule else each.metadata.get("help")
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import yaml
 from conftest import STORY
@@ -33,13 +35,14 @@ def test_words_for_what_changes_the_result(made: Settings) -> None:
     assert made.changes() == ["lr_scheduler=steplr", "hidden_size=8", "lr=0.5", "step_size=2"]
 
 
-def test_as_yaml_it_is_the_same_run_whatever_its_name(made: Settings) -> None:
+def test_as_yaml_it_is_the_same_run_whatever_its_name(made: Settings, tmp_path: Path) -> None:
     kept = made.as_plain()
     assert kept == yaml.safe_load(made.as_yaml())
     assert (kept["run"], kept["ckpt_path"], kept["seed"]) == (None, None, 3)
     assert made.config.run == "r"
     assert kept["model"]["name"] == "lstm"
-    again = read_settings(plan(["--config", made.as_yaml()]))
+    (tmp_path / "again.yaml").write_text(made.as_yaml(), encoding="utf-8")
+    again = read_settings(plan(["--config", str(tmp_path / "again.yaml")]))
     assert again.as_plain() == kept
 
 

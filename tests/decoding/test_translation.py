@@ -3,7 +3,7 @@ import torch
 
 from seqlab.decoding import translation
 from seqlab.decoding.beam import Beam
-from seqlab.decoding.translation import GREEDY, encoded, translate, translate_ids
+from seqlab.decoding.translation import encoded, translate, translate_ids
 from seqlab.errors import UserError
 from seqlab.nn.translation_network import TranslationNetwork, TranslationOptions
 from seqlab.text.clean import detokenize
@@ -68,7 +68,7 @@ def test_what_a_translation_says_of_itself(codec: Codec, network: TranslationNet
         assert best.target[-1] == EOS
         assert not {UNK, PAD, BOS} & {*best.target}
         torch.testing.assert_close(best.attention.sum(1), torch.ones(len(best.target)).double(), rtol=0, atol=1e-6)
-    assert translate_ids(network, codec, codec, [codec.encode("c")], GREEDY)[0][0].attention is None
+    assert translate_ids(network, codec, codec, [codec.encode("c")], Beam(1))[0][0].attention is None
 
 
 def test_a_prefix_is_kept(codec: Codec, network: TranslationNetwork) -> None:

@@ -217,7 +217,7 @@ def test_a_network_of_zeros_predicts_all_alike() -> None:
         ({"dropout": -0.1}, "dropout -0.1 must be at least 0 and below 1"),
         ({"dropout": math.nan}, "dropout nan must be at least 0 and below 1"),
         ({"cell": "lstn"}, "unknown cell 'lstn': did you mean 'lstm'?"),
-        ({"init": "zeros"}, "unknown init 'zeros': choose one of normal, orthogonal, torch, xavier"),
+        ({"init": "zeros"}, "unknown init 'zeros': choose one of normal, orthogonal, torch, uniform, xavier"),
         ({"hidden_size": [3, -1]}, "hidden_size [3, -1] must be a whole number of at least 1, or a list of such"),
         ({"hidden_size": []}, "hidden_size [] must be a whole number of at least 1, or a list of such"),
         (

@@ -82,9 +82,9 @@ def test_a_failure_says_how_to_go_on(
 
 
 def test_vectors_are_read_once(verb: Command, small: list[str], here: Path) -> None:
-    (here / "v.txt").write_text("e 1 2\nt 3 4\n")
+    (here / "v.txt").write_text("e 1 2\nt 3 4\nE 5 6\nT 7 8\n")
     options = ["--model.embedding_size", "2", "--model.vectors", "v.txt", "--run", "begun", "--optimizer.lr", "0"]
-    assert "parameters, vectors of 2 of 45 tokens from v.txt) on story" in verb("fit", *small, *options).out
+    assert "parameters, vectors of 4 of 45 tokens from v.txt) on story" in verb("fit", *small, *options).out
     (here / "v.txt").unlink()
     finished = verb("fit", "--ckpt_path", "last", "--trainer.max_epochs", "2")
     assert finished.code == 0, finished.err
