@@ -37,7 +37,7 @@ from seqlab.runs.allocator import keep_freed_memory
 from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.folders import RESULT, check_free, check_name, claimed, clear, is_within, runs_folder
 from seqlab.runs.lock import sole_writer
-from seqlab.runs.ranks import one_fate, shared_run
+from seqlab.runs.ranks import one_fate
 from seqlab.runs.result import told, write_result
 
 
@@ -149,8 +149,8 @@ def _replaces(settings: Settings, logs: Path) -> bool:
 
 
 def _writer(settings: Settings, folder: Path, keeps: bool) -> AbstractContextManager[None]:
-    """Keeps other processes from training this run; those that one of its own started belong to it."""
-    return sole_writer(folder, settings.config.take_over) if keeps and shared_run() is None else nullcontext()
+    """Keeps other runs from this folder; of the processes of one run the first holds the lock, whoever started them."""
+    return sole_writer(folder, settings.config.take_over) if keeps and rank_zero_only.rank == 0 else nullcontext()
 
 
 def _train(settings: Settings, data: DataModule, model: Model, trainer: pl.Trainer, folder: Path) -> Run:
