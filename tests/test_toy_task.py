@@ -79,7 +79,7 @@ def test_fit(run: str) -> None:
 
 
 def test_its_options_are_those_of_the_command_line(refusal: Command, verb: Command) -> None:
-    assert refusal("fit", *FIT, "--model.spread", "-1") == "spread -1.0 must be above 0"
+    assert refusal("fit", *FIT, "--model.spread", "-1") == "--model.spread -1.0 must be above 0"
     assert refusal("fit", *FIT, "--model.hidden_size", "3").startswith("unknown option --model.hidden_size")
     assert refusal("fit", "--model", "parity", "--data", "fra_eng").startswith("--model parity does not read")
     known = "monitor 'val/perplexity' is none of what validation measures: "
