@@ -1,6 +1,7 @@
 """Which rows of a part each batch holds: rows of like length together, for training and for evaluation."""
 
 from collections.abc import Sequence
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,15 @@ from seqlab.data.loader import Shard
 from seqlab.errors import UserError
 
 Order = npt.NDArray[np.int64]
+BatchT = TypeVar("BatchT", covariant=True)
+
+
+class Rows(Protocol[BatchT]):
+    """One part of a corpus, row by row."""
+
+    def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> BatchT:
+        """Those at ``rows``; those that are not ``real`` count for nothing."""
+        ...
 
 
 class Buckets:
@@ -130,3 +140,45 @@ class OnceEach:
         """The rows of the batch at ``index``, and which of them are real."""
         part = slice(index * self._batch_size, (index + 1) * self._batch_size)
         return self._rows[part], self._real[part]
+
+
+class TrainingBatches(Generic[BatchT]):
+    """Batches of a part as ``Buckets`` cuts it.
+
+    Args:
+        part: To train on.
+        buckets: Of its rows.
+    """
+
+    def __init__(self, part: Rows[BatchT], buckets: Buckets) -> None:
+        self._part, self._buckets = part, buckets
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def batch(self, epoch: int, index: int) -> BatchT:
+        """That at ``index`` of ``epoch``."""
+        return self._part.batch(self._buckets.rows(epoch, index))
+
+
+class EvaluationBatches(Generic[BatchT]):
+    """Batches of a part as ``OnceEach`` reads it, the same in every epoch.
+
+    Args:
+        part: To evaluate on.
+        once: Of its rows.
+    """
+
+    def __init__(self, part: Rows[BatchT], once: OnceEach) -> None:
+        self._part, self._once = part, once
+
+    def __len__(self) -> int:
+        return len(self._once)
+
+    def places(self, index: int) -> Order:
+        """Where the rows of a batch stand in their part."""
+        return self._once.rows(index)[0]
+
+    def batch(self, epoch: int, index: int) -> BatchT:
+        """That at ``index``."""
+        return self._part.batch(*self._once.rows(index))

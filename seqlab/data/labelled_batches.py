@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from seqlab.data.buckets import Buckets, OnceEach, Order
+from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches
 from seqlab.data.loader import Shard
 from seqlab.data.pairs import Sentences
 from seqlab.text.codec import Codec
@@ -50,7 +50,7 @@ class LabelledTexts(NamedTuple):
         return LabelledBatch(ids, *(torch.from_numpy(np.array(array)) for array in arrays))
 
 
-class LabelledBatches:
+class LabelledBatches(TrainingBatches[LabelledBatch]):
     """Training batches, every text once an epoch, as ``Buckets`` makes them.
 
     Args:
@@ -67,17 +67,10 @@ class LabelledBatches:
     def __init__(
         self, texts: LabelledTexts, batch_size: int, batch_tokens: int | None, seed: int, shard: Shard = Shard()
     ) -> None:
-        self.texts = texts
-        self._buckets = Buckets((texts.sentences.lengths,), batch_size, batch_tokens, seed, shard)
-
-    def __len__(self) -> int:
-        return len(self._buckets)
-
-    def batch(self, epoch: int, index: int) -> LabelledBatch:
-        return self.texts.batch(self._buckets.rows(epoch, index))
+        super().__init__(texts, Buckets((texts.sentences.lengths,), batch_size, batch_tokens, seed, shard))
 
 
-class EvaluationTexts:
+class EvaluationTexts(EvaluationBatches[LabelledBatch]):
     """Every text exactly once over all processes, sorted by length, as ``OnceEach`` reads them.
 
     Args:
@@ -87,14 +80,7 @@ class EvaluationTexts:
     """
 
     def __init__(self, texts: LabelledTexts, batch_size: int, shard: Shard = Shard()) -> None:
-        self.texts = texts
-        self._once = OnceEach((texts.sentences.lengths,), batch_size, shard)
-
-    def __len__(self) -> int:
-        return len(self._once)
-
-    def batch(self, epoch: int, index: int) -> LabelledBatch:
-        return self.texts.batch(*self._once.rows(index))
+        super().__init__(texts, OnceEach((texts.sentences.lengths,), batch_size, shard))
 
 
 def encode_text(codec: Codec, text: str) -> tuple[list[int], bool]:

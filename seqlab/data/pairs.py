@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from seqlab.data.buckets import Buckets, OnceEach, Order
+from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches
 from seqlab.data.loader import Shard
 from seqlab.data.streams import Ids
 
@@ -90,7 +90,7 @@ class Pairs(NamedTuple):
         return PairBatch(source, torch.from_numpy(self.sources.lengths[rows] + 1), inputs, targets, valid)
 
 
-class BucketBatches:
+class BucketBatches(TrainingBatches[PairBatch]):
     """Training batches of like length, in a new order each epoch, as ``Buckets`` makes them.
 
     Where batches hold a number of pairs, those that fill none, others each epoch, are left out of it.
@@ -110,17 +110,10 @@ class BucketBatches:
     def __init__(
         self, pairs: Pairs, batch_size: int, batch_tokens: int | None, seed: int, shard: Shard = Shard()
     ) -> None:
-        self.pairs = pairs
-        self._buckets = Buckets(_widths(pairs), batch_size, batch_tokens, seed, shard, "pairs", full=True)
-
-    def __len__(self) -> int:
-        return len(self._buckets)
-
-    def batch(self, epoch: int, index: int) -> PairBatch:
-        return self.pairs.batch(self._buckets.rows(epoch, index))
+        super().__init__(pairs, Buckets(_widths(pairs), batch_size, batch_tokens, seed, shard, "pairs", full=True))
 
 
-class EvaluationPairs:
+class EvaluationPairs(EvaluationBatches[PairBatch]):
     """Every pair exactly once over all processes, sorted by length, as ``OnceEach`` reads them.
 
     Args:
@@ -130,18 +123,7 @@ class EvaluationPairs:
     """
 
     def __init__(self, pairs: Pairs, batch_size: int, shard: Shard = Shard()) -> None:
-        self.pairs = pairs
-        self._once = OnceEach(_widths(pairs), batch_size, shard)
-
-    def __len__(self) -> int:
-        return len(self._once)
-
-    def places(self, index: int) -> Order:
-        """Where the pairs of a batch stand in their part."""
-        return self._once.rows(index)[0]
-
-    def batch(self, epoch: int, index: int) -> PairBatch:
-        return self.pairs.batch(*self._once.rows(index))
+        super().__init__(pairs, OnceEach(_widths(pairs), batch_size, shard))
 
 
 def _widths(pairs: Pairs) -> tuple[Order, Order]:

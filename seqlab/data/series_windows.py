@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from seqlab.data.buckets import Buckets, OnceEach, Order
+from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches
 from seqlab.data.loader import Shard
 
 Floats = npt.NDArray[np.float32]
@@ -97,7 +97,7 @@ def windows_of(
     return Windows(values, known, series, np.concatenate(each).astype(np.int64), history, horizon)
 
 
-class WindowBatches:
+class WindowBatches(TrainingBatches[SeriesBatch]):
     """Training batches, every window once an epoch, in a new order each: a pure function of (seed, epoch, index).
 
     Args:
@@ -111,18 +111,11 @@ class WindowBatches:
     """
 
     def __init__(self, windows: Windows, batch_size: int, seed: int, shard: Shard = Shard()) -> None:
-        self.windows = windows
         widths = np.full(len(windows), windows.history + windows.horizon)
-        self._buckets = Buckets((widths,), batch_size, None, seed, shard, "windows")
-
-    def __len__(self) -> int:
-        return len(self._buckets)
-
-    def batch(self, epoch: int, index: int) -> SeriesBatch:
-        return self.windows.batch(self._buckets.rows(epoch, index))
+        super().__init__(windows, Buckets((widths,), batch_size, None, seed, shard, "windows"))
 
 
-class EveryWindow:
+class EveryWindow(EvaluationBatches[SeriesBatch]):
     """Every window exactly once over all processes, in order, as ``OnceEach`` reads them.
 
     Args:
@@ -132,11 +125,4 @@ class EveryWindow:
     """
 
     def __init__(self, windows: Windows, batch_size: int, shard: Shard = Shard()) -> None:
-        self.windows = windows
-        self._once = OnceEach((np.zeros(len(windows), dtype=np.int64),), batch_size, shard)
-
-    def __len__(self) -> int:
-        return len(self._once)
-
-    def batch(self, epoch: int, index: int) -> SeriesBatch:
-        return self.windows.batch(*self._once.rows(index))
+        super().__init__(windows, OnceEach((np.zeros(len(windows), dtype=np.int64),), batch_size, shard))

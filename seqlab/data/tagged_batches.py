@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from seqlab.data.buckets import Buckets, OnceEach, Order
+from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches
 from seqlab.data.loader import Shard
 from seqlab.data.pairs import Sentences
 from seqlab.text.casing import casing_of
@@ -150,7 +150,7 @@ def _tags_of(tags: Sequence[str], start: int, end: int, labels: Labels) -> Seque
     return part if labels.scheme is None or len(part) == len(tags) else converted(part, labels.scheme)
 
 
-class TaggedBatches:
+class TaggedBatches(TrainingBatches[TaggedBatch]):
     """Training batches, every part of a sentence once an epoch, as ``Buckets`` makes them.
 
     Args:
@@ -167,17 +167,10 @@ class TaggedBatches:
     def __init__(
         self, sentences: TaggedSentences, batch_size: int, batch_tokens: int | None, seed: int, shard: Shard = Shard()
     ) -> None:
-        self.sentences = sentences
-        self._buckets = Buckets((sentences.lengths,), batch_size, batch_tokens, seed, shard, "sentences")
-
-    def __len__(self) -> int:
-        return len(self._buckets)
-
-    def batch(self, epoch: int, index: int) -> TaggedBatch:
-        return self.sentences.batch(self._buckets.rows(epoch, index))
+        super().__init__(sentences, Buckets((sentences.lengths,), batch_size, batch_tokens, seed, shard, "sentences"))
 
 
-class EvaluationSentences:
+class EvaluationSentences(EvaluationBatches[TaggedBatch]):
     """Every part of a sentence exactly once over all processes, sorted by length, as ``OnceEach`` reads them.
 
     Args:
@@ -187,11 +180,4 @@ class EvaluationSentences:
     """
 
     def __init__(self, sentences: TaggedSentences, batch_size: int, shard: Shard = Shard()) -> None:
-        self.sentences = sentences
-        self._once = OnceEach((sentences.lengths,), batch_size, shard)
-
-    def __len__(self) -> int:
-        return len(self._once)
-
-    def batch(self, epoch: int, index: int) -> TaggedBatch:
-        return self.sentences.batch(*self._once.rows(index))
+        super().__init__(sentences, OnceEach((sentences.lengths,), batch_size, shard))
