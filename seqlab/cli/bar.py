@@ -87,12 +87,9 @@ def _compared(name: str, measure: Measure, values: dict[str, float], reached: di
 def _measure(task: Task, data: DataModule) -> dict[str, float]:
     assert task.bar is not None
     model = task.model(task.networks[task.bar].made({}), data.codecs, name=task.bar)
-    trainer, data.trainer = data.trainer, None  # the whole part, however many processes trained
-    try:
+    with data.undivided():
         model.count(data)
         report = model.eval().evaluate(data, "val")
-    finally:
-        data.trainer = trainer
     return {**report.measures}
 
 

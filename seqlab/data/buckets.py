@@ -151,14 +151,14 @@ class TrainingBatches(Generic[BatchT]):
     """
 
     def __init__(self, part: Rows[BatchT], buckets: Buckets) -> None:
-        self._part, self._buckets = part, buckets
+        self.part, self._buckets = part, buckets
 
     def __len__(self) -> int:
         return len(self._buckets)
 
     def batch(self, epoch: int, index: int) -> BatchT:
         """That at ``index`` of ``epoch``."""
-        return self._part.batch(self._buckets.rows(epoch, index))
+        return self.part.batch(self._buckets.rows(epoch, index))
 
 
 class EvaluationBatches(Generic[BatchT]):
@@ -170,7 +170,7 @@ class EvaluationBatches(Generic[BatchT]):
     """
 
     def __init__(self, part: Rows[BatchT], once: OnceEach) -> None:
-        self._part, self._once = part, once
+        self.part, self._once = part, once
 
     def __len__(self) -> int:
         return len(self._once)
@@ -181,4 +181,4 @@ class EvaluationBatches(Generic[BatchT]):
 
     def batch(self, epoch: int, index: int) -> BatchT:
         """That at ``index``."""
-        return self._part.batch(*self._once.rows(index))
+        return self.part.batch(*self._once.rows(index))

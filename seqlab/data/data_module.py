@@ -2,7 +2,8 @@
 
 import sys
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
 import lightning.pytorch as pl
@@ -109,6 +110,16 @@ class DataModule(pl.LightningDataModule):
         """The rows of each batch that belong to this process."""
         trainer = self.trainer
         return Shard(trainer.global_rank, trainer.world_size) if trainer is not None else Shard()
+
+    @contextmanager
+    def undivided(self) -> Iterator[None]:
+        """Within it a process reads all of a part, however many train."""
+        module: pl.LightningDataModule = self
+        held, module.trainer = module.trainer, None
+        try:
+            yield
+        finally:
+            module.trainer = held
 
     def _is_counted(self) -> bool:
         """Whether the model that learns takes the whole part at once, so that nothing needs to fill a batch."""

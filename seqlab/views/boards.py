@@ -1,5 +1,6 @@
 """TensorBoard, for what is more than a number, and what a view must know of a model and of its data."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -62,3 +63,37 @@ def boards(trainer: pl.Trainer) -> list[SummaryWriter]:
     if trainer.sanity_checking or not trainer.is_global_zero:
         return []
     return [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+
+
+def boards_of_validation(trainer: pl.Trainer) -> tuple[list[SummaryWriter], Any]:
+    """The writers, none where nothing validates, and the data."""
+    data = getattr(trainer, "datamodule", None)
+    return (boards(trainer) if data is not None and data.has("val") else []), data
+
+
+class ValidationView(pl.Callback):
+    """Shows what validation says when training ends, or at each validation on request.
+
+    Args:
+        pictures: Whether at each validation.
+    """
+
+    def __init__(self, pictures: bool) -> None:
+        self.pictures = pictures
+
+    @abstractmethod
+    def show(self, writers: Sequence[SummaryWriter], data: Any, pl_module: pl.LightningModule, step: int) -> None:
+        """Writes it at an optimizer step; ``data`` has a validation part."""
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.pictures:
+            self._show(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self.pictures:
+            self._show(trainer, pl_module)
+
+    def _show(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        writers, data = boards_of_validation(trainer)
+        if writers:
+            self.show(writers, data, pl_module, trainer.global_step)

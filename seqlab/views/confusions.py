@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqlab.figures import Figure, new_figure
-from seqlab.views.boards import boards
+from seqlab.views.boards import boards_of_validation
 
 SHOWN = 8
 """Right and wrong texts that are listed, so many of each."""
@@ -51,15 +51,12 @@ class ConfusionView(pl.Callback):
             self._show(trainer, pl_module, True)
 
     def _show(self, trainer: pl.Trainer, pl_module: pl.LightningModule, draw: bool) -> None:
-        writers, data = boards(trainer), getattr(trainer, "datamodule", None)
-        if not writers or data is None or not data.has("val"):
+        writers, data = boards_of_validation(trainer)
+        if not writers:
             return
         model = cast(Classifies, pl_module)
-        held, data.trainer = data.trainer, None  # all of the part, however many processes train
-        try:
+        with data.undivided():
             report = model.evaluate(data, "val", True)
-        finally:
-            data.trainer = held
         for writer in writers:
             writer.add_text("texts", listed(report.items), trainer.global_step)
             writer.add_text("attention", coloured(model, report.items), trainer.global_step)

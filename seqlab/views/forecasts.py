@@ -7,9 +7,10 @@ from typing import Any, Protocol, cast
 import lightning.pytorch as pl
 import numpy as np
 from numpy.typing import NDArray
+from torch.utils.tensorboard import SummaryWriter
 
 from seqlab.figures import Figure, new_figure, new_panels, save_figure
-from seqlab.views.boards import boards
+from seqlab.views.boards import ValidationView
 
 SHOWN = 4
 """Windows that are drawn."""
@@ -44,39 +45,18 @@ class Continued(Protocol):
     def ahead(self) -> Sequence[Any]: ...
 
 
-class ForecastView(pl.Callback):
-    """Draws a few forecasts and the error by step ahead, when training ends, and at each validation on request.
+class ForecastView(ValidationView):
+    """Draws a few forecasts and the error by step ahead."""
 
-    Args:
-        pictures: Whether to draw after each validation too.
-    """
-
-    def __init__(self, pictures: bool) -> None:
-        self.pictures = pictures
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self.pictures:
-            self._show(trainer, pl_module)
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not self.pictures:
-            self._show(trainer, pl_module)
-
-    def _show(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        writers, data = boards(trainer), getattr(trainer, "datamodule", None)
-        if not writers or data is None or not data.has("val"):
-            return
+    def show(self, writers: Sequence[SummaryWriter], data: Any, pl_module: pl.LightningModule, step: int) -> None:
         model = cast(Forecasts, pl_module)
-        held, data.trainer = data.trainer, None  # all of the part, however many processes train
-        try:
+        with data.undivided():
             report = model.evaluate(data, "val", False)
             history, said, came = (part.numpy()[:, :, 0] for part in model.shown(data, "val", SHOWN))
-        finally:
-            data.trainer = held
         for writer in writers:
-            writer.add_figure("forecasts", draw_windows(history, said, came), trainer.global_step, close=False)
+            writer.add_figure("forecasts", draw_windows(history, said, came), step, close=False)
             figure = draw_by_step(report.by_step)
-            writer.add_figure("error by step ahead", figure, trainer.global_step, close=False)
+            writer.add_figure("error by step ahead", figure, step, close=False)
 
 
 def draw_windows(history: NDArray[Any], said: NDArray[Any], came: NDArray[Any]) -> Figure:

@@ -1,10 +1,12 @@
 """Which tags are taken for which, and sentences with wrong tags."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import lightning.pytorch as pl
+from torch.utils.tensorboard import SummaryWriter
 
-from seqlab.views.boards import boards
+from seqlab.views.boards import ValidationView
 from seqlab.views.confusions import MOST_CLASSES, draw_confusion, escaped
 
 SHOWN = 12
@@ -17,38 +19,17 @@ class Tags(Protocol):
     def evaluate(self, data: Any, split: Any, items: bool) -> Any: ...
 
 
-class TagView(pl.Callback):
-    """Lists sentences with wrong tags after a validation; draws the confusion matrix when training ends.
+class TagView(ValidationView):
+    """Lists sentences with wrong tags, and draws the confusion matrix."""
 
-    Args:
-        pictures: Whether to draw after each validation too.
-    """
-
-    def __init__(self, pictures: bool) -> None:
-        self.pictures = pictures
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self.pictures:
-            self._show(trainer, pl_module)
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not self.pictures:
-            self._show(trainer, pl_module)
-
-    def _show(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        writers, data = boards(trainer), getattr(trainer, "datamodule", None)
-        if not writers or data is None or not data.has("val"):
-            return
-        held, data.trainer = data.trainer, None  # all of the part, however many processes train
-        try:
+    def show(self, writers: Sequence[SummaryWriter], data: Any, pl_module: pl.LightningModule, step: int) -> None:
+        with data.undivided():
             report = cast(Tags, pl_module).evaluate(data, "val", True)
-        finally:
-            data.trainer = held
         for writer in writers:
-            writer.add_text("wrong tags", listed(report.items), trainer.global_step)
+            writer.add_text("wrong tags", listed(report.items), step)
             if len(report.names) <= MOST_CLASSES:
                 figure = draw_confusion(report.confusion, [*report.names])
-                writer.add_figure("confusion", figure, trainer.global_step, close=False)
+                writer.add_figure("confusion", figure, step, close=False)
 
 
 def listed(items: Any) -> str:

@@ -104,3 +104,12 @@ def test_nobody_can_miss_the_bundled_sample(capsys: pytest.CaptureFixture[str]) 
     assert len(lines) == 5
     assert lines[1] == "!!! The Time Machine is not here. Going on with the BUNDLED SAMPLE, written for this project:"
     assert lines[3] == "!!! Reason: no connection"
+
+
+def test_undivided_no_trainer_says_which_rows() -> None:
+    data = Counting()
+    trainer: Any = SimpleNamespace(global_rank=1, world_size=4)
+    data.trainer = trainer
+    with data.undivided():
+        assert data.shard() == Shard(0, 1)
+    assert data.shard() == Shard(1, 4)

@@ -125,7 +125,7 @@ def test_training_batches_are_a_function_of_seed_epoch_and_index(tmp_path: Path)
     one, other = (data(tmp_path, 60, batch_size=4, seed=3).train_batches(Shard()) for _ in range(2))
     assert torch.equal(one.batch(2, 1).items, other.batch(2, 1).items)
     items = [item for index in range(len(one)) for item in one.batch(0, index).items.tolist()]
-    assert sorted(items) == [*range(len(one.windows))]
+    assert sorted(items) == [*range(len(one.part))]
     assert items != sorted(items)
 
 
