@@ -24,7 +24,7 @@ from seqlab.data.loader import Loader, Shard
 from seqlab.data.pairs import Sentences
 from seqlab.data.stratified import check_split
 from seqlab.data.tables import Layout
-from seqlab.data.text_files import SPLITS, Split
+from seqlab.data.text_files import SPLITS, Files, Split, files_of
 from seqlab.errors import UserError, nearest
 from seqlab.text.clean import check_cleaning
 from seqlab.text.codec import Codec
@@ -36,8 +36,6 @@ EVALUATED = 64
 """Texts that are evaluated at once."""
 LISTED = 10
 """Most classes whose texts are counted one by one in words."""
-
-Files = str | list[str] | None
 
 
 class LabelledData(DataModule):
@@ -109,22 +107,16 @@ class LabelledData(DataModule):
         self.save_hyperparameters(ignore=["codecs"])
         check_cleaning(cleaning)
         _check_numbers({"max_length": max_length, "batch_size": batch_size, "batch_tokens": batch_tokens})
-        check_split(0.0 if val_path else val_fraction, 0.0 if folds or test_path else test_fraction, folds, fold)
+        check_split(val_fraction, test_fraction, folds, fold, val_path, test_path)
         if format is not None and format not in FORMATS:
             raise UserError(f"unknown format '{format}': {nearest(format, FORMATS)}")
-        if folds is not None and test_path:
-            raise UserError(f"folds {folds} cut the test part and test_path names one; leave one of the two out")
         if multilabel_separator == "":
             raise UserError("multilabel_separator '' must be at least one character, or left out")
         self.cleaning, self.max_length, self.separator = cleaning, max_length, multilabel_separator
         self.batch_size, self.batch_tokens, self.seed = batch_size, batch_tokens, seed
         self.root = Path(root).expanduser() if root else None
-        files: dict[Split, list[Path]] = {}
-        for split, given in zip(SPLITS, (path, val_path, test_path), strict=True):
-            if given:
-                files[split] = [Path(name).expanduser() for name in ([given] if isinstance(given, str) else given)]
         layout = Layout(format, text_column, second_text_column, label_column, encoding, multilabel_separator)
-        read, self.corpus_name = self.find(files, layout)
+        read, self.corpus_name = self.find(files_of(path, val_path, test_path), layout)
         self._notes = list(dict.fromkeys(note for rows in read.values() for note in rows.notes))
         self._notes += [] if folds is None else [f"fold {fold} (of 0 to {folds - 1}) tests"]
         whole: dict[Split, Rows] = {split: without_empty(rows, cleaning) for split, rows in read.items()}

@@ -10,6 +10,7 @@ from seqlab.data.loader import Loader, Shard
 from seqlab.data.named import name_of_files, verified_or_sample
 from seqlab.data.pair_files import Pair, read_columns, read_two, read_zip, split_of
 from seqlab.data.pairs import BucketBatches, EvaluationPairs, PairBatch, Pairs, Sentences, Specials
+from seqlab.data.stratified import check_split
 from seqlab.data.text_files import SPLITS, Split
 from seqlab.errors import UserError, nearest
 from seqlab.text.clean import CLEANERS, check_cleaning
@@ -106,10 +107,7 @@ class ParallelData(DataModule):
         if too_long not in ("drop", "truncate"):
             raise UserError(f"unknown too_long '{too_long}': {nearest(too_long, ('drop', 'truncate'))}")
         shares = val_fraction, test_fraction
-        if not (min(shares) >= 0 and sum(shares) < 1):
-            raise UserError(
-                f"val_fraction {shares[0]} and test_fraction {shares[1]} must be at least 0 and sum below 1"
-            )
+        check_split(*shares)
         self.cleaning, self.batch_size, self.batch_tokens, self.seed = cleaning, batch_size, batch_tokens, seed
         self.max_length, self.too_long = max_length, too_long
         self.root = Path(root).expanduser() if root else None

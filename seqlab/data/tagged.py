@@ -11,7 +11,7 @@ from seqlab.data.loader import Loader, Shard
 from seqlab.data.stratified import check_split, parts_of
 from seqlab.data.tagged_batches import EvaluationSentences, TaggedBatch, TaggedBatches, TaggedSentences
 from seqlab.data.tagged_files import FORMATS, TaggedLayout, TaggedRows, read_tagged
-from seqlab.data.text_files import SPLITS, Split
+from seqlab.data.text_files import SPLITS, Files, Split, files_of
 from seqlab.errors import UserError, nearest
 from seqlab.text.clean import CLEANERS
 from seqlab.text.codec import Codec
@@ -25,8 +25,6 @@ RESERVED = (UNK, PAD)
 EVALUATED = 64
 """Sentences that are evaluated at once."""
 CLEANINGS = ("raw", "lower")
-
-Files = str | list[str] | None
 
 
 class TaggedData(DataModule):
@@ -106,16 +104,12 @@ class TaggedData(DataModule):
         _check_name("tokenizer", tokenizer, OF_WORDS)
         _check_name("file_scheme", file_scheme, (*SCHEMES, "none"))
         _check_name("scheme", scheme, SCHEMES)
-        check_split(0.0 if val_path else val_fraction, 0.0 if folds or test_path else test_fraction, folds, fold)
-        if folds is not None and test_path:
-            raise UserError(f"folds {folds} cut the test part and test_path names one; leave one of the two out")
+        check_split(val_fraction, test_fraction, folds, fold, val_path, test_path)
         self.max_length, self.batch_size, self.batch_tokens, self.seed = max_length, batch_size, batch_tokens, seed
         self.root = Path(root).expanduser() if root else None
-        files: dict[Split, list[Path]] = {}
-        for split, given in zip(SPLITS, (path, val_path, test_path), strict=True):
-            if given:
-                files[split] = [Path(name).expanduser() for name in ([given] if isinstance(given, str) else given)]
-        read, self.corpus_name = self.find(files, TaggedLayout(format, word_column, tag_column, encoding))
+        read, self.corpus_name = self.find(
+            files_of(path, val_path, test_path), TaggedLayout(format, word_column, tag_column, encoding)
+        )
         self._notes = list(dict.fromkeys(note for rows in read.values() for note in rows.notes))
         self._notes += [] if folds is None else [f"fold {fold} (of 0 to {folds - 1}) tests"]
         found = scheme_of(read["train"].tags) if file_scheme is None else file_scheme

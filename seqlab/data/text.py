@@ -10,7 +10,7 @@ from seqlab.data.encoded import cache_folder
 from seqlab.data.loader import Loader, Shard
 from seqlab.data.named import name_of_files, verified_or_sample
 from seqlab.data.streams import ContiguousBatches, EvaluationBatches, RandomBatches, TextBatch
-from seqlab.data.text_files import SPLITS, Part, Recipe, Split, read_corpus
+from seqlab.data.text_files import Part, Recipe, Split, files_of, read_corpus
 from seqlab.data.text_lines import EvaluationLines, LineBatches, TextLines
 from seqlab.errors import UserError
 from seqlab.text.codec import Codec
@@ -98,11 +98,7 @@ class TextData(DataModule):
         self.batch_size, self.num_steps, self.sampling, self.seed = batch_size, num_steps, sampling, seed
         self.eval_streams = eval_streams
         self.root = Path(root).expanduser() if root else None
-        files: dict[Split, list[Path]] = {}
-        for split, given in zip(SPLITS, (path, val_path, test_path), strict=True):
-            if given:
-                files[split] = [Path(name).expanduser() for name in ([given] if isinstance(given, str) else given)]
-        self.files, found = self.find(files)
+        self.files, found = self.find(files_of(path, val_path, test_path))
         self.corpus_name = name_shown or found
         items = lines == "items"
         marks = end_of_line or items, items

@@ -22,6 +22,15 @@ from seqlab.text.line_reader import read_lines as read_lines
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Files = str | list[str] | None
+"""What a user names: a file, several, or none."""
+
+
+def files_of(*given: Files) -> dict[Split, list[Path]]:
+    """The files of each part that has some, as named for train, val and test."""
+    named = {split: [one] if isinstance(one, str) else one for split, one in zip(SPLITS, given, strict=True) if one}
+    return {split: [Path(name).expanduser() for name in names] for split, names in named.items()}
+
 
 MEMORY_LIMIT = 32 * 2**20
 """Bytes of text files up to which ids are held in memory; ids of larger corpora are read through a memory map."""

@@ -108,16 +108,12 @@ class Classifier(Model):
     @property
     def text(self) -> Codec:
         """Between text and ids."""
-        codec = self.codecs["text"]
-        assert isinstance(codec, Codec)
-        return codec
+        return self.codec_named("text", Codec)
 
     @property
     def labels(self) -> Labels:
         """The classes."""
-        labels = self.codecs["label"]
-        assert isinstance(labels, Labels)
-        return labels
+        return self.codec_named("label", Labels)
 
     @property
     def multilabel(self) -> bool:

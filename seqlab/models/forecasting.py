@@ -87,9 +87,7 @@ class Forecaster(Model):
     @property
     def series(self) -> SeriesCodec:
         """Between values and standard scores."""
-        codec = self.codecs["series"]
-        assert isinstance(codec, SeriesCodec)
-        return codec
+        return self.codec_named("series", SeriesCodec)
 
     def forward(self, history: Tensor, known: Tensor) -> Tensor:
         """The next steps ``(batch, horizon, columns)``.

@@ -76,9 +76,7 @@ class LanguageModel(Model):
     @property
     def codec(self) -> Codec:
         """Between text and ids."""
-        codec = self.codecs["text"]
-        assert isinstance(codec, Codec)
-        return codec
+        return self.codec_named("text", Codec)
 
     def forward(self, ids: Tensor, state: AnyState | None = None) -> tuple[Tensor, AnyState]:
         """Logits ``(batch, time, vocab_size)`` of the token after each of ``ids`` ``(batch, time)``, and the state."""

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import lightning.pytorch as pl
 import torch
@@ -40,6 +40,7 @@ STEP = "step"
 """Name under which Lightning is told the step that a validation is logged at; by itself it takes the one before."""
 
 Codecs = Mapping[str, AnyCodec]
+CodecT = TypeVar("CodecT", bound=AnyCodec)
 
 
 class Model(pl.LightningModule):
@@ -120,6 +121,12 @@ class Model(pl.LightningModule):
         """
         made: nn.Module = options.build(*(codec.vocab_size for codec in codecs.values()))
         return made
+
+    def codec_named(self, name: str, kind: type[CodecT]) -> CodecT:
+        """The codec of a name, which is of a kind."""
+        codec = self.codecs[name]
+        assert isinstance(codec, kind)
+        return codec
 
     def build(self) -> nn.Module:
         """The network that training begins with."""

@@ -85,16 +85,12 @@ class Tagger(Model):
     @property
     def text(self) -> Codec:
         """Between words and ids."""
-        codec = self.codecs["text"]
-        assert isinstance(codec, Codec)
-        return codec
+        return self.codec_named("text", Codec)
 
     @property
     def labels(self) -> Labels:
         """The tags."""
-        labels = self.codecs["tag"]
-        assert isinstance(labels, Labels)
-        return labels
+        return self.codec_named("tag", Labels)
 
     @property
     def scheme(self) -> str | None:

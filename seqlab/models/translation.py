@@ -79,16 +79,12 @@ class TranslationModel(Model):
     @property
     def source_codec(self) -> Codec:
         """Between source text and ids."""
-        codec = self.codecs["source"]
-        assert isinstance(codec, Codec)
-        return codec
+        return self.codec_named("source", Codec)
 
     @property
     def target_codec(self) -> Codec:
         """Between target text and ids."""
-        codec = self.codecs["target"]
-        assert isinstance(codec, Codec)
-        return codec
+        return self.codec_named("target", Codec)
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Mapping[str, Any], options: Options, codecs: Codecs, name: str) -> Self:
