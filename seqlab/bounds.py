@@ -65,25 +65,11 @@ BOUNDS: Mapping[str, Bounds] = {
     "batch_size": Bounds(most=2**24),
 }
 
-NAMES = frozenset(
-    (
-        *(
-            "model",
-            "data",
-            "optimizer",
-            "lr_scheduler",
-            "name",
-            "run",
-            "ckpt_path",
-            "output",
-            "input",
-            "items",
-            "config",
-        ),
-        *("config", "c", "bar", "sampler", "device", "monitor", "every", "path", "root", "vectors", "dir", "attention"),
-        *("task", "vary", "split", "tokens", "cleaning", "format"),
-    )
-)
+NAMES = {
+    *("attention", "bar", "c", "ckpt_path", "cleaning", "config", "data", "device", "dir", "every", "format", "input"),
+    *("items", "lr_scheduler", "model", "monitor", "name", "optimizer", "output", "path", "root", "run", "sampler"),
+    *("split", "task", "tokens", "vary", "vectors"),
+}
 """Options that name something, which nothing empty does; so do those whose names end in one of these."""
 
 

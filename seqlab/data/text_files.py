@@ -16,9 +16,7 @@ from seqlab.data.text_cut import Lines, cut_text
 from seqlab.errors import UserError
 from seqlab.text.clean import clean_lines
 from seqlab.text.codec import Codec
-from seqlab.text.line_reader import LONGEST_LINE as LONGEST_LINE
-from seqlab.text.line_reader import is_compressed
-from seqlab.text.line_reader import read_lines as read_lines
+from seqlab.text.line_reader import is_compressed, read_lines
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

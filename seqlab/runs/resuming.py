@@ -34,6 +34,7 @@ class Resumed(NamedTuple):
         arithmetic: What decides its last digits.
         total_steps: Length of its learning-rate schedule, if that has one.
         log: End of its log, if the checkpoint has it.
+        codecs: States of its codecs, by name.
     """
 
     run: str
@@ -42,6 +43,7 @@ class Resumed(NamedTuple):
     arithmetic: dict[str, str | int]
     total_steps: int | None = None
     log: LogEnd | None = None
+    codecs: Mapping[str, Any] = {}
 
 
 class Resumable(TypedDict):
@@ -71,7 +73,13 @@ def resumed_from(checkpoint: Mapping[str, Any], path: Path) -> Resumed:
     lengths = [schedule.get("total_steps") for schedule in checkpoint["lr_schedulers"]]
     length = lengths[0] if lengths and isinstance(lengths[0], int) else None
     return Resumed(
-        run["name"], run["config"], checkpoint["global_step"], run.get("arithmetic", {}), length, run.get("log")
+        run["name"],
+        run["config"],
+        checkpoint["global_step"],
+        run.get("arithmetic", {}),
+        length,
+        run.get("log"),
+        checkpoint["seqlab"]["codecs"],
     )
 
 

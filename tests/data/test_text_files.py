@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from seqlab.data import text_files as corpus_module
-from seqlab.data.text_files import Corpus, Recipe, Split, read_corpus, read_lines
+from seqlab.data.text_files import Corpus, Recipe, Split, read_corpus
 from seqlab.errors import UserError
 from seqlab.text.codec import Codec
+from seqlab.text.line_reader import read_lines
 
 STORY = Path(__file__).parents[1] / "fixtures" / "story.txt"
 PACKED = [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]

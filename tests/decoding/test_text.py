@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from seqlab.data.text_files import read_lines
 from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
 from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 from seqlab.text.codec import Codec
+from seqlab.text.line_reader import read_lines
 
 STORY = Path(__file__).parents[1] / "fixtures" / "story.txt"
 
