@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
-from seqlab.runs.ranks import of_all_processes, rank_and_world
+from seqlab.runs.ranks import of_all_processes, own_sums
 
 
 def figures(module: pl.LightningModule, total: float, count: float, seconds: float) -> dict[str, float]:
@@ -63,10 +63,7 @@ class Tally(pl.Callback):
         return {"sums": of_all_processes(self._epoch.plain()), "epoch": self.epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        sums, (rank, world) = state_dict["sums"], rank_and_world()
-        if len(sums) != world:  # other processes than wrote them: the first takes all
-            sums = [[sum(column) for column in zip(*sums, strict=True)], *[[0.0, 0, 0.0]] * (world - 1)]
-        self._epoch, self.epoch = _Span(*sums[rank]), dict(state_dict["epoch"])
+        self._epoch, self.epoch = _Span(*own_sums(state_dict["sums"])), dict(state_dict["epoch"])
 
     def so_far(self, module: pl.LightningModule) -> dict[str, float]:
         """The figures of the epoch under way on this process; of the last one at its end."""

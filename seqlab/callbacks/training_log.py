@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.gradient_norms import GradientNorms, gradient_norm
 from seqlab.callbacks.tally import figures
-from seqlab.runs.ranks import of_all_processes, rank_and_world
+from seqlab.runs.ranks import of_all_processes, own_sums
 
 
 class TrainingLog(pl.Callback):
@@ -48,11 +48,8 @@ class TrainingLog(pl.Callback):
         return {"sums": of_all_processes(sums)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        sums, (rank, world) = state_dict["sums"], rank_and_world()
-        if len(sums) != world:  # other processes than wrote them: the first takes all
-            sums = [[sum(column) for column in zip(*sums, strict=True)], *[[0.0, 0, 0, 0]] * (world - 1)]
-        self._total, self._count, *counts = sums[rank]
-        self._clipped, self._steps = counts or (0, 0)
+        self._total, count, *counts = own_sums(state_dict["sums"])
+        self._count, self._clipped, self._steps = map(int, (count, *(counts or (0, 0))))
 
     def _due(self, trainer: pl.Trainer) -> bool:
         return (trainer.global_step + 1) % trainer.log_every_n_steps == 0

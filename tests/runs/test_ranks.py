@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from seqlab.runs import ranks
-from seqlab.runs.ranks import RUN, STARTER, of_all_processes, one_fate, rank_and_world, shared_run
+from seqlab.runs.ranks import RUN, STARTER, of_all_processes, one_fate, own_sums, rank_and_world, shared_run
 
 
 def test_a_process_alone() -> None:
@@ -54,3 +54,13 @@ def test_a_process_whose_starter_lives_goes_on(monkeypatch: pytest.MonkeyPatch) 
     for thread in ranks.threading.enumerate()[before:]:
         thread.join(5)
     assert ranks.threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("rank", "world", "own"), [(0, 2, [1, 2]), (1, 2, [3, 4]), (0, 1, [4, 6]), (0, 3, [4, 6]), (2, 3, [0, 0])]
+)
+def test_sums_go_to_who_wrote_them_else_to_the_first(
+    rank: int, world: int, own: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranks, "rank_and_world", lambda: (rank, world))
+    assert own_sums([[1, 2], [3, 4]]) == own
