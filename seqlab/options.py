@@ -92,6 +92,8 @@ class Options:
 
     ``refused`` says of names that a user may expect here why there is no such option, ``by_gradients`` whether what
     they describe is trained step by step, rather than counted all at once, and ``seconds_an_item`` what counting takes.
+    ``trained_by`` names the optimizer and the schedule that are taken if none is given, with their options, and
+    ``decays_matrices_alone`` says whether weight decay leaves out biases and gains.
 
     Raises:
         UserError: A value is out of its bounds, or a name is none of those that an option takes.
@@ -100,6 +102,11 @@ class Options:
     refused: ClassVar[Mapping[str, str]] = {}
     by_gradients: ClassVar[bool] = True
     seconds_an_item: ClassVar[float] = 0.0
+    trained_by: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "optimizer": {"name": "adam", "lr": 0.002},
+        "lr_scheduler": {"name": "none"},
+    }
+    decays_matrices_alone: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

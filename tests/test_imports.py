@@ -194,6 +194,7 @@ TOGETHER = {
     "nn.forecasters": ("nn.forecaster", "nn.recurrent_forecaster", "nn.window_forecaster", "nn.ridge", "nn.seasonal"),
     "nn.tagger": ("nn.characters", "nn.two_ways"),
     "nn.crf": ("native.chains",),
+    "nn.translation_network": ("nn.translator",),
     "data.series": ("data.series_input", "data.series_parts", "data.series_windows", "data.series_corpora"),
     "data.tagged": ("data.tagged_files", "data.tagged_batches"),
     "models.forecasting": (*("models.forecasting_report", "analysis.lags", "decoding.rollout", "text.series_codec"),),

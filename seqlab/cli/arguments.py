@@ -16,7 +16,6 @@ from seqlab.options import Bounds, Options
 DESCRIPTION = "Trains a sequence model; the options below belong to the chosen model, data and optimizer."
 USAGE = "python -m seqlab.fit [--model gru] [--data time_machine] [--config FILE.yaml] [--OPTION VALUE ...]"
 
-DEFAULT_LR = 0.002
 PLATEAU = "reducelronplateau"
 """The schedule that counts validations."""
 TRAINER_DEFAULTS: dict[str, Any] = {
@@ -163,8 +162,7 @@ def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
     parser.add_class_arguments(data, "data", instantiate=False, skip=set(data.UNASKED))
     optimizer = OPTIMIZERS[plan.optimizer]
     parser.add_class_arguments(optimizer, "optimizer", instantiate=False, skip={"params"}, fail_untyped=False)
-    if plan.optimizer == "adam":
-        parser.set_defaults({"optimizer.lr": DEFAULT_LR})
+    _set_defaults(parser, plan, "optimizer")
     if plan.lr_scheduler != "none":
         kind = SCHEDULERS[plan.lr_scheduler]
         parser.add_class_arguments(kind, "lr_scheduler", instantiate=False, skip={"optimizer"}, fail_untyped=False)
@@ -175,8 +173,17 @@ def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
                 default="step" if plan.lr_scheduler in STEP_WISE else "epoch",
                 help="What the schedule counts.",
             )
+        _set_defaults(parser, plan, "lr_scheduler")
     parser.add_lightning_class_args(Trainer, "trainer")
     epochs = {} if network.options.by_gradients else {"max_epochs": 1}
     parser.set_defaults({f"trainer.{key}": value for key, value in {**TRAINER_DEFAULTS, **epochs}.items()})
     for action in parser._actions:
         action.help = HELP.get(action.dest, action.help)
+
+
+def _set_defaults(parser: LightningArgumentParser, plan: Plan, group: str) -> None:
+    """Sets those that the network asks for, where it has the optimizer or schedule that it asks for; else ours."""
+    asked, name = plan.network.options.trained_by[group], getattr(plan, group)
+    values = asked if asked["name"] == name else Options.trained_by[group]
+    if values["name"] == name:
+        parser.set_defaults({f"{group}.{key}": value for key, value in values.items() if key != "name"})

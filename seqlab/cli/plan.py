@@ -159,18 +159,20 @@ def plan(argv: list[str]) -> Plan:
         claimed = _options_in(parse_configuration(resumed.config, f"the configuration in {checkpoint}"), checkpoint)
         contents.insert(0, believed(claimed, checkpoint, is_given))
     label = Path(files[-1]).stem if files else ""
-    chosen = {"optimizer": "adam", "lr_scheduler": "none"}
+    chosen: dict[str, str] = {}
     for content in contents:
         chosen |= {key: str(content[key]["name"]) for key in CHOICES if "name" in content.get(key, {})}
     chosen |= {key: values[-1] for key in CHOICES if (values := values_of(rest, f"{key}.name"))}
-    for key in OF_ITS_NAME:
+    for key in (key for key in OF_ITS_NAME if key in chosen):
         chosen[key] = pick(key, chosen[key], known_names(key))
     chosen["task"], chosen["model"], chosen["data"] = choose(chosen.get("model"), chosen.get("data"))
+    options_of_model = TASKS[chosen["task"]].networks[chosen["model"]].options
+    chosen = {key: str(options_of_model.trained_by[key]["name"]) for key in OF_ITS_NAME} | chosen
     for content, key in product(contents, CHOICES):
         options = content.get(key, {})
         if pick(key, str(options.pop("name", chosen[key])), known_names(key)) != chosen[key] and key in OF_ITS_NAME:
             options.clear()
-    if not TASKS[chosen["task"]].networks[chosen["model"]].options.by_gradients:
+    if not options_of_model.by_gradients:
         _check_counted(chosen["model"], rest, checkpoint)
     for options in (content["trainer"] for content in contents if "logger" in content.get("trainer", {})):
         options["logger"] = in_run_folder(options["logger"])

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from seqlab.decoding.beam import Beam, Hypothesis, beam_search
 from seqlab.errors import UserError
-from seqlab.nn.translation_network import TranslationNetwork
+from seqlab.nn.translator import Translator
 from seqlab.text.codec import Codec
 from seqlab.text.vocab import BOS, EOS, PAD, UNK
 
@@ -51,7 +51,7 @@ def encoded(codec: Codec, sentences: Sequence[str]) -> list[list[int]]:
 
 
 def translate(
-    network: TranslationNetwork,
+    network: Translator,
     source_codec: Codec,
     target_codec: Codec,
     sentences: Sequence[str],
@@ -83,7 +83,7 @@ def translate(
 
 
 def translate_ids(
-    network: TranslationNetwork,
+    network: Translator,
     source_codec: Codec,
     target_codec: Codec,
     ids: Sequence[list[int]],
@@ -112,7 +112,7 @@ def _said(one: Hypothesis, source: list[str], codec: Codec) -> Translation:
 
 
 def _search(
-    network: TranslationNetwork,
+    network: Translator,
     source_codec: Codec,
     target_codec: Codec,
     ids: Sequence[list[int]],

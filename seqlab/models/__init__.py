@@ -29,8 +29,13 @@ from seqlab.nn.suffix import SuffixOptions
 from seqlab.nn.tagger import TaggerOptions
 from seqlab.nn.text_classifier import RecurrentClassifierOptions
 from seqlab.nn.text_cnn import TextCNNOptions
+from seqlab.nn.transformer_classifier import TransformerClassifierOptions
+from seqlab.nn.transformer_language import TransformerLanguageOptions
+from seqlab.nn.transformer_tagger import TransformerTaggerOptions
+from seqlab.nn.transformer_translation import TransformerTranslationOptions
 from seqlab.nn.translation_network import TranslationOptions
 from seqlab.nn.window_forecaster import LinearForecasterOptions, MLPForecasterOptions
+from seqlab.nn.window_language import WindowLanguageOptions
 from seqlab.options import Options
 from seqlab.runs.checkpoint import check_weights, read_checkpoint
 from seqlab.text.codec import codec_of
@@ -85,6 +90,8 @@ TASKS: dict[str, Task] = {
         data=("time_machine", "text"),
         networks={
             **{cell: Network(LanguageOptions, {"cell": cell}) for cell in EACH_CELL},
+            "transformer": Network(TransformerLanguageOptions),
+            "mlp": Network(WindowLanguageOptions),
             "ngram": Network(NGramOptions),
         },
         bar="ngram",
@@ -95,6 +102,7 @@ TASKS: dict[str, Task] = {
         networks={
             "seq2seq": Network(TranslationOptions),
             **{cell: Network(TranslationOptions, {"cell": cell}) for cell in EACH_CELL},
+            "transformer": Network(TransformerTranslationOptions),
             "ibm1": Network(IBM1Options),
         },
         bar="ibm1",
@@ -106,6 +114,7 @@ TASKS: dict[str, Task] = {
             "bag": Network(BagOptions),
             **{cell: Network(RecurrentClassifierOptions, {"cell": cell}) for cell in EACH_CELL},
             "cnn": Network(TextCNNOptions),
+            "transformer": Network(TransformerClassifierOptions),
             "naive_bayes": Network(NaiveBayesOptions),
         },
         bar="naive_bayes",
@@ -115,6 +124,7 @@ TASKS: dict[str, Task] = {
         data=("ud_english_ewt", "wnut17", "tagged"),
         networks={
             **{cell: Network(TaggerOptions, {"cell": cell}) for cell in ("lstm", *EACH_CELL)},
+            "transformer": Network(TransformerTaggerOptions),
             "suffix": Network(SuffixOptions),
             "perceptron": Network(PerceptronOptions),
         },

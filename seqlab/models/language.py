@@ -25,7 +25,8 @@ from seqlab.models.language_report import LanguageReport
 from seqlab.models.model import Model
 from seqlab.models.pretrained import set_vectors
 from seqlab.models.window import Sums
-from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
+from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.next_token import NextToken
 from seqlab.nn.ngram import NGram
 from seqlab.recurrence.state import AnyState, mapped
 from seqlab.text.codec import Codec
@@ -63,13 +64,13 @@ class LanguageModel(Model):
     unit: ClassVar[str] = "tokens"
     loss_unit: ClassVar[str] = "nats per token"
     measures: Mapping[str, Measure] = {"perplexity": PERPLEXITY}
-    network: LanguageNetwork | NGram
+    network: NextToken | NGram
 
-    def build(self) -> LanguageNetwork | NGram:
+    def build(self) -> NextToken | NGram:
         self._carry: dict[str, AnyState] = {}
-        made = cast(LanguageNetwork | NGram, super().build())
+        made = cast(NextToken | NGram, super().build())
         file = getattr(self.options, "vectors", None)
-        if file is not None and isinstance(made, LanguageNetwork) and made.embedding is not None:
+        if file is not None and isinstance(made, NextToken) and made.embedding is not None:
             self.loaded.append(set_vectors(made.embedding, file, self.codec.vocab))
         return made
 
@@ -91,9 +92,9 @@ class LanguageModel(Model):
         return Sums(nats, tokens)
 
     def penalty(self) -> Tensor | None:
-        if not isinstance(self.options, LanguageOptions) or not self.options.l1:
+        if not (weight := getattr(self.options, "l1", 0.0)):
             return None
-        return self.options.l1 * torch.stack([part.abs().sum() for part in self.network.parameters()]).sum()
+        return weight * torch.stack([part.abs().sum() for part in self.network.parameters()]).sum()
 
     def count(self, data: DataModule) -> None:
         assert isinstance(data, TextData)
@@ -106,7 +107,7 @@ class LanguageModel(Model):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
-        carried = self._carry.get("train")
+        carried = self._carry.get("train") or None
         if carried is not None and self._trainer is not None and self._trainer.world_size > 1:
             of_all = mapped(carried, self.all_gather)
             ranks = range(self._trainer.world_size)
@@ -288,7 +289,9 @@ class LanguageModel(Model):
         if data.prompt is not None:
             shown.append(TextSamples(data.prompt, every=every))
         if isinstance(self.network, LanguageNetwork):
-            shown += [RecurrenceWatch(folder, pictures, every), EmbeddingView()]
+            shown.append(RecurrenceWatch(folder, pictures, every))
+        if isinstance(self.network, NextToken):
+            shown.append(EmbeddingView())
         return shown
 
     def command(self, data: DataModule, checkpoint: str) -> str:
@@ -296,8 +299,8 @@ class LanguageModel(Model):
         return f"python -m seqlab.generate {checkpoint}{prefix}"
 
     def flops_per_item(self) -> int:
-        """A multiplication and an addition for each weight going forward, two of each going back."""
-        return 6 * self.network.weights_multiplied() if isinstance(self.network, LanguageNetwork) else 0
+        """Those of going forward, and twice as many going back."""
+        return 3 * sum(self.network.flops().values()) if isinstance(self.network, NextToken) else 0
 
     def export(self, *, format: Literal["safetensors", "onnx"] = "safetensors") -> bytes:
         """The weights, or the whole network, for other programs.

@@ -3,14 +3,12 @@
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import Metric
 
@@ -25,7 +23,9 @@ from seqlab.models.optimization import (
     OptimizerCallable,
     SchedulerCallable,
     by_name,
+    in_groups,
     in_one_pass,
+    in_order,
     of_plain,
     plainly,
 )
@@ -54,7 +54,7 @@ class Model(pl.LightningModule):
     Args:
         options: Of the network; ``options.build`` makes it from the sizes of the codecs.
         codecs: What ids stand for, by name, in the order in which the network takes their sizes.
-        optimizer: Parameters -> optimizer.
+        optimizer: Parameters -> optimizer; that which the options ask for if not given.
         lr_scheduler: Optimizer -> learning-rate schedule; none keeps the rate.
         lr_interval: Whether the schedule steps after every ``epoch`` or every optimizer ``step``; ReduceLROnPlateau
             steps after every validation.
@@ -86,13 +86,15 @@ class Model(pl.LightningModule):
         self,
         options: Options,
         codecs: Codecs,
-        optimizer: OptimizerCallable = partial(Adam, lr=0.002),
+        optimizer: OptimizerCallable | None = None,
         lr_scheduler: SchedulerCallable | None = None,
         lr_interval: Literal["epoch", "step"] = "epoch",
         name: str = "",
     ) -> None:
         super().__init__()
         self.options, self.codecs, self.name = options, dict(codecs), name
+        optimizer = optimizer or of_plain(options.trained_by["optimizer"], OPTIMIZERS)
+        assert optimizer is not None
         self.optimizer, self.lr_scheduler, self.lr_interval = optimizer, lr_scheduler, lr_interval
         kept = plainly(optimizer, OPTIMIZERS) or {}
         self.lr: float | None = kept.get("lr")
@@ -283,7 +285,8 @@ class Model(pl.LightningModule):
             super().lr_scheduler_step(scheduler, metric)
 
     def configure_optimizers(self) -> Any:
-        optimizer = in_one_pass(self.optimizer(self.parameters()))
+        groups = in_groups(self.named_parameters(), self.options.decays_matrices_alone)
+        optimizer = in_one_pass(self.optimizer(groups))
         if self.lr is not None:
             for group in optimizer.param_groups:
                 group["lr"] = self.lr
@@ -303,13 +306,14 @@ class Model(pl.LightningModule):
             "task": self.task,
             "model": self.name,
             "codecs": self.codec_states(),
-            "parameters": [name for name, _ in self.named_parameters()],
+            "parameters": in_order(self.named_parameters(), self.options.decays_matrices_alone),
             "data": data.recipe() if isinstance(data, DataModule) else None,
             "corpus": data.corpus_name if isinstance(data, DataModule) else None,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        kept, names = checkpoint["seqlab"].get("parameters"), [name for name, _ in self.named_parameters()]
+        kept = checkpoint["seqlab"].get("parameters")
+        names = in_order(self.named_parameters(), self.options.decays_matrices_alone)
         if kept is not None:
             by_name(checkpoint.get("optimizer_states", []), kept, names)
 
@@ -327,7 +331,7 @@ class Model(pl.LightningModule):
         made = cls(
             options,
             codecs,
-            of_plain(kept.get("optimizer"), OPTIMIZERS) or partial(Adam, lr=0.002),
+            of_plain(kept.get("optimizer"), OPTIMIZERS),
             of_plain(kept.get("lr_scheduler"), SCHEDULERS),
             kept.get("lr_interval", "epoch"),
             name,

@@ -78,6 +78,28 @@ def by_name(states: list[dict[str, Any]], kept: Sequence[str], names: Sequence[s
         state["state"] = {place[number]: values for number, values in state["state"].items()}
 
 
+def in_groups(parameters: Iterable[tuple[str, nn.Parameter]], matrices_alone: bool) -> Any:
+    """The parameters as an optimizer takes them: all alike, or with a weight decay of 0 for all but matrices.
+
+    Args:
+        parameters: By name.
+        matrices_alone: Whether weight decay is for matrices.
+    """
+    if not matrices_alone:
+        return [parameter for _, parameter in parameters]
+    groups: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
+    for _, parameter in parameters:
+        groups[parameter.ndim < 2].append(parameter)
+    matrices, others = ({"params": group} for group in groups)
+    return [group for group in (matrices, {**others, "weight_decay": 0.0}) if group["params"]]
+
+
+def in_order(parameters: Iterable[tuple[str, nn.Parameter]], matrices_alone: bool) -> list[str]:
+    """Their names in the order in which an optimizer of ``in_groups`` numbers them."""
+    named = [(name, parameter.ndim < 2) for name, parameter in parameters]
+    return [name for name, _ in (sorted(named, key=lambda one: one[1]) if matrices_alone else named)]
+
+
 def in_one_pass(optimizer: Optimizer) -> Optimizer:
     """Has torch update each weight in one pass over it, where it can and the user left the choice; on a CPU it does not
     by itself, and Adam takes four times as long."""

@@ -25,7 +25,7 @@ from seqlab.models.translation_report import Losses, TranslationReport, report_o
 from seqlab.models.window import Sums
 from seqlab.nn.evaluating import evaluating
 from seqlab.nn.ibm1 import IBM1
-from seqlab.nn.translation_network import TranslationOptions
+from seqlab.nn.translator import TranslatorOptions
 from seqlab.options import Options
 from seqlab.text.codec import Codec
 from seqlab.views.translations import TranslationView
@@ -136,7 +136,7 @@ class TranslationModel(Model):
     def loss(self, batch: PairBatch, stage: str) -> Sums:
         tokens = batch.valid.sum()
         options = self.options
-        if stage != "train" or not isinstance(options, TranslationOptions):
+        if stage != "train" or not isinstance(options, TranslatorOptions):
             return Sums(self.network.nats(*batch), tokens)
         asked = {"smoothing": options.label_smoothing, "sampling": options.scheduled_sampling}
         return Sums(self.network.nats(*batch, **asked), tokens)

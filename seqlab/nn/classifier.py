@@ -34,8 +34,10 @@ class ClassifierOptions(Options):
         None, "File of word vectors that the embedding begins with, a word a line, plain or .gz.", once=True
     )
     freeze_vectors: bool = option(False, "Whether the embedding stays as the file of vectors has it.", once=True)
-    init: Literal["torch", "normal", "xavier", "orthogonal"] = option(
-        "torch", "First weights: torch, normal (0.01), xavier or orthogonal (of recurrent weights)."
+    init: str = option(
+        "torch",
+        "First weights: torch, normal (0.01), xavier or orthogonal (of recurrent weights).",
+        choices=("torch", "normal", "xavier", "orthogonal"),
     )
 
     counts: float = option(
@@ -107,6 +109,11 @@ def begin(network: nn.Module, options: ClassifierOptions, forget_bias: float | N
         UserError: A bias was asked of a forget gate that the cell does not have.
     """
     initialize(network, options.init, forget_bias)
+    draw_words(network, options)
+
+
+def draw_words(network: nn.Module, options: ClassifierOptions) -> None:
+    """Draws the vectors of words, and freezes them where that was asked for."""
     for table in network.modules():
         if isinstance(table, nn.Embedding):
             nn.init.normal_(table.weight, std=options.embedding_std)

@@ -4,17 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
-from seqlab.nn.linear import linear_cross_entropy
+from seqlab.nn.next_token import NextToken
 from seqlab.options import option
 from seqlab.recurrence.dropout import Dropout
 from seqlab.recurrence.initialization import initialize
 from seqlab.recurrence.stack import StackOptions, State
-from seqlab.recurrence.state import RowsOfState
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class LanguageOptions(StackOptions):
         return LanguageNetwork(vocab_size, self)
 
 
-class LanguageNetwork(nn.Module, RowsOfState):
+class LanguageNetwork(NextToken):
     """Embedding, recurrent stack, output layer (Mikolov et al. 2010); dropout as in Zaremba et al. 2014.
 
     Args:
@@ -88,55 +85,15 @@ class LanguageNetwork(nn.Module, RowsOfState):
         if options.tied and self.embedding is not None:
             self.embedding.weight = self.output.weight
 
-    def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Logits of the token after each position.
-
-        Args:
-            ids: ``(batch, time)`` int64.
-            state: Of the recurrent stack before the first position; zeros if not given.
-
-        Returns:
-            Logits ``(batch, time, vocab_size)`` and the state after the last position.
-        """
-        outputs, state = self._hidden(ids, state)
-        return self.output(outputs).transpose(0, 1), state
-
-    def nats(
-        self, ids: Tensor, targets: Tensor, valid: Tensor | None = None, state: State | None = None
-    ) -> tuple[Tensor, int | Tensor, State]:
-        """Cross-entropy summed over tokens, without holding all logits at once where there are many.
-
-        Args:
-            ids: ``(batch, time)`` int64.
-            targets: The token after each of them, ``(batch, time)`` int64.
-            valid: ``(batch, time)`` bool, True at real tokens; None where all are.
-            state: Of the recurrent stack before the first position; zeros if not given.
-
-        Returns:
-            The sum in nats, how many tokens it is over, and the state after the last position.
-        """
-        outputs, state = self._hidden(ids, state)
-        rows, wanted = outputs.flatten(0, 1), targets.t().flatten()
-        if valid is not None:
-            real = valid.t().flatten().nonzero().squeeze(1)
-            rows, wanted = rows.index_select(0, real), wanted.index_select(0, real)
-        tokens = targets.numel() if valid is None else valid.sum()
-        return linear_cross_entropy(rows, self.output.weight, self.output.bias, wanted), tokens, state
-
-    @torch.no_grad()
-    def token_nats(self, ids: Tensor, targets: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """As ``nats``, of each position by itself ``(batch, time)`` float32, without gradients."""
-        logits, state = self(ids, state)
-        return F.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none"), state
-
-    def weights_multiplied(self) -> int:
-        """Weights that every token meets in a matrix product; looking up a row of the embedding multiplies nothing."""
-        matrices = [*self.recurrent.layers.parameters(), *self.recurrent.connection.parameters(), self.output.weight]
-        looked_up = next(self.recurrent.each_layer())["weight_ih"].numel() if self.embedding is None else 0
-        return sum(weights.numel() for weights in matrices if weights.ndim == 2) - looked_up
-
-    def _hidden(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def features(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
         """What the output layer reads, ``(time, batch, hidden_size)`` as the recurrence wrote it, and the state."""
         inputs = ids if self.embedding is None else self.embedding_dropout(self.embedding(ids))
         outputs, state = self.recurrent(inputs, state)
         return self.dropout(outputs).transpose(0, 1), state
+
+    def flops(self) -> dict[str, int]:
+        """A multiplication and an addition for each weight of a matrix; looking up a row multiplies nothing."""
+        layers = [*self.recurrent.layers.parameters(), *self.recurrent.connection.parameters()]
+        looked_up = next(self.recurrent.each_layer())["weight_ih"].numel() if self.embedding is None else 0
+        multiplied = sum(weights.numel() for weights in layers if weights.ndim == 2) - looked_up
+        return {"recurrent layers": 2 * multiplied, "output layer": 2 * self.output.weight.numel()}

@@ -60,16 +60,13 @@ class OutputOptions(Options):
 
 
 @dataclass(frozen=True)
-class TaggerOptions(OutputOptions, StackOptions):
-    """Options of ``Tagger``.
+class WordOptions(OutputOptions):
+    """What every network that tags by gradients has: what it knows of a word, and its output layer.
 
     Raises:
         UserError: A value is out of its bounds, or two do not agree.
     """
 
-    hidden_size: int | list[int] = option(
-        128, "Units in each recurrent layer, of each direction; a list has one number for each layer.", least=1
-    )
     embedding_size: int = option(100, "Numbers in the vector of a word.", least=1)
     embedding_std: float = option(0.1, "Standard deviation of the vectors of words before training.", above=0)
     vectors: str | None = option(
@@ -86,9 +83,47 @@ class TaggerOptions(OutputOptions, StackOptions):
     character_size: int = option(30, "Numbers in the vector of a character.", least=1)
     character_hidden_size: int = option(50, "Filters of each width, or units in each direction.", least=1)
     character_widths: list[int] = option([3], "Characters that a filter of cnn sees at once, odd numbers.", least=1)
+    dropout: float = option(0.3, "Share of units zeroed on every connection that is not recurrent.", least=0, below=1)
     output: Literal["softmax", "crf"] = option(
         "softmax", "What says the tags: softmax, each by itself, or crf, all of a sentence together."
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.freeze_vectors and self.vectors is None:
+            raise UserError("freeze_vectors true needs vectors; give --model.vectors FILE or leave it out")
+        if even := next((width for width in self.character_widths if width % 2 == 0), None):
+            raise UserError(f"character_widths {even} must be an odd number, so that a filter has a middle")
+
+    def layers(self, input_size: int) -> nn.Module:
+        """What reads the vectors of the words of a sentence, in their order."""
+        raise NotImplementedError
+
+    def begin(self, network: nn.Module) -> None:
+        """Draws the first weights."""
+        raise NotImplementedError
+
+    def zeroing(self) -> Dropout:
+        """What zeroes units of words and of outputs."""
+        return Dropout(self.dropout)
+
+    def build(self, vocab_size: int, characters: int, tags: int) -> "Tagger":
+        """The network of these options."""
+        return Tagger(vocab_size, characters, tags, self)
+
+
+@dataclass(frozen=True)
+class TaggerOptions(WordOptions, StackOptions):
+    """Options of ``Tagger`` with recurrent layers.
+
+    Raises:
+        UserError: A value is out of its bounds, or two do not agree.
+    """
+
+    hidden_size: int | list[int] = option(
+        128, "Units in each recurrent layer, of each direction; a list has one number for each layer.", least=1
+    )
+    embedding_size: int = option(100, "Numbers in the vector of a word.", least=1)
     bidirectional: bool = option(True, "Whether layers also read the sentence from its end to its start.")
     both_layers: int | None = option(
         None, "Lowest layers that read both ways, those above forward alone; all if not given.", least=1
@@ -103,10 +138,6 @@ class TaggerOptions(OutputOptions, StackOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         layers = len(self.hidden_size) if isinstance(self.hidden_size, list | tuple) else self.num_layers or 1
-        if self.freeze_vectors and self.vectors is None:
-            raise UserError("freeze_vectors true needs vectors; give --model.vectors FILE or leave it out")
-        if even := next((width for width in self.character_widths if width % 2 == 0), None):
-            raise UserError(f"character_widths {even} must be an odd number, so that a filter has a middle")
         if self.both_layers is not None and self.both_layers > layers:
             raise UserError(f"both_layers {self.both_layers} must be at most num_layers, {layers}")
         if self.lookahead is not None and self.both_layers not in (None, 1):
@@ -129,15 +160,17 @@ class TaggerOptions(OutputOptions, StackOptions):
         return any(one is not None for one in (self.both_layers, self.backward_cell, self.lookahead))
 
     def layers(self, input_size: int) -> nn.Module:
-        """The recurrent layers."""
         if not self.variant:
             return self.stack(input_size, self.bidirectional)
         layers = len(self.hidden_size) if isinstance(self.hidden_size, list | tuple) else self.num_layers or 1
         both = self.both_layers or (layers if self.lookahead is None else 1)
         return TwoWays(self, input_size, both, self.backward_cell or self.cell, self.lookahead)
 
-    def build(self, vocab_size: int, characters: int, tags: int) -> "Tagger":
-        return Tagger(vocab_size, characters, tags, self)
+    def zeroing(self) -> Dropout:
+        return Dropout(self.dropout, self.variational)
+
+    def begin(self, network: nn.Module) -> None:
+        initialize(network, self.init, self.forget_bias)
 
 
 class Tagger(nn.Module):
@@ -161,7 +194,7 @@ class Tagger(nn.Module):
 
     unknown_share: Tensor
 
-    def __init__(self, vocab_size: int, characters: int, tags: int, options: TaggerOptions) -> None:
+    def __init__(self, vocab_size: int, characters: int, tags: int, options: WordOptions) -> None:
         super().__init__()
         self.options = options
         self.embedding = nn.Embedding(vocab_size, options.embedding_size)
@@ -177,14 +210,14 @@ class Tagger(nn.Module):
                 options.character_widths,
             )
             size += self.characters.output_size
-        self.dropout = Dropout(options.dropout, options.variational)
+        self.dropout = options.zeroing()
         self.recurrent = options.layers(size)
         width = self.recurrent.output_size
         assert isinstance(width, int)
         self.output = nn.Linear(width, tags)
         self.crf = CRF(tags, learned=options.output == "crf")
         self.register_buffer("unknown_share", torch.zeros(vocab_size), persistent=False)
-        initialize(self, options.init, options.forget_bias)
+        options.begin(self)
         nn.init.normal_(self.embedding.weight, std=options.embedding_std)
         self.embedding.weight.requires_grad_(not options.freeze_vectors)
         if self.characters is not None:

@@ -5,7 +5,7 @@ from typing import cast
 import lightning.pytorch as pl
 
 from seqlab.analysis.embeddings import nearest, shown_token
-from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.next_token import NextToken
 from seqlab.views.boards import Writes, boards
 
 ROWS, NEIGHBOURS = 40, 5
@@ -18,7 +18,7 @@ class EmbeddingView(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         model = cast(Writes, pl_module)
-        network, codec = cast(LanguageNetwork, model.network), model.codec
+        network, codec = cast(NextToken, model.network), model.codec
         if network.embedding is None:
             return
         vectors = network.embedding.weight.detach().float().cpu()[:MOST_POINTS]

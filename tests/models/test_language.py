@@ -490,8 +490,8 @@ def test_a_mask_reaches_the_loss() -> None:
 
 def test_models_name_their_cells() -> None:
     row, codecs = TASKS["language"], story().codecs
-    assert set(row.networks) == {*CELLS, "ngram"}
-    assert set(TASKS["translation"].networks) == {*CELLS, "seq2seq", "ibm1"}
+    assert set(row.networks) == {*CELLS, "transformer", "mlp", "ngram"}
+    assert set(TASKS["translation"].networks) == {*CELLS, "seq2seq", "transformer", "ibm1"}
     for name in CELLS:
         made = row.model(row.networks[name].made({"hidden_size": 3}), codecs, name=name)
         assert type(made.network.recurrent.cell) is type(cell_named(name))

@@ -1,0 +1,131 @@
+"""Multi-head attention: within a sequence, and from one sequence to another."""
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqlab.nn.positions import Rotation
+from seqlab.recurrence.dropout import Dropout
+
+
+class Kept(NamedTuple):
+    """Keys and values of the positions that a layer has read, before they are rotated.
+
+    Args:
+        keys: ``(batch, heads, positions, head_size)``.
+        values: Of the same shape.
+    """
+
+    keys: Tensor
+    values: Tensor
+
+
+def attention_weights(queries: Tensor, keys: Tensor, seen: Tensor | None) -> Tensor:
+    """softmax over keys of q . k / sqrt(size) (Vaswani et al. 2017, equation 1), in plain equations.
+
+    Args:
+        queries: ``(batch, heads, time, size)``.
+        keys: ``(batch, heads, positions, size)``.
+        seen: True where a query may look, broadcast to ``(batch, heads, time, positions)``; everywhere if not given.
+
+    Returns:
+        ``(batch, heads, time, positions)``, float32 at least.
+    """
+    scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
+    precise = scores if scores.dtype == torch.float64 else scores.float()
+    return (precise if seen is None else precise.masked_fill(~seen, -torch.inf)).softmax(-1)
+
+
+def reference(queries: Tensor, keys: Tensor, values: Tensor, seen: Tensor | None) -> Tensor:
+    """What ``scaled_dot_product_attention`` computes, in plain equations: the mean of the values under the weights."""
+    weights = attention_weights(queries, keys, seen)
+    return (weights @ values.to(weights.dtype)).to(queries.dtype)
+
+
+class Heads(nn.Module):
+    """Attention of several heads (Vaswani et al. 2017, section 3.2.2).
+
+        head_j = softmax((x W_q,j) (m W_k,j)^T / sqrt(size / heads)) (m W_v,j),    y = (head_1, ..., head_h) W_o
+
+    with m = x within a sequence. Queries, keys and values of all heads are one product.
+
+    Args:
+        size: Of a position, a multiple of ``heads``.
+        heads: How many.
+        dropout: Share of the attention weights zeroed while training.
+        bias: Whether its linear layers have biases.
+        across: Whether keys and values are of another sequence.
+
+    Attributes:
+        recorded: Where a list is set, it gets the weights ``(batch, heads, time, positions)`` of every call.
+    """
+
+    def __init__(self, size: int, heads: int, dropout: float = 0.0, bias: bool = True, across: bool = False) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, Dropout(dropout)
+        self.query = nn.Linear(size, size, bias=bias) if across else None
+        self.inputs = nn.Linear(size, (2 if across else 3) * size, bias=bias)
+        self.output = nn.Linear(size, size, bias=bias)
+        self.recorded: list[Tensor] | None = None
+
+    def forward(
+        self, x: Tensor, before: Kept | None, seen: Tensor | None, rotation: Rotation | None, causal: bool
+    ) -> tuple[Tensor, Kept]:
+        """Attention within a sequence.
+
+        Args:
+            x: ``(batch, time, size)``.
+            before: Of the positions before them; none if not given.
+            seen: True where a query may look ``(batch or 1, 1, time, positions)``; everywhere if not given.
+            rotation: Of all positions, those before included.
+            causal: Whether position t sees those up to t alone; needs ``before`` and ``seen`` to be none.
+
+        Returns:
+            ``(batch, time, size)``, and what was read, with what was before.
+        """
+        queries, keys, values = self._split(self.inputs(x), 3)
+        if before is not None:
+            keys = torch.cat([before.keys.to(keys.dtype), keys], 2)
+            values = torch.cat([before.values.to(values.dtype), values], 2)
+        kept = Kept(keys, values)
+        if rotation is not None:
+            queries, keys = rotation(queries), rotation(keys)
+        return self._mixed(queries, keys, values, seen, causal), kept
+
+    def kept(self, memory: Tensor) -> Kept:
+        """Keys and values of another sequence ``(batch, positions, size)``, once for all that look at it."""
+        return Kept(*self._split(self.inputs(memory), 2))
+
+    def across(self, x: Tensor, memory: Kept, valid: Tensor) -> Tensor:
+        """Attention to another sequence.
+
+        Args:
+            x: ``(rows, time, size)``; as many rows for each memory, side by side.
+            memory: Of ``kept``.
+            valid: ``(batch, positions)`` bool, True at real positions.
+        """
+        assert self.query is not None
+        together = self.query(x).view(len(valid), -1, x.shape[-1])  # (batch, rows of each * time, size)
+        (queries,) = self._split(together, 1)
+        keys, values = memory.keys.to(queries.dtype), memory.values.to(queries.dtype)
+        return self._mixed(queries, keys, values, valid[:, None, None], False).view(x.shape)
+
+    def _split(self, values: Tensor, parts: int) -> tuple[Tensor, ...]:
+        """``(batch, time, parts * size)`` -> ``parts`` times ``(batch, heads, time, head_size)``."""
+        return values.unflatten(-1, (parts, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+
+    def _mixed(self, queries: Tensor, keys: Tensor, values: Tensor, seen: Tensor | None, causal: bool) -> Tensor:
+        if self.recorded is None and not (self.training and self.dropout.share):
+            mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=seen, is_causal=causal)
+        else:
+            time = queries.shape[2]
+            seen = torch.ones(time, time, dtype=torch.bool, device=keys.device).tril() if causal else seen
+            weights = attention_weights(queries, keys, seen)
+            if self.recorded is not None:
+                self.recorded.append(weights)
+            mixed = (self.dropout(weights) @ values.to(weights.dtype)).to(queries.dtype)
+        result: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
+        return result

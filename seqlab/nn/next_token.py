@@ -1,0 +1,75 @@
+"""What networks that predict the next token share, whatever carries their memory."""
+
+from abc import abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqlab.nn.linear import linear_cross_entropy
+from seqlab.recurrence.state import AnyState, RowsOfState
+
+
+class NextToken(nn.Module, RowsOfState):
+    """Ids and a state -> features of each position and the state after them, and an output layer over the features.
+
+    Attributes:
+        embedding: Of the ids, if there is one.
+        output: Features -> logits of the next token.
+    """
+
+    embedding: nn.Embedding | None
+    output: nn.Linear
+
+    @abstractmethod
+    def features(self, ids: Tensor, state: AnyState | None) -> tuple[Tensor, AnyState]:
+        """What the output layer reads, ``(time, batch, size)``, of ids ``(batch, time)``, and the state after them."""
+
+    @abstractmethod
+    def flops(self) -> dict[str, int]:
+        """Floating-point operations that one token takes going forward, by part."""
+
+    def memory_in_words(self, streams: int, noun: str) -> str:
+        """What a report says of the state in so many streams, or whatever the noun calls them."""
+        return f"carried through {streams:,} {noun}{'s' * (streams > 1)}, zero at the start of each"
+
+    def forward(self, ids: Tensor, state: AnyState | None = None) -> tuple[Tensor, AnyState]:
+        """Logits of the token after each position.
+
+        Args:
+            ids: ``(batch, time)`` int64.
+            state: Before the first position; that of a beginning if not given.
+
+        Returns:
+            Logits ``(batch, time, vocab_size)`` and the state after the last position.
+        """
+        features, state = self.features(ids, state)
+        return self.output(features).transpose(0, 1), state
+
+    def nats(
+        self, ids: Tensor, targets: Tensor, valid: Tensor | None = None, state: AnyState | None = None
+    ) -> tuple[Tensor, int | Tensor, AnyState]:
+        """Cross-entropy summed over tokens, without holding all logits at once where there are many.
+
+        Args:
+            ids: ``(batch, time)`` int64.
+            targets: The token after each of them, ``(batch, time)`` int64.
+            valid: ``(batch, time)`` bool, True at real tokens; None where all are.
+            state: Before the first position; that of a beginning if not given.
+
+        Returns:
+            The sum in nats, how many tokens it is over, and the state after the last position.
+        """
+        features, state = self.features(ids, state)
+        rows, wanted = features.flatten(0, 1), targets.t().flatten()
+        if valid is not None:
+            real = valid.t().flatten().nonzero().squeeze(1)
+            rows, wanted = rows.index_select(0, real), wanted.index_select(0, real)
+        tokens = targets.numel() if valid is None else valid.sum()
+        return linear_cross_entropy(rows, self.output.weight, self.output.bias, wanted), tokens, state
+
+    @torch.no_grad()
+    def token_nats(self, ids: Tensor, targets: Tensor, state: AnyState | None = None) -> tuple[Tensor, AnyState]:
+        """As ``nats``, of each position by itself ``(batch, time)`` float32, without gradients."""
+        logits, state = self(ids, state)
+        return F.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none"), state

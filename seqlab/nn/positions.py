@@ -1,0 +1,59 @@
+"""Where in a sequence a vector stands: tables that are added, and rotations."""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+Positions = Literal["rotary", "sinusoidal", "learned", "none"]
+
+BASE = 10_000.0
+"""The longest wave has 2 pi times so many steps (Vaswani et al. 2017, section 3.5)."""
+
+
+def _angles(first: int, steps: int, size: int, like: Tensor) -> Tensor:
+    """p / BASE ** (2 i / size) of positions p and i < size / 2: ``(steps, size / 2)``, float32 at least."""
+    asked: Any = {"device": like.device, "dtype": torch.promote_types(like.dtype, torch.float32)}
+    waves = BASE ** (-torch.arange(0, size, 2, **asked) / size)
+    return torch.arange(first, first + steps, **asked).unsqueeze(1) * waves
+
+
+def sinusoidal(first: int, steps: int, size: int, like: Tensor) -> Tensor:
+    """What is added to the vectors of positions (Vaswani et al. 2017, section 3.5).
+
+        P[p, 2 i] = sin(p / 10000 ** (2 i / size)),    P[p, 2 i + 1] = cos(p / 10000 ** (2 i / size))
+
+    Args:
+        first: Of the positions.
+        steps: How many they are.
+        size: Of a vector, an even number.
+        like: A tensor of the dtype and on the device in which they are wanted.
+
+    Returns:
+        ``(steps, size)``.
+    """
+    angles = _angles(first, steps, size, like)
+    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1).to(like.dtype)
+
+
+class Rotation:
+    """Rotary positions (Su et al. 2021, arXiv 2104.09864): pairs of numbers of a head, turned by angles that grow with
+    the position, so that a product of two of them depends on how far apart they stand and on nothing else.
+
+        x'[p] = x[p] cos(a_p) + turned(x[p]) sin(a_p),    turned((u, v)) = (-v, u) with u, v the halves of x
+
+    Args:
+        steps: Positions, from 0 on.
+        size: Of a head, an even number.
+        like: A tensor of the dtype and on the device in which they are wanted.
+    """
+
+    def __init__(self, steps: int, size: int, like: Tensor) -> None:
+        angles = _angles(0, steps, size, like).repeat(1, 2)
+        self.cos, self.sin = angles.cos(), angles.sin()  # (steps, size)
+
+    def __call__(self, heads: Tensor) -> Tensor:
+        """Turns ``(batch, heads, time, size)``, the last of the positions being the last of the time."""
+        u, v = heads.chunk(2, -1)
+        cos, sin = (table[-heads.shape[2] :].to(heads.dtype) for table in (self.cos, self.sin))
+        return heads * cos + torch.cat([-v, u], -1) * sin

@@ -1,0 +1,310 @@
+"""Layers of self-attention (Vaswani et al. 2017, arXiv 1706.03762)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqlab.errors import UserError
+from seqlab.nn.heads import Heads, Kept
+from seqlab.nn.positions import Positions, Rotation, sinusoidal
+from seqlab.options import Options, option
+from seqlab.recurrence.dropout import Dropout
+from seqlab.recurrence.initialization import initialize
+from seqlab.recurrence.lengths import valid_steps
+
+GPT2_STD = 0.02
+
+
+@dataclass(frozen=True)
+class TransformerOptions(Options):
+    """Options of every network of self-attention.
+
+    Raises:
+        UserError: A value is out of its bounds, or two do not go together.
+    """
+
+    trained_by: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "optimizer": {"name": "adamw", "lr": 0.001, "betas": [0.9, 0.99], "weight_decay": 0.1},
+        "lr_scheduler": {"name": "warmupcosinelr", "warmup_steps": 100, "final_factor": 0.1},
+    }
+    decays_matrices_alone: ClassVar[bool] = True
+
+    hidden_size: int = option(128, "Numbers in the vector of a position.", least=2, most=2**20)
+    num_layers: int = option(4, "Layers on top of each other.", least=1, most=1000)
+    num_heads: int = option(4, "Heads of attention; they share hidden_size.", least=1, most=2**16)
+    feedforward_size: int | None = option(
+        None,
+        "Units between the two linear layers of a position; 4 times hidden_size if not given, 8/3 times with swiglu.",
+        least=1,
+        most=2**24,
+    )
+    positions: Positions = option(
+        "rotary", "How positions are told apart: rotary, sinusoidal, learned or none (by the causal mask alone)."
+    )
+    norm: Literal["before", "after"] = option(
+        "before", "Where a layer normalizes: before each block, or after it is added (Vaswani et al. 2017)."
+    )
+    activation: Literal["gelu", "relu", "swiglu"] = option("gelu", "Of the linear layers of a position.")
+    dropout: float = option(0.1, "Share of units zeroed of embeddings and of what a block adds.", least=0, below=1)
+    attention_dropout: float = option(0.0, "Share of attention weights zeroed.", least=0, below=1)
+    bias: bool = option(True, "Whether linear layers and norms have biases.")
+    init: Literal["gpt2", "torch", "normal", "xavier"] = option(
+        "gpt2", "First weights: gpt2 (0.02, smaller where a block ends), torch, normal (0.01) or xavier."
+    )
+    context: int | None = option(
+        None,
+        "Positions of one window at most, which learned positions need; as training has them if not given.",
+        least=1,
+        most=2**24,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.hidden_size % (2 * self.num_heads):
+            raise UserError(
+                f"hidden_size {self.hidden_size} must be a multiple of twice num_heads, {2 * self.num_heads}; "
+                "give another --model.hidden_size or --model.num_heads"
+            )
+        if self.positions == "learned" and self.context is None:
+            raise UserError("positions learned need to know how many there are; give --model.context, such as 256")
+
+    @property
+    def inner(self) -> int:
+        """Units between the two linear layers of a position."""
+        factor = 8 / 3 if self.activation == "swiglu" else 4
+        return self.feedforward_size or round(factor * self.hidden_size)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers for each position by itself.
+
+    gelu, relu   y = W_2 f(W_1 x)
+    swiglu       y = W_2 (silu(W_g x) * (W_1 x))        Shazeer 2020, arXiv 2002.05202, equation 6
+    """
+
+    def __init__(self, options: TransformerOptions) -> None:
+        super().__init__()
+        self.gated = options.activation == "swiglu"
+        self.activation = options.activation
+        inner = options.inner
+        self.inputs = nn.Linear(options.hidden_size, (1 + self.gated) * inner, bias=options.bias)
+        self.output = nn.Linear(inner, options.hidden_size, bias=options.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.inputs(x)
+        if self.gated:
+            gate, inner = inner.chunk(2, -1)
+            inner = F.silu(gate) * inner
+        else:
+            inner = F.gelu(inner) if self.activation == "gelu" else F.relu(inner)
+        result: Tensor = self.output(inner)
+        return result
+
+
+class Layer(nn.Module):
+    """Attention, attention to a memory if there is one, and a feed-forward block, each added to what it reads.
+
+        norm before   x + f(norm(x)),    norm after   norm(x + f(x))
+
+    Args:
+        options: Of the network.
+        across: Whether it looks at a memory too.
+    """
+
+    def __init__(self, options: TransformerOptions, across: bool = False) -> None:
+        super().__init__()
+        size, self.first = options.hidden_size, options.norm == "before"
+        self.attention = Heads(size, options.num_heads, options.attention_dropout, options.bias)
+        self.look = Heads(size, options.num_heads, options.attention_dropout, options.bias, True) if across else None
+        self.feed_forward = FeedForward(options)
+        self.norms = nn.ModuleList(nn.LayerNorm(size, bias=options.bias) for _ in range(2 + across))
+        self.dropout = Dropout(options.dropout)
+
+    def forward(
+        self,
+        x: Tensor,
+        before: Kept | None,
+        seen: Tensor | None,
+        rotation: Rotation | None,
+        causal: bool,
+        memory: Kept | None = None,
+        valid: Tensor | None = None,
+    ) -> tuple[Tensor, Kept]:
+        """One layer; see ``Heads`` for what it takes, and for the memory ``Heads.across``."""
+        mixed, kept = self.attention(self._read(x, 0), before, seen, rotation, causal)
+        x = self._add(x, mixed, 0)
+        if self.look is not None:
+            assert memory is not None
+            assert valid is not None
+            x = self._add(x, self.look.across(self._read(x, 1), memory, valid), 1)
+        last = len(self.norms) - 1
+        return self._add(x, self.feed_forward(self._read(x, last)), last), kept
+
+    def _read(self, x: Tensor, block: int) -> Tensor:
+        return self.norms[block](x) if self.first else x
+
+    def _add(self, x: Tensor, new: Tensor, block: int) -> Tensor:
+        total = x + self.dropout(new)
+        return total if self.first else self.norms[block](total)
+
+
+class Transformer(nn.Module):
+    """Layers over vectors to which their positions were added, or in which heads are rotated by them.
+
+    Args:
+        options: Of the network.
+        across: Whether every layer looks at a memory too.
+    """
+
+    def __init__(self, options: TransformerOptions, across: bool = False) -> None:
+        super().__init__()
+        self.options = options
+        self.layers = nn.ModuleList(Layer(options, across) for _ in range(options.num_layers))
+        self.last = nn.LayerNorm(options.hidden_size, bias=options.bias) if options.norm == "before" else None
+        self.table = None
+        if options.positions == "learned":
+            assert options.context is not None
+            self.table = nn.Embedding(options.context, options.hidden_size)
+        self.dropout = Dropout(options.dropout)
+
+    def forward(
+        self,
+        x: Tensor,
+        before: Sequence[Kept] | None = None,
+        seen: Tensor | None = None,
+        causal: bool = False,
+        memory: Sequence[Kept] | None = None,
+        valid: Tensor | None = None,
+    ) -> tuple[Tensor, list[Kept]]:
+        """Runs all layers.
+
+        Args:
+            x: ``(batch, time, hidden_size)``.
+            before: What each layer kept of the positions before; none if not given.
+            seen: True where a position may look ``(batch or 1, 1, time, positions)``; everywhere if not given.
+            causal: Whether position t sees those up to t alone; ``seen`` says so where there are any before.
+            memory: What each layer keeps of another sequence.
+            valid: Real positions of it ``(batch, positions)`` bool.
+
+        Returns:
+            ``(batch, time, hidden_size)``, and what each layer keeps.
+
+        Raises:
+            UserError: There are more positions than learned ones.
+        """
+        done = 0 if before is None else before[0].keys.shape[2]
+        steps = done + x.shape[1]
+        x = self.dropout(self._placed(x, done))
+        heads, size = self.options.num_heads, self.options.hidden_size
+        rotation = Rotation(steps, size // heads, x) if self.options.positions == "rotary" else None
+        kept: list[Kept] = []
+        for number, layer in enumerate(self.layers):
+            own = None if before is None else before[number]
+            looked = None if memory is None else memory[number]
+            x, one = layer(x, own, seen, rotation, causal, looked, valid)
+            kept.append(one)
+        return x if self.last is None else self.last(x), kept
+
+    def _placed(self, x: Tensor, first: int) -> Tensor:
+        """With its positions, where these are vectors."""
+        steps = x.shape[1]
+        if self.options.positions == "sinusoidal":
+            size = x.shape[-1]
+            return x * size**0.5 + sinusoidal(first, steps, size, x)  # section 3.4 of Vaswani et al.
+        if self.table is None:
+            return x
+        if first + steps > self.table.num_embeddings:
+            raise UserError(
+                f"a sequence of {first + steps:,} positions is longer than the {self.table.num_embeddings:,} learned "
+                "ones; give a larger --model.context, or --model.positions rotary"
+            )
+        vectors: Tensor = self.table.weight[first : first + steps]
+        return x + vectors
+
+    def each_layer(self) -> list[Layer]:
+        """From the lowest up."""
+        return [cast(Layer, layer) for layer in self.layers]
+
+    def flops(self, positions: float) -> dict[str, int]:
+        """Floating-point operations that one position takes going forward, where it sees so many, by part."""
+        size, layers = self.options.hidden_size, len(self.layers)
+        matrices = (weight for weight in self.each_layer()[0].feed_forward.parameters() if weight.ndim == 2)
+        inner = sum(weight.numel() for weight in matrices)
+        return {
+            "projections of attention": 2 * 4 * size * size * layers,
+            "attention": round(2 * 2 * size * positions) * layers,
+            "feed-forward layers": 2 * inner * layers,
+        }
+
+
+class TransformerEncoder(nn.Module):
+    """Layers that see all of a sequence, over vectors of any size.
+
+    Args:
+        options: Of the network.
+        input_size: Of the vectors; a linear layer makes them as wide as the layers where they are not.
+
+    Attributes:
+        output_size: Size of a position's output.
+    """
+
+    def __init__(self, options: TransformerOptions, input_size: int) -> None:
+        super().__init__()
+        width = options.hidden_size
+        self.project = nn.Identity() if input_size == width else nn.Linear(input_size, width)
+        self.transformer, self.output_size = Transformer(options), width
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Runs all layers.
+
+        Args:
+            inputs: ``(batch, time, input_size)``.
+            lengths: Real positions of each sequence ``(batch,)`` int64, at least 1.
+
+        Returns:
+            ``(batch, time, hidden_size)``; padding changes none of the real positions.
+        """
+        valid = valid_steps(lengths, inputs.shape[1]).t()
+        outputs, _ = self.transformer(self.project(inputs), seen=valid[:, None, None])
+        return outputs
+
+
+@torch.no_grad()
+def begin(network: nn.Module, options: TransformerOptions) -> None:
+    """Draws the first weights of a network.
+
+    ``gpt2`` is N(0, 0.02) with zero biases, divided by sqrt(blocks) where a block ends (Radford et al. 2019, section
+    2.3), so that what the blocks of a stack add up to does not grow with their number.
+
+    Args:
+        network: Its parameters are changed in place.
+        options: Of it.
+    """
+    if options.init != "gpt2":
+        initialize(network, options.init)
+        _even_norms(network)
+        return
+    for parameter in network.parameters():
+        if parameter.ndim > 1:
+            nn.init.normal_(parameter, std=GPT2_STD)
+        else:
+            nn.init.zeros_(parameter)
+    _even_norms(network)
+    for stack in network.modules():
+        if isinstance(stack, Transformer):
+            layers = stack.each_layer()
+            blocks = sum(len(layer.norms) for layer in layers)
+            for layer in layers:
+                ends = (layer.attention, layer.look, layer.feed_forward)
+                for end in (end for end in ends if end is not None):
+                    end.output.weight.div_(blocks**0.5)
+
+
+def _even_norms(network: nn.Module) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.LayerNorm):
+            nn.init.ones_(module.weight)

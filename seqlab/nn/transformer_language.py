@@ -1,0 +1,197 @@
+"""Token ids -> logits of the next token, through causal self-attention."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.errors import UserError
+from seqlab.nn.heads import Kept
+from seqlab.nn.next_token import NextToken
+from seqlab.nn.transformer import Transformer, TransformerOptions, begin
+from seqlab.options import option
+
+
+@dataclass(frozen=True)
+class TransformerLanguageOptions(TransformerOptions):
+    """Options of ``TransformerLanguage``.
+
+    Raises:
+        UserError: A value is out of its bounds, or two do not go together.
+    """
+
+    tied: bool = option(True, "Whether input and output share one matrix (Press & Wolf 2017).")
+    memory: int = option(
+        0,
+        "Tokens that each one sees before it, carried from batch to batch (Dai et al. 2019); 0 sees its window alone.",
+        least=0,
+        most=2**24,
+    )
+    stride: int | None = option(
+        None,
+        "Tokens from one window to the next where a text is longer than one; half a window if not given.",
+        least=1,
+    )
+    vectors: str | None = option(
+        None, "File of word vectors, plain or .gz, of hidden_size numbers that the embedding begins with.", once=True
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.memory and self.positions not in ("rotary", "none"):
+            raise UserError(
+                f"memory {self.memory} is for positions that are relative; give --model.positions rotary or none"
+            )
+        if self.memory and (self.stride is not None or self.context is not None):
+            raise UserError("memory takes the place of windows; leave out --model.stride and --model.context")
+        if self.stride is not None and self.context is not None and self.stride > self.context:
+            raise UserError(f"stride {self.stride} must be at most context {self.context}, or tokens would be left out")
+
+    def build(self, vocab_size: int) -> "TransformerLanguage":
+        """The network, its weights drawn."""
+        return TransformerLanguage(vocab_size, self)
+
+
+class Read(NamedTuple):
+    """What was read of the present window, or with ``memory`` of the last tokens.
+
+    Args:
+        ids: ``(batch, positions)`` int64.
+        keys: Before rotation ``(batch, layers, heads, positions, head_size)``.
+        values: Of the same shape.
+    """
+
+    ids: Tensor
+    keys: Tensor
+    values: Tensor
+
+    def layers(self) -> list[Kept]:
+        """Of each layer."""
+        return [Kept(*pair) for pair in zip(self.keys.unbind(1), self.values.unbind(1), strict=True)]
+
+    def last(self, positions: int) -> "Read":
+        """The last so many positions."""
+        from_ = max(0, self.ids.shape[1] - positions)
+        return Read(self.ids[:, from_:], self.keys[..., from_:, :], self.values[..., from_:, :])
+
+
+class TransformerLanguage(NextToken):
+    """Embedding, causal layers of self-attention, output layer (Radford et al. 2018, 2019).
+
+    While it learns, each window stands alone. Otherwise a text is read in windows as long as those that training had:
+    a new one begins every ``stride`` tokens and first reads again what it shares with the one before. So no token has
+    fewer than ``window - stride`` before it, except at the beginning of the text, each is predicted once, and it makes
+    no difference how the text comes in: all at once, in batches, or token by token.
+
+    With ``memory`` every token sees as many before it, in training too, whose batches carry keys and values without
+    their gradients (Dai et al. 2019, arXiv 1901.02860, with rotary positions in place of theirs).
+
+    Args:
+        vocab_size: Ids that go in and logits that come out.
+        options: The rest; the defaults if not given.
+
+    Attributes:
+        longest: Tokens of the longest window that it learned from, 0 before training.
+        stride: Tokens from one window to the next; half a window if none.
+    """
+
+    rows_axis = 0
+    embedding: nn.Embedding
+    longest: Tensor
+
+    def __init__(self, vocab_size: int, options: TransformerLanguageOptions | None = None) -> None:
+        super().__init__()
+        self.options = options = options or TransformerLanguageOptions()
+        self.embedding = nn.Embedding(vocab_size, options.hidden_size)
+        self.transformer = Transformer(options)
+        self.output = nn.Linear(options.hidden_size, vocab_size)
+        self.stride = options.stride
+        self.register_buffer("longest", torch.tensor(0))
+        begin(self, options)
+        if options.tied:
+            self.embedding.weight = self.output.weight
+
+    @property
+    def window(self) -> int | None:
+        """Tokens of a window; none where nothing bounds it."""
+        return self.options.context or int(self.longest) or None
+
+    def features(self, ids: Tensor, state: Read | tuple[()] | None) -> tuple[Tensor, Read | tuple[()]]:
+        read = state or None
+        if self.options.memory:
+            outputs, kept = self._remembering(ids, read)
+            return outputs.transpose(0, 1), kept
+        if self.training:
+            self.longest = self.longest.clamp(min=ids.shape[1])
+            outputs, _ = self.transformer(self.embedding(ids), causal=True)
+            return outputs.transpose(0, 1), ()
+        parts = []
+        for part in ids.split(1 << 30 if (window := self.window) is None else window, 1):
+            outputs, read = self._in_windows(part, read, window)
+            parts.append(outputs)
+        assert read is not None
+        return torch.cat(parts, 1).transpose(0, 1), read
+
+    def _in_windows(self, ids: Tensor, read: Read | None, window: int | None) -> tuple[Tensor, Read]:
+        """Outputs of ids ``(batch, time)``, at most a window of them, and what was read."""
+        if window is None:
+            return self._read(ids, read)
+        parts, stride = [], min(window, self.stride or max(1, window // 2))
+        while ids.shape[1]:
+            done = 0 if read is None else read.ids.shape[1]
+            if read is not None and done >= window:
+                again, read, done = read.ids[:, done - window + stride :], None, window - stride
+                if done:
+                    _, read = self._read(again, None)
+            now, ids = ids[:, : window - done], ids[:, window - done :]
+            outputs, read = self._read(now, read)
+            parts.append(outputs)
+        assert read is not None
+        return torch.cat(parts, 1), read
+
+    def _remembering(self, ids: Tensor, read: Read | None) -> tuple[Tensor, Read]:
+        memory, parts = self.options.memory, []
+        for part in ids.split(ids.shape[1] if self.training else memory, 1):
+            outputs, read = self._read(part, read)
+            read = read.last(memory)
+            parts.append(outputs)
+        assert read is not None
+        return torch.cat(parts, 1), read
+
+    def _read(self, ids: Tensor, read: Read | None) -> tuple[Tensor, Read]:
+        """Outputs of ids ``(batch, time)`` after what was read, and all that was read by then."""
+        before: Sequence[Kept] | None = None if read is None else read.layers()
+        done, time = 0 if read is None else read.ids.shape[1], ids.shape[1]
+        seen = self._seen(done, time, ids.device) if done or self.options.memory else None
+        outputs, kept = self.transformer(self.embedding(ids), before, seen, causal=seen is None)
+        keys, values = (torch.stack(parts, 1) for parts in zip(*kept, strict=True))
+        return outputs, Read(ids if read is None else torch.cat([read.ids, ids], 1), keys, values)
+
+    def _seen(self, done: int, time: int, device: torch.device) -> Tensor | None:
+        """True where each of the last positions may look ``(1, 1, time, done + time)``."""
+        places = torch.arange(done + time, device=device)
+        back = places[done:].unsqueeze(1) - places
+        seen = back >= 0
+        if self.options.memory:
+            seen &= back <= self.options.memory
+        return seen[None, None]
+
+    def flops(self) -> dict[str, int]:
+        """With as many positions before a token as in the middle of a window, or all of the memory."""
+        seen = self.options.memory or (self.window or 0) / 2
+        return {**self.transformer.flops(seen), "output layer": 2 * self.output.weight.numel()}
+
+    def memory_in_words(self, streams: int, noun: str) -> str:
+        many = f"{streams:,} {noun}{'s' * (streams > 1)}"
+        if self.options.memory:
+            return f"each token sees {self.options.memory:,} before it, carried through {many}"
+        if (window := self.window) is None:
+            return f"each token sees all before it in {many}"
+        stride = min(window, self.stride or max(1, window // 2))
+        return f"windows of {window:,} tokens, a new one every {stride:,}, through {many}"
+
+    def cache(self, state: Read) -> int:
+        """Bytes that keys and values of a state take."""
+        return sum(part.numel() * part.element_size() for part in (state.keys, state.values))

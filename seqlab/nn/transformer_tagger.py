@@ -1,0 +1,25 @@
+"""Sentences -> scores of the tags of each word, through self-attention."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from seqlab.nn.tagger import WordOptions
+from seqlab.nn.transformer import TransformerEncoder, TransformerOptions, begin
+from seqlab.options import option
+
+
+@dataclass(frozen=True)
+class TransformerTaggerOptions(WordOptions, TransformerOptions):
+    """Options of ``Tagger`` with layers of self-attention."""
+
+    num_layers: int = option(2, "Layers on top of each other.", least=1, most=1000)
+    dropout: float = option(
+        0.2, "Share of units zeroed of words, of what a block adds and of outputs.", least=0, below=1
+    )
+
+    def layers(self, input_size: int) -> nn.Module:
+        return TransformerEncoder(self, input_size)
+
+    def begin(self, network: nn.Module) -> None:
+        begin(network, self)

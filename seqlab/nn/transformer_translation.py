@@ -1,0 +1,166 @@
+"""Source ids and target ids -> how likely the target is, through self-attention (Vaswani et al. 2017)."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.nn.heads import Heads, Kept
+from seqlab.nn.positions import Positions
+from seqlab.nn.transformer import Transformer, TransformerEncoder, TransformerOptions, begin
+from seqlab.nn.translator import Translator, TranslatorOptions
+from seqlab.options import option
+from seqlab.recurrence.lengths import valid_steps
+
+
+@dataclass(frozen=True)
+class TransformerTranslationOptions(TranslatorOptions, TransformerOptions):
+    """Options of ``TransformerTranslation``; ``num_layers`` of the encoder, and of the decoder."""
+
+    hidden_size: int = option(256, "Numbers in the vector of a position.", least=2, most=2**20)
+    num_layers: int = option(3, "Layers of the encoder, and of the decoder.", least=1, most=1000)
+    positions: Positions = option(
+        "sinusoidal", "How positions are told apart: rotary (within a sentence alone), sinusoidal, learned or none."
+    )
+    label_smoothing: float = option(
+        0.1, "Share of the target's probability spread evenly over all ids, in training alone.", least=0, below=1
+    )
+    tied: bool = option(True, "Whether the target embedding and the output layer share one matrix.")
+
+    def build(self, source_vocab_size: int, target_vocab_size: int) -> "TransformerTranslation":
+        """The network, its weights drawn."""
+        return TransformerTranslation(source_vocab_size, target_vocab_size, self)
+
+
+class Encoded(NamedTuple):
+    """A batch of sentences, read.
+
+    Args:
+        memory: Outputs at every position ``(batch, positions, hidden_size)``.
+        valid: ``(batch, positions)`` bool, True at real positions.
+    """
+
+    memory: Tensor
+    valid: Tensor
+
+
+class Written(NamedTuple):
+    """What was written, and what was read of the sentences; rows, as many for each sentence, side by side.
+
+    Args:
+        keys: Of what was written ``(rows, layers, heads, time, head_size)``, before rotation.
+        values: Of the same shape.
+        memory_keys: Of what was read ``(sentences, layers, heads, positions, head_size)``.
+        memory_values: Of the same shape.
+        valid: ``(sentences, positions)`` bool.
+    """
+
+    keys: Tensor
+    values: Tensor
+    memory_keys: Tensor
+    memory_values: Tensor
+    valid: Tensor
+
+    def rows(self, index: Tensor, sentences: Tensor) -> "Written":
+        """The rows at ``index`` of the sentences at ``sentences``, see ``Rows``."""
+        shared = self.memory_keys, self.memory_values, self.valid
+        if len(sentences) < len(self.valid):  # otherwise all of them, as they are
+            shared = shared[0][sentences], shared[1][sentences], shared[2][sentences]
+        return Written(self.keys.index_select(0, index), self.values.index_select(0, index), *shared)
+
+
+class SentenceEncoder(nn.Module):
+    """An embedding and layers that see the whole sentence.
+
+    Args:
+        embedding: Of the source ids.
+        options: Of the layers.
+    """
+
+    def __init__(self, embedding: nn.Embedding, options: TransformerOptions) -> None:
+        super().__init__()
+        self.embedding, self.layers = embedding, TransformerEncoder(options, options.hidden_size)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Encoded:
+        """Reads sentences ``(batch, positions)`` of ``lengths`` ``(batch,)``."""
+        return Encoded(self.layers(self.embedding(ids), lengths), valid_steps(lengths, ids.shape[1]).t())
+
+
+class SentenceDecoder(nn.Module):
+    """An embedding and causal layers that look at what the encoder read.
+
+    The weights that it gives are those of the last layer, as means over its heads.
+
+    Args:
+        embedding: Of the target ids.
+        options: Of the layers.
+    """
+
+    def __init__(self, embedding: nn.Embedding, options: TransformerOptions) -> None:
+        super().__init__()
+        self.embedding, self.layers, self.options = embedding, Transformer(options, across=True), options
+
+    @property
+    def looks(self) -> list[Heads]:
+        """Attention of each layer to the sentence."""
+        found = [layer.look for layer in self.layers.each_layer()]
+        return [one for one in found if one is not None]
+
+    def first_state(self, encoded: Encoded) -> Written:
+        """The state before the first step."""
+        read = [look.kept(encoded.memory) for look in self.looks]
+        keys, values = (torch.stack(parts, 1) for parts in zip(*read, strict=True))
+        nothing = keys[..., :0, :]
+        return Written(nothing, nothing, keys, values, encoded.valid)
+
+    def forward(self, ids: Tensor, state: Written) -> tuple[Tensor, Written, Tensor | None]:
+        """Reads target ids and says what the output layer is to see.
+
+        Args:
+            ids: ``(rows, time)`` int64.
+            state: Before the first of them.
+
+        Returns:
+            Features ``(rows, time, hidden_size)``, the state after the last id, and of one id that is not trained on
+            the weights ``(rows, 1, positions)``.
+        """
+        memory = [Kept(*pair) for pair in zip(state.memory_keys.unbind(1), state.memory_values.unbind(1), strict=True)]
+        done, time = state.keys.shape[3], ids.shape[1]
+        before, seen = None, None
+        if done:
+            before = [Kept(*pair) for pair in zip(state.keys.unbind(1), state.values.unbind(1), strict=True)]
+            if time > 1:
+                places = torch.arange(done + time, device=ids.device)
+                seen = (places <= places[done:].unsqueeze(1))[None, None]
+        last = self.looks[-1]
+        last.recorded = [] if time == 1 and not torch.is_grad_enabled() else None
+        features, kept = self.layers(self.embedding(ids), before, seen, not done, memory, state.valid)
+        weights, last.recorded = last.recorded, None
+        keys, values = (torch.stack(parts, 1) for parts in zip(*kept, strict=True))
+        looked = None if not weights else weights[0].mean(1).reshape(len(ids), 1, -1)
+        return features, state._replace(keys=keys, values=values), looked
+
+
+class TransformerTranslation(Translator):
+    """Encoder, decoder and output layer of self-attention.
+
+    Args:
+        source_vocab_size: Ids that go in.
+        target_vocab_size: Ids that come out.
+        options: The rest; the defaults if not given.
+
+    Raises:
+        UserError: The options make no such network.
+    """
+
+    def __init__(
+        self, source_vocab_size: int, target_vocab_size: int, options: TransformerTranslationOptions | None = None
+    ) -> None:
+        options = options or TransformerTranslationOptions()
+        width = options.hidden_size
+        encoder = SentenceEncoder(nn.Embedding(source_vocab_size, width), options)
+        decoder = SentenceDecoder(nn.Embedding(target_vocab_size, width), options)
+        super().__init__(encoder, decoder, nn.Linear(width, target_vocab_size), options)
+        begin(self, options)
+        self.share(options)
