@@ -31,7 +31,7 @@ NAMES = {
     "model": "{}; --model NAME says the same.",
     "data": "{}; --data NAME says the same.",
     "optimizer": "Any of torch.optim in lower case; --optimizer NAME says the same.",
-    "lr_scheduler": "warmupcosinelr or any of torch.optim.lr_scheduler in lower case; as --lr_scheduler NAME.",
+    "lr_scheduler": "warmupcosinelr, noamlr, divideafterlr or any of torch.optim.lr_scheduler; as --lr_scheduler NAME.",
 }
 HELP = {
     "config": "YAML file of options; a later one, and every option, wins over it.",

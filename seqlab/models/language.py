@@ -3,6 +3,7 @@
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
@@ -28,6 +29,7 @@ from seqlab.models.window import Sums
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.next_token import NextToken
 from seqlab.nn.ngram import NGram
+from seqlab.nn.transformer_language import TransformerLanguage
 from seqlab.recurrence.state import AnyState, mapped
 from seqlab.text.codec import Codec
 from seqlab.text.vocab import BOS
@@ -123,14 +125,41 @@ class LanguageModel(Model):
         self._carry = {} if carried is None else {"train": carried}
 
     @torch.inference_mode()
-    def evaluate(self, data: DataModule, split: Split = "test", items: bool = False) -> LanguageReport:
+    def evaluate(
+        self, data: DataModule, split: Split = "test", items: bool = False, *, stride: int | None = None
+    ) -> LanguageReport:
         """How well it predicts one part of a text, every token once, the state carried.
 
         Args:
             data: The text, with this model's codec.
             split: Part of it.
             items: Whether the report tells of each run of 100 tokens, or of each line, too.
+            stride: Tokens from one window of a Transformer to the next; as the model has it if not given. The fewer,
+                the more each token sees, and the longer it takes.
+
+        Raises:
+            UserError: The data are no text, or the model has no windows of so many tokens.
         """
+        with self._striding(stride):
+            return self._evaluated(data, split, items)
+
+    @contextmanager
+    def _striding(self, stride: int | None) -> Iterator[None]:
+        """Within it windows begin every so many tokens."""
+        if stride is None:
+            yield
+            return
+        if not isinstance(self.network, TransformerLanguage) or (window := self.network.window) is None:
+            raise UserError(f"stride {stride} is for windows, and this model has none; leave out --stride")
+        if not 1 <= stride <= window:
+            raise UserError(f"stride {stride} must be at least 1 and at most the window of {window} tokens")
+        before, self.network.stride = self.network.stride, stride
+        try:
+            yield
+        finally:
+            self.network.stride = before
+
+    def _evaluated(self, data: DataModule, split: Split, items: bool) -> LanguageReport:
         if not isinstance(data, TextData):
             raise UserError("a language model is measured on a text; give --data text or the name of one")
         self.check_finite()
@@ -162,8 +191,9 @@ class LanguageModel(Model):
             items={} if each is None else self._runs(each, part.ids, lines),
             unknown=unknown,
             characters=part.characters - len(self.codec.decode(part.ids[:1].tolist())),
-            streams=streams if lines is None else len(lines.starts),
-            lines=lines is not None,
+            state=self.network.memory_in_words(
+                *((streams, "stream") if lines is None else (len(lines.starts), "line"))
+            ),
         )
 
     def _runs(self, nats: NDArray[np.float64], ids: NDArray[Any], lines: TextLines | None) -> dict[str, list[Any]]:

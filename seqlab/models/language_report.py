@@ -13,14 +13,12 @@ class LanguageReport(Report):
     Args:
         unknown: How many of the tokens are ``<unk>``.
         characters: Characters of cleaned text that the tokens stand for.
-        streams: Runs that the text was read in; the state is zero at the start of each and carried to its end.
-        lines: Whether each of them is a line.
+        state: What each token was predicted from.
     """
 
     unknown: int
     characters: int
-    streams: int
-    lines: bool = False
+    state: str
 
     @property
     def tokens(self) -> int:
@@ -43,7 +41,6 @@ class LanguageReport(Report):
         return bits(self.loss * self.tokens / self.characters)
 
     def rows(self) -> dict[str, str]:
-        noun = "line" if self.lines else "stream"
         rows = {
             "corpus": self.measured_on,
             "loss": f"{self.loss:.4f} nats per token",
@@ -52,7 +49,7 @@ class LanguageReport(Report):
             "bits per character": f"{self.bits_per_character:.4f}",
             "counted": f"{self.tokens:,} tokens, each once ({self.unknown:,} of them <unk>), "
             f"standing for {self.characters:,} characters",
-            "state": f"carried through {self.streams:,} {noun}{'s' * (self.streams > 1)}, zero at the start of each",
+            "state": self.state,
             "time": f"{self.seconds:.1f} s, {self.tokens / self.seconds:,.0f} tokens/s",
         }
         if math.isinf(self.loss):

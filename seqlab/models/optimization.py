@@ -28,7 +28,7 @@ SCHEDULERS: dict[str, Callable[..., Any]] = {
     for name, kind in {**vars(lr_scheduler), **vars(schedules)}.items()
     if inspect.isclass(kind) and issubclass(kind, lr_scheduler.LRScheduler) and name not in UNNAMEABLE
 }
-STEP_WISE = {"warmupcosinelr", "onecyclelr", "cycliclr"}
+STEP_WISE = {"warmupcosinelr", "noamlr", "onecyclelr", "cycliclr"}
 """Schedules that count optimizer steps rather than epochs."""
 
 Plain = str | int | float | bool | None

@@ -40,16 +40,26 @@ class WarmupCosineLR(LRScheduler):
     Args:
         optimizer: Whose rate is scheduled; step the schedule after every optimizer step.
         total_steps: Optimizer steps from start to end; the whole run if not given on the command line.
-        warmup_steps: Optimizer steps of the linear warm-up.
+        warmup_steps: Optimizer steps of the linear warm-up; as warmup_fraction says if not given.
         final_factor: Share of the rate that is left at the end.
+        warmup_fraction: Share of total_steps that warms up where warmup_steps does not say how many.
 
     Raises:
         UserError: The warm-up is not shorter than the whole.
     """
 
     def __init__(
-        self, optimizer: Optimizer, total_steps: int | None = None, warmup_steps: int = 0, final_factor: float = 0.0
+        self,
+        optimizer: Optimizer,
+        total_steps: int | None = None,
+        warmup_steps: int | None = None,
+        final_factor: float = 0.0,
+        warmup_fraction: float = 0.0,
     ) -> None:
+        if not 0 <= warmup_fraction < 1:
+            raise UserError(f"warmup_fraction {warmup_fraction} must be at least 0 and below 1")
+        if warmup_steps is None:
+            warmup_steps = int(warmup_fraction * (total_steps or 0))
         if total_steps is None or not 0 <= warmup_steps < total_steps:
             raise UserError(f"warmup_steps {warmup_steps} must be at least 0 and below total_steps {total_steps}")
         self.total_steps, self.warmup_steps, self.final_factor = total_steps, warmup_steps, final_factor
@@ -68,3 +78,30 @@ class WarmupCosineLR(LRScheduler):
 
     def get_lr(self) -> list[float | Tensor]:
         return [rate * self.factor(self.last_epoch) for rate in self.base_lrs]
+
+
+class NoamLR(LRScheduler):
+    """Linear warm-up to the optimizer's rate, then down with the root of the step (Vaswani et al. 2017, equation 3).
+
+        rate of step s, from 1 = lr * min(s / warmup_steps, sqrt(warmup_steps / s))
+
+    The paper's lr is 1 / sqrt(hidden_size * warmup_steps): 0.0007 of 512 units and 4,000 steps.
+
+    Args:
+        optimizer: Whose rate is scheduled; step the schedule after every optimizer step.
+        warmup_steps: Optimizer steps of the linear warm-up.
+
+    Raises:
+        UserError: There are none.
+    """
+
+    def __init__(self, optimizer: Optimizer, warmup_steps: int = 4000) -> None:
+        if warmup_steps < 1:
+            raise UserError(f"warmup_steps {warmup_steps} must be a whole number of at least 1")
+        self.warmup_steps = warmup_steps
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float | Tensor]:
+        step = self.last_epoch + 1
+        factor = min(step / self.warmup_steps, math.sqrt(self.warmup_steps / step))
+        return [rate * factor for rate in self.base_lrs]

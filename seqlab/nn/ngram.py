@@ -218,14 +218,17 @@ class NGram(nn.Module, RowsOfState):
         return self._levels
 
     def _continuations(self, nodes: list[Tensor]) -> list[Tensor]:
-        """How many tokens each gram that is shorter than the longest follows."""
+        """How many tokens each gram that is shorter than the longest follows, or how often it occurs where it follows
+        none, since it begins the text or an item (Heafield et al. 2013, section 3.2)."""
         found: list[Tensor] = []
         without_first = torch.zeros(len(nodes[0]), dtype=torch.int64)  # of each gram, the number of the rest of it
         for shorter, longer in pairwise(nodes):
             beginnings, last = longer // self.vocab_size, longer % self.vocab_size
             without_first = _find(shorter, without_first[beginnings], last, self.vocab_size)
             check_table(bool((without_first >= 0).all()), f"keys_{len(found) + 1}")
-            found.append(without_first.bincount(minlength=len(shorter)))
+            follows = without_first.bincount(minlength=len(shorter))
+            occurs = self.get_buffer(f"counts_{len(found) + 1}").cpu()
+            found.append(torch.where(follows > 0, follows, occurs))
         return found
 
     def probabilities(self, contexts: Tensor, targets: Tensor) -> Tensor:
@@ -317,6 +320,11 @@ class NGram(nn.Module, RowsOfState):
         contexts, state = self._contexts(ids, state)
         p = self.probabilities(contexts.flatten(0, 1), targets.flatten().cpu())
         return -p.log().view_as(targets).to(ids.device), state
+
+    def memory_in_words(self, streams: int, noun: str) -> str:
+        """What a report says of the state in so many streams, or whatever the noun calls them."""
+        many = f"{streams:,} {noun}{'s' * (streams > 1)}"
+        return f"the {self.order - 1:,} tokens before each one, carried through {many}"
 
     def _contexts(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
         """The order - 1 tokens up to each position ``(batch, time, order - 1)``, and the state after the last."""

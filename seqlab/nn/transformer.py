@@ -29,7 +29,7 @@ class TransformerOptions(Options):
 
     trained_by: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "optimizer": {"name": "adamw", "lr": 0.001, "betas": [0.9, 0.99], "weight_decay": 0.1},
-        "lr_scheduler": {"name": "warmupcosinelr", "warmup_steps": 100, "final_factor": 0.1},
+        "lr_scheduler": {"name": "warmupcosinelr", "warmup_fraction": 0.05, "final_factor": 0.1},
     }
     decays_matrices_alone: ClassVar[bool] = True
 

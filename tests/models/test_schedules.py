@@ -6,7 +6,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import LRScheduler
 
 from seqlab.errors import UserError
-from seqlab.models.schedules import DivideAfterLR, WarmupCosineLR
+from seqlab.models.schedules import DivideAfterLR, NoamLR, WarmupCosineLR
 
 
 def optimizer(*rates: float) -> SGD:
@@ -62,3 +62,21 @@ def test_the_rate_is_divided_after_some_epochs() -> None:
     assert rates == [1, 1, 1, 0.5, 0.25, 0.125]
     with pytest.raises(UserError, match=r"^after_epochs -1 must be at least 0 and by 2.0 above 0$"):
         DivideAfterLR(optimizer(1.0), after_epochs=-1)
+
+
+def test_a_share_of_the_steps_warms_up_where_no_number_is_given() -> None:
+    by_share = WarmupCosineLR(optimizer(2.0), total_steps=20, warmup_fraction=0.2)
+    by_number = WarmupCosineLR(optimizer(2.0), total_steps=20, warmup_steps=4)
+    assert rates_of(by_share, 20) == rates_of(by_number, 20)
+    assert WarmupCosineLR(optimizer(2.0), total_steps=20, warmup_steps=3, warmup_fraction=0.2).warmup_steps == 3
+    with pytest.raises(UserError, match="warmup_fraction 1.0 must be at least 0 and below 1"):
+        WarmupCosineLR(optimizer(1.0), total_steps=20, warmup_fraction=1.0)
+
+
+def test_rates_of_the_paper_on_attention() -> None:
+    size, warmup = 512, 4
+    schedule = NoamLR(optimizer(1 / math.sqrt(size * warmup)), warmup_steps=warmup)
+    expected = [size**-0.5 * min(step**-0.5, step * warmup**-1.5) for step in range(1, 11)]
+    assert [rate for (rate,) in rates_of(schedule, 10)] == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(UserError, match="warmup_steps 0 must be a whole number of at least 1"):
+        NoamLR(optimizer(1.0), warmup_steps=0)

@@ -158,3 +158,14 @@ def test_grams_do_not_cross_the_beginning_of_an_item() -> None:
     assert p(model, [begin], 1) == p(model, [begin], 2) == 0.5
     assert p(model, [2], 2) == 1
     assert p(model, [2], begin) == 0
+
+
+def test_what_begins_items_is_counted_by_its_occurrences() -> None:
+    """Nothing precedes <bos>, so that grams from it on follow no tokens; each of 9 items begins with 2, one with 3."""
+    begin, items = 1, [[1, 2, 3, 3, 0], *[[1, 2, 3, 0]] * 8, [1, 3, 3, 0]]
+    model = NGram(4, order=4)
+    model.count(torch.tensor([token for item in items for token in item]), begin)
+    after_begin = model.probabilities(torch.tensor([[-1, -1, begin]] * 2), torch.tensor([2, 3]))
+    assert float(after_begin[0]) > 0.75
+    assert float(model.distributions(torch.tensor([[-1, -1, begin]])).sum()) == pytest.approx(1)
+    assert [int(count) for count in model.levels()[1].counts[model.levels()[1].keys // 4 == begin]] == [9, 1]
