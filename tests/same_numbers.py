@@ -32,6 +32,10 @@ CASES: dict[str, tuple[str, ...]] = {
         *("--model", "lstm", "--data", "text", "--data.path", str(STORY)),
         *("--data.batch_size", "8", "--data.num_steps", "8", "--data.eval_streams", "4"),
     ),
+    "transformer": (
+        *("--model", "transformer", "--model.memory", "16", "--data", "text", "--data.path", str(STORY)),
+        *("--data.batch_size", "8", "--data.num_steps", "8", "--data.eval_streams", "4"),
+    ),
     "seq2seq": (
         *("--model", "seq2seq", "--model.embedding_size", "16", "--data", "parallel", "--data.path", str(PAIRS)),
         *("--data.batch_size", "32", "--data.min_freq", "1", "--data.val_fraction", "0.1"),

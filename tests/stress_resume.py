@@ -57,6 +57,7 @@ CASES: dict[str, tuple[str, ...]] = {
         *(*TEXT, "--model", "lstm", "--data.batch_size", "4"),
         *("--trainer.devices", "2", "--trainer.strategy", "ddp"),
     ),
+    "transformer, memory": (*TEXT, "--model", "transformer", "--data.batch_size", "4", "--model.memory", "16"),
     "seq2seq": (
         *("--model", "seq2seq", "--model.embedding_size", "16", "--model.bleu_sentences", "0", "--data", "parallel"),
         *("--data.path", PAIRS, "--data.batch_size", "32", "--data.val_fraction", "0.1", "--data.min_freq", "1"),

@@ -194,6 +194,8 @@ TOGETHER = {
     "nn.forecasters": ("nn.forecaster", "nn.recurrent_forecaster", "nn.window_forecaster", "nn.ridge", "nn.seasonal"),
     "nn.tagger": ("nn.characters", "nn.two_ways"),
     "nn.crf": ("native.chains",),
+    "analysis.attention_inspection": ("analysis.heads_picture",),
+    "models.language": ("models.language_measured",),
     "nn.translation_network": ("nn.translator",),
     "data.series": ("data.series_input", "data.series_parts", "data.series_windows", "data.series_corpora"),
     "data.tagged": ("data.tagged_files", "data.tagged_batches"),

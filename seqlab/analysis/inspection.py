@@ -1,9 +1,10 @@
-"""What a recurrent language network does with its memory, in numbers and figures."""
+"""What a language network does with its memory, in numbers and figures; here of recurrences."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from seqlab.files import write_whole
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.text.codec import Codec
 
+if TYPE_CHECKING:
+    from seqlab.figures import Figure
+
 ROWS = 32
 """Pieces of text that numbers are means over."""
 SHOWN_TOKENS = 256
@@ -28,9 +32,52 @@ FREQUENT = 12
 """Tokens whose neighbours are listed: the first ids, which are the most frequent."""
 
 
+class LanguageInspection(ABC):
+    """What one language model does, whatever carries its memory.
+
+    Attributes:
+        name: Of the run that trained it.
+    """
+
+    name: str
+
+    @abstractmethod
+    def curves(self) -> dict[str, Tensor]:
+        """What is drawn against how far back it lies, from lag 0 on, by name."""
+
+    @abstractmethod
+    def figures(self) -> "dict[str, Figure]":
+        """Figures of this model alone, by the names of their files."""
+
+    def pages(self) -> dict[str, str]:
+        """Pages of HTML, by the names of their files."""
+        return {}
+
+    @staticmethod
+    def draw(inspections: "Sequence[LanguageInspection]", folder: Path) -> list[Path]:
+        """Draws how far back all models look in one figure, and the figures and pages of each; returns the files.
+
+        Raises:
+            UserError: A file cannot be written.
+        """
+        from seqlab.analysis import pictures  # matplotlib, which those who draw nothing need not wait for
+        from seqlab.figures import save_figure
+
+        lines = {name: values for each in inspections for name, values in each.curves().items()}
+        figures = {"gradient_flow.png": pictures.draw_gradient_flow(lines)}
+        for each in inspections:
+            figures |= each.figures()
+        for name, figure in figures.items():
+            save_figure(figure, folder / name)
+        pages = {name: page for each in inspections for name, page in each.pages().items()}
+        for name, page in pages.items():
+            write_whole(folder / name, page)
+        return [folder / name for name in (*figures, *pages)]
+
+
 @dataclass(frozen=True)
-class Inspection:
-    """What one model does.
+class Inspection(LanguageInspection):
+    """What one recurrent model does.
 
     Args:
         name: Of the run that trained it.
@@ -72,45 +119,52 @@ class Inspection:
         if self.radii:
             lines += ["", f"{'spectral radius of the recurrent weights':>12}"]
             lines += [f"{name:>12}{radius:>12.3f}" for name, radius in self.radii.items()]
-        if self.neighbours:
-            lines += ["", "nearest in the embedding, with cosines"]
-            for token, near in self.neighbours.items():
-                lines += [f"{token:>12}  " + "  ".join(f"{other} {cosine:.2f}" for other, cosine in near)]
+        lines += neighbour_lines(self.neighbours)
         return "\n".join(lines)
 
     def _gate(self, name: str) -> str:
         closed, opened = (float(shares.mean()) for shares in self.gates[name])
         return f"{name:>12}{closed:>12.1%}{opened:>12.1%}"
 
-    @staticmethod
-    def draw(inspections: "Sequence[Inspection]", folder: Path) -> list[Path]:
-        """Draws gradient flow of all models in one figure, and gates and units of each; returns the files.
+    def curves(self) -> dict[str, Tensor]:
+        alone = len(self.gradients) == 1
+        return {self.name if alone else f"{self.name}, layer {k}": norms for k, norms in enumerate(self.gradients)}
 
-        Raises:
-            UserError: A file cannot be written.
-        """
-        from seqlab.analysis import pictures  # matplotlib, which those who draw nothing need not wait for
-        from seqlab.figures import save_figure
+    def figures(self) -> "dict[str, Figure]":
+        from seqlab.analysis import pictures
 
-        lines = {
-            each.name if len(each.gradients) == 1 else f"{each.name}, layer {layer}": norms
-            for each in inspections
-            for layer, norms in enumerate(each.gradients)
-        }
-        figures = {"gradient_flow.png": pictures.draw_gradient_flow(lines)}
-        for each in inspections:
-            names = [f"unit {unit}" for unit in each.units]
-            if each.gates:
-                figures[f"{each.name}-gates.png"] = pictures.draw_saturation(each.gates)
-            figures[f"{each.name}-units.png"] = pictures.draw_units(each.tokens, each.values, names)
-        for name, figure in figures.items():
-            save_figure(figure, folder / name)
-        written = [folder / name for name in figures]
-        for each in inspections:
-            names = [f"unit {unit}" for unit in each.units]
-            written.append(folder / f"{each.name}-units.html")
-            write_whole(written[-1], pictures.units_as_html(each.tokens, each.values, names))
-        return written
+        units = pictures.draw_units(self.tokens, self.values, self._names())
+        gates = {f"{self.name}-gates.png": pictures.draw_saturation(self.gates)} if self.gates else {}
+        return {**gates, f"{self.name}-units.png": units}
+
+    def pages(self) -> dict[str, str]:
+        from seqlab.analysis import pictures
+
+        return {f"{self.name}-units.html": pictures.units_as_html(self.tokens, self.values, self._names())}
+
+    def _names(self) -> list[str]:
+        return [f"unit {unit}" for unit in self.units]
+
+
+def check_length(ids: NDArray[Any], num_steps: int) -> None:
+    """Checks that there is something to look at.
+
+    Raises:
+        UserError: There is not.
+    """
+    if num_steps < 1:
+        raise UserError(f"num_steps {num_steps} must be a whole number of at least 1")
+    if len(ids) < 3:
+        raise UserError(f"the text has {len(ids)} tokens, which is too short to look at; give --text a longer one")
+
+
+def neighbour_lines(neighbours: Mapping[str, list[tuple[str, float]]]) -> list[str]:
+    """A table of them."""
+    rows = [
+        f"{token:>12}  " + "  ".join(f"{other} {cosine:.2f}" for other, cosine in near)
+        for token, near in neighbours.items()
+    ]
+    return ["", "nearest in the embedding, with cosines", *rows] if rows else []
 
 
 def inspect_network(
@@ -129,10 +183,7 @@ def inspect_network(
     Raises:
         UserError: The text is too short, or num_steps out of its range.
     """
-    if num_steps < 1:
-        raise UserError(f"num_steps {num_steps} must be a whole number of at least 1")
-    if len(ids) < 3:
-        raise UserError(f"the text has {len(ids)} tokens, which is too short to look at; give --text a longer one")
+    check_length(ids, num_steps)
     pieces = windows(ids, ROWS, num_steps)
     runs = read(network, pieces[:, :-1])
     shown = torch.from_numpy(ids[:SHOWN_TOKENS].astype("int64"))
@@ -152,11 +203,12 @@ def inspect_network(
         codec.vocab.tokens(shown.tolist()),
         units,
         read(network, shown.unsqueeze(0))[-1].states[-1][:, 0, units],
-        {} if network.embedding is None else _neighbours(network.embedding.weight, codec),
+        {} if network.embedding is None else neighbours_of(network.embedding.weight, codec),
     )
 
 
-def _neighbours(vectors: Tensor, codec: Codec) -> dict[str, list[tuple[str, float]]]:
+def neighbours_of(vectors: Tensor, codec: Codec) -> dict[str, list[tuple[str, float]]]:
+    """By each frequent token, those that an embedding holds alike, with their cosines."""
     rows = [i for i in range(min(FREQUENT + 1, len(vectors))) if i != codec.vocab.unk]
     name = codec.vocab.tokens
     return {

@@ -26,7 +26,7 @@ def draw_gradient_flow(norms: Mapping[str, Tensor]) -> Figure:
     axes.set(
         yscale="log",
         xlabel="steps back k",
-        ylabel=r"gradient norm $\|\partial L_T / \partial s_{T-k}\|$, that of k = 1 as 1",
+        ylabel="gradient norm, or attention, relative to one step back",
     )
     axes.set_title("How far back a loss reaches")
     axes.legend()

@@ -103,7 +103,7 @@ class Often(NamedTuple):
 
 class KeepLast(Checkpoint):
     """Keeps ``last.ckpt``: of every n-th epoch, of the last step, and within an epoch of every validation and as often
-    as asked for.
+    as asked for. An epoch that ends before its last batch is kept as of that batch, from which a resumed run goes on.
 
     Args:
         folder: Of the file.
@@ -124,6 +124,8 @@ class KeepLast(Checkpoint):
             self._save(trainer)
 
     def _due(self, trainer: pl.Trainer) -> bool:
+        if not trainer.is_last_batch and (trainer.should_stop or trainer.global_step == trainer.max_steps):
+            return True
         if self.often.steps is not None:
             return trainer.global_step % self.often.steps == 0
         if self.often.seconds is None:
@@ -136,7 +138,7 @@ class KeepLast(Checkpoint):
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+        if trainer.is_last_batch and (trainer.current_epoch + 1) % self.every_n_epochs == 0:
             self._save(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,7 +1,6 @@
 """Language models: a text predicted token by token, by a recurrence or by counts."""
 
 import shlex
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,19 +12,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqlab.analysis.inspection import Inspection, inspect_network
+from seqlab.analysis.attention_inspection import inspect_attention
+from seqlab.analysis.inspection import LanguageInspection, inspect_network
 from seqlab.data.data_module import DataModule
-from seqlab.data.streams import EvaluationBatches, TextBatch
+from seqlab.data.streams import TextBatch
 from seqlab.data.text import TextData
 from seqlab.data.text_files import SPLITS, Split
-from seqlab.data.text_lines import EvaluationLines, TextLines
 from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
-from seqlab.metrics import PERPLEXITY, MeanLoss, Measure
+from seqlab.metrics import PERPLEXITY, Measure
+from seqlab.models.language_measured import measured
 from seqlab.models.language_report import LanguageReport
 from seqlab.models.model import Model
 from seqlab.models.pretrained import set_vectors
 from seqlab.models.window import Sums
+from seqlab.nn.beside_ngrams import BesideNGrams
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.next_token import NextToken
 from seqlab.nn.ngram import NGram
@@ -33,13 +34,12 @@ from seqlab.nn.transformer_language import TransformerLanguage
 from seqlab.recurrence.state import AnyState, mapped
 from seqlab.text.codec import Codec
 from seqlab.text.vocab import BOS
+from seqlab.views.attention_watch import AttentionWatch
 from seqlab.views.gates import RecurrenceWatch
 from seqlab.views.projector import EmbeddingView
 from seqlab.views.samples import TextSamples
 
 SAMPLE_TOKENS = 200
-BLOCK = 100
-"""Tokens of an item that a report tells of."""
 LOOK_EVERY = 200
 """Optimizer steps from one look at the recurrence, or sample, to the next, so that they cost little."""
 
@@ -64,6 +64,7 @@ class LanguageModel(Model):
     task: ClassVar[str] = "language"
     says: ClassVar[str] = "language model"
     unit: ClassVar[str] = "tokens"
+    counted: ClassVar[tuple[str, ...]] = ("network.counts.",)
     loss_unit: ClassVar[str] = "nats per token"
     measures: Mapping[str, Measure] = {"perplexity": PERPLEXITY}
     network: NextToken | NGram
@@ -100,9 +101,15 @@ class LanguageModel(Model):
 
     def count(self, data: DataModule) -> None:
         assert isinstance(data, TextData)
-        assert isinstance(self.network, NGram)
+        counts = self.network.counts if isinstance(self.network, BesideNGrams) else self.network
+        assert isinstance(counts, NGram)
         begin = self.codec.vocab.id_of(BOS) if self.codec.line_begins else None
-        self.network.count(torch.from_numpy(data.part("train").ids.astype("int64")), begin)
+        counts.count(torch.from_numpy(data.part("train").ids.astype("int64")), begin)
+
+    def on_fit_start(self) -> None:
+        if isinstance(self.network, BesideNGrams) and self.trainer.ckpt_path is None:
+            self.count(self.trainer.datamodule)
+        super().on_fit_start()
 
     def forget(self) -> None:
         self._carry = {}
@@ -141,7 +148,10 @@ class LanguageModel(Model):
             UserError: The data are no text, or the model has no windows of so many tokens.
         """
         with self._striding(stride):
-            return self._evaluated(data, split, items)
+            if not isinstance(data, TextData):
+                raise UserError("a language model is measured on a text; give --data text or the name of one")
+            self.check_finite()
+            return measured(self.network, self.codec, data, split, items, self.device)
 
     @contextmanager
     def _striding(self, stride: int | None) -> Iterator[None]:
@@ -158,56 +168,6 @@ class LanguageModel(Model):
             yield
         finally:
             self.network.stride = before
-
-    def _evaluated(self, data: DataModule, split: Split, items: bool) -> LanguageReport:
-        if not isinstance(data, TextData):
-            raise UserError("a language model is measured on a text; give --data text or the name of one")
-        self.check_finite()
-        started, state, unknown, streams = time.monotonic(), None, 0, 0
-        total = MeanLoss(alone=True).to(self.device)
-        loader, part = data.evaluation_loader(split), data.part(split)
-        each = np.zeros(len(part.ids) - 1) if items else None
-        for index, batch in enumerate(loader):
-            inputs, targets = batch.inputs.to(self.device), batch.targets.to(self.device)
-            valid = None if batch.valid is None else batch.valid.to(self.device)
-            if each is not None:
-                nats, _ = self.network.token_nats(inputs, targets, state if batch.continues else None)
-                _place(each, nats, batch, index, cast(EvaluationBatches | EvaluationLines, loader.batches))
-            before = state if batch.continues else None
-            sum_of_nats, tokens, state = self.network.nats(inputs, targets, valid, before)
-            total.update(sum_of_nats, tokens)
-            real = targets if valid is None else targets[valid]
-            unknown += int((real == self.codec.vocab.unk).sum())
-            streams = len(inputs)
-        lines = data.lines_of(split)
-        loss = float(total.compute())
-        return LanguageReport(
-            corpus=data.corpus_name,
-            split=split,
-            loss=loss,
-            count=int(total.count),
-            seconds=time.monotonic() - started,
-            measures={"perplexity": PERPLEXITY.of_loss(loss)} if PERPLEXITY.of_loss else {},
-            items={} if each is None else self._runs(each, part.ids, lines),
-            unknown=unknown,
-            characters=part.characters - len(self.codec.decode(part.ids[:1].tolist())),
-            state=self.network.memory_in_words(
-                *((streams, "stream") if lines is None else (len(lines.starts), "line"))
-            ),
-        )
-
-    def _runs(self, nats: NDArray[np.float64], ids: NDArray[Any], lines: TextLines | None) -> dict[str, list[Any]]:
-        """What was reached on each run of tokens, or on each line."""
-        if lines is None:
-            runs = [(begin, min(begin + BLOCK, len(nats))) for begin in range(0, len(nats), BLOCK)]
-        else:
-            runs = [*zip(lines.starts.tolist(), (lines.starts + lines.lengths).tolist(), strict=True)]
-        return {
-            "item": [*range(len(runs))],
-            "tokens": [end - begin for begin, end in runs],
-            "nats": [float(nats[begin:end].sum()) for begin, end in runs],
-            "text": [self.codec.written(ids[begin + 1 : end + (lines is None)]) for begin, end in runs],
-        }
 
     def generate(
         self,
@@ -284,8 +244,10 @@ class LanguageModel(Model):
             (texts,) = self.stream(prefix, num_tokens, temperature, top_k, top_p, seed, streaming=False)
             yield Continuation(prefix, texts[0])
 
-    def inspect(self, data: Callable[[], DataModule], *, text: str | None = None, num_steps: int = 64) -> Inspection:
-        """What its recurrence does with its memory while it reads.
+    def inspect(
+        self, data: Callable[[], DataModule], *, text: str | None = None, num_steps: int = 64
+    ) -> LanguageInspection:
+        """What its recurrence does with its memory, or what its attention looks at, while it reads.
 
         Args:
             data: Reads the corpus that it was trained on.
@@ -293,19 +255,25 @@ class LanguageModel(Model):
             num_steps: Steps that gradients are followed back.
 
         Raises:
-            UserError: It counts, or the text is too short.
+            UserError: It has neither, or the text is too short.
         """
-        if not isinstance(self.network, LanguageNetwork):
-            raise UserError(f"{self.run} holds n-grams, which have no recurrence to look at; give a recurrent model")
+        if not isinstance(self.network, LanguageNetwork | TransformerLanguage):
+            raise UserError(
+                f"{self.run} predicts from a window of tokens, which says all of its memory; give a recurrent model or "
+                "a Transformer"
+            )
         self.check_finite()
         if text is not None:
-            ids = np.array(self.codec.encode(text), dtype=np.int64)
-            return inspect_network(self.network, self.codec, ids, num_steps, self.run, "the text given")
-        corpus = data()
-        assert isinstance(corpus, TextData)
-        split = next(part for part in SPLITS[::-1] if corpus.has(part))
-        source = f"{corpus.corpus_name}, {split} part"
-        return inspect_network(self.network, self.codec, corpus.part(split).ids, num_steps, self.run, source)
+            ids: NDArray[Any] = np.array(self.codec.encode(text), dtype=np.int64)
+            source = "the text given"
+        else:
+            corpus = data()
+            assert isinstance(corpus, TextData)
+            split = next(part for part in SPLITS[::-1] if corpus.has(part))
+            ids, source = corpus.part(split).ids, f"{corpus.corpus_name}, {split} part"
+        if isinstance(self.network, TransformerLanguage):
+            return inspect_attention(self.network, self.codec, ids, num_steps, self.run, source)
+        return inspect_network(self.network, self.codec, ids, num_steps, self.run, source)
 
     def sample(self, data: DataModule) -> str:
         try:
@@ -320,6 +288,8 @@ class LanguageModel(Model):
             shown.append(TextSamples(data.prompt, every=every))
         if isinstance(self.network, LanguageNetwork):
             shown.append(RecurrenceWatch(folder, pictures, every))
+        if isinstance(self.network, TransformerLanguage):
+            shown.append(AttentionWatch(pictures, every))
         if isinstance(self.network, NextToken):
             shown.append(EmbeddingView())
         return shown
@@ -336,7 +306,8 @@ class LanguageModel(Model):
         """The weights, or the whole network, for other programs.
 
         Args:
-            format: safetensors, the weights; or onnx, a recurrent network over any batch and time, state in and out.
+            format: safetensors, the weights; or onnx, the network over any batch and time, state in and out: that of a
+                recurrence, or the keys and values of a Transformer.
 
         Returns:
             The content of a file, whose metadata hold ``task`` and ``model``, and as JSON ``options`` and ``codecs``;
@@ -345,21 +316,16 @@ class LanguageModel(Model):
         """
         if format == "safetensors":
             return super().export()
-        if not isinstance(self.network, LanguageNetwork):
-            raise UserError(
-                "format onnx is for recurrent language models, and n-grams are none; leave out --format onnx for the "
-                "counts as safetensors"
-            )
-        from seqlab.nn.onnx_step import onnx_bytes
-
         self.check_finite()
-        return onnx_bytes(self.network, self.export_metadata())
+        if isinstance(self.network, TransformerLanguage):
+            from seqlab.nn.onnx_cache import cached_onnx_bytes
 
+            return cached_onnx_bytes(self.network, self.export_metadata())
+        if isinstance(self.network, LanguageNetwork):
+            from seqlab.nn.onnx_step import onnx_bytes
 
-def _place(
-    each: NDArray[np.float64], nats: Tensor, batch: TextBatch, index: int, batches: EvaluationBatches | EvaluationLines
-) -> None:
-    """Puts the losses of a batch where its tokens stand in the text."""
-    places = batches.places(index, nats.shape[1])
-    real = np.ones(places.shape, dtype=bool) if batch.valid is None else batch.valid.numpy()
-    each[places[real]] = nats.double().cpu().numpy()[real]
+            return onnx_bytes(self.network, self.export_metadata())
+        raise UserError(
+            "format onnx is for recurrent language models and Transformers; leave out --format onnx for the weights as "
+            "safetensors"
+        )

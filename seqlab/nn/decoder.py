@@ -75,6 +75,11 @@ class Decoder(nn.Module):
         self.halves = memory_size, width
         self.combine = nn.Linear(memory_size + width, width, bias=False) if attention is not None else None
 
+    @property
+    def attends(self) -> bool:
+        """Whether it gives attention weights."""
+        return self.attention is not None
+
     @staticmethod
     def input_size(embedding_size: int, hidden_size: int, attention: bool, input_feeding: bool) -> int:
         """What the stack reads at a step."""

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqlab.nn.linear import Linear
 from seqlab.nn.positions import Rotation
 from seqlab.recurrence.dropout import Dropout
 
@@ -66,9 +67,9 @@ class Heads(nn.Module):
     def __init__(self, size: int, heads: int, dropout: float = 0.0, bias: bool = True, across: bool = False) -> None:
         super().__init__()
         self.heads, self.dropout = heads, Dropout(dropout)
-        self.query = nn.Linear(size, size, bias=bias) if across else None
-        self.inputs = nn.Linear(size, (2 if across else 3) * size, bias=bias)
-        self.output = nn.Linear(size, size, bias=bias)
+        self.query = Linear(size, size, bias=bias) if across else None
+        self.inputs = Linear(size, (2 if across else 3) * size, bias=bias)
+        self.output = Linear(size, size, bias=bias)
         self.recorded: list[Tensor] | None = None
 
     def forward(

@@ -1,14 +1,15 @@
-"""The output layer and its cross-entropy in one, without the logits of a whole batch."""
+"""Linear layers, and the output layer and its cross-entropy in one, without the logits of a whole batch."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from seqlab.native import softmax
+from seqlab.native.products import linear
 from seqlab.native.products import product as multiply
 
 CHUNK = 1 << 24
@@ -16,6 +17,13 @@ CHUNK = 1 << 24
 
 LARGE = 400_000
 """Logits of a batch from which on chunks pay."""
+
+
+class Linear(nn.Linear):
+    """As torch's, by the tiles of a processor that has them where a product is large enough."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return linear(input, self.weight, self.bias)
 
 
 def _rows_at_once(targets: Tensor, weight: Tensor) -> int:

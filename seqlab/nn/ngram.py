@@ -285,7 +285,7 @@ class NGram(nn.Module, RowsOfState):
         Raises:
             UserError: An unsmoothed model never saw the last context, so that nothing can follow it.
         """
-        contexts, state = self._contexts(ids, state)
+        contexts, state = self.contexts(ids, state)
         p = self.distributions(contexts.flatten(0, 1)).view(*ids.shape, self.vocab_size)
         if (p[:, -1].sum(-1) == 0).any():
             raise UserError(
@@ -308,7 +308,7 @@ class NGram(nn.Module, RowsOfState):
         Returns:
             The sum in nats, how many tokens it is over, and the state after the last position.
         """
-        contexts, state = self._contexts(ids, state)
+        contexts, state = self.contexts(ids, state)
         p = self.probabilities(contexts.flatten(0, 1), targets.flatten().cpu())
         if valid is not None:
             p = p[valid.flatten().cpu()]
@@ -317,7 +317,7 @@ class NGram(nn.Module, RowsOfState):
     @torch.no_grad()
     def token_nats(self, ids: Tensor, targets: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """As ``nats``, of each position by itself ``(batch, time)`` float64."""
-        contexts, state = self._contexts(ids, state)
+        contexts, state = self.contexts(ids, state)
         p = self.probabilities(contexts.flatten(0, 1), targets.flatten().cpu())
         return -p.log().view_as(targets).to(ids.device), state
 
@@ -326,7 +326,7 @@ class NGram(nn.Module, RowsOfState):
         many = f"{streams:,} {noun}{'s' * (streams > 1)}"
         return f"the {self.order - 1:,} tokens before each one, carried through {many}"
 
-    def _contexts(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def contexts(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
         """The order - 1 tokens up to each position ``(batch, time, order - 1)``, and the state after the last."""
         length = self.order - 1
         before = state[0].long() if state is not None else ids.new_full((len(ids), length), -1)

@@ -35,8 +35,8 @@ class _Step(nn.Module):
         return *after, logits.squeeze(1)
 
 
-def onnx_bytes(network: LanguageNetwork, metadata: Mapping[str, str]) -> bytes:
-    """The file of ``onnx_model``, with metadata, and the first state under ``first_state`` as JSON.
+def check_packages() -> None:
+    """Checks that ONNX is there.
 
     Raises:
         UserError: A package is missing.
@@ -44,6 +44,15 @@ def onnx_bytes(network: LanguageNetwork, metadata: Mapping[str, str]) -> bytes:
     missing = [package for package in ("onnx", "onnxscript") if find_spec(package) is None]
     if missing:
         raise UserError(f"format onnx needs {' and '.join(missing)}; install with pip install 'seqlab[export]'")
+
+
+def onnx_bytes(network: LanguageNetwork, metadata: Mapping[str, str]) -> bytes:
+    """The file of ``onnx_model``, with metadata, and the first state under ``first_state`` as JSON.
+
+    Raises:
+        UserError: A package is missing.
+    """
+    check_packages()
     from onnx.helper import set_model_props
 
     first_state = {part: rows.tolist() for part, rows in network.recurrent.first_state.items()}

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from seqlab.errors import UserError
 from seqlab.nn.heads import Heads, Kept
+from seqlab.nn.linear import Linear
 from seqlab.nn.positions import Positions, Rotation, sinusoidal
 from seqlab.options import Options, option
 from seqlab.recurrence.dropout import Dropout
@@ -91,8 +92,8 @@ class FeedForward(nn.Module):
         self.gated = options.activation == "swiglu"
         self.activation = options.activation
         inner = options.inner
-        self.inputs = nn.Linear(options.hidden_size, (1 + self.gated) * inner, bias=options.bias)
-        self.output = nn.Linear(inner, options.hidden_size, bias=options.bias)
+        self.inputs = Linear(options.hidden_size, (1 + self.gated) * inner, bias=options.bias)
+        self.output = Linear(inner, options.hidden_size, bias=options.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         inner = self.inputs(x)
@@ -255,7 +256,7 @@ class TransformerEncoder(nn.Module):
     def __init__(self, options: TransformerOptions, input_size: int) -> None:
         super().__init__()
         width = options.hidden_size
-        self.project = nn.Identity() if input_size == width else nn.Linear(input_size, width)
+        self.project = nn.Identity() if input_size == width else Linear(input_size, width)
         self.transformer, self.output_size = Transformer(options), width
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:

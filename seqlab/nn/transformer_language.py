@@ -55,7 +55,7 @@ class TransformerLanguageOptions(TransformerOptions):
 
 
 class Read(NamedTuple):
-    """What was read of the present window, or with ``memory`` of the last tokens.
+    """What was read of the present window, or with ``memory`` of the last tokens; a state is it as a plain tuple.
 
     Args:
         ids: ``(batch, positions)`` int64.
@@ -118,11 +118,11 @@ class TransformerLanguage(NextToken):
         """Tokens of a window; none where nothing bounds it."""
         return self.options.context or int(self.longest) or None
 
-    def features(self, ids: Tensor, state: Read | tuple[()] | None) -> tuple[Tensor, Read | tuple[()]]:
-        read = state or None
+    def features(self, ids: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        read = Read(*state) if state else None
         if self.options.memory:
             outputs, kept = self._remembering(ids, read)
-            return outputs.transpose(0, 1), kept
+            return outputs.transpose(0, 1), tuple(kept)
         if self.training:
             self.longest = self.longest.clamp(min=ids.shape[1])
             outputs, _ = self.transformer(self.embedding(ids), causal=True)
@@ -132,21 +132,21 @@ class TransformerLanguage(NextToken):
             outputs, read = self._in_windows(part, read, window)
             parts.append(outputs)
         assert read is not None
-        return torch.cat(parts, 1).transpose(0, 1), read
+        return torch.cat(parts, 1).transpose(0, 1), tuple(read)
 
     def _in_windows(self, ids: Tensor, read: Read | None, window: int | None) -> tuple[Tensor, Read]:
         """Outputs of ids ``(batch, time)``, at most a window of them, and what was read."""
         if window is None:
-            return self._read(ids, read)
+            return self.read(ids, read)
         parts, stride = [], min(window, self.stride or max(1, window // 2))
         while ids.shape[1]:
             done = 0 if read is None else read.ids.shape[1]
             if read is not None and done >= window:
                 again, read, done = read.ids[:, done - window + stride :], None, window - stride
                 if done:
-                    _, read = self._read(again, None)
+                    _, read = self.read(again, None)
             now, ids = ids[:, : window - done], ids[:, window - done :]
-            outputs, read = self._read(now, read)
+            outputs, read = self.read(now, read)
             parts.append(outputs)
         assert read is not None
         return torch.cat(parts, 1), read
@@ -154,13 +154,13 @@ class TransformerLanguage(NextToken):
     def _remembering(self, ids: Tensor, read: Read | None) -> tuple[Tensor, Read]:
         memory, parts = self.options.memory, []
         for part in ids.split(ids.shape[1] if self.training else memory, 1):
-            outputs, read = self._read(part, read)
+            outputs, read = self.read(part, read)
             read = read.last(memory)
             parts.append(outputs)
         assert read is not None
         return torch.cat(parts, 1), read
 
-    def _read(self, ids: Tensor, read: Read | None) -> tuple[Tensor, Read]:
+    def read(self, ids: Tensor, read: Read | None) -> tuple[Tensor, Read]:
         """Outputs of ids ``(batch, time)`` after what was read, and all that was read by then."""
         before: Sequence[Kept] | None = None if read is None else read.layers()
         done, time = 0 if read is None else read.ids.shape[1], ids.shape[1]
@@ -192,6 +192,6 @@ class TransformerLanguage(NextToken):
         stride = min(window, self.stride or max(1, window // 2))
         return f"windows of {window:,} tokens, a new one every {stride:,}, through {many}"
 
-    def cache(self, state: Read) -> int:
+    def cache(self, state: tuple[Tensor, ...]) -> int:
         """Bytes that keys and values of a state take."""
-        return sum(part.numel() * part.element_size() for part in (state.keys, state.values))
+        return sum(part.numel() * part.element_size() for part in state[1:])

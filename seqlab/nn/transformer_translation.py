@@ -95,11 +95,16 @@ class SentenceDecoder(nn.Module):
     Args:
         embedding: Of the target ids.
         options: Of the layers.
+
+    Attributes:
+        attends: That it gives attention weights.
     """
+
+    attends = True
 
     def __init__(self, embedding: nn.Embedding, options: TransformerOptions) -> None:
         super().__init__()
-        self.embedding, self.layers, self.options = embedding, Transformer(options, across=True), options
+        self.embedding, self.layers = embedding, Transformer(options, across=True)
 
     @property
     def looks(self) -> list[Heads]:

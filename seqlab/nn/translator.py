@@ -60,7 +60,7 @@ class Translator(nn.Module):
     Args:
         encoder: Ids ``(batch, positions)`` and lengths ``(batch,)`` -> what the decoder begins with.
         decoder: Ids ``(rows, time)`` and a state -> features ``(rows, time, size)``, the state after them, and
-            attention weights ``(rows, time, positions)`` if there are any; ``first_state`` makes the first one.
+            attention weights ``(rows, time, positions)`` if it ``attends``; ``first_state`` makes the first one.
         output: Features -> logits.
         options: Of the network.
 
@@ -82,6 +82,11 @@ class Translator(nn.Module):
             self.decoder.embedding.weight = self.output.weight
             if options.shared:
                 self.encoder.embedding.weight = self.output.weight
+
+    @property
+    def attends(self) -> bool:
+        """Whether the decoder gives attention weights."""
+        return bool(self.decoder.attends)
 
     def encode(self, source: Tensor, lengths: Tensor) -> Any:
         """The decoder's first state for sentences ``(batch, positions)`` of ``lengths`` ``(batch,)``."""

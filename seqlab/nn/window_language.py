@@ -7,7 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqlab.errors import UserError
+from seqlab.nn.beside_ngrams import BesideNGrams
 from seqlab.nn.next_token import NextToken
+from seqlab.nn.ngram import NGramOptions
 from seqlab.nn.transformer import TransformerOptions
 from seqlab.options import Options, option
 from seqlab.recurrence.dropout import Dropout
@@ -26,12 +29,29 @@ class WindowLanguageOptions(Options):
     embedding_size: int = option(32, "Numbers in the vector of a token.", least=1, most=2**20)
     direct: bool = option(False, "Whether the output layer also reads the vectors of the window.")
     dropout: float = option(0.1, "Share of units zeroed of vectors and hidden layer.", least=0, below=1)
+    counts: float = option(
+        0.0,
+        "Share that n-grams, counted on the same text, have in probabilities where nothing is trained.",
+        least=0,
+        below=1,
+    )
+    order: int | None = option(
+        None, "Tokens in the longest of these n-grams; as --model ngram has it if not given.", least=1, most=62
+    )
     init: str = option("torch", "First weights: torch, normal (0.01), xavier, orthogonal or uniform.")
     vectors: str | None = option(None, "File of word vectors, a token and its numbers a line, plain or .gz.", once=True)
 
-    def build(self, vocab_size: int) -> "WindowLanguage":
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.order is not None and not self.counts:
+            raise UserError(
+                f"order {self.order} is of n-grams beside the network; give --model.counts too, such as 0.5"
+            )
+
+    def build(self, vocab_size: int) -> NextToken:
         """The network, its weights drawn."""
-        return WindowLanguage(vocab_size, self)
+        made = WindowLanguage(vocab_size, self)
+        return BesideNGrams(made, NGramOptions(self.order).build(vocab_size), self.counts) if self.counts else made
 
 
 class WindowLanguage(NextToken):

@@ -56,12 +56,12 @@ class RecurrenceWatch(pl.Callback):
         if not writers or (self.steps and trainer.global_step - self.steps[-1] < self.every):
             return
         network, data = cast(LanguageNetwork, pl_module.network), trainer.datamodule
-        pieces = windows(_held_out(data), ROWS, data.num_steps).to(pl_module.device)
+        pieces = windows(held_out(data), ROWS, data.num_steps).to(pl_module.device)
         norms = gradient_by_lag(network, pieces[:, :-1], pieces[:, 1:]).cpu()
         self.steps.append(trainer.global_step)
         self.norms.append(norms[-1].tolist())
         layers = read(network, pieces[:, :-1])
-        values = _flow(norms) | {f"spectral_radius/{name}": radius for name, radius in recurrent_radii(network).items()}
+        values = flow(norms) | {f"spectral_radius/{name}": radius for name, radius in recurrent_radii(network).items()}
         for name, (closed, opened) in saturations(layers).items():
             values |= {f"gates/{name}_closed": float(closed.mean()), f"gates/{name}_open": float(opened.mean())}
         for k, layer in enumerate(layers):
@@ -88,7 +88,7 @@ class RecurrenceWatch(pl.Callback):
         from seqlab.analysis import pictures
 
         data, device = trainer.datamodule, next(network.parameters()).device
-        text = torch.from_numpy(_held_out(data)[:SHOWN_TOKENS].astype("int64"))
+        text = torch.from_numpy(held_out(data)[:SHOWN_TOKENS].astype("int64"))
         units = half_lives(layers[-1].states[-1]).argsort(descending=True, stable=True)[:SHOWN_UNITS]
         values = read(network, text.unsqueeze(0).to(device))[-1].states[-1][:, 0, units].float().cpu()
         tokens, names = data.codec.vocab.tokens(text.tolist()), [f"unit {unit}" for unit in units.tolist()]
@@ -105,12 +105,12 @@ class RecurrenceWatch(pl.Callback):
             print(f"seqlab: {words}", file=sys.stderr)
 
 
-def _held_out(data: Text) -> NDArray[Any]:
+def held_out(data: Text) -> NDArray[Any]:
     """Ids of the validation part, or where there is none of the training part."""
     return data.part("val" if data.has("val") else "train").ids
 
 
-def _flow(norms: Tensor) -> dict[str, float]:
+def flow(norms: Tensor) -> dict[str, float]:
     """Norms ``(layers, lags)`` at the lags 1, 2, 4, ... and the longest."""
     longest = norms.shape[1] - 1
     lags = sorted({1 << power for power in range(longest.bit_length())} | {longest})

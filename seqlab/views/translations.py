@@ -65,7 +65,7 @@ class TranslationView(pl.Callback):
     @torch.no_grad()
     def _draw(self, trainer: pl.Trainer, module: Translates) -> None:
         writers = boards(trainer)
-        if not writers or module.network.decoder.attention is None:
+        if not writers or not module.network.attends:
             return
         from seqlab.views.attention_map import draw_attention
 

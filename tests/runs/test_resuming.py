@@ -153,6 +153,21 @@ def test_epochs_cut_short_go_on_with_the_next(limit: str, verb: Command, small: 
     assert all(torch.equal(value, parts["state_dict"][name]) for name, value in whole["state_dict"].items())
 
 
+@pytest.mark.parametrize("end", [("max_steps", "30"), ("max_steps", "100")])
+def test_a_run_that_ended_within_an_epoch_has_all_its_epochs(
+    end: tuple[str, str], verb: Command, small: list[str], here: Path
+) -> None:
+    assert verb("fit", *small, "--run", "whole", "--trainer.max_epochs", "2").code == 0
+    name, value = end
+    asked = (*small, "--run", "parts", "--trainer.max_epochs", "2")
+    assert verb("fit", *asked, f"--trainer.{name}", value).code == 0
+    assert read_checkpoint(here / "lightning_logs/parts/checkpoints/last.ckpt")["global_step"] == int(value)
+    assert verb("fit", "--ckpt_path", "last", "--run", "parts", f"--trainer.{name}", "-1").code == 0
+    whole, parts = (read_checkpoint(here / f"lightning_logs/{run}/checkpoints/last.ckpt") for run in ("whole", "parts"))
+    assert whole["global_step"] == parts["global_step"] == 154
+    assert all(torch.equal(value, parts["state_dict"][name]) for name, value in whole["state_dict"].items())
+
+
 def test_what_a_trainer_alone_wrote(refusal: Command, story_run: Path, here: Path) -> None:
     content = read_checkpoint(story_run / "checkpoints" / "last.ckpt")
     del content["run"]

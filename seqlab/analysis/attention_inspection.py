@@ -1,0 +1,123 @@
+"""How far back the heads of a Transformer look, in numbers and figures."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqlab.analysis.activations import windows
+from seqlab.analysis.inspection import (
+    ROWS,
+    SHOWN_LAGS,
+    LanguageInspection,
+    check_length,
+    neighbour_lines,
+    neighbours_of,
+)
+from seqlab.analysis.looking_back import attention_of, by_lag, distances, gradient_by_lag_of_layers
+from seqlab.nn.transformer_language import TransformerLanguage
+from seqlab.text.codec import Codec
+
+if TYPE_CHECKING:
+    from seqlab.figures import Figure
+
+SHOWN_TOKENS = 32
+"""Tokens between which weights are drawn."""
+
+
+@dataclass(frozen=True)
+class AttentionInspection(LanguageInspection):
+    """What the attention of one model does.
+
+    Args:
+        name: Of the run that trained it.
+        model: Sizes and parameters.
+        corpus: Read, and how.
+        flops: Of a token going forward, by part.
+        gradients: Norms by lag ``(layers, lags)``, see ``gradient_by_lag_of_layers``.
+        weights: Of each head by lag ``(layers, heads, lags)``.
+        distances: Steps that each head looks back on average ``(layers, heads)``.
+        tokens: Text between whose tokens the weights are drawn.
+        shown: Their weights ``(layers, heads, time, time)``.
+        neighbours: By token, the tokens that the embedding holds alike.
+    """
+
+    name: str
+    model: str
+    corpus: str
+    flops: dict[str, int]
+    gradients: Tensor
+    weights: Tensor
+    distances: Tensor
+    tokens: list[str] = field(repr=False)
+    shown: Tensor = field(repr=False)
+    neighbours: dict[str, list[tuple[str, float]]]
+
+    def __str__(self) -> str:
+        lags = [lag for lag in SHOWN_LAGS if lag < self.gradients.shape[1]]
+        head = f"{'k':>12}" + "".join(f"{lag:>10}" for lag in lags)
+        lines = [f"{self.name}: {self.model}; {self.corpus}", ""]
+        lines += ["gradient of a step's loss at what a layer reads k steps back, relative to k = 1", head]
+        for layer, norms in enumerate(self.gradients):
+            lines += [f"{f'layer {layer}':>12}" + "".join(f"{float(norms[lag] / norms[1]):>10.2g}" for lag in lags)]
+        lines += ["", "attention paid to the token k steps back, mean over heads", head]
+        for layer, weights in enumerate(self.weights.mean(1)):
+            lines += [f"{f'layer {layer}':>12}" + "".join(f"{float(weights[lag]):>10.2g}" for lag in lags)]
+        heads = self.distances.shape[1]
+        lines += [
+            "",
+            "tokens that a head looks back on average",
+            f"{'head':>12}" + "".join(f"{j:>10}" for j in range(heads)),
+        ]
+        for layer, steps in enumerate(self.distances):
+            lines += [f"{f'layer {layer}':>12}" + "".join(f"{float(one):>10.1f}" for one in steps)]
+        lines += ["", "floating-point operations of a token"]
+        lines += [f"{part:>26}{cost:>14,}" for part, cost in self.flops.items()]
+        return "\n".join([*lines, *neighbour_lines(self.neighbours)])
+
+    def curves(self) -> dict[str, Tensor]:
+        paid = self.weights.mean((0, 1))
+        return {f"{self.name}, gradient": self.gradients[0], f"{self.name}, attention": paid}
+
+    def figures(self) -> "dict[str, Figure]":
+        from seqlab.analysis.heads_picture import draw_heads
+
+        return {f"{self.name}-heads.png": draw_heads(self.tokens, self.shown)}
+
+
+def inspect_attention(
+    network: TransformerLanguage, codec: Codec, ids: NDArray[Any], num_steps: int, name: str, source: str
+) -> AttentionInspection:
+    """Looks at what a Transformer does while it reads.
+
+    Args:
+        network: With its weights.
+        codec: Of its ids.
+        ids: Text to read ``(tokens,)``.
+        num_steps: Tokens that are read at once, at most a window.
+        name: Of the run that trained it.
+        source: What the text is.
+
+    Raises:
+        UserError: The text is too short, or num_steps out of its range.
+    """
+    check_length(ids, num_steps)
+    steps = min(num_steps, network.window or num_steps)
+    pieces = windows(ids, ROWS, steps).to(network.output.weight.device)
+    weights = attention_of(network, pieces[:, :-1]).cpu()
+    shown = pieces[:1, : min(SHOWN_TOKENS, pieces.shape[1] - 1)]
+    options, size = network.options, sum(weight.numel() for weight in network.parameters())
+    return AttentionInspection(
+        name,
+        f"Transformer, {options.num_layers} layers of {options.num_heads} heads, {options.hidden_size} numbers, "
+        f"{options.positions} positions, {size:,} parameters",
+        f"{len(pieces)} pieces of {pieces.shape[1] - 1} tokens of {source}",
+        network.flops(),
+        gradient_by_lag_of_layers(network, pieces[:, :-1], pieces[:, 1:]).cpu(),
+        by_lag(weights),
+        distances(weights),
+        codec.vocab.tokens(shown[0].tolist()),
+        attention_of(network, shown)[:, 0].cpu(),
+        neighbours_of(network.embedding.weight, codec),
+    )

@@ -1,0 +1,86 @@
+"""How far back self-attention looks."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqlab.nn.evaluating import evaluating
+from seqlab.nn.transformer_language import TransformerLanguage
+
+
+@torch.no_grad()
+def attention_of(network: TransformerLanguage, ids: Tensor) -> Tensor:
+    """The weights of every head while the network reads one window, with dropout off.
+
+    Args:
+        network: Its options are left as they are.
+        ids: ``(batch, time)`` int64.
+
+    Returns:
+        ``(layers, batch, heads, time, time)`` float32: of each position over those up to it.
+    """
+    heads = [layer.attention for layer in network.transformer.each_layer()]
+    with evaluating(network), torch.autocast(ids.device.type, enabled=False):
+        try:
+            for one in heads:
+                one.recorded = []
+            network.transformer(network.embedding(ids), causal=True)
+            return torch.stack([weights.float() for one in heads for weights in one.recorded or []])
+        finally:
+            for one in heads:
+                one.recorded = None
+
+
+def by_lag(weights: Tensor) -> Tensor:
+    """The mean weight that positions give to the one k steps before them.
+
+    Args:
+        weights: ``(layers, batch, heads, time, time)``.
+
+    Returns:
+        ``(layers, heads, lags)`` from lag 0 to time - 1, each a mean over the positions that have one so far back.
+    """
+    time = weights.shape[-1]
+    means = [weights.diagonal(-lag, -2, -1).mean((1, 3)) for lag in range(time)]
+    return torch.stack(means, -1)
+
+
+def distances(weights: Tensor) -> Tensor:
+    """How many steps back each head looks on average, from the second half of the window: ``(layers, heads)``."""
+    time = weights.shape[-1]
+    places = torch.arange(time, device=weights.device)
+    back = (places.unsqueeze(1) - places).clamp(min=0).to(weights.dtype)
+    return (weights * back).sum(-1)[..., time // 2 :].mean((1, 3))
+
+
+def gradient_by_lag_of_layers(network: TransformerLanguage, ids: Tensor, targets: Tensor) -> Tensor:
+    """The gradient of the loss of the last step with respect to what a layer reads k steps before it.
+
+    The norm of dL_T / dx_{T-k}, x the vectors that come into a layer, which stand for what ``gradient_by_lag`` measures
+    of a recurrence. Dropout is off.
+
+    Args:
+        network: Its weights are left as they are, and so are their gradients.
+        ids: ``(batch, time)`` int64, one window.
+        targets: The token after each of them, ``(batch, time)`` int64; the last counts.
+
+    Returns:
+        Mean norm over the sequences, ``(layers, time)`` float32, lag 0 first.
+    """
+    inputs: list[Tensor] = []
+
+    def keep(_: object, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        inputs.append(arguments[0] if inputs else arguments[0].detach().requires_grad_())
+        return (inputs[-1], *arguments[1:])
+
+    layers = network.transformer.each_layer()
+    handles = [layer.register_forward_pre_hook(keep) for layer in layers]
+    try:
+        with evaluating(network), torch.enable_grad(), torch.autocast(ids.device.type, enabled=False):
+            outputs, _ = network.transformer(network.embedding(ids), causal=True)
+            loss = F.cross_entropy(network.output(outputs[:, -1]), targets[:, -1], reduction="sum")
+            found = torch.autograd.grad(loss, inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return torch.stack([gradient.norm(dim=-1).mean(0) for gradient in found]).flip(-1).float()

@@ -1,0 +1,69 @@
+"""A network that predicts the next token, with n-grams beside it."""
+
+import torch
+from torch import Tensor
+
+from seqlab.nn.next_token import NextToken
+from seqlab.nn.ngram import NGram
+from seqlab.recurrence.state import AnyState
+
+
+class BesideNGrams(NextToken):
+    """A mixture of two experts, as Bengio et al. (2003, section 3.2) interpolate their network with a trigram.
+
+        p = (1 - share) p_network + share p_counts
+
+    The network is trained alone, since counts of the text that it learns from know that text too well; where nothing is
+    trained, both are asked.
+
+    Args:
+        network: That is trained.
+        counts: Of the same text.
+        share: Of the counts.
+    """
+
+    rows_axis = 0
+
+    def __init__(self, network: NextToken, counts: NGram, share: float) -> None:
+        super().__init__()
+        self.network, self.counts, self.share = network, counts, share
+        vars(self).update(embedding=network.embedding, output=network.output)  # of which the network has the weights
+
+    def features(self, ids: Tensor, state: AnyState | None) -> tuple[Tensor, AnyState]:
+        return self.network.features(ids, state)
+
+    def flops(self) -> dict[str, int]:
+        return self.network.flops()
+
+    def memory_in_words(self, streams: int, noun: str) -> str:
+        own = self.network.memory_in_words(streams, noun)
+        return f"{own}; {self.share:g} of it from the {self.counts.order - 1} tokens before"
+
+    def forward(self, ids: Tensor, state: AnyState | None = None) -> tuple[Tensor, AnyState]:
+        if self.training:
+            return self.network(ids, state)
+        own, counted = state or (None, None)
+        logits, own = self.network(ids, own)
+        contexts, counted = self.counts.contexts(ids, counted)
+        p = self.counts.distributions(contexts.flatten(0, 1)).view_as(logits).to(logits.device)
+        mixed = torch.lerp(logits.double().softmax(-1), p, self.share)
+        return mixed.log(), (own, counted)
+
+    def nats(
+        self, ids: Tensor, targets: Tensor, valid: Tensor | None = None, state: AnyState | None = None
+    ) -> tuple[Tensor, int | Tensor, AnyState]:
+        if self.training:
+            return self.network.nats(ids, targets, valid, state)
+        each, state = self.token_nats(ids, targets, state)
+        real = each if valid is None else each[valid]
+        return real.sum(), real.numel(), state
+
+    @torch.no_grad()
+    def token_nats(self, ids: Tensor, targets: Tensor, state: AnyState | None = None) -> tuple[Tensor, AnyState]:
+        if self.training:
+            return self.network.token_nats(ids, targets, state)
+        own, counted = state or (None, None)
+        nats, own = self.network.token_nats(ids, targets, own)
+        counts, counted = self.counts.token_nats(ids, targets, counted)
+        mixed = torch.lerp((-nats.double()).exp(), (-counts).exp(), self.share)
+        return -mixed.log(), (own, counted)
