@@ -3,6 +3,8 @@
 import sys
 from typing import Any
 
+from jsonargparse import ActionYesNo
+
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
 from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
@@ -28,11 +30,14 @@ def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
     with in_python():
         model = load_for("generate", ckpt).model
         asked = checked(model, "generate", options)
-        _say_unknown(model, prefix)
+        _say_first(model, prefix, asked.get("num_tokens", 200))
         return [*model.generate(prefix, **{"num_samples": 1, **asked})]
 
 
-def _say_unknown(model: Model, prefix: str) -> None:
+def _say_first(model: Model, prefix: str, num_tokens: int) -> None:
+    """What a user must know of the prefix and of the length."""
+    if (words := model.overflow(len(model.codec.encode(prefix)) + num_tokens)) is not None:
+        print(f"seqlab: {words}", file=sys.stderr)
     if unknown := model.codec.unknown(prefix):
         words = ", ".join(map(repr, unknown[:10]))
         print(f"seqlab: the model does not know {words} of the prefix and reads <unk> instead", file=sys.stderr)
@@ -44,18 +49,24 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model.")
     parser.add_argument("--prefix", type=str, default="", help="Text to continue, cleaned as the training text was.")
     loaded = named_checkpoint("generate", argv)
+    parser.add_argument(
+        "--verbose", action=ActionYesNo, nargs="?", default=False, help="Say how much memory what is carried takes."
+    )
     add_options_of(parser, loaded, "generate")
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None
     options.pop("ckpt")
-    _say_unknown(loaded.model, options["prefix"])
-    samples = options.pop("num_samples")
+    verbose, samples = options.pop("verbose"), options.pop("num_samples")
+    _say_first(loaded.model, options["prefix"], options["num_tokens"])
     shown, texts = "", [""]
     for texts in loaded.model.stream(**options, num_samples=1 if samples is None else samples):
         if samples in (None, 1) and not texts[0].endswith("�"):
             print(texts[0].removeprefix(shown), end="", flush=True)
             shown = texts[0]
     print() if samples in (None, 1) else print("\n\n".join(texts))
+    if verbose:
+        tokens = len(loaded.model.codec.encode(options["prefix"])) + options["num_tokens"] - 1
+        print(f"seqlab: {loaded.model.state_size(samples or 1, tokens)}", file=sys.stderr)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -75,6 +75,11 @@ def test_text_is_generated_beyond_the_window(verb: Command, here: Path) -> None:
     finished = verb("generate", BEST, "--prefix", "the", "--num_tokens", "60", "--temperature", "0")
     assert finished.code == 0
     assert len(finished.out.strip("\n")) > 40
+    assert "of 63 tokens each sees at most the 15 before it" in finished.err
+    assert "--model.memory" in finished.err
+    short = verb("generate", BEST, "--prefix", "the", "--num_tokens", "5", "--num_samples", "2", "--verbose")
+    assert "at most" not in short.err
+    assert f"state of 2 samples: {2 * 7 * 2 * 2 * 16 * 4 + 2 * 7 * 8:,} bytes" in short.err
     again = seqlab.generate(BEST, "the", num_tokens=60, temperature=0)
     assert again[0] == finished.out.rstrip("\n")
 

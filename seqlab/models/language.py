@@ -220,6 +220,23 @@ class LanguageModel(Model):
         asked = prefix, num_tokens, temperature, top_k, top_p
         yield from continue_text(self.network, self.codec, *asked, seeds=seeds, streaming=streaming)
 
+    def overflow(self, tokens: int) -> str | None:
+        """A sentence that says how few of so many tokens each one sees, where it is not all of them."""
+        if not isinstance(self.network, TransformerLanguage):
+            return None
+        most = self.network.most_before()
+        if most is None or tokens - 1 <= most:
+            return None
+        return (
+            f"of {tokens:,} tokens each sees at most the {most:,} before it, as in training; train with a larger "
+            "--data.num_steps or --model.memory to have it see more"
+        )
+
+    def state_size(self, samples: int, tokens: int) -> str:
+        """What is kept of so many samples after so many tokens, in bytes."""
+        taken = self.network.state_bytes(samples, tokens)
+        return f"state of {samples:,} sample{'s' * (samples > 1)}: {taken:,} bytes after {tokens:,} tokens"
+
     def predict(
         self,
         inputs: Iterable[str],

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqlab.nn.evaluating import evaluating
 from seqlab.nn.linear import linear_cross_entropy
-from seqlab.recurrence.state import AnyState, RowsOfState
+from seqlab.recurrence.state import AnyState, RowsOfState, bytes_of
 
 
 class NextToken(nn.Module, RowsOfState):
@@ -32,6 +33,18 @@ class NextToken(nn.Module, RowsOfState):
     def memory_in_words(self, streams: int, noun: str) -> str:
         """What a report says of the state in so many streams, or whatever the noun calls them."""
         return f"carried through {streams:,} {noun}{'s' * (streams > 1)}, zero at the start of each"
+
+    def most_before(self) -> int | None:
+        """Tokens that one sees before it at most; none where nothing bounds them."""
+        return None
+
+    @torch.no_grad()
+    def state_bytes(self, rows: int, tokens: int) -> int:
+        """Bytes that the state of so many rows takes after so many tokens."""
+        ids = torch.zeros(1, 1, dtype=torch.int64, device=self.output.weight.device)
+        with evaluating(self):
+            _, state = self.features(ids, None)
+        return rows * bytes_of(state)
 
     def forward(self, ids: Tensor, state: AnyState | None = None) -> tuple[Tensor, AnyState]:
         """Logits of the token after each position.

@@ -326,6 +326,10 @@ class NGram(nn.Module, RowsOfState):
         many = f"{streams:,} {noun}{'s' * (streams > 1)}"
         return f"the {self.order - 1:,} tokens before each one, carried through {many}"
 
+    def state_bytes(self, rows: int, tokens: int) -> int:
+        """Bytes that the state of so many rows takes after so many tokens."""
+        return rows * (self.order - 1) * torch.int64.itemsize
+
     def contexts(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
         """The order - 1 tokens up to each position ``(batch, time, order - 1)``, and the state after the last."""
         length = self.order - 1

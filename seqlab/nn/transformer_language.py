@@ -192,6 +192,9 @@ class TransformerLanguage(NextToken):
         stride = min(window, self.stride or max(1, window // 2))
         return f"windows of {window:,} tokens, a new one every {stride:,}, through {many}"
 
-    def cache(self, state: tuple[Tensor, ...]) -> int:
-        """Bytes that keys and values of a state take."""
-        return sum(part.numel() * part.element_size() for part in state[1:])
+    def most_before(self) -> int | None:
+        return self.options.memory or (None if (window := self.window) is None else window - 1)
+
+    def state_bytes(self, rows: int, tokens: int) -> int:
+        most = self.options.memory or self.window
+        return super().state_bytes(rows, 1) * (tokens if most is None else min(tokens, most))

@@ -20,6 +20,13 @@ def mapped(state: AnyState, change: Callable[..., Tensor], *others: AnyState) ->
     return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
 
 
+def bytes_of(state: AnyState) -> int:
+    """What its tensors take."""
+    if isinstance(state, Tensor):
+        return state.numel() * state.element_size()
+    return sum(map(bytes_of, state.values() if isinstance(state, dict) else state))
+
+
 class RowsOfState:
     """A network that carries a state whose tensors all have their rows, one a sequence, along one axis."""
 
