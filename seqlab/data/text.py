@@ -9,8 +9,9 @@ from seqlab.data.data_module import DataModule
 from seqlab.data.encoded import cache_folder
 from seqlab.data.loader import Loader, Shard
 from seqlab.data.named import name_of_files
+from seqlab.data.parts import Split, files_of
 from seqlab.data.streams import ContiguousBatches, EvaluationBatches, RandomBatches, TextBatch
-from seqlab.data.text_files import Part, Recipe, Split, files_of, read_corpus
+from seqlab.data.text_files import Part, Recipe, read_corpus
 from seqlab.data.text_lines import EvaluationLines, LineBatches, TextLines
 from seqlab.errors import UserError
 from seqlab.text.codec import Codec

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from seqlab.data.named import verified_or_sample
+from seqlab.data.parts import SPLITS, Split
 from seqlab.data.text import TextData
-from seqlab.data.text_files import SPLITS, Split
 
 SAMPLE = Path(__file__).parent / "samples" / "the_lamp_keeper.txt"
 SAMPLE_PROMPT = "the keeper"

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from seqlab.analysis.inspection import Inspection, inspect_network
 from seqlab.data.data_module import DataModule
+from seqlab.data.parts import SPLITS, Split
 from seqlab.data.streams import EvaluationBatches, TextBatch
 from seqlab.data.text import TextData
-from seqlab.data.text_files import SPLITS, Split
 from seqlab.data.text_lines import EvaluationLines, TextLines
 from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError

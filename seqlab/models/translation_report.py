@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import regex
 
 from seqlab.data.parallel import ParallelData
-from seqlab.data.text_files import Split
+from seqlab.data.parts import Split
 from seqlab.decoding.translation import Translation
 from seqlab.errors import UserError, nearest, reason_of
 from seqlab.metrics import Report, Score, bleu_book, bleu_columns, corpus_bleu, corpus_chrf, perplexity

@@ -10,9 +10,9 @@ from file_server import Server, server
 
 from seqlab.data import DATA, named
 from seqlab.data.download import SOURCES, Unavailable
+from seqlab.data.parts import SPLITS
 from seqlab.data.text import TextData
 from seqlab.data.text_corpora import PennTreebank, TimeMachine, WikiText2
-from seqlab.data.text_files import SPLITS
 
 __all__ = ["server"]
 
