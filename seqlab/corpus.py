@@ -18,8 +18,6 @@ from seqlab.text.statistics import Zipf, coverage, round_sizes, zipf
 
 ORDERS = (1, 2, 3)
 TEXTS = [name for name, kind in DATA.items() if issubclass(kind, TextData)]
-WHOLE = dict.fromkeys(TextData.of_splits, 0.0)
-"""Options of the data with which its training part is the whole text."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def _hapaxes(law: Zipf) -> str:
 
 
 def corpus(data: dict[str, Any] | None = None, num_frequent: int = 10) -> Statistics:
-    """Counts the whole text of a corpus, before it is cut into parts.
+    """Counts the whole text of a corpus, before it is cut into parts; of one that comes in parts, the first.
 
     Args:
         data: Options of the data; ``name`` chooses the corpus.
@@ -86,7 +84,10 @@ def corpus(data: dict[str, Any] | None = None, num_frequent: int = 10) -> Statis
     """
     if num_frequent < 1:
         raise UserError(f"num_frequent {num_frequent} must be a whole number of at least 1")
-    text = data_of({"name": "time_machine", **(data or {}), **WHOLE}, TEXTS)
+    chosen = {"name": "time_machine", **(data or {})}
+    kind = DATA[pick("data", chosen["name"], TEXTS)]
+    whole = {name: 0.0 for name in kind.of_splits if name not in kind.answered}
+    text = data_of({**chosen, **whole}, TEXTS)
     assert isinstance(text, TextData)
     ids, characters = text.part("train")
     laws = [zipf(ids, order) for order in ORDERS if len(ids) >= order]

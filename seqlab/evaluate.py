@@ -13,7 +13,7 @@ from seqlab.cli.parser import Parser, pick, run_verb, spell_choices, values_of
 from seqlab.cli.recipes import data_of, is_new, reused
 from seqlab.cli.verbs import Loaded, add_options_of, checked, load_for, named_checkpoint
 from seqlab.data import DATA
-from seqlab.data.text_files import Split
+from seqlab.data.parts import Split
 from seqlab.errors import UserError, nearest, reason_of
 from seqlab.files import whole_file
 from seqlab.metrics import WHOLE, Report
@@ -72,7 +72,7 @@ def _evaluate(
     trained_on = loaded.recipe or {"name": known[-1]}
     name = pick("data", data.get("name", trained_on["name"]), DATA)
     kind = DATA[name]
-    recipe = {**reused(trained_on, data), **data} if name == trained_on["name"] else data
+    recipe = {**reused(trained_on, data), **data}
     whole = split is None and is_new(trained_on, data) and not {*kind.of_splits, *kind.held_out} & {*named}
     if whole:
         recipe = {**recipe, **dict.fromkeys(kind.of_limits), **kind.whole}

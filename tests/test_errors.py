@@ -102,7 +102,7 @@ FIT: dict[str, tuple[str, str]] = {
         "unknown cleaning 'bookish'. choose one of classic, letters, lower, raw, spaced",
     ),
     "batch_size": ("--data.batch_size 0", "--data.batch_size 0 must be a whole number of at least 1"),
-    "fractions": ("--data.val_fraction 0.9", "--data.val_fraction 0.9 and test_fraction 0.1 .* sum must be below 1"),
+    "fractions": ("--data.val_fraction 0.9", "--data.val_fraction 0.9 and test_fraction 0.1 .* and sum below 1"),
     "too little text": (
         "--data.batch_size 4000",
         "the training text has 2,477 tokens, but one batch of batch_size 4000 x num_steps 8 needs at least 32,008; "

@@ -18,6 +18,8 @@ LIMITS = (
     *("--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1"),
     *("--bar", "none"),
 )
+NOT_HERE = ("ptb", "wikitext2")
+"""Corpora that machines of tests do not have, so that the bundled sample stands in for them."""
 FEW_PAIRS = ("--data.max_pairs", "5000")
 
 
@@ -28,6 +30,15 @@ def test_there_are_experiments() -> None:
 def header(path: Path) -> str:
     """The comment that a file opens with."""
     return re.match(r"(?:#.*\n)*", path.read_text(encoding="utf-8"))[0]
+
+
+@pytest.fixture
+def corpora(corpora: None, path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    """The corpus of an experiment, or the bundled sample."""
+    if path.stem.partition("-")[0] in NOT_HERE:
+        monkeypatch.delenv("SEQLAB_DATA", raising=False)
+        for name in ("XDG_CACHE_HOME", "http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, environment[name])
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)

@@ -10,6 +10,8 @@ import pytest
 import torch
 
 import seqlab
+from seqlab.data import named
+from seqlab.data.download import Unavailable
 from seqlab.metrics import bleu_book, corpus_bleu, corpus_chrf
 
 Command = Callable[..., Any]
@@ -116,6 +118,22 @@ def test_two_files_of_pairs_train_validate_and_test(verb: Command, here: Path) -
     checkpoint = str(here / "lightning_logs" / name / "checkpoints" / "best.ckpt")
     assert " 2 sentences, " in verb("evaluate", checkpoint, "--split", "val").out
     assert " 3 sentences, " in verb("evaluate", checkpoint, "--data.test_path", "[test.en,test.fr]").out
+
+
+def test_a_model_of_the_other_direction_is_measured_in_it_on_other_pairs(
+    verb: Command, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(*_: object) -> Path:
+        raise Unavailable("no network")
+
+    monkeypatch.setattr(named, "fetch", nowhere)
+    monkeypatch.delenv("SEQLAB_DATA", raising=False)
+    (here / "pairs.tsv").write_text("I am cold.\tJ'ai froid.\nRun!\tCours !\n")
+    finished = verb("fit", "--data", "fra_eng", "--data.reverse", "true", "--model", "ibm1", "--run", "back")
+    assert finished.code == 0, finished.err
+    checkpoint = str(here / "lightning_logs" / "back" / "checkpoints" / "best.ckpt")
+    report = seqlab.evaluate(checkpoint, data={"name": "parallel", "path": "pairs.tsv"}, items=True)
+    assert {*report.items["source"]} == {"J'ai froid.", "Cours !"}
 
 
 def test_it_goes_on_where_it_stopped(ckpt: str, verb: Command) -> None:

@@ -48,8 +48,12 @@ def options_of_data(kind: type[DataModule]) -> list[str]:
 
 
 def reused(trained_on: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe that options replace parts of; the files held out of one text are not those of another."""
-    kind, elsewhere = DATA[pick("data", str(trained_on["name"]), DATA)], is_new(trained_on, given)
+    """What options replace parts of: the recipe, without the files held out of one text where another is read; of
+    another kind of data what the checkpoint has settled."""
+    name = pick("data", str(given.get("name", trained_on["name"])), DATA)
+    kind, elsewhere = DATA[name], is_new(trained_on, given)
+    if name != trained_on["name"]:
+        return {key: value for key, value in trained_on.items() if key in kind.of_codecs and key not in kind.answered}
     return {key: value for key, value in trained_on.items() if not (elsewhere and key in kind.held_out)}
 
 

@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 20.0  # after which a body must have come at the slowest spee
 SLOWEST_SPEED = 1024.0  # bytes per second
 PAUSES: tuple[float, ...] = (0.5, 1.0)  # seconds between attempts; there is one attempt more than pauses
 CHUNK = 2**16  # bytes read at a time
-LARGEST_ARCHIVE = 2**26  # bytes; its sources know the size of their file in it, not its own
+MOST_BYTES = 2**26  # of what is sent where its size is not known, as of an archive
 
 
 class Unavailable(UserError):
@@ -61,21 +61,24 @@ def fetch(source: Source, root: Path | None = None) -> Path:
     found = None
     try:
         target = _place(target, data_root(root) / target.name)
-        found = _sha1(target)
-        if found != source.sha1:
+        found = _digest(target, source)
+        if found != source.digest:
             target.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(target.with_name(f".{target.name}.lock")):
-                if _sha1(target) != source.sha1:
+                if _digest(target, source) != source.digest:
                     _download(source, target)
     except _Failure as failure:
         problem = f"cannot download {source.name} from {source.url}: {failure}"
-        way_out = f"put {target.name} (sha1 {source.sha1}) into {target.parent}, or name a folder that has it"
+        way_out = (
+            f"put {target.name} ({source.kind} {source.digest}) into {target.parent}, or name a folder that has it"
+        )
     except OSError as error:
         problem = f"cannot keep {source.name} as {target}: {reason_of(error)}"
-        way_out = f"it must be readable and writable, with room for {source.size:,} bytes, or name another folder"
+        room = "it" if source.size is None else f"{source.size:,} bytes"
+        way_out = f"it must be readable and writable, with room for {room}, or name another folder"
     else:
         return target
-    suspect = f"{target} has sha1 {found}, not {source.sha1}, and seqlab " if found else ""
+    suspect = f"{target} has {source.kind} {found}, not {source.digest}, and seqlab " if found else ""
     raise Unavailable(f"{suspect}{problem}; {way_out} with --data.root or SEQLAB_DATA")
 
 
@@ -84,11 +87,11 @@ def _place(own: Path, beside: Path) -> Path:
     return beside if beside.is_file() and not own.exists() else own
 
 
-def _sha1(path: Path) -> str | None:
-    """Of a file's content; None if there is no file."""
+def _digest(path: Path, source: Source) -> str | None:
+    """Of a file's content, of the kind that the source has; None if there is no file."""
     try:
         with open_regular(path) as file:
-            return hashlib.file_digest(file, "sha1").hexdigest()
+            return hashlib.file_digest(file, source.kind).hexdigest()
     except FileNotFoundError:
         return None
 
@@ -116,18 +119,24 @@ def _complete(source: Source, part: Path) -> None:
         _Failure: It lacks something still; or it turned out wrong, and is removed.
     """
     begin = part.stat().st_size if part.exists() else 0
-    if begin < source.size:
+    most = _most(source)
+    if begin < most:
         begin = _receive(source, part, begin)
     size = part.stat().st_size
-    if size < source.size:
+    if source.size is not None and size < source.size:
         raise _Failure(f"the body ended after {size:,} of {source.size:,} bytes", again=True)
-    found = _sha1(part)
-    if found == source.sha1:
+    found = _digest(part, source)
+    if found == source.digest:
         return
     part.unlink()
-    if size > source.size:
-        raise _Failure(f"it sends more than the {source.size:,} bytes of {source.filename}", again=begin > 0)
-    raise _Failure(f"the file that it sends has sha1 {found}", again=begin > 0)
+    if size > most:
+        raise _Failure(f"it sends more than the {most:,} bytes of {source.filename}", again=begin > 0)
+    raise _Failure(f"the file that it sends has {source.kind} {found}", again=begin > 0)
+
+
+def _most(source: Source) -> int:
+    """Bytes that the file may have at most."""
+    return MOST_BYTES if source.size is None else source.size
 
 
 def _take(source: Source, part: Path) -> None:
@@ -143,9 +152,9 @@ def _take(source: Source, part: Path) -> None:
             member = unpack(archive, Path(name, "unpacked")) / str(source.member)
         except UserError:
             raise _Failure("what it sends cannot be unpacked", again=False) from None
-        found = _sha1(member)
-        if found != source.sha1:
-            has = f"a {source.member} of sha1 {found}" if found else f"no {source.member}"
+        found = _digest(member, source)
+        if found != source.digest:
+            has = f"a {source.member} of {source.kind} {found}" if found else f"no {source.member}"
             raise _Failure(f"the archive that it sends has {has}", again=False)
         member.replace(part)
 
@@ -157,7 +166,7 @@ def _receive(source: Source, part: Path, held: int) -> int:
     try:
         with requests.get(source.url, headers=headers, stream=True, timeout=timeout) as response:
             begin = _begin(response, part, held)
-            whole, limit = (source.size, source.size) if source.member is None else (None, LARGEST_ARCHIVE)
+            whole, limit = (source.size, _most(source)) if source.member is None else (None, MOST_BYTES)
             bar = tqdm(total=whole, initial=begin, desc=source.filename, unit="B", unit_scale=True, disable=None)
             with part.open("ab" if begin else "wb") as file, bar:
                 for chunk in _chunks(response, limit - begin):

@@ -21,10 +21,10 @@ from seqlab.data.labelled_batches import (
 from seqlab.data.labelled_files import FORMATS, Rows, read_labelled
 from seqlab.data.labelled_parts import divided, key_of, separated, without_empty
 from seqlab.data.loader import Loader, Shard
+from seqlab.data.named import name_of_files
 from seqlab.data.pairs import Sentences
-from seqlab.data.stratified import check_split
+from seqlab.data.parts import SPLITS, Files, HeldOut, Split, files_of
 from seqlab.data.tables import Layout
-from seqlab.data.text_files import SPLITS, Files, Split, files_of
 from seqlab.errors import UserError, nearest
 from seqlab.text.clean import check_cleaning
 from seqlab.text.codec import Codec
@@ -65,6 +65,7 @@ class LabelledData(DataModule):
         test_fraction: Share of the texts that tests; without folds.
         folds: Equal parts that the texts are cut into, of which one tests.
         fold: Which of the folds tests, from 0.
+        name_shown: What the corpus is called; by its file, or the folder of several, if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
         seed: Of the order of batches; follows the run's seed if not given.
         codecs: Of text and label, that exist already (of a checkpoint).
@@ -99,6 +100,7 @@ class LabelledData(DataModule):
         test_fraction: float = 0.1,
         folds: int | None = None,
         fold: int = 0,
+        name_shown: str | None = None,
         root: str | None = None,
         seed: int = 0,
         codecs: Mapping[str, Any] | None = None,
@@ -107,7 +109,7 @@ class LabelledData(DataModule):
         self.save_hyperparameters(ignore=["codecs"])
         check_cleaning(cleaning)
         _check_numbers({"max_length": max_length, "batch_size": batch_size, "batch_tokens": batch_tokens})
-        check_split(val_fraction, test_fraction, folds, fold, val_path, test_path)
+        held_out = HeldOut(val_fraction, test_fraction, folds, fold, val_path, test_path)
         if format is not None and format not in FORMATS:
             raise UserError(f"unknown format '{format}': {nearest(format, FORMATS)}")
         if multilabel_separator == "":
@@ -116,13 +118,14 @@ class LabelledData(DataModule):
         self.batch_size, self.batch_tokens, self.seed = batch_size, batch_tokens, seed
         self.root = Path(root).expanduser() if root else None
         layout = Layout(format, text_column, second_text_column, label_column, encoding, multilabel_separator)
-        read, self.corpus_name = self.find(files_of(path, val_path, test_path), layout)
+        read, found = self.find(files_of(path, val_path, test_path), layout)
+        self.corpus_name = name_shown or found
         self._notes = list(dict.fromkeys(note for rows in read.values() for note in rows.notes))
         self._notes += [] if folds is None else [f"fold {fold} (of 0 to {folds - 1}) tests"]
         whole: dict[Split, Rows] = {split: without_empty(rows, cleaning) for split, rows in read.items()}
         self.empty_texts = sum(len(read[split].texts) - len(rows.texts) for split, rows in whole.items())
         self._given = [split for split in whole if split != "train"]
-        self._parts = divided(whole, cleaning, self.separator, val_fraction, test_fraction, folds, fold)
+        self._parts = divided(whole, cleaning, self.separator, held_out)
         if codecs is None:
             codecs = {"text": self._text_codec(tokens, min_freq, num_subwords), "label": self._label_codec()}
         self._codecs: dict[str, Any] = dict(codecs)
@@ -140,7 +143,7 @@ class LabelledData(DataModule):
         read: dict[Split, Rows] = {}
         for split, paths in files.items():
             read[split], layout = read_labelled(paths, layout)
-        return read, files["train"][0].name.partition(".")[0]
+        return read, name_of_files(path for paths in files.values() for path in paths)
 
     @property
     def text_codec(self) -> Codec:

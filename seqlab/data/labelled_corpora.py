@@ -6,14 +6,14 @@ from typing import Any
 from seqlab.data.labelled import LabelledData
 from seqlab.data.labelled_files import Rows, read_labelled, read_text
 from seqlab.data.named import verified_or_sample
+from seqlab.data.parts import Split
 from seqlab.data.tables import Layout
-from seqlab.data.text_files import Split
 
 SAMPLES = Path(__file__).parent / "samples"
 REVIEWS, QUESTIONS = SAMPLES / "reviews.tsv", SAMPLES / "questions.tsv"
 
 COLUMNS = ("format", "text_column", "second_text_column", "label_column", "encoding", "multilabel_separator")
-PATHS = ("path", "val_path", "test_path")
+PATHS = ("path", "val_path", "test_path", "name_shown")
 
 
 class RtPolarity(LabelledData):
@@ -30,6 +30,7 @@ class RtPolarity(LabelledData):
             path=None,
             val_path=None,
             test_path=None,
+            name_shown=None,
             format=None,
             text_column=None,
             second_text_column=None,
@@ -69,6 +70,7 @@ class Trec(LabelledData):
             path=None,
             val_path=None,
             test_path=None,
+            name_shown=None,
             format=None,
             text_column=None,
             second_text_column=None,

@@ -4,8 +4,8 @@ import numpy as np
 
 from seqlab.data.labelled_batches import SEP
 from seqlab.data.labelled_files import Rows
+from seqlab.data.parts import SPLITS, HeldOut, Split
 from seqlab.data.stratified import parts_of
-from seqlab.data.text_files import SPLITS, Split
 from seqlab.errors import UserError
 from seqlab.text.clean import CLEANERS
 
@@ -34,10 +34,7 @@ def divided(
     whole: dict[Split, Rows],
     cleaning: str,
     separator: str | None,
-    val_fraction: float,
-    test_fraction: float,
-    folds: int | None,
-    fold: int,
+    held_out: HeldOut,
 ) -> dict[Split, Rows]:
     """The three parts: those that have files of their own as they are, the rest cut from the texts to train on.
 
@@ -45,21 +42,18 @@ def divided(
         whole: Texts of the files of each part; train must be there.
         cleaning: By which texts are equal.
         separator: Between several labels of one text.
-        val_fraction: As in ``parts_of``.
-        test_fraction: As in ``parts_of``.
-        folds: As in ``parts_of``.
-        fold: As in ``parts_of``.
+        held_out: What is.
 
     Raises:
-        UserError: There are more folds than texts, or nothing is left to train on.
+        UserError: There are more folds than texts, or a part is empty.
     """
     texts, labels, _ = whole["train"]
     keys = [key_of(text, cleaning) for text in texts]
+    folds = held_out.folds
     if folds is not None and folds > len(set(keys)):
         raise UserError(f"folds {folds} are more than the {len(set(keys)):,} different texts; give fewer")
     strata = ["\n".join(sorted(separated(label, separator))) for label in labels]
-    shares = 0.0 if "val" in whole else val_fraction, 0.0 if "test" in whole else test_fraction
-    cut = parts_of(keys, strata, *shares, folds, fold)
+    cut = parts_of(keys, strata, *held_out.shares(whole), folds, held_out.fold)
     parts: dict[Split, Rows] = {}
     for number, split in enumerate(SPLITS):
         rows = np.flatnonzero(cut == number).tolist()
@@ -67,4 +61,5 @@ def divided(
     parts |= {split: rows for split, rows in whole.items() if split != "train"}
     if not parts["train"].texts:
         raise UserError("no text is left to train on; give more texts, or lower --data.val_fraction")
+    held_out.check({split: len(rows.texts) for split, rows in parts.items()}, "texts", whole)
     return parts

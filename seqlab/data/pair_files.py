@@ -4,7 +4,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-from seqlab.data.text_files import Split
+from seqlab.data.parts import Split
 from seqlab.errors import UserError, reason_of
 from seqlab.files import open_regular
 from seqlab.text.line_reader import read_bytes, split_lines

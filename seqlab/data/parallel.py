@@ -10,8 +10,7 @@ from seqlab.data.loader import Loader, Shard
 from seqlab.data.named import name_of_files, verified_or_sample
 from seqlab.data.pair_files import Pair, read_columns, read_two, read_zip, split_of
 from seqlab.data.pairs import BucketBatches, EvaluationPairs, PairBatch, Pairs, Sentences, Specials
-from seqlab.data.stratified import check_split
-from seqlab.data.text_files import SPLITS, Split
+from seqlab.data.parts import SPLITS, HeldOut, Split
 from seqlab.errors import UserError, nearest
 from seqlab.text.clean import CLEANERS, check_cleaning
 from seqlab.text.codec import Codec
@@ -106,8 +105,8 @@ class ParallelData(DataModule):
                 raise UserError(f"{name} {value} must be a whole number of at least 1")
         if too_long not in ("drop", "truncate"):
             raise UserError(f"unknown too_long '{too_long}': {nearest(too_long, ('drop', 'truncate'))}")
-        shares = val_fraction, test_fraction
-        check_split(*shares)
+        shares = (0.0, 0.0) if val_path or test_path else (val_fraction, test_fraction)
+        held_out = HeldOut(*shares, val_path=val_path, test_path=test_path)
         self.cleaning, self.batch_size, self.batch_tokens, self.seed = cleaning, batch_size, batch_tokens, seed
         self.max_length, self.too_long = max_length, too_long
         self.root = Path(root).expanduser() if root else None
@@ -127,10 +126,11 @@ class ParallelData(DataModule):
             pairs = [(target, source) for source, target in pairs]
             given = {split: [(target, source) for source, target in part] for split, part in given.items()}
         pairs = pairs[:max_pairs]
-        self._pairs = _divided(pairs, given, cleaning, *((0.0, 0.0) if given else shares))
+        self._pairs = _divided(pairs, given, cleaning, *shares)
         self.held_out_pairs = len(pairs) - sum(len(part) for split, part in self._pairs.items() if split not in given)
         if not self._pairs["train"] and not (codecs and given):
             raise UserError("no pair is left to train on; lower --data.val_fraction and --data.test_fraction")
+        held_out.check({split: len(part) for split, part in self._pairs.items()}, "pairs")
         made = (codecs["source"], codecs["target"]) if codecs else None
         made = made or self._learned(tokens, shared_vocab, min_freq, num_subwords)
         self.source_codec: Codec = made[0]

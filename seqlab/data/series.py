@@ -11,10 +11,10 @@ from torch.utils.data import DataLoader
 from seqlab.data.data_module import DataModule
 from seqlab.data.labelled_files import read_text
 from seqlab.data.loader import Loader, Shard
+from seqlab.data.parts import SPLITS, Split, check_held_out
 from seqlab.data.series_files import RawSeries, SeriesLayout, filled, read_series
-from seqlab.data.series_parts import Parts, check_parts, parts_of
+from seqlab.data.series_parts import Parts, asked_of, check_parts, parts_of
 from seqlab.data.series_windows import EveryWindow, Floats, SeriesBatch, WindowBatches, Windows, windows_of
-from seqlab.data.text_files import SPLITS, Split
 from seqlab.data.timeline import CALENDAR, Step, calendar_of, written
 from seqlab.errors import UserError, nearest
 from seqlab.text.series_codec import Scale, SeriesCodec
@@ -133,6 +133,9 @@ class SeriesData(DataModule):
                 f"the training part has {longest:,} steps, fewer than one window of history {self.codec.history} and "
                 f"horizon {self.codec.horizon}; lower --data.history or --data.horizon, or give more steps"
             )
+        windows = {split: len(self.windows(split)) for split in SPLITS}
+        steps = sum(len(one.values) for one in self.series)
+        check_held_out(asked_of(cuts, steps), windows, f"without a window of horizon {self.codec.horizon}")
 
     def find(self, path: Path | None, layout: SeriesLayout, encoding: str | None) -> Found:
         """The series of a file.
@@ -220,11 +223,6 @@ class SeriesData(DataModule):
         columns = "1 column" if len(self.codec.columns) == 1 else f"{len(self.codec.columns)} columns"
         words = [f"{self._steps('train'):,} steps{many} to train on ({columns}, {self.step})"]
         words += [f"{self._steps(split):,} to {aim} on" for split, aim in held.items() if self._steps(split)]
-        words += [
-            f"no window of the {split} part holds {self.codec.horizon} steps"
-            for split in SPLITS[1:]
-            if self._steps(split) and not self.has(split)
-        ]
         words.append(f"{self.num_items():,} windows of {self.codec.history} + {self.codec.horizon} steps")
         told = {
             "missing rows": sum(one.inserted for one in self.series),

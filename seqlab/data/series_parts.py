@@ -4,8 +4,8 @@ from bisect import bisect_left
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from seqlab.data.parts import SPLITS, Asked, Split, check_shares, of_share
 from seqlab.data.series_files import RawSeries
-from seqlab.data.text_files import SPLITS, Split
 from seqlab.data.timeline import Time, placed, read_time, zone_of
 from seqlab.errors import UserError
 
@@ -29,9 +29,7 @@ def check_parts(parts: Parts) -> None:
     Raises:
         UserError: A number is out of its range, or counts and times are given at once.
     """
-    val, test = parts.val_fraction, parts.test_fraction
-    if not (min(val, test) >= 0 and val + test < 1):
-        raise UserError(f"val_fraction {val} and test_fraction {test} must be at least 0 and sum below 1")
+    check_shares(parts.val_fraction, parts.test_fraction)
     if parts.counts is not None:
         if len(parts.counts) != len(SPLITS) or min(parts.counts) < 0:
             raise UserError(
@@ -39,6 +37,23 @@ def check_parts(parts: Parts) -> None:
             )
         if parts.val_from is not None or parts.test_from is not None:
             raise UserError("counts cut the parts, and so do val_from and test_from; give one of the two")
+
+
+def asked_of(parts: Parts, steps: int) -> list[Asked]:
+    """The parts that are to be held out of so many steps."""
+    shares: dict[Split, float] = {"val": parts.val_fraction, "test": parts.test_fraction}
+    times: dict[Split, str | None] = {"val": parts.val_from, "test": parts.test_from}
+    asked: list[Asked] = []
+    for place, (split, share) in enumerate(shares.items(), 1):
+        if parts.counts is not None:
+            if parts.counts[place]:
+                words = f"{parts.counts[place]:,} of --data.counts"
+                asked.append(Asked(split, words, "give more, or 0 to do without"))
+        elif (time := times[split]) is not None:
+            asked.append(Asked(split, f"{split}_from {time}", "give an earlier time, or leave it out"))
+        else:
+            asked += of_share(split, share, f"{steps:,} steps")
+    return asked
 
 
 def parts_of(one: RawSeries, parts: Parts, timezone: str | None) -> Bounds:

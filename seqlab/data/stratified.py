@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from seqlab.errors import UserError
-
 TRAIN, VAL, TEST = 0, 1, 2
 
 
@@ -69,41 +67,6 @@ def parts_of(
     shares = 1 - val_fraction, val_fraction
     parts[rest] = apportioned([keys[row] for row in rest], [labels[row] for row in rest], shares)
     return parts
-
-
-def check_split(
-    val_fraction: float,
-    test_fraction: float,
-    folds: int | None = None,
-    fold: int = 0,
-    val_path: object = None,
-    test_path: object = None,
-) -> None:
-    """Checks how a corpus is to be cut into parts.
-
-    Args:
-        val_fraction: Share that validates; it means nothing where val_path names files.
-        test_fraction: Share that tests; it means nothing where folds or test_path say what does.
-        folds: Equal parts of which one tests.
-        fold: Which, from 0.
-        val_path: Files that validate.
-        test_path: Files that test.
-
-    Raises:
-        UserError: A share or a fold is out of its range, or both folds and files test.
-    """
-    val_fraction, test_fraction = 0.0 if val_path else val_fraction, 0.0 if folds or test_path else test_fraction
-    if not (min(val_fraction, test_fraction) >= 0 and val_fraction + test_fraction < 1):
-        raise UserError(
-            f"val_fraction {val_fraction} and test_fraction {test_fraction} must be at least 0 and sum below 1"
-        )
-    if folds is not None and folds < 2:
-        raise UserError(f"folds {folds} must be a whole number of at least 2, or left out")
-    if not 0 <= fold < (folds or 1):
-        way_out = "give --data.folds too" if folds is None else f"choose one of 0 to {folds - 1}"
-        raise UserError(f"fold {fold} is none of the folds; {way_out}")
-    if folds is not None and test_path:
-        raise UserError(f"folds {folds} cut the test part and test_path names one; leave one of the two out")
 
 
 def _hash(key: str) -> bytes:

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 from seqlab.data.columns import Column
 from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Loader, Shard
-from seqlab.data.stratified import check_split, parts_of
+from seqlab.data.named import name_of_files
+from seqlab.data.parts import SPLITS, Files, HeldOut, Split, files_of
+from seqlab.data.stratified import parts_of
 from seqlab.data.tagged_batches import EvaluationSentences, TaggedBatch, TaggedBatches, TaggedSentences
 from seqlab.data.tagged_files import FORMATS, TaggedLayout, TaggedRows, read_tagged
-from seqlab.data.text_files import SPLITS, Files, Split, files_of
 from seqlab.errors import UserError, nearest
 from seqlab.text.clean import CLEANERS
 from seqlab.text.codec import Codec
@@ -55,6 +56,7 @@ class TaggedData(DataModule):
         test_fraction: Share of the sentences that tests; without folds.
         folds: Equal parts that the sentences are cut into, of which one tests.
         fold: Which of the folds tests, from 0.
+        name_shown: What the corpus is called; by its file, or the folder of several, if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
         seed: Of the order of batches; follows the run's seed if not given.
         codecs: Of text, characters and tag, that exist already (of a checkpoint).
@@ -89,6 +91,7 @@ class TaggedData(DataModule):
         test_fraction: float = 0.1,
         folds: int | None = None,
         fold: int = 0,
+        name_shown: str | None = None,
         root: str | None = None,
         seed: int = 0,
         codecs: Mapping[str, Any] | None = None,
@@ -104,12 +107,13 @@ class TaggedData(DataModule):
         _check_name("tokenizer", tokenizer, OF_WORDS)
         _check_name("file_scheme", file_scheme, (*SCHEMES, "none"))
         _check_name("scheme", scheme, SCHEMES)
-        check_split(val_fraction, test_fraction, folds, fold, val_path, test_path)
+        held_out = HeldOut(val_fraction, test_fraction, folds, fold, val_path, test_path)
         self.max_length, self.batch_size, self.batch_tokens, self.seed = max_length, batch_size, batch_tokens, seed
         self.root = Path(root).expanduser() if root else None
-        read, self.corpus_name = self.find(
+        read, called = self.find(
             files_of(path, val_path, test_path), TaggedLayout(format, word_column, tag_column, encoding)
         )
+        self.corpus_name = name_shown or called
         self._notes = list(dict.fromkeys(note for rows in read.values() for note in rows.notes))
         self._notes += [] if folds is None else [f"fold {fold} (of 0 to {folds - 1}) tests"]
         found = scheme_of(read["train"].tags) if file_scheme is None else file_scheme
@@ -121,7 +125,7 @@ class TaggedData(DataModule):
         if self.file_scheme is not None and self.scheme is not None:
             for rows in read.values():
                 self._convert(rows)
-        self._parts = _divided(read, val_fraction, test_fraction, folds, fold)
+        self._parts = _divided(read, held_out)
         if codecs is None:
             codecs = self._build(cleaning, tokenizer, min_freq, max_characters)
         self._codecs: dict[str, Any] = dict(codecs)
@@ -136,7 +140,7 @@ class TaggedData(DataModule):
         if "train" not in files:
             raise UserError("--data tagged needs tagged sentences to train on; name a file with --data.path")
         read = {split: read_tagged(paths, layout) for split, paths in files.items()}
-        return read, files["train"][0].name.partition(".")[0]
+        return read, name_of_files(path for paths in files.values() for path in paths)
 
     def _convert(self, rows: TaggedRows) -> None:
         """Tags of the files in the scheme that is learned; what breaks the rules of theirs is counted."""
@@ -259,20 +263,19 @@ class TaggedData(DataModule):
         return Loader(EvaluationSentences(self.encoded(split), EVALUATED, self.shard()))
 
 
-def _divided(
-    read: dict[Split, TaggedRows], val_fraction: float, test_fraction: float, folds: int | None, fold: int
-) -> dict[Split, TaggedRows]:
+def _divided(read: dict[Split, TaggedRows], held_out: HeldOut) -> dict[Split, TaggedRows]:
     """The three parts: those that have files of their own as they are, the rest cut from the sentences to train on."""
     whole = read["train"]
     keys = ["\t".join(words) for words in whole.words]
+    folds = held_out.folds
     if folds is not None and folds > len(set(keys)):
         raise UserError(f"folds {folds} are more than the {len(set(keys)):,} different sentences; give fewer")
-    shares = 0.0 if "val" in read else val_fraction, 0.0 if "test" in read else test_fraction
-    cut = parts_of(keys, [""] * len(keys), *shares, folds, fold)
+    cut = parts_of(keys, [""] * len(keys), *held_out.shares(read), folds, held_out.fold)
     parts = {split: whole.of((cut == number).nonzero()[0].tolist()) for number, split in enumerate(SPLITS)}
     parts |= {split: rows for split, rows in read.items() if split != "train"}
     if not len(parts["train"]):
         raise UserError("no sentence is left to train on; give more, or lower --data.val_fraction")
+    held_out.check({split: len(rows) for split, rows in parts.items()}, "sentences", read)
     return parts
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from seqlab.data.named import verified_or_sample
+from seqlab.data.parts import SPLITS, Split
 from seqlab.data.tagged import TaggedData
 from seqlab.data.tagged_files import TaggedLayout, TaggedRows, read_tagged
-from seqlab.data.text_files import SPLITS, Split
 
 SAMPLE = Path(__file__).parent / "samples" / "village.conll"
 
@@ -16,7 +16,8 @@ class _Named(TaggedData):
     """A corpus with three parts of its own, or the bundled sample in its place, cut into parts."""
 
     answered = (
-        *("path", "val_path", "test_path", "format", "word_column", "tag_column", "encoding", "file_scheme"),
+        *("path", "val_path", "test_path", "name_shown"),
+        *("format", "word_column", "tag_column", "encoding", "file_scheme"),
         *("val_fraction", "test_fraction", "folds", "fold"),
     )
     names: ClassVar[tuple[str, str, str]]
@@ -54,6 +55,7 @@ class UDEnglishEWT(_Named):
             path=None,
             val_path=None,
             test_path=None,
+            name_shown=None,
             format=None,
             word_column=None,
             tag_column=tags,
@@ -84,6 +86,7 @@ class WNUT17(_Named):
             path=None,
             val_path=None,
             test_path=None,
+            name_shown=None,
             format=None,
             word_column=None,
             tag_column=None,

@@ -1,4 +1,4 @@
-"""Text for language models: any text files, or a corpus by its name."""
+"""Text for language models, of any text files."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,16 +8,15 @@ from typing import Any, ClassVar, Literal
 from seqlab.data.data_module import DataModule
 from seqlab.data.encoded import cache_folder
 from seqlab.data.loader import Loader, Shard
-from seqlab.data.named import name_of_files, verified_or_sample
+from seqlab.data.named import name_of_files
+from seqlab.data.parts import Split, files_of
 from seqlab.data.streams import ContiguousBatches, EvaluationBatches, RandomBatches, TextBatch
-from seqlab.data.text_files import Part, Recipe, Split, files_of, read_corpus
+from seqlab.data.text_files import Part, Recipe, read_corpus
 from seqlab.data.text_lines import EvaluationLines, LineBatches, TextLines
 from seqlab.errors import UserError
 from seqlab.text.codec import Codec
 from seqlab.text.labels import Labels
 from seqlab.text.vocab import BOS
-
-SAMPLE = Path(__file__).parent / "samples" / "the_lamp_keeper.txt"
 
 PROMPT_TOKENS = 16
 """Tokens of a text that has no prompt of its own which a prediction begins with."""
@@ -195,25 +194,3 @@ class TextData(DataModule):
         ids = self.part(split).ids
         streams = self.eval_streams or min(64, max(1, len(ids) // TOKENS_PER_STREAM))
         return Loader(EvaluationBatches(ids, streams, max(self.num_steps, 128), self.shard()))
-
-
-class TimeMachine(TextData):
-    """H. G. Wells, The Time Machine (1895): 170,580 characters, 32,775 words.
-
-    Args:
-        cleaning: classic (a-z, lines joined as in the book), letters (a-z, words kept apart) or raw.
-    """
-
-    data_name = "time_machine"
-    answered = ("path", "val_path", "test_path", "name_shown")
-    prompt = "time traveller"
-
-    def __init__(self, cleaning: str = "classic", **kwargs: Any) -> None:
-        super().__init__(path=None, val_path=None, test_path=None, name_shown=None, cleaning=cleaning, **kwargs)
-
-    def find(self, files: dict[Split, list[Path]]) -> tuple[dict[Split, list[Path]], str]:
-        """The verified file, or the bundled sample where the corpus cannot be had and nobody named a folder."""
-        paths, verified = verified_or_sample(["time_machine"], self.root, SAMPLE, "The Time Machine")
-        if not verified:
-            self.prompt = "the keeper"
-        return {"train": paths}, "time_machine" if verified else "sample"

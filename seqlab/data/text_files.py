@@ -6,29 +6,17 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from seqlab.data.encoded import kept
+from seqlab.data.parts import SPLITS, HeldOut, Split
 from seqlab.data.streams import Ids
 from seqlab.data.text_cut import Lines, cut_text
-from seqlab.errors import UserError
 from seqlab.text.clean import clean_lines
 from seqlab.text.codec import Codec
 from seqlab.text.line_reader import is_compressed, read_lines
-
-Split = Literal["train", "val", "test"]
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
-Files = str | list[str] | None
-"""What a user names: a file, several, or none."""
-
-
-def files_of(*given: Files) -> dict[Split, list[Path]]:
-    """The files of each part that has some, as named for train, val and test."""
-    named = {split: [one] if isinstance(one, str) else one for split, one in zip(SPLITS, given, strict=True) if one}
-    return {split: [Path(name).expanduser() for name in names] for split, names in named.items()}
-
 
 MEMORY_LIMIT = 32 * 2**20
 """Bytes of text files up to which ids are held in memory; ids of larger corpora are read through a memory map."""
@@ -140,40 +128,18 @@ def read_corpus(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, cod
         UserError: A file cannot be read, the fractions leave nothing to train on, or a part that was asked for is
             empty.
     """
-    shares = recipe.val_fraction, recipe.test_fraction
-    if not (min(shares) >= 0 and sum(shares) < 1):
-        raise UserError(
-            f"val_fraction {recipe.val_fraction} and test_fraction {recipe.test_fraction} must be at least 0 "
-            "and leave a share to train on; their sum must be below 1"
-        )
+    named = {split: [str(path) for path in paths] for split, paths in files.items()}
+    shares = (recipe.val_fraction, recipe.test_fraction) if [*files] == ["train"] else (0.0, 0.0)
+    held_out = HeldOut(*shares, val_path=named.get("val"), test_path=named.get("test"))
     everything = [path for paths in files.values() for path in paths]
     for _ in read_lines([path for path in everything if not path.is_file()]):
         pass
     size = sum(path.stat().st_size * (COMPRESSED if is_compressed(path) else 1) for path in everything)
     made = _build(files, recipe, None, codec) if size <= MEMORY_LIMIT else _kept(files, recipe, cache, codec)
-    _check_held_out(files, recipe, made)
+    sizes = {split: len(part.ids) for split, part in made.parts.items()}
+    if any(sizes.values()):
+        held_out.check({split: size if (size := sizes.get(split, 0)) > 1 else 0 for split in SPLITS}, "tokens")
     return made
-
-
-def _check_held_out(files: dict[Split, list[Path]], recipe: Recipe, made: Corpus) -> None:
-    """Checks that no part is empty that was asked for.
-
-    Raises:
-        UserError: One is.
-    """
-    tokens = sum(len(part.ids) for part in made.parts.values())
-    shares: dict[Split, float] = {"val": recipe.val_fraction, "test": recipe.test_fraction}
-    for split, share in shares.items():
-        if not tokens or split not in made.parts or len(made.parts[split].ids):
-            continue
-        if split in files:
-            names = ", ".join(map(str, files[split]))
-            raise UserError(f"{names} holds no text; give --data.{split}_path a file that does, or leave it out")
-        if share:
-            raise UserError(
-                f"{split}_fraction {share} of {tokens:,} tokens leaves the {split} part empty; give more text or a "
-                f"larger --data.{split}_fraction, or --data.{split}_fraction 0 to do without"
-            )
 
 
 def _kept(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, codec: Codec | None) -> Corpus:

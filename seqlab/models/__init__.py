@@ -87,7 +87,7 @@ EACH_CELL = ("gru", *CELLS)
 TASKS: dict[str, Task] = {
     "language": Task(
         LanguageModel,
-        data=("time_machine", "text"),
+        data=("time_machine", "text", "ptb", "wikitext2"),
         networks={
             **{cell: Network(LanguageOptions, {"cell": cell}) for cell in EACH_CELL},
             "transformer": Network(TransformerLanguageOptions),

@@ -23,7 +23,7 @@ from seqlab.data.data_module import DataModule
 from seqlab.data.labelled import LabelledData
 from seqlab.data.labelled_batches import LabelledBatch, encode_text
 from seqlab.data.loader import in_batches
-from seqlab.data.text_files import Split
+from seqlab.data.parts import Split
 from seqlab.errors import UserError
 from seqlab.metrics import MeanLoss, Measure, ratio
 from seqlab.models.classification_report import ClassificationReport, of_macro_f1

@@ -7,7 +7,7 @@ import torchmetrics.functional.classification as functional
 from torch import Tensor
 
 from seqlab.data.labelled import LabelledData
-from seqlab.data.text_files import Split
+from seqlab.data.parts import Split
 from seqlab.models.classification_report import ClassificationReport, Error, OfClass
 
 if TYPE_CHECKING:

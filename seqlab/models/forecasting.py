@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from seqlab.analysis.lags import Lags, worth_of_lags
 from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Loader
+from seqlab.data.parts import Split
 from seqlab.data.series import SeriesData
 from seqlab.data.series_input import Input, read_inputs
 from seqlab.data.series_windows import EveryWindow, SeriesBatch, Windows
-from seqlab.data.text_files import Split
 from seqlab.data.timeline import Step, written
 from seqlab.decoding.rollout import Strategy, roll_out, strategies_for, strategy_for
 from seqlab.errors import UserError

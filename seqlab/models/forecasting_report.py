@@ -7,8 +7,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seqlab.data.parts import Split
 from seqlab.data.series import SeriesData
-from seqlab.data.text_files import Split
 from seqlab.data.timeline import Step
 from seqlab.metrics import Report
 from seqlab.text.series_codec import SeriesCodec

@@ -15,9 +15,9 @@ from torch import Tensor
 from seqlab.analysis.attention_inspection import inspect_attention
 from seqlab.analysis.inspection import LanguageInspection, inspect_network
 from seqlab.data.data_module import DataModule
+from seqlab.data.parts import SPLITS, Split
 from seqlab.data.streams import TextBatch
 from seqlab.data.text import TextData
-from seqlab.data.text_files import SPLITS, Split
 from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
 from seqlab.metrics import PERPLEXITY, Measure

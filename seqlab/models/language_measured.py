@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqlab.data.parts import Split
 from seqlab.data.streams import EvaluationBatches, TextBatch
 from seqlab.data.text import TextData
-from seqlab.data.text_files import Split
 from seqlab.data.text_lines import EvaluationLines, TextLines
 from seqlab.metrics import PERPLEXITY, MeanLoss
 from seqlab.models.language_report import LanguageReport

@@ -14,7 +14,7 @@ from torchmetrics import Metric
 
 from seqlab.callbacks.training_log import TrainingLog
 from seqlab.data.data_module import DataModule
-from seqlab.data.text_files import Split
+from seqlab.data.parts import Split
 from seqlab.errors import UserError
 from seqlab.metrics import LOSS, MeanLoss, Measure, Report
 from seqlab.models.optimization import (

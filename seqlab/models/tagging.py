@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from seqlab.analysis.chain_inspection import ChainInspection, influences, table_of
 from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Loader, in_batches
+from seqlab.data.parts import Split
 from seqlab.data.tagged import TaggedData
 from seqlab.data.tagged_batches import EvaluationSentences, TaggedBatch, TaggedSentences
-from seqlab.data.text_files import Split
 from seqlab.decoding.tagging import FORMATS, Tagged, Way, spans_in
 from seqlab.decoding.viterbi import best_paths
 from seqlab.errors import UserError, reason_of

@@ -14,7 +14,7 @@ from seqlab.data.data_module import DataModule
 from seqlab.data.loader import in_batches
 from seqlab.data.pairs import EvaluationPairs, PairBatch
 from seqlab.data.parallel import ParallelData
-from seqlab.data.text_files import Split
+from seqlab.data.parts import Split
 from seqlab.decoding.beam import Beam
 from seqlab.decoding.translation import Translation, encoded, translate
 from seqlab.errors import UserError

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import regex
 
 from seqlab.data.parallel import ParallelData
-from seqlab.data.text_files import Split
+from seqlab.data.parts import Split
 from seqlab.decoding.translation import Translation
 from seqlab.errors import UserError, nearest, reason_of
 from seqlab.metrics import Report, Score, bleu_book, bleu_columns, corpus_bleu, corpus_chrf, perplexity
@@ -21,16 +21,19 @@ LENGTHS = ((1, 4), (5, 6), (7, 9), (10, math.inf))
 MISSING = "\ufffd"
 """Stands for a word that a vocabulary lacks; no reference has it."""
 
+SHORT = "no reference has the 4 words that BLEU looks for, so that it is 0 whatever is said; chrF2 tells more"
+
 ROOM = "translations at their most tokens; --length_factor and --length_addend give them more"
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """The sentences of some length: their name, how many, their BLEU."""
+    """The sentences of some length: their name, how many, their BLEU, and whether any reference has its 4 words."""
 
     name: str
     sentences: int
     bleu: float
+    measurable: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,7 @@ class TranslationReport(Report):
         search: How translations were found.
         incomplete: How many of them were cut at their most tokens.
         ceiling: BLEU of what the tokens of the references themselves say: no model of these tokens reaches more.
+        measurable: Whether any reference has the 4 words in a row that BLEU looks for.
     """
 
     sentences: int
@@ -56,6 +60,7 @@ class TranslationReport(Report):
     search: str
     incomplete: int = 0
     ceiling: float = 100.0
+    measurable: bool = True
 
     WIDTH: ClassVar[int] = 24
 
@@ -70,21 +75,27 @@ class TranslationReport(Report):
         return perplexity(self.loss)
 
     def rows(self) -> dict[str, str]:
-        bounded = self.ceiling < 99.995
+        bounded = self.measurable and self.ceiling < 99.995
         return {
             "corpus": self.measured_on,
             "loss": f"{self.loss:.4f} nats per target token",
             "perplexity": f"{self.perplexity:.4f}",
             "BLEU": f"{self.bleu.value:.2f}   {self.bleu.signature}",
+            **({} if self.measurable else {"BLEU is 0": SHORT}),
             **({"BLEU ceiling": f"{self.ceiling:.2f}   of the references' own tokens"} if bounded else {}),
             "chrF2": f"{self.chrf.value:.2f}   {self.chrf.signature}",
             "the book's BLEU": f"{100 * self.bleu_book:.2f}, mean of sentences, bigrams",
-            **{f"BLEU, {one.name}": f"{one.bleu:.2f}   {one.sentences:,} sentences" for one in self.buckets},
+            **{f"BLEU, {one.name}": _row(one) for one in self.buckets},
             "counted": f"{self.sentences:,} sentences, {self.tokens:,} target tokens, each once",
             "search": self.search,
             **({"cut": f"{self.incomplete:,} {ROOM}"} if self.incomplete else {}),
             "time": f"{self.seconds:.1f} s, {self.sentences / self.seconds:,.0f} sentences/s",
         }
+
+
+def _row(bucket: Bucket) -> str:
+    short = "" if bucket.measurable else ", no reference of 4 words"
+    return f"{bucket.bleu:.2f}   {bucket.sentences:,} sentences{short}"
 
 
 class Losses(NamedTuple):
@@ -148,7 +159,13 @@ def report_of(
         search=search,
         incomplete=sum(not one.complete for one in found),
         ceiling=100.0 if own == references else corpus_bleu(own, references, words).value,
+        measurable=bleu.value > 0 or _measurable(references, words),
     )
+
+
+def _measurable(references: Sequence[str], tokenize: str) -> bool:
+    """Whether saying the very references would have a BLEU above 0."""
+    return corpus_bleu(references, references, tokenize).value > 0
 
 
 OF_LANGUAGE = {
@@ -208,6 +225,7 @@ def buckets_of(sources: Sequence[str], said: Sequence[str], wanted: Sequence[str
         rows = [row for row, source in enumerate(sources) if least <= len(source.split()) <= most]
         if rows:
             name = f"{least} or more words" if most == math.inf else f"{least} to {most} words"
-            score = corpus_bleu([said[row] for row in rows], [wanted[row] for row in rows], tokenize)
-            buckets.append(Bucket(name, len(rows), score.value))
+            references = [wanted[row] for row in rows]
+            score = corpus_bleu([said[row] for row in rows], references, tokenize).value
+            buckets.append(Bucket(name, len(rows), score, score > 0 or _measurable(references, tokenize)))
     return buckets

@@ -41,3 +41,10 @@ def test_another_text_brings_its_own_held_out_parts() -> None:
     assert reused(kept, {"num_steps": 9}) == kept
     assert reused(kept, {"path": "a.txt"}) == kept
     assert reused(kept, {"path": "b.txt"}) == {"name": "text", "path": "a.txt", "num_steps": 7}
+
+
+def test_other_data_takes_what_the_checkpoint_has_settled() -> None:
+    kept = {"name": "fra_eng", "reverse": True, "tokens": "bpe", "max_pairs": 9, "batch_size": 7, "val_fraction": 0.1}
+    assert reused(kept, {"name": "parallel", "path": "a.tsv"}) == {"reverse": True, "tokens": "bpe"}
+    kept = {"name": "text", "path": "a.txt", "lines": "items", "tokens": "space", "num_steps": 9}
+    assert reused(kept, {"name": "time_machine"}) == {"lines": "items", "tokens": "space"}

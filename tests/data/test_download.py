@@ -88,12 +88,12 @@ def status(code: int) -> Answer:
 
 
 def silent(handler: Handler) -> None:
-    time.sleep(0.5)
+    handler.rfile.read(1)  # until the client hangs up
 
 
 def dripping(handler: Handler) -> None:
     handler.answer(200, b"", length=len(BODY))
-    for _ in range(50):
+    for _ in range(2000):
         handler.wfile.write(b".")
         time.sleep(0.02)
 
@@ -101,7 +101,6 @@ def dripping(handler: Handler) -> None:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "PAUSES", (0.01, 0.02))
-    monkeypatch.setattr(download, "READ_SECONDS", 0.2)
     for name in ("SEQLAB_DATA", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
@@ -141,7 +140,7 @@ def test_real_files_are_those_of_the_table(name: str) -> None:
         pytest.skip(f"{DATA / source.filename} is not here")
     assert source.name == name
     assert fetch(source, DATA) == DATA / source.filename
-    assert (DATA / source.filename).stat().st_size == source.size
+    assert source.size in (None, (DATA / source.filename).stat().st_size)
 
 
 def test_root_then_environment_then_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -186,11 +185,10 @@ def test_wrong_file_is_replaced_by_a_good_one(source: Source, tmp_path: Path) ->
         ([wrong], f"the file that it sends has sha1 {sha1(WRONG)}", 1),
         ([lambda h: h.answer(200, BODY + b"!")], f"it sends more than the {len(BODY):,} bytes of corpus.txt", 1),
         ([lambda h: h.answer(200, b"short")], f"the body ended after 5 of {len(BODY):,} bytes", 3),
-        ([silent], "no data for 0.2 s", 3),
         ([lambda h: h.answer(302, b"", Location="file:///etc/passwd")], "file:///etc/passwd", 1),
         ([lambda h: h.answer(302, b"", Location="/corpus.txt")], "redirects", 31),
     ],
-    ids=["404", "403", "503", "204", "wrong", "too much", "short", "silent", "scheme", "loop"],
+    ids=["404", "403", "503", "204", "wrong", "too much", "short", "scheme", "loop"],
 )
 def test_failed_download_says_why_and_the_way_out(
     source: Source, server: Server, tmp_path: Path, script: list[Answer], words: str, requests: int
@@ -199,9 +197,18 @@ def test_failed_download_says_why_and_the_way_out(
     sentence = complaint(source, tmp_path)
     assert sentence.startswith(f"cannot download corpus from {source.url}: ")
     assert words in sentence
-    assert f"; put corpus.txt (sha1 {source.sha1}) into {tmp_path}, or name a folder that has it" in sentence
+    assert f"; put corpus.txt (sha1 {source.digest}) into {tmp_path}, or name a folder that has it" in sentence
     assert len(server.ranges) == requests
     assert "corpus.txt" not in visible(tmp_path)
+
+
+def test_silent_server_is_given_up(
+    source: Source, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "READ_SECONDS", 0.1)
+    server.script = [silent]
+    assert "no data for 0.1 s" in complaint(source, tmp_path)
+    assert len(server.ranges) == 3
 
 
 @pytest.mark.parametrize("body", [WRONG, BODY + b"!"])
@@ -239,9 +246,7 @@ def test_dripping_server_is_given_up(
     monkeypatch.setattr(download, "PATIENCE_SECONDS", 0.1)
     monkeypatch.setattr(download, "PAUSES", ())
     server.script = [dripping]
-    begun = time.monotonic()
     assert "too slow" in complaint(source, tmp_path)
-    assert time.monotonic() - begun < 0.5
 
 
 def test_server_errors_are_retried(source: Source, server: Server, tmp_path: Path) -> None:
@@ -293,7 +298,9 @@ def test_wrong_file_outlives_a_failed_download(source: Source, server: Server, t
     (tmp_path / "corpus.txt").write_bytes(b"mine")
     server.script = [wrong]
     sentence = complaint(source, tmp_path)
-    assert f"{tmp_path / 'corpus.txt'} has sha1 {sha1(b'mine')}, not {source.sha1}, and seqlab cannot down" in sentence
+    assert (
+        f"{tmp_path / 'corpus.txt'} has sha1 {sha1(b'mine')}, not {source.digest}, and seqlab cannot down" in sentence
+    )
     assert visible(tmp_path) == {"corpus.txt": b"mine"}
 
 
@@ -340,6 +347,55 @@ def become_nobody() -> None:
         os.seteuid(65534)
 
 
+@pytest.mark.parametrize("kind", ["md5", "sha1", "sha256"])
+def test_the_kind_of_a_digest_follows_from_its_length(
+    source: Source, server: Server, tmp_path: Path, kind: str
+) -> None:
+    of_kind = replace(source, digest=hashlib.new(kind, BODY).hexdigest())
+    assert fetch(of_kind, tmp_path / "good").read_bytes() == BODY
+    server.script = [wrong]
+    sentence = complaint(of_kind, tmp_path)
+    assert f"the file that it sends has {kind} {hashlib.new(kind, WRONG).hexdigest()}" in sentence
+    assert f"put corpus.txt ({kind} {of_kind.digest}) into" in sentence
+
+
+class TestUnknownSize:
+    """A published digest does not say how long its file is."""
+
+    @pytest.fixture
+    def source(self, source: Source) -> Source:
+        return replace(source, size=None)
+
+    def test_a_file_is_downloaded_and_known_again(self, source: Source, server: Server, tmp_path: Path) -> None:
+        for _ in range(2):
+            assert fetch(source, tmp_path).read_bytes() == BODY
+        assert server.ranges == [None]
+
+    def test_a_cut_body_is_resumed(self, source: Source, server: Server, tmp_path: Path) -> None:
+        server.script = [cut, by_range]
+        assert fetch(source, tmp_path).read_bytes() == BODY
+        assert server.ranges == [None, f"bytes={HALF}-"]
+
+    def test_a_wrong_file_is_removed(self, source: Source, server: Server, tmp_path: Path) -> None:
+        server.script = [wrong]
+        assert f"the file that it sends has sha1 {sha1(WRONG)}" in complaint(source, tmp_path)
+        assert visible(tmp_path) == {}
+
+    def test_an_endless_body_is_refused(
+        self, source: Source, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(download, "MOST_BYTES", 1000)
+        server.script = [wrong]
+        assert "it sends more than the 1,000 bytes of corpus.txt" in complaint(source, tmp_path)
+        assert visible(tmp_path) == {}
+
+    def test_a_folder_that_cannot_be_written(self, source: Source, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        assert "it must be readable and writable, with room for it, or name another" in complaint(
+            source, tmp_path / "file"
+        )
+
+
 def test_read_only_folder_with_the_good_file(source: Source, read_only: Path) -> None:
     read_only.chmod(0o755)
     (read_only / "corpus.txt").write_bytes(BODY)
@@ -377,7 +433,7 @@ print(fetch({source!r}, folder / "root"))
         assert all(process.poll() is None for process in processes)
         time.sleep(0.01)
     (tmp_path / "go").touch()
-    assert [process.communicate(timeout=10)[0].strip() for process in processes] == [
+    assert [process.communicate(timeout=60)[0].strip() for process in processes] == [
         str(tmp_path / "root/corpus.txt")
     ] * 2
     assert server.ranges == [None]

@@ -2,21 +2,20 @@ import hashlib
 import io
 import os
 import tarfile
-import threading
-from collections.abc import Iterator
-from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from file_server import Server, server
 
 from seqlab.data import download, labelled_corpora, named
-from seqlab.data.download import SOURCES, Source, Unavailable, fetch
+from seqlab.data.download import SOURCES, Unavailable, fetch
 from seqlab.data.labelled import LabelledData
 from seqlab.data.labelled_corpora import QUESTIONS, REVIEWS, RtPolarity, Trec
 from seqlab.data.loader import Shard
 
 CORPORA = Path(os.environ.get("SEQLAB_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
+__all__ = ["server"]
+
 NAMES = "rt_polarity_pos", "rt_polarity_neg", "trec_train", "trec_test"
 
 
@@ -113,48 +112,6 @@ def test_the_sample_stands_in_loudly(
         kind()
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        body = self.server.files[self.path]
-        self.server.asked.append(self.path)
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    """Sends ``files`` by their paths; ``asked`` are those that were asked for."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files: dict[str, bytes] = {}
-        self.asked: list[str] = []
-
-    def source(self, name: str, path: str, content: bytes) -> Source:
-        """The row of the table, sent by this server."""
-        sha1, url = hashlib.sha1(content).hexdigest(), f"http://127.0.0.1:{self.server_port}{path}"
-        return replace(SOURCES[name], url=url, sha1=sha1, size=len(content))
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(download, "PAUSES", (0.01,))
-    for name in ("SEQLAB_DATA", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
 def archive(files: dict[str, bytes]) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
@@ -228,7 +185,7 @@ def test_a_wrong_archive_is_refused(table: Server, tmp_path: Path, body: bytes, 
         RtPolarity(root=str(tmp_path))
     source = SOURCES["rt_polarity_pos"]
     assert str(caught.value) == (
-        f"cannot download rt_polarity_pos from {source.url}: {words}; put rt-polarity.pos (sha1 {source.sha1}) into "
+        f"cannot download rt_polarity_pos from {source.url}: {words}; put rt-polarity.pos (sha1 {source.digest}) into "
         f"{tmp_path / 'rt_polarity'}, or name a folder that has it with --data.root or SEQLAB_DATA"
     )
     assert files_of(tmp_path) == []
@@ -240,14 +197,14 @@ def test_a_wrong_file_is_refused(table: Server, tmp_path: Path) -> None:
     (tmp_path / "TREC.train").write_bytes(b"mine")
     with pytest.raises(Unavailable, match="TREC.train has sha1 .*, not .*the file that it sends has sha1") as caught:
         Trec(root=str(tmp_path))
-    assert f"put TREC.train (sha1 {SOURCES['trec_train'].sha1}) into {tmp_path}, or" in str(caught.value)
+    assert f"put TREC.train (sha1 {SOURCES['trec_train'].digest}) into {tmp_path}, or" in str(caught.value)
     assert (tmp_path / "TREC.train").read_bytes() == b"mine"
 
 
 def test_an_archive_larger_than_allowed_is_given_up(
     table: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "LARGEST_ARCHIVE", 100)
+    monkeypatch.setattr(download, "MOST_BYTES", 100)
     monkeypatch.setattr(download, "CHUNK", 16)
     table.files["/rt.tar.gz"] = bytes(range(256)) * 100
     with pytest.raises(Unavailable, match="what it sends cannot be unpacked"):

@@ -4,6 +4,7 @@ import pytest
 
 from seqlab.data.labelled_files import Rows
 from seqlab.data.labelled_parts import divided, key_of, separated, without_empty
+from seqlab.data.parts import HeldOut
 from seqlab.errors import UserError
 
 TEXTS = [f"text {number}" for number in range(20)]
@@ -11,8 +12,7 @@ ALL = Rows(TEXTS, ["x", "y"] * 10)
 
 
 def parts(whole: dict[Any, Rows], **options: Any) -> dict[Any, Rows]:
-    given = {"val_fraction": 0.0, "test_fraction": 0.0, "folds": None, "fold": 0, **options}
-    return divided(whole, "raw", None, **given)
+    return divided(whole, "raw", None, HeldOut(**{"val_fraction": 0.0, "test_fraction": 0.0, **options}))
 
 
 def test_what_equal_texts_share() -> None:
@@ -58,4 +58,4 @@ def test_parts_that_cannot_be() -> None:
     with pytest.raises(UserError, match="^folds 21 are more than the 20 different texts; give fewer$"):
         parts({"train": ALL}, folds=21)
     with pytest.raises(UserError, match="^no text is left to train on; give more texts, or lower --data.val_fraction$"):
-        parts({"train": Rows(["a"], ["x"])}, val_fraction=1.0)
+        parts({"train": Rows(["a"], ["x"])}, val_fraction=0.99)

@@ -334,4 +334,4 @@ def test_pairs_that_cleaning_empties_are_left_out(tmp_path: Path) -> None:
     data = ParallelData(str(tmp_path / "pairs.tsv"), cleaning="letters", val_fraction=0, test_fraction=0)
     assert "18 pairs to train on" in data.describe()
     assert data.describe().endswith(", 9 pairs of which letters cleaning leaves nothing left out")
-    assert ParallelData(str(tmp_path / "pairs.tsv")).emptied_pairs == 0
+    assert ParallelData(str(tmp_path / "pairs.tsv"), val_fraction=0, test_fraction=0).emptied_pairs == 0

@@ -9,9 +9,9 @@ import torch
 from seqlab.data import DATA, named
 from seqlab.data.download import SOURCES, Unavailable, fetch
 from seqlab.data.loader import Shard
+from seqlab.data.parts import SPLITS
 from seqlab.data.series import SeriesData
 from seqlab.data.series_corpora import sine
-from seqlab.data.text_files import SPLITS
 from seqlab.errors import UserError
 from seqlab.text.codec import codec_of
 

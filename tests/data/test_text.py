@@ -8,38 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from seqlab.data import DATA, named
+from seqlab.data import DATA
 from seqlab.data import text as text_data
 from seqlab.data import text_files as corpus_module
-from seqlab.data.download import Unavailable
 from seqlab.data.loader import Loader, Shard
 from seqlab.data.streams import TextBatch
-from seqlab.data.text import TextData, TimeMachine
+from seqlab.data.text import TextData
 from seqlab.errors import UserError
 from seqlab.text.codec import Codec
 
 STORY = str(Path(__file__).parents[1] / "fixtures" / "story.txt")
 ROOT = Path(os.environ.get("SEQLAB_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
 SMALL = {"batch_size": 4, "num_steps": 10}
-
-
-@pytest.fixture
-def time_machine_root() -> str:
-    if not (ROOT / "timemachine.txt").is_file():
-        pytest.skip(f"{ROOT / 'timemachine.txt'} is not here")
-    return str(ROOT)
-
-
-@pytest.fixture
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Time Machine can be had nowhere, and nobody named a folder."""
-
-    def fail(source: object, root: Path | None = None) -> Path:
-        raise Unavailable("cannot download time_machine: no connection; put it there")
-
-    monkeypatch.delenv("SEQLAB_DATA", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(named, "fetch", fail)
 
 
 def batches_of(loader: Loader[TextBatch]) -> list[list[list[int]]]:
@@ -213,73 +193,6 @@ def test_an_empty_training_part(tmp_path: Path) -> None:
 def test_the_home_folder_may_be_abbreviated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(Path(STORY).parent))
     assert TextData("~/story.txt").corpus_name == "story"
-
-
-def test_facts_of_the_time_machine(time_machine_root: str) -> None:
-    data = TimeMachine(root=time_machine_root)
-    assert data.corpus_name == "time_machine"
-    assert data.vocab_size == 28
-    assert sum(len(part.ids) for part in data.corpus.parts.values()) == 170_580
-    assert sum(part.characters for part in data.corpus.parts.values()) == 170_580
-    assert data.codec.decode(data.part("train").ids[:49]) == "the time machine by h g wellsithe time traveller "
-    assert data.prompt == "time traveller"
-
-
-def test_words_of_the_time_machine(time_machine_root: str) -> None:
-    data = TimeMachine(root=time_machine_root, tokens="word", val_fraction=0, test_fraction=0)
-    assert len(data.part("train").ids) == 32_775
-    assert data.vocab_size == 4_580  # with <unk>
-    frequencies = data.codec.vocab.frequencies[:4]
-    assert frequencies == [("the", 2261), ("i", 1267), ("and", 1245), ("of", 1155)]
-
-
-def test_a_recipe_of_the_time_machine(time_machine_root: str) -> None:
-    data = TimeMachine(root=time_machine_root, cleaning="letters", max_tokens=5000, **SMALL)
-    recipe = data.recipe()
-    assert {key: recipe[key] for key in ("name", "cleaning", "max_tokens")} == {
-        "name": "time_machine",
-        "cleaning": "letters",
-        "max_tokens": 5000,
-    }
-    assert readable(DATA[str(recipe.pop("name"))](**recipe)) == readable(data)  # type: ignore[arg-type]
-
-
-@pytest.mark.usefixtures("nowhere")
-def test_the_sample_stands_in_with_a_loud_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    data = TimeMachine(**SMALL)
-    said = capsys.readouterr().err
-    assert said.count("!" * 100) == 2
-    assert "The Time Machine is not here. Going on with the BUNDLED SAMPLE" in said
-    assert "numbers from this run are not numbers of The Time Machine." in said
-    assert "Reason: cannot download time_machine: no connection; put it there" in said
-    assert data.corpus_name == "sample"
-    assert data.prompt is not None
-    assert TimeMachine.prompt == "time traveller"
-    assert data.codec.unknown(data.prompt) == []
-    assert data.codec.clean(data.prompt) in data.codec.decode(data.part("train").ids)
-    assert len(everything(data)["train"]) == 2  # type: ignore[arg-type]
-
-
-@pytest.mark.usefixtures("nowhere")
-def test_no_sample_where_a_folder_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Unavailable, match="^cannot download time_machine: no connection; put it there$"):
-        TimeMachine(root=str(tmp_path))
-    monkeypatch.setenv("SEQLAB_DATA", str(tmp_path))
-    with pytest.raises(Unavailable, match="^cannot download time_machine"):
-        TimeMachine()
-
-
-def test_fetch_is_asked_with_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, Path | None]] = []
-
-    def fetch(source: Any, root: Path | None) -> Path:
-        asked.append((source.name, root))
-        return Path(STORY)
-
-    monkeypatch.setattr(named, "fetch", fetch)
-    TimeMachine(root=str(tmp_path))
-    TimeMachine()
-    assert asked == [("time_machine", tmp_path), ("time_machine", None)]
 
 
 def test_lines_as_items(tmp_path: Path) -> None:

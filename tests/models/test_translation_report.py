@@ -1,8 +1,13 @@
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
+from seqlab.data.parallel import ParallelData
+from seqlab.decoding.translation import Translation
 from seqlab.errors import UserError
 from seqlab.metrics import Score
-from seqlab.models.translation_report import Bucket, TranslationReport, buckets_of, tokenization
+from seqlab.models.translation_report import Bucket, Losses, TranslationReport, buckets_of, report_of, tokenization
 
 
 def test_sentences_by_the_length_of_their_source() -> None:
@@ -40,6 +45,31 @@ def test_what_is_printed() -> None:
     assert rows["BLEU, 1 to 4 words"] == "20.00   1,200 sentences"
     assert rows["counted"] == "10 sentences, 30 target tokens, each once"
     assert rows["time"] == "2.0 s, 5 sentences/s"
+
+
+def test_references_too_short_for_bleu_are_told_apart_from_wrong_translations(tmp_path: Path) -> None:
+    def rows(*targets: str, said: Sequence[str] = ()) -> dict[str, str]:
+        (tmp_path / "pairs.tsv").write_text("".join(f"a\t{target}\n" for target in targets), encoding="utf-8")
+        data = ParallelData(str(tmp_path / "pairs.tsv"), min_freq=0, val_fraction=0, test_fraction=0)
+        found = [Translation(text, 0.0, [], [], None) for text in said or targets]
+        losses, codec = Losses(0.0, 1, None), data.target_codec
+        return report_of(
+            data, "train", losses, data.pairs("train"), found, codec, seconds=1, search="", tokenize=None
+        ).rows()
+
+    short = rows("je dors .", "cours !")
+    assert short["BLEU"].startswith("0.00 ")
+    assert short["BLEU is 0"] == (
+        "no reference has the 4 words that BLEU looks for, so that it is 0 whatever is said; chrF2 tells more"
+    )
+    assert short["BLEU, 1 to 4 words"] == "0.00   2 sentences, no reference of 4 words"
+    assert "BLEU ceiling" not in short
+    long = rows("je dors ici .", "cours !")
+    assert long["BLEU"].startswith("100.00 ")
+    assert "BLEU is 0" not in long
+    wrong = rows("je dors ici .", said=["quatre mots de travers"])
+    assert "BLEU is 0" not in wrong
+    assert wrong["BLEU, 1 to 4 words"].endswith(" 1 sentences")
 
 
 TEXTS = {"zh": "他们在这里。", "char": "กำลังทำ", "13a": "Über die Brücke."}

@@ -70,11 +70,16 @@ def test_francisco_follows_san_alone() -> None:
     assert p(model, [san], francisco) > 0.9
 
 
-@pytest.mark.parametrize("order", [1, 2, 3, 4])
-def test_kneser_ney_is_the_formula(order: int) -> None:
+@pytest.mark.parametrize("packs", [True, False])
+@pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
+def test_kneser_ney_is_the_formula(order: int, packs: bool) -> None:
     text = random_text()
-    model = counted(text, order, "kneser_ney")
-    contexts = torch.randint(1, VOCAB, (12, order - 1), generator=torch.Generator().manual_seed(order))
+    model = NGram(VOCAB, order, "kneser_ney")
+    model._packs = packs
+    model.count(torch.tensor(text))
+    unseen = torch.randint(1, VOCAB, (8, order - 1), generator=torch.Generator().manual_seed(order))
+    seen = torch.tensor([text[row : row + order - 1] for row in range(0, 80, 10)], dtype=torch.int64).view(8, order - 1)
+    contexts = torch.cat([unseen, seen])
     for context, row in zip(contexts.tolist(), model.distributions(contexts).tolist(), strict=True):
         assert row == pytest.approx([kneser_ney(text, order, tuple(context), w) for w in range(VOCAB)])
 
