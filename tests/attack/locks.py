@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from seqlab.errors import UserError
 from seqlab.runs.checkpoint import read_checkpoint
@@ -25,13 +26,18 @@ def _said(host: str = "elsewhere", process: object = 7, ago: float = 0.0) -> str
 
 
 HERE = socket.gethostname()
-LOCKS = (
-    *((text, True, True) for text in (_said(HERE, os.getpid()), _said(HERE, 1, 1000), _said(), "", "[]")),
-    *((_said(ago=ago), False, True) for ago in (0.0, 100.0, -(10.0**9))),
-    *((_said(ago=ago), False, False) for ago in (2 * STALE, 10.0**9)),
-    (_said(HERE, 1), False, False),
+LOCKS: tuple[tuple[dict[str, Any] | None, bool, bool], ...] = (
+    *(
+        ({"host": HERE, "process": process, "ago": ago}, True, True)
+        for process, ago in ((os.getpid(), 0.0), (1, 1000.0))
+    ),
+    *(({"ago": ago}, True, True) for ago in (0.0, 2 * STALE)),
+    (None, True, True),
+    *(({"ago": ago}, False, True) for ago in (0.0, 100.0, -(10.0**9))),
+    *(({"ago": ago}, False, False) for ago in (2 * STALE, 10.0**9)),
+    ({"host": HERE, "process": 1}, False, False),
 )
-"""What a lock says, whether a process holds it, and whether it must be believed."""
+"""What a lock says, nothing for None, whether a process holds it, and whether it must be believed."""
 
 
 def _spoilt() -> dict[str, Callable[[Path], object]]:
@@ -89,9 +95,13 @@ def locks(sound: Sound) -> Iterator[Attack]:
 
     for what, words in asked.items():
         anew = what == "the same again"  # refused because the run is there
-        for text, is_held, holds in LOCKS:
-            name = f"{what}, lock says {text[:60]!r}{', and is held' * is_held}"
-            yield attack(name, words, lambda lock, text=text: lock.write_text(text), is_held, holds or anew)
+        for says, is_held, holds in LOCKS:
+
+            def spoil(lock: Path, says: dict[str, Any] | None = says) -> None:
+                lock.write_text("" if says is None else _said(**says))
+
+            name = f"{what}, lock says {says}{', and is held' * is_held}"
+            yield attack(name, words, spoil, is_held, holds or anew)
         over = [*words, "--take_over", "true"]
         yield attack(f"{what}, taken over", over, lambda lock: lock.write_text(_said()), False, anew)
         for name, spoil in _spoilt().items():
@@ -114,7 +124,10 @@ def _compared(sound: Sound) -> Iterator[Attack]:
         folder.mkdir()
 
     yield Attack("a second comparison", words, prepare, lambda: _hold(lock), refused=True)
-    for name, spoil in _spoilt().items():
+    places = {
+        name: spoil for name, spoil in _spoilt().items() if name in ("bytes", "a folder", "a pipe", "a link to outside")
+    }
+    for name, spoil in places.items():
         yield Attack(f"a comparison, lock is {name}", words, lambda spoil=spoil: (prepare(), spoil(lock)))
 
 
