@@ -98,16 +98,17 @@ def open_regular(path: str | Path) -> BufferedReader:
     """A file that has an end, to read; what may have none is refused, without waiting for it.
 
     Raises:
-        OSError: There is none, it cannot be read, or it is a folder, a pipe, a device or a socket.
+        OSError: There is none, it cannot be read, or it is a folder, a pipe, a device, a socket, or one of
+            those of ``/proc``, some of which wait for more.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     kind = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(kind):
+    if stat.S_ISREG(kind) and not Path(path).resolve().is_relative_to("/proc"):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
     if stat.S_ISDIR(kind):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    named = next((name for is_kind, name in KINDS.items() if is_kind(kind)), "no regular file")
+    named = next((name for is_kind, name in KINDS.items() if is_kind(kind)), "what the system says of itself")
     raise OSError(errno.EINVAL, f"it is {named}, not a file that ends", str(path))
 
 

@@ -36,7 +36,7 @@ from seqlab.models.model import Model
 from seqlab.runs.allocator import keep_freed_memory
 from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.folders import RESULT, check_free, check_name, claimed, clear, is_within, runs_folder
-from seqlab.runs.lock import sole_writer
+from seqlab.runs.lock import check_untrained, sole_writer
 from seqlab.runs.ranks import one_fate
 from seqlab.runs.result import told, write_result
 
@@ -144,7 +144,8 @@ def _replaces(settings: Settings, logs: Path) -> bool:
     if own or config.trainer.fast_dev_run or rank_zero_only.rank != 0:
         return False
     if name is not None and not config.overwrite:
-        check_free(logs, check_name(name))
+        check_untrained(logs / check_name(name))
+        check_free(logs, name)
     return bool(config.overwrite)
 
 

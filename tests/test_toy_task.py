@@ -82,7 +82,7 @@ def test_its_options_are_those_of_the_command_line(refusal: Command, verb: Comma
     assert refusal("fit", *FIT, "--model.spread", "-1") == "--model.spread -1.0 must be above 0"
     assert refusal("fit", *FIT, "--model.hidden_size", "3").startswith("unknown option --model.hidden_size")
     assert refusal("fit", "--model", "parity", "--data", "fra_eng").startswith("--model parity does not read")
-    known = "monitor 'val/perplexity' is none of what validation measures: "
+    known = "--monitor 'val/perplexity' is none of what validation measures: "
     assert refusal("fit", *FIT, "--monitor", "val/perplexity").startswith(known)
     assert "Standard deviation of the first scores. (above 0) [0.1]" in verb("fit", *FIT[:4], "--help").out
 

@@ -92,10 +92,10 @@ class Often(NamedTuple):
         Raises:
             UserError: It is none of these.
         """
-        match = re.fullmatch(r"(\d+)([smh]?)", text)
+        match = re.fullmatch(r"(\d{1,9})([smh]?)", text)
         if not match or not int(match.group(1)):
             raise UserError(
-                f"ckpt_every '{text}' must be a number of steps such as 200, or a time such as 30s, 5m or 1h"
+                f"--ckpt_every '{text}' must be a number of steps such as 200, or a time such as 30s, 5m or 1h"
             )
         number, unit = int(match.group(1)), match.group(2)
         return cls(seconds=number * {"s": 1, "m": 60, "h": 3600}[unit]) if unit else cls(steps=number)

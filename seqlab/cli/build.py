@@ -18,7 +18,7 @@ from seqlab.errors import UserError
 from seqlab.models.model import Model
 from seqlab.models.optimization import OPTIMIZERS, SCHEDULERS
 from seqlab.models.schedules import WarmupCosineLR
-from seqlab.models.sizes import check_fits
+from seqlab.models.sizes import check_fits, steps_of
 from seqlab.runs.checkpoint import check_resumable
 from seqlab.runs.folders import check_name, run_name
 from seqlab.runs.ranks import shared_run
@@ -110,7 +110,7 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
     with spelled("model", given):
         options = plan.network.made(given)
     if options.by_gradients:
-        check_fits(plan.row.model, options, data.codecs, _items_of_batch(settings))
+        check_fits(plan.row.model, options, data.codecs, steps_of(data.train_batches(Shard()).batch(0, 0)))
     model = plan.row.model(options, data.codecs, optimizer, schedule.made, schedule.interval, plan.model)
     try:
         _try(settings, data, model, schedule)
@@ -121,12 +121,6 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
     if plan.resumed is not None:
         _say_what_changes(settings, plan.resumed, schedule)
     return model, schedule
-
-
-def _items_of_batch(settings: Settings) -> int:
-    """Steps of a batch, where the options of the data say how many a row has; else its rows."""
-    given = settings.of("data")
-    return int(given.get("batch_size") or 1) * int(given.get("num_steps") or 1)
 
 
 def batches_used(settings: Settings, data: DataModule) -> int:

@@ -1,6 +1,8 @@
 """Configurations: YAML of a bounded size, depth and number of aliases."""
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -18,6 +20,10 @@ MOST_PARTS = 20_000
 MOST_ALIASES = 8
 """``*a``, each of which stands for a whole part once more."""
 
+VAST_NUMBER = re.compile(r"[-+.]?\d[\w.:+-]{100,}")
+"""One that no option takes."""
+
+BRACKETS = re.compile(r"[\[{&*]")
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -58,6 +64,18 @@ def parse_configuration(text: str, name: object) -> Any:
         raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
 
 
+def check_typed(option: str, value: str) -> None:
+    """Checks the value of an option, which is read as YAML where it is one.
+
+    Raises:
+        UserError: It is out of the bounds of a configuration.
+    """
+    if BRACKETS.search(value):
+        with suppress(yaml.YAMLError, ValueError):
+            for beyond in _beyond(value):
+                raise UserError(f"the value of {option} {beyond}; write it out plainly")
+
+
 def _beyond(text: str) -> Iterator[str]:
     """In what way a YAML text is out of its bounds, event by event, before any of it is made."""
     opened: list[str | None] = []
@@ -71,6 +89,8 @@ def _beyond(text: str) -> Iterator[str]:
             aliases += 1
             if event.anchor in opened:
                 yield f"holds *{event.anchor} within &{event.anchor}, which has no end"
+        elif isinstance(event, yaml.ScalarEvent) and VAST_NUMBER.fullmatch(event.value):
+            yield "has a number of more than 100 digits"
         if aliases > MOST_ALIASES:
             yield f"has more than {MOST_ALIASES} aliases"
         if len(opened) > DEEPEST:

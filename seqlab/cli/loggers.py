@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 from jsonargparse import Namespace
 
+from seqlab.cli.configuration import check_typed
+
 RUN_FOLDER = "the folder of the run"
 """Stands for it until the run has its name, and in its configuration."""
 KEYS = ("--trainer.logger", "--trainer.logger+")
@@ -42,16 +44,17 @@ def words_in_run_folder(arguments: Iterable[str]) -> list[str]:
         key, equals, value = word.partition("=")
         if key in KEYS:
             value = value if equals else next(words, "")
-            done += [key, _spelled(value)]
+            done += [key, _spelled(key, value)]
         else:
             done.append(word)
     return done
 
 
-def _spelled(value: str) -> str:
+def _spelled(key: str, value: str) -> str:
+    check_typed(key, value)
     try:
         logger = yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return value
     known = in_run_folder(logger)
     return value if known == logger else json.dumps(known)

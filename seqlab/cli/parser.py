@@ -9,20 +9,27 @@ import sys
 import textwrap
 import types
 from argparse import SUPPRESS, Action, _HelpAction
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from functools import reduce
+from itertools import pairwise
 from operator import or_
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse._actions import _ActionConfigLoad
+from jsonargparse._typehints import ActionTypeHint
 
 from seqlab.bounds import check_bounds, check_named, rule_of
-from seqlab.cli.unread import lasting_output
+from seqlab.cli.configuration import check_typed
+from seqlab.cli.unread import lasting_output, ready_streams
 from seqlab.errors import UserError, nearest, reason_of
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 """What the system says where a disk is full or takes nothing more."""
+
+NO_PLACE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EPERM)
+"""What it says of a path that leads nowhere."""
 
 OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory|storage size calculation overflowed")
 
@@ -104,9 +111,13 @@ class Parser(ArgumentParser):
             UserError: An argument is unknown or its value is not of its type.
         """
         for action in self._actions:
-            if hasattr(action, "_typehint"):
+            if isinstance(action, ActionTypeHint):
                 action._typehint = integers_first(action._typehint)
+                action._enable_path, action.sub_add_kwargs = False, {**action.sub_add_kwargs, "sub_configs": False}
+        self._check_groups(arguments)
         check_named(arguments)
+        for option, value in typed(arguments):
+            check_typed(option, value)
         try:
             config: Namespace = self.parse_args(arguments)
         except ArgumentError as error:
@@ -115,6 +126,16 @@ class Parser(ArgumentParser):
             raise UserError("a value is nested too deeply; write it out plainly") from None
         self._check_values(config)
         return config
+
+    def _check_groups(self, arguments: list[str]) -> None:
+        """Refuses a file in place of the options of a group; one of ``--config`` alone is read within its bounds."""
+        groups = {f"--{action.dest}" for action in self._actions if isinstance(action, _ActionConfigLoad)}
+        for option, value in typed(arguments):
+            if option in groups and not value.lstrip().startswith("{"):
+                key = option.lstrip("-")
+                raise UserError(
+                    f"{option} takes options, as {option}.NAME VALUE; a file of them, under {key}:, is for --config"
+                )
 
     def _check_values(self, config: Namespace) -> None:
         """Checks what types alone do not say: bounds of numbers, and that null is meant where it is given."""
@@ -244,14 +265,17 @@ def spell_choices(argv: Iterable[str], choices: Iterable[str]) -> list[str]:
     return arguments
 
 
+def typed(arguments: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Options with their values, as the word after each or behind ``=``."""
+    for word, after in pairwise([*arguments, ""]):
+        option, equals, value = word.partition("=")
+        if option.startswith("--"):
+            yield option, value if equals else after
+
+
 def values_of(arguments: list[str], name: str) -> list[str]:
-    """Every value given for ``--name``, as the word after it or behind ``=``."""
-    values = []
-    for word, after in zip(arguments, [*arguments[1:], ""], strict=False):
-        key, equals, value = word.partition("=")
-        if key == f"--{name}":
-            values.append(value if equals else after)
-    return values
+    """Every value given for ``--name``."""
+    return [value for option, value in typed(arguments) if option == f"--{name}"]
 
 
 def pick(kind: str, name: str, known: Iterable[str]) -> str:
@@ -280,13 +304,14 @@ def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None, la
         The exit code.
     """
     arguments = sys.argv[1:] if argv is None else argv
+    ready_streams()
     try:
         with lasting_output() if lasting and not asks_for_words(arguments) else nullcontext():
             code = verb(arguments) or 0
             sys.stdout.flush()
             return code
     except UserError as error:
-        _say(f"seqlab: {' '.join(str(error).split())}")
+        _say(f"seqlab: {_as_typed(' '.join(str(error).split()), arguments)}")
         return 2
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not OUT_OF_MEMORY.search(str(error)):
@@ -300,11 +325,23 @@ def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None, la
         _leave(sys.stdout)
         return 0
     except OSError as error:
+        if error.errno in NO_PLACE and error.filename is not None:
+            _say(f"seqlab: {str(error.filename)[:60]!r} cannot be used: {reason_of(error)}; give another path")
+            return 2
         if error.errno not in FULL:
             raise
         _leave(sys.stdout)
         _say(f"seqlab: {_place_of(error)}: {reason_of(error)}; make room, and do it again")
         return 2
+
+
+def _as_typed(refusal: str, arguments: Iterable[str]) -> str:
+    """A refusal that begins with the name of an option and its value, with the name as it was typed with that value."""
+    name, value, *_ = (*refusal.split(maxsplit=2), "", "")
+    for option, given in typed(arguments):
+        if option[2:].rpartition(".")[2] == name and value == given:
+            return f"{option} {refusal.removeprefix(name).lstrip()}"
+    return refusal
 
 
 def asks_for_words(arguments: Iterable[str]) -> bool:

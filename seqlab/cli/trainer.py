@@ -56,7 +56,7 @@ def monitor_of(name: str, model: Model) -> Monitor:
     known |= {f"val/{key}": "min" if one.better == "lower" else "max" for key, one in model.measures.items()}
     wanted = name.replace("val_", "val/", 1) if name.startswith("val_") else name
     if wanted not in known:
-        raise UserError(f"monitor '{name}' is none of what validation measures: {nearest(wanted, known)}")
+        raise UserError(f"--monitor '{name}' is none of what validation measures: {nearest(wanted, known)}")
     return Monitor(wanted, known[wanted])
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any
 
 
@@ -45,6 +46,19 @@ class _Lasting:
             print(f"seqlab: {self._name} cannot be written to any more; the work goes on", file=self._say, flush=True)
         except (OSError, ValueError):
             return
+
+
+def ready_streams() -> None:
+    """Makes the streams of this process fit for all that is said.
+
+    One that it was started without becomes an empty one, before a file takes its place; what the encoding of an output
+    lacks is spelled out.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

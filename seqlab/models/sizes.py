@@ -1,6 +1,7 @@
 """How large a network is, before any of it is made."""
 
 import os
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -35,6 +36,12 @@ def shapes_of(kind: type[Model], options: Options, codecs: Codecs) -> dict[str, 
             return None
         raise
     return {f"network.{name}": weights for name, weights in network.state_dict().items()}
+
+
+def steps_of(batch: Iterable[object]) -> int:
+    """Steps of all rows of a batch, with padding: those of the longest rows that it holds."""
+    shapes = [one.shape for one in batch if isinstance(one, Tensor) and one.ndim > 1]
+    return max((rows * steps for rows, steps, *_ in shapes), default=1)
 
 
 def check_fits(kind: type[Model], options: Options, codecs: Codecs, items: int) -> None:

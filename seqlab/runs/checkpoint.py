@@ -31,7 +31,10 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
-        torch.save(checkpoint, file)
+        try:
+            torch.save(checkpoint, file)
+        except RuntimeError as error:  # torch closes its archive in spite of what writing it raised
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -135,6 +135,8 @@ def check_name(name: str) -> str:
     """
     if not name.strip() or name in (".", "..") or re.search(r"[/\\\x00-\x1f\x7f]", name):
         raise UserError(f"run {name!r} must be the plain name of a folder, without slashes")
+    if not name.isprintable():
+        raise UserError(f"run {name!r} must be a name of letters, digits and marks that can be shown")
     if len(os.fsencode(name)) > LONGEST_GIVEN:
         raise UserError(f"run '{name[:40]}...' must have at most {LONGEST_GIVEN} bytes")
     return name

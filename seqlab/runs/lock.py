@@ -54,6 +54,20 @@ def sole_writer(folder: Path, take_over: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
+def check_untrained(folder: Path) -> None:
+    """Checks that nobody trains in the folder of a run.
+
+    Raises:
+        UserError: Another process does.
+    """
+    with suppress(OSError):
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            _take(descriptor, folder, False)
+        finally:
+            os.close(descriptor)
+
+
 def _take(descriptor: int, folder: Path, take_over: bool) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,7 +90,7 @@ def _holder(descriptor: int) -> tuple[str, int, float]:
     try:
         said = json.loads(os.pread(descriptor, 1000, 0))
         return str(said["host"]), int(said["process"]), float(said["seen"])
-    except (ValueError, TypeError, KeyError, OSError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, OSError):
         return "", 0, 0.0
 
 

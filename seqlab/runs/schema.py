@@ -25,11 +25,21 @@ class VocabState(TypedDict):
     counts: list[int]
 
 
+class TokenizerState(TypedDict):
+    """Of a tokenizer, whose kind decides what of this it has."""
+
+    name: str
+    rules: NotRequired[int]
+    apart: NotRequired[str]
+    library: NotRequired[str]
+    pieces: NotRequired[list[str]]
+
+
 class TextState(TypedDict):
     """Of a codec of text."""
 
     cleaning: str
-    tokenizer: dict[str, Any]
+    tokenizer: TokenizerState
     vocab: VocabState
     max_length: NotRequired[int | None]
 

@@ -14,6 +14,7 @@ from seqlab.text.clean import check_cleaning, clean_lines, marks_apart, restored
 from seqlab.text.labels import Labels
 from seqlab.text.line_reader import Unended, ended_lines
 from seqlab.text.series_codec import SeriesCodec
+from seqlab.text.subwords import LONGEST_LEARNED, in_parts
 from seqlab.text.tokenize import CharTokenizer, Tokenizer, check_tokens, learning, tokenizer_from_state, untrained
 from seqlab.text.vocab import BOS, EOS, UNK, Vocab
 
@@ -91,7 +92,9 @@ class Codec:
         rule = _rule(cleaning, tokens, line_ends)
         kind = learning(tokens)
         if kind is not None:
-            trained = kind.train(clean_lines(_bodies(lines(), line_ends), rule), vocab_size)
+            cleaned = clean_lines(_bodies(lines(), line_ends), rule)
+            parts = (part for line in cleaned for part in in_parts(line, LONGEST_LEARNED))
+            trained = kind.train(parts, vocab_size)
             begin = next(_pieces(clean_lines(_bodies(lines(), line_ends), rule)))
             seen = Counter(chain.from_iterable(trained.tokenize_lines(begin)))
             vocab = Vocab({piece: seen[piece] for piece in trained.pieces}, reserved=reserved)

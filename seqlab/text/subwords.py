@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import ClassVar, Self
 
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
@@ -20,6 +21,19 @@ MARKED = str.maketrans({" ": MARK, MARK: " "})
 APART = pre_tokenizers.Split(Regex(r"<(?=(?:unk|pad|bos|eos|sep)>)"), "isolated")
 """Keeps what is written like a reserved token from being a piece."""
 
+LONGEST_LEARNED, LONGEST_READ = 1000, 2**16
+"""Characters of a word; learning takes the square of that, and reading several hundred bytes for each."""
+
+LONGEST_PIECE = 100
+"""Characters of a piece of a unigram model, so many of which are looked at from each place of a text."""
+
+
+def in_parts(text: str, longest: int, space: str = " ") -> list[str]:
+    """A text, cut where more than so many characters follow each other without a space, or more than so many spaces."""
+    if len(text) <= longest or re.search(rf"[^{space}]{{{longest + 1}}}|{space}{{{longest + 1}}}", text) is None:
+        return [text]
+    return re.findall(rf"{space}?[^{space}]{{1,{longest}}}|{space}{{1,{longest}}}", text)
+
 
 class SubwordTokenizer:
     """Pieces of words, learned from a text.
@@ -33,6 +47,7 @@ class SubwordTokenizer:
 
     name: ClassVar[str]
     keeps_text: ClassVar[bool] = True
+    space: ClassVar[str] = " "
 
     def __init__(self, library: Library) -> None:
         self.library = library
@@ -51,13 +66,18 @@ class SubwordTokenizer:
 
     def tokenize(self, text: str) -> list[str]:
         """The pieces of a text; what has no piece appears as it is written."""
+        return [piece for part in in_parts(text, LONGEST_READ, self.space) for piece in self._tokenized(part)]
+
+    def _tokenized(self, text: str) -> list[str]:
         encoding = self.library.encode(text)
         pieces = zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True)
         return [piece if index else text[slice(*offsets)] for index, piece, offsets in pieces]
 
     def tokenize_lines(self, lines: Sequence[str]) -> Iterator[list[str]]:
-        encodings = self.library.encode_batch_fast(list(lines))
-        return ([self.pieces[index] for index in encoding.ids] for encoding in encodings)
+        parts = [in_parts(line, LONGEST_READ, self.space) for line in lines]
+        encodings = iter(self.library.encode_batch_fast([*chain.from_iterable(parts)]))
+        for each in parts:
+            yield [self.pieces[index] for encoding in islice(encodings, len(each)) for index in encoding.ids]
 
     def join(self, tokens: Sequence[str]) -> str:
         return str(self.library.decoder.decode(list(tokens)))
@@ -92,6 +112,7 @@ class UnigramTokenizer(SubwordTokenizer):
     """
 
     name: ClassVar[str] = "unigram"
+    space: ClassVar[str] = MARK
     words: ClassVar[re.Pattern[str]] = re.compile(rf"\n|{MARK}[^{MARK}\n]*|[^{MARK}\n]+")
 
     @classmethod
@@ -140,7 +161,7 @@ def train_unigram(library: Library, lines: Iterable[str], words: re.Pattern[str]
                 counts[word] = counts.get(word, 0) + 1
             yield line
 
-    candidates = train_bpe(library, counted(), vocab_size * 3 // 2)
+    candidates = [piece for piece in train_bpe(library, counted(), vocab_size * 3 // 2) if len(piece) <= LONGEST_PIECE]
     fit_unigram(library, candidates, counts, vocab_size)
 
 

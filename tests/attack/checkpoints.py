@@ -2,20 +2,16 @@
 
 import random
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
+from .sound import RESUMED, USED, Sound
 from .verdict import Attack
 
-Path_ = tuple[Any, ...]
+Place = tuple[Any, ...]
 MISSING = object()
-
-
-class Strange:
-    """Stands for what no checkpoint may hold."""
 
 
 VALUES: dict[str, Callable[[Any], Any]] = {
@@ -44,7 +40,7 @@ def _is_float(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
-def paths(tree: Any, deepest: int = 9, before: Path_ = ()) -> Iterator[Path_]:
+def paths(tree: Any, deepest: int = 9, before: Place = ()) -> Iterator[Place]:
     """Every place in a tree of plain values; of a list the first and the last entry."""
     if before:
         yield before
@@ -58,7 +54,7 @@ def paths(tree: Any, deepest: int = 9, before: Path_ = ()) -> Iterator[Path_]:
             yield from paths(tree[index], deepest, (*before, index))
 
 
-def changed(tree: Any, path: Path_, value: Any) -> Any:
+def changed(tree: Any, path: Place, value: Any) -> Any:
     """A copy of a tree with another value at a place."""
     if not path:
         return value
@@ -70,92 +66,96 @@ def changed(tree: Any, path: Path_, value: Any) -> Any:
     return parts if isinstance(tree, list) else tuple(parts)
 
 
-def at(tree: Any, path: Path_) -> Any:
+def at(tree: Any, path: Place) -> Any:
     """What stands at a place."""
     for key in path:
         tree = tree[key]
     return tree
 
 
-def mutated(good: Path, here: Path, words: list[str], kind: str, only: Callable[[Path_], bool]) -> Iterator[Attack]:
-    """A verb on a checkpoint with one value changed, for each place and each strange value.
+def used(sound: Sound) -> Iterator[Attack]:
+    """What is asked of a model whose checkpoint has one value changed, for each place and each strange value."""
+    for task, words in USED.items():
+        asked = [words, ["evaluate", "CKPT"], ["export", "CKPT", "--output", "exported"], ["inspect", "CKPT"]]
+        yield from _mutated(sound, task, asked, ("state_dict", "hyper_parameters", "seqlab", "run"))
 
-    Args:
-        good: A sound checkpoint.
-        here: Folder for the changed one.
-        words: The verb and its arguments; ``CKPT`` stands for the changed one.
-        kind: Of the attacks.
-        only: Which places.
-    """
-    content = torch.load(good, weights_only=True)
-    bad = here / "bad.ckpt"
-    for path in filter(only, paths(content)):
+
+def gone_on_from(sound: Sound) -> Iterator[Attack]:
+    """Training that goes on from such a checkpoint."""
+    for task, good in sound.good.items():
+        yield from _mutated(sound, task, [RESUMED], (*torch.load(good, weights_only=True),))
+
+
+def _mutated(sound: Sound, task: str, asked: list[list[str]], parts: tuple[str, ...]) -> Iterator[Attack]:
+    content = torch.load(sound.good[task], weights_only=True)
+    bad = sound.here / "bad.ckpt"
+    places = (path for path in paths(content) if path[0] in parts)
+    for number, path in enumerate(places):
         for name, value in VALUES.items():
 
-            def prepare(path: Path_ = path, value: Callable[[Any], Any] = value) -> None:
+            def prepare(path: Place = path, value: Callable[[Any], Any] = value, content: Any = content) -> None:
                 torch.save(changed(content, path, value(at(content, path))), bad)
 
-            said = [str(bad) if word == "CKPT" else word for word in words]
-            yield Attack(kind, f"{words[0]} {'.'.join(map(str, path))[:80]} {name}", said, prepare)
+            words = sound.words(asked[(number + len(name)) % len(asked)], bad)
+            yield Attack(f"{task}: {words[0]} with {'.'.join(map(str, path))[:80]} {name}", words, prepare)
 
 
-def reconfigured(good: Path, here: Path, words: list[str]) -> Iterator[Attack]:
-    """Resuming with one option of the configuration in a checkpoint changed, for each option and strange value."""
-    content = torch.load(good, weights_only=True)
-    config = yaml.safe_load(content["run"]["config"])
-    bad = here / "bad.ckpt"
-    strange: dict[str, Any] = {
-        "class": {"class_path": "planted.Evil"},
-        "list of a class": [{"class_path": "planted.Evil"}],
-        "path of a class": "planted.Evil",
-        "path of a function": "planted.go",
-        "Lightning's": {
-            "class_path": "lightning.pytorch.callbacks.LambdaCallback",
-            "init_args": {"on_fit_start": "planted.go"},
-        },
-        "by its name": "LambdaCallback",
-        "folder": "../../../escaped",
-        "absolute": str(here.parent / "escaped"),
-        "huge": 10**12,
-        "negative": -3,
-        "nan": float("nan"),
-        "none": None,
-        "dict": {"a": {"b": 1}},
-        "list": [1, [2, [3]]],
-    }
-    for path in paths(config):
-        for name, value in strange.items():
-
-            def prepare(path: Path_ = path, value: Any = value) -> None:
-                run = {**content["run"], "config": yaml.safe_dump(changed(config, path, value))}
-                torch.save({**content, "run": run}, bad)
-
-            said = [str(bad) if word == "CKPT" else word for word in words]
-            yield Attack("configuration in a checkpoint", f"{'.'.join(map(str, path))} {name}", said, prepare)
+STRANGE: dict[str, Any] = {
+    "class": {"class_path": "planted.Evil"},
+    "list of a class": [{"class_path": "planted.Evil"}],
+    "path of a class": "planted.Evil",
+    "path of a function": "planted.go",
+    "Lightning's": {
+        "class_path": "lightning.pytorch.callbacks.LambdaCallback",
+        "init_args": {"on_fit_start": "planted.go"},
+    },
+    "by its name": "LambdaCallback",
+    "folder": "../../../escaped",
+    "absolute": "/proc/self/cwd/../escaped",
+    "huge": 10**12,
+    "negative": -3,
+    "nan": float("nan"),
+    "none": None,
+    "empty": "",
+    "dict": {"a": {"b": 1}},
+    "list": [1, [2, [3]]],
+}
+"""What no sound configuration says, or no stranger's may."""
 
 
-def damaged(good: Path, here: Path, words: list[str], flips: int, cuts: int, seed: int = 0) -> Iterator[Attack]:
-    """A verb on a checkpoint with one bit flipped, or cut short."""
-    generator, bad = random.Random(seed), here / "bad.ckpt"
-    content = good.read_bytes()
-    said = [str(bad) if word == "CKPT" else word for word in words]
-    for _ in range(flips):
-        place = generator.randrange(8 * len(content))
+def reconfigured(sound: Sound) -> Iterator[Attack]:
+    """Going on with one option of the configuration in a checkpoint changed, for each option and strange value."""
+    bad = sound.here / "bad.ckpt"
+    for task, good in sound.good.items():
+        content = torch.load(good, weights_only=True)
+        config = yaml.safe_load(content["run"]["config"])
+        for path in paths(config):
+            for name, value in STRANGE.items():
 
-        def flip(place: int = place) -> None:
-            changed = bytearray(content)
-            changed[place // 8] ^= 1 << place % 8
-            bad.write_bytes(changed)
+                def prepare(
+                    path: Place = path, value: Any = value, content: Any = content, config: Any = config
+                ) -> None:
+                    run = {**content["run"], "config": yaml.safe_dump(changed(config, path, value))}
+                    torch.save({**content, "run": run}, bad)
 
-        yield Attack("flipped bit", f"{words[0]} bit {place}", said, flip)
-    for _ in range(cuts):
-        length = generator.randrange(len(content))
-        yield Attack(
-            "cut short", f"{words[0]} {length} bytes", said, lambda length=length: bad.write_bytes(content[:length])
-        )
+                place = ".".join(map(str, path))
+                yield Attack(f"{task}: {place} {name}", sound.words(RESUMED, bad), prepare)
 
 
-def planted(folder: Path) -> None:
-    """Leaves modules that show, by a file, that they were imported."""
-    code = f"from pathlib import Path\nPath({str(folder / 'PLANTED')!r}).touch()\nclass Evil: pass\ndef go(*_): pass\n"
-    (folder / "planted.py").write_text(code)
+def damaged(sound: Sound, flips: int = 100, cuts: int = 60, seed: int = 0) -> Iterator[Attack]:
+    """A verb on a checkpoint with one bit flipped, which must be refused, or cut short."""
+    generator, bad = random.Random(seed), sound.here / "bad.ckpt"
+    for task, good in sound.good.items():
+        content, words = good.read_bytes(), sound.words(USED[task], bad)
+        for _ in range(flips):
+            place = generator.randrange(8 * len(content))
+
+            def flip(place: int = place, content: bytes = content) -> None:
+                changed = bytearray(content)
+                changed[place // 8] ^= 1 << place % 8
+                bad.write_bytes(changed)
+
+            yield Attack(f"{task}: bit {place}", words, flip)
+        for _ in range(cuts):
+            part = content[: generator.randrange(len(content))]
+            yield Attack(f"{task}: {len(part)} bytes", words, lambda part=part: bad.write_bytes(part), refused=True)

@@ -125,7 +125,7 @@ def test_how_often_is_read(text: str, often: Often) -> None:
 
 @pytest.mark.parametrize("text", ["0", "5 m", "m", "1.5h", "-3", "0s"])
 def test_how_often_is_refused(text: str) -> None:
-    words = f"ckpt_every '{text}' must be a number of steps such as 200, or a time such as 30s, 5m or 1h"
+    words = f"--ckpt_every '{text}' must be a number of steps such as 200, or a time such as 30s, 5m or 1h"
     with pytest.raises(UserError) as caught:
         Often.read(text)
     assert str(caught.value) == words

@@ -88,7 +88,7 @@ def test_callbacks_and_loggers_of_the_user(tmp_path: Path) -> None:
         ),
         ("--trainer.strategy ddpp", "--trainer.strategy does not take 'ddpp'"),
         ("--trainer.overfit_batches -1", "--trainer.overfit_batches -1 must be a whole number of at least 0"),
-        ("--monitor val/bleu", "monitor 'val/bleu' is none of what validation measures: "),
+        ("--monitor val/bleu", "--monitor 'val/bleu' is none of what validation measures: "),
         ("--lr_scheduler reducelronplateau --data.val_fraction 0", "reducelronplateau waits for a lower val/loss, but"),
     ],
 )

@@ -112,7 +112,9 @@ def test_codecs_number_their_tokens() -> None:
     with pytest.raises(UserError, match="codecs.label does not number its tokens$"):
         check(label={**labels, "names": []})
     with pytest.raises(UserError, match="codecs.text lacks vocab"):
-        check(text={"cleaning": "raw", "tokenizer": {}})
+        check(text={"cleaning": "raw", "tokenizer": {"name": "char"}})
+    with pytest.raises(UserError, match=r"codecs.text.tokenizer.apart is a list"):
+        check(text={**TEXT, "tokenizer": {"name": "word", "apart": []}})
 
 
 def test_weights_are_numbers() -> None:

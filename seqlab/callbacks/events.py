@@ -1,0 +1,120 @@
+"""Events for TensorBoard, each written whole at once: a full disk ends the log and not the training."""
+
+import os
+import socket
+import sys
+import time
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.summary.writer.record_writer import RecordWriter
+from torch.utils.tensorboard.writer import FileWriter, SummaryWriter
+
+from seqlab.errors import reason_of
+from seqlab.runs.schema import LogEnd
+
+VERSION = "brain.Event:2"
+NUMBERS = count()
+
+
+class Events:
+    """A file of events. Where one cannot be written it says so once, and drops that one and the rest.
+
+    ``end`` is the end of what was written.
+
+    Args:
+        folder: Of the file, made if need be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.lost = folder, False
+        self.end: LogEnd = {"step": -1, "events": []}
+        self._file: Any = None
+
+    def get_logdir(self) -> str:
+        """Where the events are."""
+        return str(self.folder)
+
+    def add_event(self, event: Event) -> None:
+        """Writes an event."""
+        if event.HasField("summary"):
+            if event.step > self.end["step"]:
+                self.end = {"step": event.step, "events": []}
+            if event.step == self.end["step"]:
+                self.end["events"].append(event.SerializeToString())
+        if self.lost:
+            return
+        try:
+            self._write(event)
+        except OSError as error:
+            self.lost = True
+            words = f"the log in {self.folder} ends here: {reason_of(error)}; training goes on"
+            print(f"seqlab: {words}", file=sys.stderr)
+
+    def write(self, record: bytes) -> None:
+        """Writes a record, whole or not at all.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        begin, left = self._file.tell(), memoryview(record)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            self._file.truncate(begin)
+            raise
+
+    def _write(self, event: Event) -> None:
+        if self._file is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(NUMBERS)}"
+            self._file = (self.folder / name).open("wb", buffering=0)
+            self._write(Event(wall_time=time.time(), file_version=VERSION))
+        RecordWriter(self).write(event.SerializeToString())
+
+    def flush(self) -> None:
+        """Nothing waits to be written."""
+
+    def reopen(self) -> None:
+        """The next event opens a file."""
+
+    def close(self) -> None:
+        """Ends the file."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+
+class Writer(SummaryWriter):
+    """TensorBoard's own object, through ``Events``.
+
+    Args:
+        folder: Of the log.
+        purge_step: First step that TensorBoard hides of what was logged before.
+    """
+
+    file_writer: Any
+    all_writers: Any
+
+    def __init__(self, folder: str, purge_step: int | None = None) -> None:
+        self.events = Events(Path(folder))
+        super().__init__(log_dir=folder, purge_step=purge_step)
+
+    def _get_file_writer(self) -> Any:
+        if self.file_writer is None:
+            self.file_writer = _Through(self.events)
+            self.all_writers = {self.log_dir: self.file_writer}
+            if self.purge_step is not None:
+                started = SessionLog(status=SessionLog.START)
+                self.file_writer.add_event(Event(step=self.purge_step, file_version=VERSION))
+                self.file_writer.add_event(Event(step=self.purge_step, session_log=started))
+                self.purge_step = None
+        return self.file_writer
+
+
+class _Through(FileWriter):
+    def __init__(self, events: Events) -> None:
+        self.event_writer = events
