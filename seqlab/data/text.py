@@ -37,6 +37,7 @@ class TextData(DataModule):
         tokens: char, word, space (cut at white space alone), bpe, wordpiece or unigram.
         end_of_line: Whether each line end is a token, <eos>, that is predicted and counted.
         lines: stream, or items: each line between <bos> and <eos>, state reset.
+        shuffled: Whether items are cut into parts in a random order, always the same, and not in that of the file.
         min_freq: Tokens seen less often than this in the training part become <unk>.
         num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
         batch_size: Streams, windows (random) or lines (items) in a batch, over all processes.
@@ -57,6 +58,7 @@ class TextData(DataModule):
     of_training: ClassVar[tuple[str, ...]] = ("sampling", "batch_size")
     of_limits: ClassVar[tuple[str, ...]] = ("max_tokens",)
     of_batches: ClassVar[tuple[str, ...]] = ("num_steps", "eval_streams")
+    of_splits: ClassVar[tuple[str, ...]] = (*DataModule.of_splits, "shuffled")
     prompt: str | None = None
 
     def __init__(
@@ -68,6 +70,7 @@ class TextData(DataModule):
         tokens: str = "char",
         end_of_line: bool = False,
         lines: Literal["stream", "items"] = "stream",
+        shuffled: bool = False,
         min_freq: int = 0,
         num_subwords: int = 2000,
         batch_size: int = 32,
@@ -94,6 +97,8 @@ class TextData(DataModule):
             raise UserError(f"sampling '{sampling}' must be contiguous or random")
         if lines not in ("stream", "items"):
             raise UserError(f"lines '{lines}' must be stream or items")
+        if shuffled and lines != "items":
+            raise UserError("shuffled true would tear a text apart; give --data.lines items too, or leave it out")
         self.batch_size, self.num_steps, self.sampling, self.seed = batch_size, num_steps, sampling, seed
         self.eval_streams = eval_streams
         self.root = Path(root).expanduser() if root else None
@@ -101,7 +106,7 @@ class TextData(DataModule):
         self.corpus_name = name_shown or found
         items = lines == "items"
         marks = end_of_line or items, items
-        recipe = Recipe(cleaning, tokens, min_freq, num_subwords, val_fraction, test_fraction, *marks)
+        recipe = Recipe(cleaning, tokens, min_freq, num_subwords, val_fraction, test_fraction, *marks, shuffled)
         self.corpus = read_corpus(self.files, recipe, cache_folder(), (codecs or {}).get("text"))
         if not self.codec.vocab.frequencies and len(self.corpus.parts["train"].ids):
             raise UserError(f"all tokens of '{self.corpus_name}' are <unk>; lower --data.min_freq {min_freq}")

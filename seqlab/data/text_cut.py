@@ -65,6 +65,20 @@ def cut_text(lines: Lines, cleaning: str, tokens: str, val_fraction: float, test
     return Cut((first, second, third), off and not inside)
 
 
+def in_random_order(lines: Lines) -> Lines:
+    """The lines of a text that fits into memory in an order that depends on their number alone."""
+    held: list[str] = []
+    joined = ""
+    for piece in lines():
+        joined += piece
+        if joined.endswith("\n"):
+            held.append(joined)
+            joined = ""
+    held += [f"{joined}\n"] if joined else []
+    order = np.random.default_rng(0).permutation(len(held))
+    return lambda: (held[row] for row in order)
+
+
 def lines_and_lengths(lines: Lines, cleaning: str) -> Iterator[tuple[int, bool]]:
     """Of each line, or piece of one, how many characters it is cleaned, and whether a line begins with it."""
     begins = True

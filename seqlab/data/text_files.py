@@ -13,7 +13,7 @@ import numpy as np
 from seqlab.data.encoded import kept
 from seqlab.data.parts import SPLITS, HeldOut, Split
 from seqlab.data.streams import Ids
-from seqlab.data.text_cut import Lines, cut_text
+from seqlab.data.text_cut import Lines, cut_text, in_random_order
 from seqlab.text.clean import clean_lines
 from seqlab.text.codec import Codec
 from seqlab.text.line_reader import is_compressed, read_lines
@@ -38,6 +38,7 @@ class Recipe:
         test_fraction: Share of the characters, at the end, that tests.
         line_ends: Whether each line end is a token.
         line_begins: Whether each line begins with a token.
+        shuffled: Whether the parts are cut from the lines in a random order, always the same.
     """
 
     cleaning: str = "classic"
@@ -48,6 +49,7 @@ class Recipe:
     test_fraction: float = 0.1
     line_ends: bool = False
     line_begins: bool = False
+    shuffled: bool = False
 
 
 class Part(NamedTuple):
@@ -97,6 +99,8 @@ def _build(
     if list(files) == ["train"]:
         tokens = recipe.tokens if codec is None else codec.tokenizer.name
         shares = recipe.val_fraction, recipe.test_fraction
+        if recipe.shuffled:
+            parts["train"] = in_random_order(parts["train"])
         cut, at_line_ends = cut_text(parts["train"], recipe.cleaning, tokens, *shares)
         parts = dict(zip(SPLITS, cut, strict=True))
     codec = codec or Codec.build(

@@ -12,6 +12,7 @@ from seqlab.data import DATA
 from seqlab.data import text as text_data
 from seqlab.data import text_files as corpus_module
 from seqlab.data.loader import Loader, Shard
+from seqlab.data.parts import Split
 from seqlab.data.streams import TextBatch
 from seqlab.data.text import TextData
 from seqlab.errors import UserError
@@ -83,6 +84,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "eval_streams": ({}, {"eval_streams": 3}),
     "end_of_line": ({}, {"end_of_line": True}),
     "lines": ({}, {"lines": "items"}),
+    "shuffled": ({"lines": "items"}, {"lines": "items", "shuffled": True}),
     "name_shown": ({}, {"name_shown": "a tale"}),
     "seed": ({}, {"seed": 1}),
     "codecs": ({}, {"codecs": {"text": Codec.build(lambda: iter(["abcdefghijkl"]), "raw")}}),
@@ -224,3 +226,18 @@ def test_a_corpus_of_several_files_is_named_by_their_folder(tmp_path: Path) -> N
     assert TextData(train, test_path=test, name_shown="Penn").corpus_name == "Penn"
     assert TextData(train).corpus_name == "ptb"
     assert TextData(STORY).corpus_name == "story"
+
+
+def test_items_are_cut_into_parts_in_a_random_order(tmp_path: Path) -> None:
+    (tmp_path / "names").write_text("".join(f"{chr(97 + row % 26)}{row}\n" for row in range(400)))
+    sorted_, shuffled = (
+        TextData(str(tmp_path / "names"), lines="items", shuffled=on, batch_size=4) for on in (False, True)
+    )
+    parts: tuple[Split, ...] = ("train", "val", "test")
+    sizes = [sum(len(data.part(split).ids) for split in parts) for data in (sorted_, shuffled)]
+    assert sizes[0] == sizes[1]
+    written = shuffled.codec.written(shuffled.part("test").ids).split()
+    numbers = [int(word[1:]) for word in written if word[1:].isdigit()]
+    assert min(numbers) < 100
+    with pytest.raises(UserError, match="shuffled true would tear a text apart; give --data.lines items too"):
+        TextData(str(tmp_path / "names"), shuffled=True)

@@ -1,7 +1,7 @@
 import pytest
 
 from seqlab.data import text_cut
-from seqlab.data.text_cut import Cut, cut_text, lines_and_lengths
+from seqlab.data.text_cut import Cut, cut_text, in_random_order, lines_and_lengths
 from seqlab.text.line_reader import Unended
 
 TEN = [f"line {number}\n" for number in range(10)]
@@ -83,3 +83,12 @@ def test_lengths_by_hand() -> None:
     assert list(lines_and_lengths(lambda: iter(["A-b!\n", "\n"]), "classic")) == [(3, True), (0, True)]
     assert list(lines_and_lengths(lambda: iter(["A-b!\n"]), "letters")) == [(4, True)]
     assert list(lines_and_lengths(lambda: iter(["Ab!\n"]), "spaced")) == [(5, True)]
+
+
+def test_lines_in_a_random_order_are_all_there_and_always_in_the_same() -> None:
+    lines = [f"line {row}\n" for row in range(50)]
+    pieces = [*lines[:10], Unended("line"), " 10\n", *lines[11:-1], "line 49"]
+    one, other = ([*in_random_order(lambda: iter(given))()] for given in (lines, pieces))
+    assert one == other
+    assert sorted(one) == sorted(lines)
+    assert one != lines
