@@ -23,7 +23,8 @@ class FreedMemory(pl.Callback):
         self._fresh = True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._base, self._need, self._fresh = resident(), 0, True
+        self._give_back()
+        self._base, self._need = resident(), 0
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

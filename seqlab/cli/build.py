@@ -179,8 +179,11 @@ def _check_end(settings: Settings, planned: int | None, end: int, unit: str) -> 
     if planned is not None and planned <= end:
         return
     name, takes = settings.plan.lr_scheduler, "has no end" if planned is None else f"takes {planned:,}"
-    words = f"{name} ends after {end:,} {unit}s (--lr_scheduler.total_steps), and this run {takes}"
-    anew = "leave that option out" if settings.plan.resumed is None else "train anew"
+    by_epochs = settings.of("lr_scheduler").get("total_steps") is None
+    options = "epochs and --lr_scheduler.steps_per_epoch" if by_epochs else "total_steps"
+    words = f"{name} ends after {end:,} {unit}s (--lr_scheduler.{options}), and this run {takes}"
+    out = "leave those options out" if by_epochs else "leave that option out"
+    anew = out if settings.plan.resumed is None else "train anew"
     way_out = f"{anew}, or bound the run with --trainer.max_{unit}s {end}"
     if SCHEDULERS[name] is not WarmupCosineLR:
         raise UserError(f"{words}; {way_out}")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from seqlab.data.tables import Layout, joined_labels, lines_of, read_table
 from seqlab.errors import UserError, reason_of
-from seqlab.text.line_reader import is_compressed, read_bytes, with_line_ends
+from seqlab.text.line_reader import read_bytes, with_line_ends, without_compression
 
 ENDINGS = {".tsv": "tsv", ".txt": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl"}
 FORMATS = ("tsv", "csv", "jsonl", "label_first", "fasttext")
@@ -77,8 +77,7 @@ def read_text(path: Path, encoding: str | None = None) -> tuple[str, str]:
 
 
 def _format_of(path: Path, text: str) -> str:
-    name = path.with_suffix("") if is_compressed(path) else path
-    format_ = ENDINGS.get(name.suffix.lower())
+    format_ = ENDINGS.get(without_compression(path).suffix.lower())
     if format_ in ("tsv", None) and text.lstrip().startswith(PREFIX):
         return "fasttext"
     if format_ is None:

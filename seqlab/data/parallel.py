@@ -15,6 +15,7 @@ from seqlab.errors import UserError, nearest
 from seqlab.text.clean import CLEANERS, check_cleaning
 from seqlab.text.codec import Codec
 from seqlab.text.labels import Labels
+from seqlab.text.line_reader import without_compression
 from seqlab.text.vocab import BOS, EOS, PAD, UNK
 
 SAMPLE = Path(__file__).parent / "samples" / "english_french.tsv"
@@ -155,7 +156,7 @@ class ParallelData(DataModule):
 
     def language_of(self, path: str | None) -> str | None:
         """The language that the ending of a file names, where it names one."""
-        endings = [] if path is None else Path(path).name.removesuffix(".gz").split(".")[1:]
+        endings = [] if path is None else without_compression(Path(path)).name.split(".")[1:]
         return endings[-1].lower() if endings and 2 <= len(endings[-1]) <= 3 and endings[-1].isalpha() else None
 
     def _whole(self, pairs: list[Pair]) -> list[Pair]:

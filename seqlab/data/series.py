@@ -40,7 +40,7 @@ class SeriesData(DataModule):
     Parts follow each other in time. A missing value, or row, takes the last value before it.
 
     Args:
-        path: File of the series, plain or .gz.
+        path: File of the series, plain or compressed (.gz, .bz2, .xz).
         columns: What is forecast, names between commas; every other column of numbers if not given.
         known: Columns that are known in advance, names between commas.
         time_column: Column of the time; found out if not given, and rows are numbered where there is none.

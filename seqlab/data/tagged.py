@@ -35,7 +35,8 @@ class TaggedData(DataModule):
     and learned in the one that is asked for. Equal sentences always fall into the same part.
 
     Args:
-        path: File or files of the sentences, plain or .gz; what val_path and test_path do not give is cut from them.
+        path: File or files of the sentences, plain or compressed (.gz, .bz2, .xz); what val_path and test_path do not
+            give is cut from them.
         val_path: File or files to validate on.
         test_path: File or files to test on.
         format: conll (columns) or conllu; by the ending if not given.

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from seqlab.data.columns import Column
 from seqlab.data.labelled_files import read_text
 from seqlab.errors import UserError, nearest
+from seqlab.text.line_reader import without_compression
 
 FORMATS = ("conll", "conllu")
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
@@ -59,7 +60,7 @@ def read_tagged(paths: Sequence[Path], layout: TaggedLayout) -> TaggedRows:
     """The sentences of files, one file after the other.
 
     Args:
-        paths: Plain or .gz.
+        paths: Plain or compressed (.gz, .bz2, .xz).
         layout: What is known of them.
 
     Raises:
@@ -80,8 +81,7 @@ def read_tagged(paths: Sequence[Path], layout: TaggedLayout) -> TaggedRows:
 
 
 def _format_of(path: Path) -> str:
-    name = path.with_suffix("") if path.suffix == ".gz" else path
-    return "conllu" if name.suffix.lower() == ".conllu" else "conll"
+    return "conllu" if without_compression(path).suffix.lower() == ".conllu" else "conll"
 
 
 def _blocks(text: str) -> Iterator[list[_Line]]:

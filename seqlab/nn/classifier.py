@@ -31,7 +31,7 @@ class ClassifierOptions(Options):
     dropout: float = option(0.5, "Share of the units zeroed before the output layer.", least=0, below=1)
     word_dropout: float = option(0.0, "Share of the words read as <unk> while training.", least=0, below=1)
     vectors: str | None = option(
-        None, "File of word vectors that the embedding begins with, a word a line, plain or .gz.", once=True
+        None, "File of word vectors that the embedding begins with, a word a line, plain or compressed.", once=True
     )
     freeze_vectors: bool = option(False, "Whether the embedding stays as the file of vectors has it.", once=True)
     init: str = option(

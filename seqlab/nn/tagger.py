@@ -70,7 +70,7 @@ class WordOptions(OutputOptions):
     embedding_size: int = option(100, "Numbers in the vector of a word.", least=1)
     embedding_std: float = option(0.1, "Standard deviation of the vectors of words before training.", above=0)
     vectors: str | None = option(
-        None, "File of word vectors that the embedding begins with, a word a line, plain or .gz.", once=True
+        None, "File of word vectors that the embedding begins with, a word a line, plain or compressed.", once=True
     )
     freeze_vectors: bool = option(False, "Whether the embedding stays as the file of vectors has it.", once=True)
     word_dropout: float = option(

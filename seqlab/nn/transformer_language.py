@@ -35,7 +35,9 @@ class TransformerLanguageOptions(TransformerOptions):
         least=1,
     )
     vectors: str | None = option(
-        None, "File of word vectors, plain or .gz, of hidden_size numbers that the embedding begins with.", once=True
+        None,
+        "File of word vectors, plain or compressed, of hidden_size numbers that the embedding begins with.",
+        once=True,
     )
 
     def __post_init__(self) -> None:

@@ -22,10 +22,10 @@ class TranslatorOptions(Options):
     tied: bool = option(False, "Whether the target embedding and the output layer share one matrix.")
     shared: bool = option(False, "Whether source and target share one embedding; needs --data.shared_vocab true.")
     source_vectors: str | None = option(
-        None, "File of word vectors, plain or .gz, that the source embedding begins with.", once=True
+        None, "File of word vectors, plain or compressed, that the source embedding begins with.", once=True
     )
     target_vectors: str | None = option(
-        None, "File of word vectors, plain or .gz, that the target embedding begins with.", once=True
+        None, "File of word vectors, plain or compressed, that the target embedding begins with.", once=True
     )
     label_smoothing: float = option(
         0.0,

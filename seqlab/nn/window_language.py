@@ -39,7 +39,9 @@ class WindowLanguageOptions(Options):
         None, "Tokens in the longest of these n-grams; as --model ngram has it if not given.", least=1, most=62
     )
     init: str = option("torch", "First weights: torch, normal (0.01), xavier, orthogonal or uniform.")
-    vectors: str | None = option(None, "File of word vectors, a token and its numbers a line, plain or .gz.", once=True)
+    vectors: str | None = option(
+        None, "File of word vectors, a token and its numbers a line, plain or compressed.", once=True
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -34,6 +34,11 @@ def is_compressed(path: Path) -> bool:
     return path.suffix in OPENERS
 
 
+def without_compression(path: Path) -> Path:
+    """What a file would be called if it were not compressed."""
+    return path.with_suffix("") if is_compressed(path) else path
+
+
 def read_bytes(path: Path) -> bytes:
     """What a file holds, decompressed.
 

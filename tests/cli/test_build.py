@@ -120,9 +120,11 @@ def test_models_that_cannot_be(words: tuple[str, ...], sentence: str) -> None:
 @pytest.mark.parametrize("case", ENDS)
 def test_a_schedule_that_ends_before_training_does_is_refused(case: str, refusal: Command) -> None:
     options, end, takes, bound = ENDS[case]
+    pair = "--lr_scheduler.epochs" in options
+    named = "epochs and --lr_scheduler.steps_per_epoch" if pair else "total_steps"
     assert refusal("fit", *FIT, "--trainer.max_epochs", "3", *CYCLE, *options) == (
-        f"onecyclelr ends after {end} (--lr_scheduler.total_steps), and this run {takes}; leave that option out, or "
-        f"bound the run with {bound}"
+        f"onecyclelr ends after {end} (--lr_scheduler.{named}), and this run {takes}; leave "
+        f"{'those options' if pair else 'that option'} out, or bound the run with {bound}"
     )
 
 

@@ -335,3 +335,10 @@ def test_pairs_that_cleaning_empties_are_left_out(tmp_path: Path) -> None:
     assert "18 pairs to train on" in data.describe()
     assert data.describe().endswith(", 9 pairs of which letters cleaning leaves nothing left out")
     assert ParallelData(str(tmp_path / "pairs.tsv"), val_fraction=0, test_fraction=0).emptied_pairs == 0
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".bz2", ".xz"])
+def test_the_language_is_that_of_what_is_compressed(pairs: Path, ending: str) -> None:
+    data = ParallelData(str(pairs), val_fraction=0, test_fraction=0)
+    assert data.language_of(f"folder/train.zh{ending}") == "zh"
+    assert data.language_of(f"train{ending}") is None

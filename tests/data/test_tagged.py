@@ -1,4 +1,6 @@
+import bz2
 import gzip
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,16 @@ def file(folder: Path, text: str, name: str = "words.conll") -> Path:
 
 def data(path: Path, **options: Any) -> TaggedData:
     return TaggedData(str(path), **{"val_fraction": 0.0, "test_fraction": 0.0, **options})
+
+
+@pytest.mark.parametrize("pack", [gzip, bz2, lzma])
+def test_the_format_is_that_of_what_is_compressed(tmp_path: Path, pack: Any) -> None:
+    ending = {gzip: "gz", bz2: "bz2", lzma: "xz"}[pack]
+    words = "".join(f"{number}\tword{number}\t_\t{tag}" + "\t_" * 6 + "\n" for number, tag in enumerate("XY", 1))
+    path = tmp_path / f"words.conllu.{ending}"
+    path.write_bytes(pack.compress(words.encode()))
+    made = TaggedData(str(path), val_fraction=0, test_fraction=0)
+    assert made.tags("train") == [["X", "Y"]]
 
 
 @pytest.mark.parametrize("name", ["words.conll", "words.txt", "words.tsv.gz"])

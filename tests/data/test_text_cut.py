@@ -88,7 +88,7 @@ def test_lengths_by_hand() -> None:
 def test_lines_in_a_random_order_are_all_there_and_always_in_the_same() -> None:
     lines = [f"line {row}\n" for row in range(50)]
     pieces = [*lines[:10], Unended("line"), " 10\n", *lines[11:-1], "line 49"]
-    one, other = ([*in_random_order(lambda: iter(given))()] for given in (lines, pieces))
+    one, other = ([*in_random_order(lambda given=given: iter(given))()] for given in (lines, pieces))  # type: ignore[misc]
     assert one == other
     assert sorted(one) == sorted(lines)
     assert one != lines

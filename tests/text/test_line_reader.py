@@ -17,6 +17,7 @@ from seqlab.text.line_reader import (
     read_lines,
     split_lines,
     with_line_ends,
+    without_compression,
 )
 from seqlab.text.words import WordTokenizer
 
@@ -160,3 +161,11 @@ def test_a_text_without_an_end_is_refused(name: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError, match="not a file that ends"):
         list(read_lines([tmp_path / name]))
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [("a.txt.gz", "a.txt"), ("a.tsv.xz", "a.tsv"), ("b/a.bz2", "b/a"), ("a.txt", "a.txt"), ("a", "a")],
+)
+def test_what_a_compressed_file_holds_has_its_own_ending(name: str, plain: str) -> None:
+    assert without_compression(Path(name)) == Path(plain)
