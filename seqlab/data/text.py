@@ -37,7 +37,7 @@ class TextData(DataModule):
         tokens: char, word, space (cut at white space alone), bpe, wordpiece or unigram.
         end_of_line: Whether each line end is a token, <eos>, that is predicted and counted.
         lines: stream, or items: each line between <bos> and <eos>, state reset.
-        shuffled: Whether items are cut into parts in a random order, always the same, and not in that of the file.
+        shuffled: Whether items are cut into parts in a random order, always the same.
         min_freq: Tokens seen less often than this in the training part become <unk>.
         num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
         batch_size: Streams, windows (random) or lines (items) in a batch, over all processes.

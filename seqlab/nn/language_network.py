@@ -35,7 +35,7 @@ class LanguageOptions(StackOptions):
     tied: bool = option(False, "Whether input and output share one matrix (Press & Wolf 2017).")
     vectors: str | None = option(
         None,
-        "File of word vectors, a token and its numbers a line, plain or compressed, that the embedding begins with.",
+        "File of word vectors, plain or compressed, that the embedding begins with.",
         once=True,
     )
     l1: float = option(0.0, "Weight of the sum of absolute weights in the training loss.", least=0)
