@@ -4,7 +4,7 @@
 
 Training: batches of 64 pairs, 10 source and 11 target tokens, bidirectional GRU 256, general attention, 6,000 ids on
 either side; forward, backward, clipping, Adam; fp32 beside bf16-mixed. Decoding: a beam of 5 over sentences of 3 to 12
-tokens in batches of 256 beside one sentence at a time.
+tokens in batches of 256 beside one sentence at a time, and beside a Transformer of three layers of 256 on either side.
 """
 
 import argparse
@@ -17,7 +17,9 @@ from pairing import compare, machine
 from torch import nn
 
 from seqlab.decoding.beam import Beam, beam_search
-from seqlab.nn.translation_network import TranslationNetwork, TranslationOptions
+from seqlab.nn.transformer_translation import TransformerTranslationOptions
+from seqlab.nn.translation_network import TranslationOptions
+from seqlab.nn.translator import Translator
 from seqlab.runs.allocator import keep_freed_memory
 
 IDS, BATCH, TOGETHER, SOURCE, TARGET, BOS, EOS = 6000, 64, 256, 10, 11, 2, 3
@@ -45,7 +47,7 @@ def training(low: bool, steps: int) -> Callable[[], float]:
 
 
 @torch.inference_mode()
-def decode(network: TranslationNetwork, sentences: list[torch.Tensor], rows: int) -> float:
+def decode(network: Translator, sentences: list[torch.Tensor], rows: int) -> float:
     started = time.perf_counter()
     for start in range(0, len(sentences), rows):
         part = sentences[start : start + rows]
@@ -75,6 +77,10 @@ def main() -> None:
     alone, together = (partial(decode, network, sentences, rows) for rows in (1, TOGETHER))
     print(f"{'a beam of 5 over':<34}{'one by one':>11}{'batches':>12}{'ratio':>9}  [lowest .. highest]")
     print(compare(f"{options.sentences:,} sentences", alone, together, options.decodings))
+    attending = TransformerTranslationOptions().build(IDS, IDS).eval()
+    print(f"{'a beam of 5 over':<34}{'Transformer':>11}{'GRU':>12}{'ratio':>9}  [lowest .. highest]")
+    other = partial(decode, attending, sentences, TOGETHER)
+    print(compare(f"{options.sentences:,} sentences", other, together, options.decodings))
 
 
 if __name__ == "__main__":

@@ -49,25 +49,25 @@ class Written(NamedTuple):
     """What was written, and what was read of the sentences; rows, as many for each sentence, side by side.
 
     Args:
-        keys: Of what was written ``(rows, layers, heads, time, head_size)``, before rotation.
-        values: Of the same shape.
-        memory_keys: Of what was read ``(sentences, layers, heads, positions, head_size)``.
-        memory_values: Of the same shape.
+        written: What each layer keeps of the tokens so far, with ``rows`` rows; empty before the first.
+        memory: What each layer looks at, a row for each sentence.
         valid: ``(sentences, positions)`` bool.
     """
 
-    keys: Tensor
-    values: Tensor
-    memory_keys: Tensor
-    memory_values: Tensor
+    written: tuple[Kept, ...]
+    memory: tuple[Kept, ...]
     valid: Tensor
 
     def rows(self, index: Tensor, sentences: Tensor) -> "Written":
         """The rows at ``index`` of the sentences at ``sentences``, see ``Rows``."""
-        shared = self.memory_keys, self.memory_values, self.valid
-        if len(sentences) < len(self.valid):  # otherwise all of them, as they are
-            shared = shared[0][sentences], shared[1][sentences], shared[2][sentences]
-        return Written(self.keys.index_select(0, index), self.values.index_select(0, index), *shared)
+        memory, valid = self.memory, self.valid
+        if len(sentences) < len(valid):  # otherwise all of them, as they are
+            memory, valid = tuple(_rows_of(kept, sentences) for kept in memory), valid[sentences]
+        return Written(tuple(_rows_of(kept, index) for kept in self.written), memory, valid)
+
+
+def _rows_of(kept: Kept, index: Tensor) -> Kept:
+    return Kept(kept.keys.index_select(0, index), kept.values.index_select(0, index))
 
 
 class SentenceEncoder(nn.Module):
@@ -114,10 +114,7 @@ class SentenceDecoder(nn.Module):
 
     def first_state(self, encoded: Encoded) -> Written:
         """The state before the first step."""
-        read = [look.kept(encoded.memory) for look in self.looks]
-        keys, values = (torch.stack(parts, 1) for parts in zip(*read, strict=True))
-        nothing = keys[..., :0, :]
-        return Written(nothing, nothing, keys, values, encoded.valid)
+        return Written((), tuple(look.kept(encoded.memory) for look in self.looks), encoded.valid)
 
     def forward(self, ids: Tensor, state: Written) -> tuple[Tensor, Written, Tensor | None]:
         """Reads target ids and says what the output layer is to see.
@@ -130,21 +127,18 @@ class SentenceDecoder(nn.Module):
             Features ``(rows, time, hidden_size)``, the state after the last id, and of one id that is not trained on
             the weights ``(rows, 1, positions)``.
         """
-        memory = [Kept(*pair) for pair in zip(state.memory_keys.unbind(1), state.memory_values.unbind(1), strict=True)]
-        done, time = state.keys.shape[3], ids.shape[1]
-        before, seen = None, None
-        if done:
-            before = [Kept(*pair) for pair in zip(state.keys.unbind(1), state.values.unbind(1), strict=True)]
-            if time > 1:
-                places = torch.arange(done + time, device=ids.device)
-                seen = (places <= places[done:].unsqueeze(1))[None, None]
+        time, seen = ids.shape[1], None
+        done = state.written[0].keys.shape[2] if state.written else 0
+        if done and time > 1:
+            places = torch.arange(done + time, device=ids.device)
+            seen = (places <= places[done:].unsqueeze(1))[None, None]
         last = self.looks[-1]
         last.recorded = [] if time == 1 and not torch.is_grad_enabled() else None
-        features, kept = self.layers(self.embedding(ids), before, seen, not done, memory, state.valid)
+        before = state.written or None
+        features, kept = self.layers(self.embedding(ids), before, seen, not done, state.memory, state.valid)
         weights, last.recorded = last.recorded, None
-        keys, values = (torch.stack(parts, 1) for parts in zip(*kept, strict=True))
         looked = None if not weights else weights[0].mean(1).reshape(len(ids), 1, -1)
-        return features, state._replace(keys=keys, values=values), looked
+        return features, state._replace(written=tuple(kept)), looked
 
 
 class TransformerTranslation(Translator):
