@@ -2,6 +2,7 @@
 
 import json
 import logging
+import tempfile
 import warnings
 from collections.abc import Mapping
 from copy import deepcopy
@@ -44,6 +45,10 @@ def onnx_bytes(network: LanguageNetwork, metadata: Mapping[str, str]) -> bytes:
     missing = [package for package in ("onnx", "onnxscript") if find_spec(package) is None]
     if missing:
         raise UserError(f"format onnx needs {' and '.join(missing)}; install with pip install 'seqlab[export]'")
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        raise UserError(f"the exporter needs a temporary folder: {error.strerror}; make room, or set TMPDIR") from None
     from onnx.helper import set_model_props
 
     first_state = {part: rows.tolist() for part, rows in network.recurrent.first_state.items()}
