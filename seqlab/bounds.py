@@ -27,6 +27,8 @@ BOUNDS: Mapping[str, Bounds] = {
     "trainer.devices": Bounds(least=-1, most=10_000),
     "trainer.accumulate_grad_batches": Bounds(most=10**9),
     "trainer.reload_dataloaders_every_n_epochs": Bounds(least=0),
+    "optimizer.history_size": Bounds(least=1, most=10**4),
+    "optimizer.max_iter": COUNT,
     "lr_scheduler.step_size": COUNT,
     "lr_scheduler.T_max": COUNT,
     "lr_scheduler.T_0": COUNT,

@@ -125,3 +125,8 @@ def test_devices_and_pipes_are_written_to_as_they_stand(here: Path) -> None:
     with pytest.raises(OSError), whole_file(Path("pipe")):
         pass  # nobody reads it
     assert Path("pipe").is_fifo()
+
+
+def test_what_the_system_says_of_itself_is_no_file_that_ends() -> None:
+    with pytest.raises(OSError, match="it is what the system says of itself, not a file that ends"):
+        open_regular("/proc/self/status")

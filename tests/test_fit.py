@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 import torch
 
+from seqlab.errors import UserError
 from seqlab.fit import run
 from seqlab.models.language import LanguageModel
 from seqlab.models.window import Sums
 from seqlab.runs.checkpoint import read_checkpoint
+from seqlab.runs.lock import sole_writer
 
 Command = Callable[..., Any]
 FEW = ("--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1", "--bar", "none")
@@ -94,3 +96,11 @@ def test_a_model_that_gives_no_numbers_says_so_in_place_of_a_sample(
     left = run([*small, *FEW, "--run", "nan", *huge])
     assert "(the model gives no numbers here (NaN); use a checkpoint" in capsys.readouterr().out
     assert (left.folder / "result.json").is_file()
+
+
+def test_a_run_that_is_being_trained_is_neither_begun_anew_nor_offered(here: Path, small: list[str]) -> None:
+    folder = run([*small, *FEW, "--run", "one"]).folder
+    with sole_writer(folder), pytest.raises(UserError, match="process .* trains the run one now"):
+        run([*small, *FEW, "--run", "one"])
+    with pytest.raises(UserError, match="run 'one' is there already"):
+        run([*small, *FEW, "--run", "one"])

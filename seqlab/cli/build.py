@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from lightning.pytorch.utilities import rank_zero_only
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from seqlab.cli.parser import typed
 from seqlab.cli.settings import Settings
 from seqlab.data import DATA
 from seqlab.data.data_module import DataModule
@@ -59,11 +60,21 @@ def make_data(settings: Settings) -> DataModule:
         UserError: It cannot be read, or an option is wrong.
     """
     read: Callable[..., DataModule] = DATA[settings.plan.data]
+    _check_parts(settings)
     options, resumed = settings.of("data"), settings.plan.resumed
     if resumed is not None:
         options |= _rules_kept(resumed, options.get("tokens"))
     with spelled("data", options):
         return read(**options, seed=settings.config.seed)
+
+
+def _check_parts(settings: Settings) -> None:
+    """Refuses a share of the data for a part that has a file of its own."""
+    given = {option for option, value in typed(settings.plan.arguments) if value != "null"}
+    for part in ("val", "test"):
+        path, share = f"--data.{part}_path", f"--data.{part}_fraction"
+        if {path, share} <= given:
+            raise UserError(f"{share} means nothing beside {path}, which is the whole part; leave one of them out")
 
 
 def _rules_kept(resumed: Resumed, tokens: str | None) -> dict[str, str]:
@@ -114,7 +125,7 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
     model = plan.row.model(options, data.codecs, optimizer, schedule.made, schedule.interval, plan.model)
     try:
         _try(settings, data, model, schedule)
-    except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise UserError(f"the optimizer or its schedule refuses its options: {error}; see --help_all") from None
     if plan.checkpoint is not None:
         check_resumable(plan.checkpoint, model.state_dict(), model.codec_states())

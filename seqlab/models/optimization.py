@@ -21,8 +21,10 @@ UNNAMEABLE = {"LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler"
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     name.lower(): kind
     for name, kind in vars(torch.optim).items()
-    if inspect.isclass(kind) and issubclass(kind, Optimizer) and kind is not Optimizer
+    if inspect.isclass(kind) and issubclass(kind, Optimizer) and kind not in (Optimizer, torch.optim.SparseAdam)
 }
+"""But the one for sparse gradients, which no model here has."""
+
 SCHEDULERS: dict[str, Callable[..., Any]] = {
     name.lower(): kind
     for name, kind in {**vars(lr_scheduler), **vars(schedules)}.items()

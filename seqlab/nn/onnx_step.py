@@ -2,6 +2,7 @@
 
 import json
 import logging
+import tempfile
 import warnings
 from collections.abc import Mapping
 from copy import deepcopy
@@ -36,14 +37,18 @@ class _Step(nn.Module):
 
 
 def check_packages() -> None:
-    """Checks that ONNX is there.
+    """Checks that ONNX is there, and a folder to export in.
 
     Raises:
-        UserError: A package is missing.
+        UserError: One is missing.
     """
     missing = [package for package in ("onnx", "onnxscript") if find_spec(package) is None]
     if missing:
         raise UserError(f"format onnx needs {' and '.join(missing)}; install with pip install 'seqlab[export]'")
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        raise UserError(f"the exporter needs a temporary folder: {error.strerror}; make room, or set TMPDIR") from None
 
 
 def onnx_bytes(network: LanguageNetwork, metadata: Mapping[str, str]) -> bytes:

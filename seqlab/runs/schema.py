@@ -78,6 +78,12 @@ class SeriesState(TypedDict):
     errors: dict[str, list[float]]
 
 
+class Recipe(TypedDict):
+    """What makes the data again: its name, and the options that this takes."""
+
+    name: str
+
+
 class Record(TypedDict):
     """What stands under ``seqlab``."""
 
@@ -86,7 +92,7 @@ class Record(TypedDict):
     model: str | None
     codecs: dict[str, Plain]
     parameters: NotRequired[list[str] | None]
-    data: NotRequired[dict[str, Any] | None]
+    data: NotRequired[Recipe | None]
     corpus: NotRequired[str | None]
 
 

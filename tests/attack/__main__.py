@@ -1,6 +1,6 @@
 """Attacks seqlab with hostile files, options, disks and outputs, and says how often what was tried and what fell.
 
-    python -m tests.attack [--each 300] [--kind "a hostile"] [--seed 0]
+    python -m tests.attack [--each 60] [--kind "a hostile"] [--seed 0]
 
 Each attack is a process of its own. The verb must refuse it in a sentence or do what was asked for; it may lose nothing
 that stood before, write nowhere else, run no code that a file names, and take neither a minute nor gigabytes.
@@ -38,7 +38,7 @@ def attempt(kind: str, here: Sound, each: int, seed: int) -> Counter[str]:
 def main() -> int:
     """Tries attacks of each kind; the exit code says whether anything fell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--each", type=int, default=300)
+    parser.add_argument("--each", type=int, default=60)
     parser.add_argument("--kind", default="", help="beginning of the kinds to try")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()

@@ -14,7 +14,7 @@ from .verdict import Attack
 VALUES = ("-7", "0", "-1", "1000000000000", str(2**63), str(10**30), "0.5", "-0.0", "nan", "1e400", "-1e308", "1e-320")
 WORDS = ("''", "null", "[[[1]]]", "{a: 1}", "true", "1_000", "0x10", "١", "1 2")
 SCHEDULES = ("steplr", "cosineannealinglr", "onecyclelr", "cycliclr", "warmupcosinelr", "reducelronplateau")
-OPTIMIZERS = ("sgd", "adamw", "rprop", "asgd", "lbfgs", "adafactor", "sparseadam")
+OPTIMIZERS = ("sgd", "adamw", "rprop", "asgd", "lbfgs", "adafactor")
 GONE = ("trainer.fast_dev_run", "trainer.max_epochs", "trainer.max_steps", "trainer.min_epochs", "trainer.min_steps")
 """Options that may rightly make a training of 10**12 steps."""
 
@@ -149,10 +149,8 @@ def ignored(sound: Sound) -> Iterator[Attack]:
         ["predict", good["tagging"], "a", "--input", "series.csv"],
         ["translate", good["translation"], "--attention", "a.png", "--input", DATA["language"][3]],
         ["translate", good["translation"], "go", "--n_best", "6", "--beam_size", "2"],
-        ["translate", good["translation"], "go", "--max_length", "5", "--length_factor", "2"],
         ["generate", good["language"], "--beam_size", "3"],
         ["evaluate", good["language"], "--beam_size", "3"],
-        ["evaluate", good["language"], "--data.path", DATA["language"][3]],
         ["evaluate", good["classification"], "--horizon", "3"],
         ["export", good["classification"], "--format", "onnx"],
         ["inspect", good["classification"], good["language"]],

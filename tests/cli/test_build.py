@@ -1,12 +1,14 @@
 import functools
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from conftest import STORY
 
+import seqlab
 from seqlab.cli.build import batches_used, make_data, make_model, name_of_run
 from seqlab.cli.plan import plan
 from seqlab.cli.settings import Settings, read_settings
@@ -153,3 +155,17 @@ def test_a_run_is_named_after_what_was_chosen(verb: Command) -> None:
     finished = verb("fit", *FIT, *chosen, "--trainer.max_epochs", "1")
     assert "-optimizer=sgd-lr_scheduler=steplr-" in finished.out.splitlines()[0]
     assert "name=" not in finished.out
+
+
+def test_a_share_beside_a_file_of_its_part_is_refused(refusal: Command) -> None:
+    words = refusal("fit", *FIT, "--data.val_path", str(STORY), "--data.val_fraction", "0.2")
+    said = "--data.val_fraction means nothing beside --data.val_path, which is the whole part; leave one of them out"
+    assert words == said
+
+
+def test_a_batch_of_any_task_must_fit_in_memory(refusal: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqlab.models.sizes.memory", lambda: 10**6)
+    samples = Path(seqlab.__file__).parent / "data" / "samples"
+    data = ("--data", "labelled", "--data.path", str(samples / "questions.tsv"), "--data.batch_size", "160")
+    words = refusal("fit", *data, "--model", "gru", "--model.hidden_size", "8", "--model.embedding_size", "8")
+    assert re.search(r"of activations in a batch of [1-9],\d{3} items, but this machine has 0.0 GB", words)

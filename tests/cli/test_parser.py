@@ -1,5 +1,6 @@
 import errno
 import io
+from pathlib import Path
 from typing import Union
 
 import pytest
@@ -46,3 +47,53 @@ def test_a_refusal_that_nobody_can_read_is_one(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("sys.stderr", FullDisk())
     assert run_verb(refuse, []) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--jobs", "0"], "--jobs 0 must be at least 1"),
+        (["--group.jobs=0"], "--group.jobs 0 must be at least 1"),
+        (["--jobs", "1"], "jobs 0 must be at least 1"),
+        ([], "jobs 0 must be at least 1"),
+    ],
+)
+def test_a_refusal_names_an_option_as_it_was_typed(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(arguments: list[str]) -> None:
+        raise UserError("jobs 0 must be at least 1")
+
+    assert run_verb(refuse, words) == 2
+    assert capsys.readouterr().err == f"seqlab: {said}\n"
+
+
+def test_a_path_that_leads_nowhere_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_verb(lambda words: Path(words[0]).stat() and None, ["x" * 5000]) == 2
+    assert "' cannot be used: file name too long; give another path" in capsys.readouterr().err
+
+
+class Sizes:
+    """Takes sizes."""
+
+    def __init__(self, size: int = 1, parts: list[int] | None = None) -> None:
+        self.size, self.parts = size, parts
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--group", "FILE"], "--group takes options, as --group.NAME VALUE; a file of them, under group:, is for"),
+        (["--group.parts", "&a [*a]"], "the value of --group.parts holds *a within &a, which has no end"),
+        (["--group.parts", "[" * 50 + "]" * 50], "the value of --group.parts is nested deeper than 20"),
+        (["--group.parts", "FILE"], "--group.parts does not take"),
+    ],
+)
+def test_no_file_and_no_endless_value_is_read_by_the_library(words: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("[1]")
+    parser = Parser()
+    parser.add_class_arguments(Sizes, "group", sub_configs=True)
+    assert parser.parse_sentence(["--group", "{size: 3}", "--group.parts", "[4]"]).group.parts == [4]
+    with pytest.raises(UserError) as refused:
+        parser.parse_sentence([str(tmp_path / "a.yaml") if word == "FILE" else word for word in words])
+    assert str(refused.value).startswith(said)

@@ -1,4 +1,5 @@
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seqlab.cli.unread import lasting_output
+from seqlab.cli.unread import lasting_output, ready_streams
 
 Command = Callable[..., Any]
 
@@ -73,3 +74,20 @@ def test_a_run_whose_output_nobody_reads_is_finished(
         monkeypatch.setattr(sys, "stdout", out)
         assert verb("fit", *small, "--run", "heard", "--trainer.max_epochs", "2", "--bar", "none").code == 0
     assert (here / "lightning_logs" / "heard" / "result.json").is_file()
+
+
+def test_a_process_without_streams_is_given_empty_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    ready_streams()
+    print("a line")
+    print("a line", file=sys.stderr)
+    assert sys.stdin.read() == ""
+
+
+def test_what_an_output_cannot_spell_is_spelled_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    ready_streams()
+    print("é \ud800", flush=True)
+    assert written.getvalue() == rb"\xe9 \ud800" + b"\n"

@@ -1,11 +1,12 @@
 from functools import partial
+from typing import NamedTuple
 
 import pytest
 import torch
 
 from seqlab.errors import UserError
 from seqlab.models import TASKS
-from seqlab.models.sizes import check_fits, shapes_of
+from seqlab.models.sizes import check_fits, shapes_of, steps_of
 from seqlab.text.codec import AnyCodec, Codec
 from seqlab.text.labels import Labels
 from seqlab.text.series_codec import Scale, SeriesCodec
@@ -67,3 +68,14 @@ def test_knowing_sizes_draws_nothing() -> None:
     before = torch.get_rng_state()
     shapes_of(TASKS["language"].model, TASKS["language"].networks["gru"].made({}), codecs_of("language"))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_steps_of_a_batch_are_those_of_its_longest_rows() -> None:
+    class Batch(NamedTuple):
+        source: torch.Tensor
+        lengths: torch.Tensor
+        targets: torch.Tensor
+        continues: bool
+
+    assert steps_of(Batch(torch.zeros(3, 5), torch.zeros(3), torch.zeros(3, 7, 2), False)) == 21
+    assert steps_of([torch.zeros(4)]) == 1

@@ -2,6 +2,7 @@ import os
 import pickle
 import random
 import re
+import resource
 import stat
 import zipfile
 from pathlib import Path
@@ -292,3 +293,14 @@ def test_another_model_does_not_go_on_from_it(path: Path) -> None:
     assert resumable(path, more, codecs) == f"{other} (network.c is missing there, 1 here); {way_out}"
     words = f"the model in {path} reads other tokens than this data has; {way_out}"
     assert resumable(path, weights, {"label": Labels(["b", "a"]).state()}) == words
+
+
+def test_a_disk_that_fills_up_while_torch_writes_is_an_error_of_the_system(path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_checkpoint({"weights": [torch.zeros(1000) for _ in range(50)]}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [*path.parent.iterdir()] == []

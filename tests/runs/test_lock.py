@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seqlab.errors import UserError
-from seqlab.runs.lock import LOCK, STALE, sole_writer
+from seqlab.runs.lock import LOCK, STALE, check_untrained, sole_writer
 
 
 @pytest.fixture
@@ -63,7 +63,19 @@ def test_another_machine_is_believed_for_five_minutes(folder: Path, age: float, 
 
 def test_what_stands_in_the_lock_is_not_trusted(folder: Path) -> None:
     folder.mkdir(parents=True)
-    for text in ("", "{", "[1]", '{"host": 3, "process": "x", "seen": null}'):
+    vast = '{"host": "a", "process": 1e400, "seen": 0}'
+    for text in ("", "{", "[1]", '{"host": 3, "process": "x", "seen": null}', vast, "[" * 1000):
         (folder / LOCK).write_text(text)
         with sole_writer(folder):
             pass
+
+
+def test_a_run_that_another_process_trains_is_seen_and_not_touched(folder: Path) -> None:
+    check_untrained(folder)
+    with sole_writer(folder):
+        held = (folder / LOCK).read_text()
+        with pytest.raises(UserError, match="trains the run one now"):
+            check_untrained(folder)
+        assert (folder / LOCK).read_text() == held
+    check_untrained(folder)
+    assert os.listdir(folder) == []
