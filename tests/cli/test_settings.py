@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -60,3 +61,32 @@ def test_options_that_cannot_be(words: tuple[str, ...], sentence: str) -> None:
     with pytest.raises(UserError) as caught:
         settings(*words)
     assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("words", "optimizer", "schedule"),
+    [
+        ((), {"name": "adam", "lr": 0.002}, {"name": "none"}),
+        (
+            ("--model", "transformer"),
+            {"name": "adamw", "lr": 0.001, "weight_decay": 0.1},
+            {"name": "warmupcosinelr", "warmup_fraction": 0.05, "final_factor": 0.1, "interval": "step"},
+        ),
+        (
+            ("--model", "transformer", "--optimizer", "adam", "--lr_scheduler", "none"),
+            {"name": "adam", "lr": 0.002, "weight_decay": 0.0},
+            {"name": "none"},
+        ),
+        (
+            ("--model", "transformer", "--optimizer.lr", "0.5", "--lr_scheduler.final_factor", "0"),
+            {"name": "adamw", "lr": 0.5, "weight_decay": 0.1},
+            {"name": "warmupcosinelr", "warmup_fraction": 0.05, "final_factor": 0.0},
+        ),
+    ],
+)
+def test_a_network_asks_for_its_optimizer_and_schedule(
+    words: tuple[str, ...], optimizer: dict[str, Any], schedule: dict[str, Any]
+) -> None:
+    config = settings(*words).config
+    assert {key: config["optimizer"][key] for key in optimizer} == optimizer
+    assert {key: config["lr_scheduler"][key] for key in schedule} == schedule

@@ -6,7 +6,16 @@ import torch
 from torch.optim import SGD, Adam, Adamax
 
 from seqlab.models.language import LanguageModel
-from seqlab.models.optimization import OPTIMIZERS, SCHEDULERS, STEP_WISE, by_name, of_plain, plainly
+from seqlab.models.optimization import (
+    OPTIMIZERS,
+    SCHEDULERS,
+    STEP_WISE,
+    by_name,
+    in_groups,
+    in_order,
+    of_plain,
+    plainly,
+)
 from seqlab.nn.language_network import LanguageOptions
 from seqlab.text.codec import Codec
 
@@ -65,3 +74,13 @@ def test_states_follow_the_names_of_weights_where_both_have_the_same(kept: list[
     states = [{"state": {0: "of b", 1: "of a"}}]
     by_name(states, kept, ["a", "b"])
     assert states == [{"state": moved}]
+
+
+def test_weight_decay_for_matrices_alone() -> None:
+    layers = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 4))
+    assert in_groups(layers.named_parameters(), False) == [*layers.parameters()]
+    matrices, others = in_groups(layers.named_parameters(), True)
+    assert ([*matrices], [weight.ndim for weight in matrices["params"]]) == (["params"], [2, 2])
+    assert (others["weight_decay"], [weight.ndim for weight in others["params"]]) == (0.0, [1, 1])
+    assert in_order(layers.named_parameters(), False) == ["0.weight", "0.bias", "1.weight", "1.bias"]
+    assert in_order(layers.named_parameters(), True) == ["0.weight", "1.weight", "0.bias", "1.bias"]
