@@ -86,7 +86,7 @@ def corpus(data: dict[str, Any] | None = None, num_frequent: int = 10) -> Statis
         raise UserError(f"num_frequent {num_frequent} must be a whole number of at least 1")
     chosen = {"name": "time_machine", **(data or {})}
     kind = DATA[pick("data", chosen["name"], TEXTS)]
-    whole = {name: 0.0 for name in kind.of_splits if name not in kind.answered}
+    whole = {name: value for name, value in kind.whole.items() if name not in kind.answered}
     text = data_of({**chosen, **whole}, TEXTS)
     assert isinstance(text, TextData)
     ids, characters = text.part("train")

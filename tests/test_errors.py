@@ -13,8 +13,8 @@ FIT: dict[str, tuple[str, str]] = {
     "model": ("--model gruu", r"unknown model 'gruu': did you mean 'gru'\?"),
     "model with letters swapped": ("--model gur", r"unknown model 'gur': did you mean 'gru'\?"),
     "model far off": (
-        "--model transformer",
-        "unknown model 'transformer': choose one of .*gru, gru_before, .*",
+        "--model diffusion",
+        "unknown model 'diffusion': choose one of .*gru, gru_before, .*",
     ),
     "model without a name": ("--model", "--model '' is empty; give it a value, or leave it out"),
     "data": ("--data time_mahcine", r"unknown data 'time_mahcine': did you mean 'time_machine'\?"),
@@ -50,7 +50,7 @@ FIT: dict[str, tuple[str, str]] = {
     ),
     "precision": ("--trainer.precision bf17", r"--trainer.precision does not take 'bf17': did you mean 'bf16.*"),
     "seed": ("--seed one", "--seed does not take 'one': it takes INT"),
-    "negative seed": ("--seed -1", r"seed -1 must be at least 0 and below 2\*\*32"),
+    "negative seed": ("--seed -1", r"--seed -1 must be at least 0 and below 2\*\*32"),
     "required by the scheduler": ("--lr_scheduler steplr", "--lr_scheduler.step_size is required; --help says .*"),
     "refused by the optimizer": ("--optimizer.lr -1", "the optimizer or its schedule refuses .* learning rate: -1.*"),
     "refused by the scheduler": (
@@ -59,7 +59,7 @@ FIT: dict[str, tuple[str, str]] = {
     ),
     "warm-up longer than the run": (
         "--lr_scheduler warmupcosinelr --lr_scheduler.warmup_steps 100000",
-        "warmup_steps 100000 must be at least 0 and below total_steps 77",
+        "--lr_scheduler.warmup_steps 100000 must be at least 0 and below total_steps 77",
     ),
     "plateau without validation": (
         "--lr_scheduler reducelronplateau --data.val_fraction 0",
@@ -88,7 +88,7 @@ FIT: dict[str, tuple[str, str]] = {
     ),
     "backend": (
         "--model mgu --model.backend torch",
-        "backend torch does not have this MGU; choose one of auto, reference, scan",
+        "--model.backend torch does not have this MGU; choose one of auto, reference, scan",
     ),
     "backend by another name": ("--model.backend cuda", "--model.backend does not take 'cuda': .*"),
     "missing vectors": (
@@ -293,14 +293,14 @@ def test_evaluate(case: str, refusal: Refusal, story_run: Path) -> None:
 
 
 GENERATE: dict[str, tuple[str, str]] = {
-    "num_tokens": ("--num_tokens 0", "num_tokens 0 must be a whole number of at least 1"),
+    "num_tokens": ("--num_tokens 0", "--num_tokens 0 must be a whole number of at least 1"),
     "num_tokens in words": ("--num_tokens ten", "--num_tokens does not take 'ten': it takes INT"),
-    "num_samples": ("--num_samples 0", "num_samples 0 must be a whole number of at least 1"),
+    "num_samples": ("--num_samples 0", "--num_samples 0 must be a whole number of at least 1"),
     "temperature": ("--temperature -1", "temperature -1.0 must be finite and at least 0 .*"),
-    "top_k": ("--top_k 0", "top_k 0 must be a whole number of at least 1, or left out"),
-    "top_p": ("--top_p 1.5", "top_p 1.5 must be above 0 and at most 1, or left out"),
+    "top_k": ("--top_k 0", "--top_k 0 must be a whole number of at least 1, or left out"),
+    "top_p": ("--top_p 1.5", "--top_p 1.5 must be above 0 and at most 1, or left out"),
     "top_p of nothing": ("--top_p 0", "top_p 0.0 must be above 0 and at most 1, or left out"),
-    "seed": ("--seed 99999999999999999999", "seed 99999999999999999999 must be .*"),
+    "seed": ("--seed 99999999999999999999", "--seed 99999999999999999999 must be .*"),
     "option": ("--prefx the", r"unknown option --prefx: did you mean 'prefix'\?; --help lists them"),
 }
 

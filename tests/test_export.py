@@ -69,8 +69,8 @@ def test_onnx_is_for_recurrent_language_models(verb: Command, small: list[str], 
     finished = verb("export", ckpt, "--format", "onnx")
     assert (finished.code, finished.err) == (
         2,
-        "seqlab: format onnx is for recurrent language models, and n-grams are none; "
-        "leave out --format onnx for the counts as safetensors\n",
+        "seqlab: --format onnx is for recurrent language models and Transformers; leave out --format onnx for the "
+        "weights as safetensors\n",
     )
     assert verb("export", ckpt).code == 0
 
@@ -79,7 +79,8 @@ def test_onnx_is_not_for_translation(verb: Command, here: Path) -> None:
     (here / "pairs.tsv").write_text("".join(f"a {n}\tb {n}\n" for n in range(40)))
     model = ("--model", "seq2seq", "--model.hidden_size", "4", "--model.embedding_size", "4", "--run", "pairs")
     data = ("--data", "parallel", "--data.path", "pairs.tsv", "--data.batch_size", "8", "--trainer.accelerator", "cpu")
-    assert verb("fit", *model, *data, "--trainer.max_epochs", "1").code == 0
+    shares = ("--data.val_fraction", "0", "--data.test_fraction", "0")
+    assert verb("fit", *model, *data, *shares, "--trainer.max_epochs", "1").code == 0
     finished = verb("export", "lightning_logs/pairs/checkpoints/last.ckpt", "--format", "onnx")
     assert finished.code == 2
     assert finished.err == "seqlab: --format does not take 'onnx': choose one of safetensors\n"
@@ -97,7 +98,7 @@ def test_without_the_packages(
         for name in [package, *(name for name in sys.modules if name.startswith(f"{package}."))]:
             monkeypatch.setitem(sys.modules, name, None)
     finished = verb("export", CKPT, "--format", form)
-    words = f"format {form} needs {' and '.join(missing)}; install with pip install 'seqlab[export]'"
+    words = f"--format {form} needs {' and '.join(missing)}; install with pip install 'seqlab[export]'"
     assert (finished.code, finished.err) == (2, f"seqlab: {words}\n")
 
 

@@ -79,7 +79,7 @@ def test_n_grams_have_no_recurrence(verb: Command, small: list[str]) -> None:
     assert verb("fit", *ngram).code == 0
     finished = verb("inspect", "lightning_logs/counts/checkpoints/last.ckpt")
     assert finished.code == 2
-    assert "holds n-grams, which have no recurrence" in finished.err
+    assert "holds n-grams, with no recurrence and no attention to look at" in finished.err
 
 
 def test_a_single_step(verb: Command, ckpt: str) -> None:

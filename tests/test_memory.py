@@ -120,9 +120,9 @@ def test_every_option_changes_something_and_has_a_csv_of_its_own(
         ("--task copy --lengths 0", "length 0 must be at least 1 in the task copy"),
         ("--lengths 10,x", "--lengths 'x' must be whole numbers with commas between, as in 10,25,50"),
         ("--seeds 0", "--seeds 0 must be a whole number of at least 1"),
-        ("--seed -1", "seed -1 must be a whole number of at least 0"),
-        ("--max_steps 0", "max_steps 0 must be a whole number of at least 1"),
-        ("--hidden_size 0", "hidden_size 0 must be a whole number of at least 1"),
+        ("--seed -1", "--seed -1 must be a whole number of at least 0"),
+        ("--max_steps 0", "--max_steps 0 must be a whole number of at least 1"),
+        ("--hidden_size 0", "--hidden_size 0 must be a whole number of at least 1"),
         ("--lr 0", "lr 0.0 must be a number above 0"),
         ("--init orthogonl", "unknown init 'orthogonl': did you mean 'orthogonal'?"),
         ("--hiden_size 3", "unknown option --hiden_size: did you mean 'hidden_size'?; --help lists them"),
@@ -160,4 +160,4 @@ def test_the_same_named_twice_is_measured_once(verb: Command, here: Path) -> Non
 
 def test_a_seed_beyond_bounds(refusal: Command) -> None:
     said = refusal("memory", "--seed", str(2**63), "--model", "gru")
-    assert said == f"seed {2**63} must leave room for 1 seeds below 2**63"
+    assert said == f"--seed {2**63} must leave room for 1 seeds below 2**63"

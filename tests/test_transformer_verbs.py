@@ -118,7 +118,7 @@ def test_mlp_beside_counts(verb: Command, here: Path) -> None:
     assert mixed.loss < alone.loss
     assert "each token is predicted from the 4 before it" in mixed.rows()["state"]
     refused = verb("inspect", BEST)
-    assert (refused.code, "give a recurrent model or a Transformer" in refused.err) == (2, True)
+    assert (refused.code, "holds a window MLP, with no recurrence" in refused.err) == (2, True)
 
 
 def test_translation(verb: Command, here: Path) -> None:

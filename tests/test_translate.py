@@ -144,8 +144,8 @@ def test_it_goes_on_where_it_stopped(ckpt: str, verb: Command) -> None:
 
 MESSAGES = {
     "nothing to say": (["  "], "sentence 1 (' ') has nothing to translate; give it at least one word"),
-    "beam": (["one.", "--beam_size", "0"], "beam_size 0 must be a whole number of at least 1"),
-    "n_best": (["one.", "--n_best", "9"], "n_best 9 must be at most beam_size 5"),
+    "beam": (["one.", "--beam_size", "0"], "--beam_size 0 must be a whole number of at least 1"),
+    "n_best": (["one.", "--n_best", "9"], "--n_best 9 must be at most beam_size 5"),
     "two pictures": (["one.", "two.", "--attention", "a.png"], "--attention draws one sentence, not 2; give one"),
     "no such file": (["--input", "gone.txt"], "cannot read gone.txt: no such file or directory"),
     "nowhere to write": (
@@ -240,7 +240,7 @@ def test_a_file_of_pairs_that_the_model_never_saw_is_scored_whole(ckpt: str, ver
 
 def test_sentences_below_one(ckpt: str, refusal: Command) -> None:
     assert refusal("evaluate", ckpt, "--sentences", "-1").startswith(
-        "sentences -1 must be a whole number of at least 1"
+        "--sentences -1 must be a whole number of at least 1"
     )
 
 

@@ -275,9 +275,10 @@ class LanguageModel(Model):
             UserError: It has neither, or the text is too short.
         """
         if not isinstance(self.network, LanguageNetwork | TransformerLanguage):
+            held = "n-grams" if isinstance(self.network, NGram) else "a window MLP"
             raise UserError(
-                f"{self.run} predicts from a window of tokens, which says all of its memory; give a recurrent model or "
-                "a Transformer"
+                f"{self.run} holds {held}, with no recurrence and no attention to look at; give a recurrent model or a "
+                "Transformer"
             )
         self.check_finite()
         if text is not None:

@@ -65,6 +65,7 @@ def measured(
         items={} if each is None else _runs(each, part.ids, lines, codec),
         unknown=unknown,
         characters=part.characters - len(codec.decode(part.ids[:1].tolist())),
+        streams=many[0],
         state=network.memory_in_words(*many),
     )
 

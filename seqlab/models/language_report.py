@@ -13,11 +13,13 @@ class LanguageReport(Report):
     Args:
         unknown: How many of the tokens are ``<unk>``.
         characters: Characters of cleaned text that the tokens stand for.
+        streams: Runs that the text was read in, or lines.
         state: What each token was predicted from.
     """
 
     unknown: int
     characters: int
+    streams: int
     state: str
 
     @property

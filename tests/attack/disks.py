@@ -194,7 +194,7 @@ def downloads(sound: Sound) -> Iterator[Attack]:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             sha1, size = hashlib.sha1(_Sends.content).hexdigest(), len(_Sends.content)
             url = f"http://127.0.0.1:{server.server_port}/text"
-            SOURCES["time_machine"] = replace(SOURCES["time_machine"], url=url, sha1=sha1, size=size)
+            SOURCES["time_machine"] = replace(SOURCES["time_machine"], url=url, digest=sha1, size=size)
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
         for held in (0, 1000):

@@ -15,6 +15,7 @@ def report(loss: float) -> LanguageReport:
         measures={},
         unknown=3,
         characters=200,
+        streams=1,
         state="carried through 1 stream, zero at the start of each",
     )
 

@@ -39,7 +39,7 @@ def codecs_of(task: str) -> dict[str, AnyCodec]:
 def test_sizes_are_known_before_anything_is_made(kind: str) -> None:
     task, name = kind.split()
     model, network = KINDS[kind]
-    small = {"hidden_size": 4, "embedding_size": 3, "buckets": 5, "filters": 2}
+    small = {"hidden_size": 8, "embedding_size": 3, "buckets": 5, "filters": 2}
     known = [each for each in small if each in {*vars(network.made({}))}]
     options = network.made({each: small[each] for each in known})
     codecs = codecs_of(task)

@@ -73,7 +73,7 @@ def test_what_tensorboard_shows(pictures: bool, attention: str, pairs: ParallelD
 def test_a_worst_sentence_of_unknown_words_is_translated_as_it_was_read(tmp_path: Path) -> None:
     lines = [f"{word}{row} is here\t{word}{row} est ici\n" for row, word in enumerate("abcdefgh" * 8)]
     (tmp_path / "pairs.tsv").write_text("".join(lines))
-    data = ParallelData(str(tmp_path / "pairs.tsv"), batch_size=16, val_fraction=0.3, min_freq=3)
+    data = ParallelData(str(tmp_path / "pairs.tsv"), batch_size=16, val_fraction=0.3, test_fraction=0.0, min_freq=3)
     model = translator(data)
     found = worst(model, data)
     assert {failure.source for failure in found} == {"<unk> is here"}
