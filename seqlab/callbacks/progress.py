@@ -69,7 +69,7 @@ class Lines(ProgressBar):
     def __init__(self, tally: Tally, seconds: float = 5.0, often: float = 30.0) -> None:
         super().__init__()
         self.tally, self.seconds, self.often = tally, seconds, often
-        self._said, self._step, self._validated = 0.0, -1, False
+        self._said, self._step, self._epoch, self._validated = 0.0, -1, 1, False
         self._enabled = True
         self._over = threading.Event()
 
@@ -92,8 +92,11 @@ class Lines(ProgressBar):
         self._over.set()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._step = trainer.global_step
+        self._step, self._epoch = trainer.global_step, trainer.current_epoch + 1
         self._say(trainer, "training starts")
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._epoch = trainer.current_epoch + 1
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._validated = not trainer.sanity_checking
@@ -132,9 +135,8 @@ class Lines(ProgressBar):
     def _say(self, trainer: pl.Trainer, words: str) -> None:
         self._said = time.monotonic()
         if self._enabled and trainer.is_global_zero:
-            last = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
-            epoch = trainer.current_epoch + 1 if last is None else f"{min(trainer.current_epoch + 1, last)}/{last}"
-            place = f"epoch {epoch} step {trainer.global_step}"
+            last = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
+            place = f"epoch {self._epoch}{last} step {trainer.global_step}"
             print(f"{place}: {words}", file=sys.stderr, flush=True)
 
 

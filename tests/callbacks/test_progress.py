@@ -99,3 +99,9 @@ def test_the_bar_shows_perplexities_and_speed(fit: Any, capsys: pytest.CaptureFi
     assert shown["train ppl"] == f"{losses.perplexity(10, 20):.3f}"
     assert shown["val ppl"] == f"{losses.validations[-1]:.3f}"
     assert "Validation" not in capsys.readouterr().err
+
+
+def test_a_run_that_ends_within_an_epoch_names_that_epoch(fit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally()
+    fit(tally, Lines(tally), max_epochs=4, max_steps=13, enable_progress_bar=True)
+    assert [line.split(":")[0] for line in lines_of(capsys)] == ["epoch 1/4 step 0", "epoch 2/4 step 13"]
