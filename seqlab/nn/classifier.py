@@ -11,8 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
+from seqlab.nn.pooling import Pooled, Pooling
 from seqlab.options import Options, option
+from seqlab.recurrence.dropout import Dropout
 from seqlab.recurrence.initialization import initialize
+from seqlab.recurrence.lengths import valid_steps
 
 UNK = 0
 """The id of ``<unk>`` in every vocabulary of text."""
@@ -95,6 +98,58 @@ class WordDropout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.share}"
+
+
+class PooledClassifier(nn.Module):
+    """Embedding, outputs over time, pooling over the real words, a norm, a linear layer.
+
+    A subclass makes what gives the outputs between ``__init__`` and ``make_head``, so that weights are drawn in the
+    order in which texts meet them.
+
+    Args:
+        vocab_size: Ids that go in.
+        options: Of the network.
+        embedding_dropout: Of the words' vectors.
+    """
+
+    def __init__(self, vocab_size: int, options: ClassifierOptions, embedding_dropout: Dropout) -> None:
+        super().__init__()
+        self.options = options
+        self.word_dropout = WordDropout(options.word_dropout)
+        self.embedding = nn.Embedding(vocab_size, options.embedding_size)
+        self.embedding_dropout = embedding_dropout
+
+    def make_head(self, pooling: Pooling, norm: nn.Module, width: int, classes: int) -> None:
+        """Makes what reads the outputs ``(batch, time, width)``."""
+        self.pooling, self.norm = pooling, norm
+        self.dropout = Dropout(self.options.dropout)
+        self.output = nn.Linear(width, classes)
+
+    def outputs(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """``(batch, time, width)`` of the words' vectors ``(batch, time, embedding_size)``."""
+        raise NotImplementedError
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Logits of texts.
+
+        Args:
+            ids: ``(batch, time)`` int64.
+            lengths: Real words of each text ``(batch,)`` int64, at least 1.
+
+        Returns:
+            ``(batch, classes)``.
+        """
+        logits: Tensor = self.output(self.dropout(self.norm(self._pooled(ids, lengths).vectors)))
+        return logits
+
+    def weights(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """What each word counted in the pooling ``(batch, time)``: they add up to 1, and are 0 at padding."""
+        return self._pooled(ids, lengths).weights
+
+    def _pooled(self, ids: Tensor, lengths: Tensor) -> Pooled:
+        vectors = self.embedding_dropout(self.embedding(self.word_dropout(ids)))
+        pooled: Pooled = self.pooling(self.outputs(vectors, lengths), valid_steps(lengths, ids.shape[1]).t())
+        return pooled
 
 
 def begin(network: nn.Module, options: ClassifierOptions, forget_bias: float | None = None) -> None:

@@ -1,15 +1,15 @@
 """Texts -> classes through a recurrent stack."""
 
 from dataclasses import dataclass
+from typing import cast
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from seqlab.nn.classifier import ClassifierOptions, WordDropout, begin
+from seqlab.nn.classifier import ClassifierOptions, PooledClassifier, begin
 from seqlab.nn.norm import Norm, make_norm
-from seqlab.nn.pooling import Pooled, Pooling, PoolingKind
+from seqlab.nn.pooling import Pooling, PoolingKind
 from seqlab.options import option
 from seqlab.recurrence.dropout import Dropout
-from seqlab.recurrence.lengths import valid_steps
 from seqlab.recurrence.stack import StackOptions
 
 
@@ -34,8 +34,8 @@ class RecurrentClassifierOptions(ClassifierOptions, StackOptions):
         return RecurrentClassifier(vocab_size, classes, self)
 
 
-class RecurrentClassifier(nn.Module):
-    """Embedding, recurrent stack, pooling over the real steps, a linear layer.
+class RecurrentClassifier(PooledClassifier):
+    """A classifier that pools what a recurrent stack gives.
 
     Args:
         vocab_size: Ids that go in.
@@ -47,38 +47,13 @@ class RecurrentClassifier(nn.Module):
     """
 
     def __init__(self, vocab_size: int, classes: int, options: RecurrentClassifierOptions) -> None:
-        super().__init__()
-        self.options = options
-        self.word_dropout = WordDropout(options.word_dropout)
-        self.embedding = nn.Embedding(vocab_size, options.embedding_size)
-        self.embedding_dropout = Dropout(options.embedding_dropout, options.variational)
+        super().__init__(vocab_size, options, Dropout(options.embedding_dropout, options.variational))
         self.recurrent = options.stack(options.embedding_size, options.bidirectional)
         width = self.recurrent.output_size
-        self.pooling = Pooling(options.pooling, width, self.recurrent.directions)
-        self.norm = make_norm(options.norm, width)
-        self.dropout = Dropout(options.dropout)
-        self.output = nn.Linear(width, classes)
+        pooling = Pooling(options.pooling, width, self.recurrent.directions)
+        self.make_head(pooling, make_norm(options.norm, width), width, classes)
         begin(self, options, options.forget_bias)
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Logits of texts.
-
-        Args:
-            ids: ``(batch, time)`` int64.
-            lengths: Real words of each text ``(batch,)`` int64, at least 1.
-
-        Returns:
-            ``(batch, classes)``.
-        """
-        logits: Tensor = self.output(self.dropout(self.norm(self._pooled(ids, lengths).vectors)))
-        return logits
-
-    def weights(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """What each word counted in the pooling ``(batch, time)``: they add up to 1, and are 0 at padding."""
-        return self._pooled(ids, lengths).weights
-
-    def _pooled(self, ids: Tensor, lengths: Tensor) -> Pooled:
-        embedded = self.embedding_dropout(self.embedding(self.word_dropout(ids)))
-        outputs, _ = self.recurrent(embedded, lengths=lengths)
-        pooled: Pooled = self.pooling(outputs, valid_steps(lengths, ids.shape[1]).t())
-        return pooled
+    def outputs(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        outputs, _ = self.recurrent(vectors, lengths=lengths)
+        return cast(Tensor, outputs)

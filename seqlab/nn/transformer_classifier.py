@@ -1,16 +1,15 @@
 """Texts -> classes through self-attention."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from torch import Tensor, nn
 
-from seqlab.nn.classifier import ClassifierOptions, WordDropout, draw_words
-from seqlab.nn.pooling import Pooled, Pooling
+from seqlab.nn.classifier import ClassifierOptions, PooledClassifier, draw_words
+from seqlab.nn.pooling import Pooling
 from seqlab.nn.transformer import TransformerEncoder, TransformerOptions, begin
 from seqlab.options import option
 from seqlab.recurrence.dropout import Dropout
-from seqlab.recurrence.lengths import valid_steps
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ class TransformerClassifierOptions(ClassifierOptions, TransformerOptions):
         return TransformerClassifier(vocab_size, classes, self)
 
 
-class TransformerClassifier(nn.Module):
-    """Embedding, layers of self-attention, pooling over the real words, a linear layer.
+class TransformerClassifier(PooledClassifier):
+    """A classifier that pools what layers of self-attention give.
 
     Args:
         vocab_size: Ids that go in.
@@ -41,36 +40,12 @@ class TransformerClassifier(nn.Module):
     """
 
     def __init__(self, vocab_size: int, classes: int, options: TransformerClassifierOptions) -> None:
-        super().__init__()
-        self.options = options
-        self.word_dropout = WordDropout(options.word_dropout)
-        self.embedding = nn.Embedding(vocab_size, options.embedding_size)
-        self.embedding_dropout = Dropout(options.embedding_dropout)
+        super().__init__(vocab_size, options, Dropout(options.embedding_dropout))
         self.encoder = TransformerEncoder(options, options.embedding_size)
-        self.pooling = Pooling(options.pooling, options.hidden_size)
-        self.dropout = Dropout(options.dropout)
-        self.output = nn.Linear(options.hidden_size, classes)
+        width = options.hidden_size
+        self.make_head(Pooling(options.pooling, width), nn.Identity(), width, classes)
         begin(self, options)
         draw_words(self, options)
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Logits of texts.
-
-        Args:
-            ids: ``(batch, time)`` int64.
-            lengths: Real words of each text ``(batch,)`` int64, at least 1.
-
-        Returns:
-            ``(batch, classes)``.
-        """
-        logits: Tensor = self.output(self.dropout(self._pooled(ids, lengths).vectors))
-        return logits
-
-    def weights(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """What each word counted in the pooling ``(batch, time)``: they add up to 1, and are 0 at padding."""
-        return self._pooled(ids, lengths).weights
-
-    def _pooled(self, ids: Tensor, lengths: Tensor) -> Pooled:
-        embedded = self.embedding_dropout(self.embedding(self.word_dropout(ids)))
-        pooled: Pooled = self.pooling(self.encoder(embedded, lengths), valid_steps(lengths, ids.shape[1]).t())
-        return pooled
+    def outputs(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        return cast(Tensor, self.encoder(vectors, lengths))
