@@ -188,10 +188,10 @@ class Classifier(Model):
         if getattr(self.options, "class_weights", "none") == "balanced":
             counts = torch.from_numpy(self.trainer.datamodule.class_counts()).to(cast(Tensor, self.class_weights))
             cast(Tensor, self.class_weights).copy_(counts.sum() / (len(counts) * counts.clamp(min=1)))
-        beside = getattr(self.options, "counts", 0.0) or getattr(self.options, "ratios", False)
-        if beside and self.trainer.ckpt_path is None:
-            self.count(self.trainer.datamodule)
         super().on_fit_start()
+
+    def counts_beside(self) -> bool:
+        return super().counts_beside() or getattr(self.options, "ratios", False)
 
     def count(self, data: DataModule) -> None:
         assert isinstance(data, LabelledData)

@@ -106,11 +106,6 @@ class LanguageModel(Model):
         begin = self.codec.vocab.id_of(BOS) if self.codec.line_begins else None
         counts.count(torch.from_numpy(data.part("train").ids.astype("int64")), begin)
 
-    def on_fit_start(self) -> None:
-        if isinstance(self.network, BesideNGrams) and self.trainer.ckpt_path is None:
-            self.count(self.trainer.datamodule)
-        super().on_fit_start()
-
     def forget(self) -> None:
         self._carry = {}
 

@@ -172,8 +172,13 @@ class Model(pl.LightningModule):
         """Counts the training part, of a model that is not trained by gradients."""
         raise UserError(f"{self.name} is trained by gradients; there is nothing to count")
 
+    def counts_beside(self) -> bool:
+        """Whether what is trained by gradients has counts of the same data beside it."""
+        return bool(getattr(self.options, "counts", 0.0))
+
     def on_fit_start(self) -> None:
-        if not self.options.by_gradients:
+        anew = self.trainer.ckpt_path is None
+        if not self.options.by_gradients or (anew and self.counts_beside()):
             self.count(self.trainer.datamodule)
 
     def on_train_epoch_end(self) -> None:

@@ -34,10 +34,6 @@ class NextToken(nn.Module, RowsOfState):
         """What a report says of the state in so many streams, or whatever the noun calls them."""
         return f"carried through {streams:,} {noun}{'s' * (streams > 1)}, zero at the start of each"
 
-    def most_before(self) -> int | None:
-        """Tokens that one sees before it at most; none where nothing bounds them."""
-        return None
-
     @torch.no_grad()
     def state_bytes(self, rows: int, tokens: int) -> int:
         """Bytes that the state of so many rows takes after so many tokens."""

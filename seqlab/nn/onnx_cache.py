@@ -1,7 +1,5 @@
 """A Transformer language network as an ONNX graph, its keys and values in and out."""
 
-import logging
-import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING
@@ -9,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from seqlab.nn.onnx_step import check_packages
+from seqlab.nn.onnx_step import check_packages, traced
 from seqlab.nn.transformer_language import Read, TransformerLanguage
 
 if TYPE_CHECKING:
@@ -59,31 +57,17 @@ def cached_onnx_model(network: TransformerLanguage) -> "ModelProto":
         outputs are ``logits`` ``(batch, time, vocab_size)`` and those of all tokens so far, ``next_keys`` and
         ``next_values``. No more tokens belong into them than into a window.
     """
-    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
     from torch.export import Dim
 
     options = network.options
     batch, time, past = TRACED
     ids = torch.zeros(batch, time, dtype=torch.int64)
     shape = batch, options.num_layers, options.num_heads, past, options.hidden_size // options.num_heads
-    for name in ("torch.onnx", "onnxscript"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            _Cached(network).eval(),
-            (ids, torch.zeros(shape), torch.zeros(shape)),
-            dynamo=True,
-            opset_version=20,
-            input_names=["ids", "keys", "values"],
-            output_names=["logits", "next_keys", "next_values"],
-            dynamic_shapes=(
-                {0: Dim("batch"), 1: Dim("time")},
-                {0: Dim("batch"), 3: Dim("past")},
-                {0: Dim("batch"), 3: Dim("past")},
-            ),
-            verbose=False,
-        )
-    assert program is not None
-    ClearMetadataAndDocStringPass()(program.model)
-    return program.model_proto
+    kept = {0: Dim("batch"), 3: Dim("past")}
+    return traced(
+        _Cached(network).eval(),
+        (ids, torch.zeros(shape), torch.zeros(shape)),
+        input_names=["ids", "keys", "values"],
+        output_names=["logits", "next_keys", "next_values"],
+        dynamic_shapes=({0: Dim("batch"), 1: Dim("time")}, kept, kept),
+    )

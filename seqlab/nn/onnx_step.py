@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -104,8 +104,7 @@ def onnx_model(network: LanguageNetwork) -> "ModelProto":
 
 
 def _one_step(network: LanguageNetwork) -> "ModelProto":
-    """The graph of ``_Step``, without the paths of source files that torch notes in it."""
-    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+    """The graph of ``_Step``."""
     from onnxscript import FLOAT, opset20
     from torch.export import Dim
 
@@ -116,19 +115,29 @@ def _one_step(network: LanguageNetwork) -> "ModelProto":
     step, batch = _Step(network).eval(), Dim("batch")
     state = step.network.recurrent.zero_state(TRACED_BATCH)
     ids = torch.zeros(TRACED_BATCH, dtype=torch.int64)
+    return traced(
+        step,
+        (*state, ids),
+        dynamic_shapes=((*({1: batch} for _ in state), {0: batch}),),
+        custom_translation_table={torch.ops.aten.log_sigmoid.default: log_sigmoid},
+    )
+
+
+def traced(module: nn.Module, inputs: tuple[Tensor, ...], **asked: Any) -> "ModelProto":
+    """The graph of a module, without the paths of source files that torch notes in it, and quietly.
+
+    Args:
+        module: In evaluation mode.
+        inputs: That it is traced with.
+        asked: Further arguments of ``torch.onnx.export``.
+    """
+    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+
     for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            step,
-            (*state, ids),
-            dynamo=True,
-            opset_version=20,
-            dynamic_shapes=((*({1: batch} for _ in state), {0: batch}),),
-            custom_translation_table={torch.ops.aten.log_sigmoid.default: log_sigmoid},
-            verbose=False,
-        )
+        program = torch.onnx.export(module, inputs, dynamo=True, opset_version=20, verbose=False, **asked)
     assert program is not None
     ClearMetadataAndDocStringPass()(program.model)
     return program.model_proto

@@ -153,6 +153,14 @@ class Layer(nn.Module):
         return total if self.first else self.norms[block](total)
 
 
+def seen_back(done: int, time: int, most: int | None, device: torch.device) -> Tensor:
+    """True where each of the last positions may look ``(1, 1, time, done + time)``: back, at ``most`` so many steps."""
+    places = torch.arange(done + time, device=device)
+    back = places[done:].unsqueeze(1) - places
+    seen = back >= 0
+    return (seen if most is None else seen & (back <= most))[None, None]
+
+
 class Transformer(nn.Module):
     """Layers over vectors to which their positions were added, or in which heads are rotated by them.
 
@@ -180,6 +188,7 @@ class Transformer(nn.Module):
         causal: bool = False,
         memory: Sequence[Kept] | None = None,
         valid: Tensor | None = None,
+        most: int | None = None,
     ) -> tuple[Tensor, list[Kept]]:
         """Runs all layers.
 
@@ -187,9 +196,10 @@ class Transformer(nn.Module):
             x: ``(batch, time, hidden_size)``.
             before: What each layer kept of the positions before; none if not given.
             seen: True where a position may look ``(batch or 1, 1, time, positions)``; everywhere if not given.
-            causal: Whether position t sees those up to t alone; ``seen`` says so where there are any before.
+            causal: Whether position t sees those up to t alone, and those before; in place of ``seen``.
             memory: What each layer keeps of another sequence.
             valid: Real positions of it ``(batch, positions)`` bool.
+            most: Positions before it that a causal one sees; all if not given.
 
         Returns:
             ``(batch, time, hidden_size)``, and what each layer keeps.
@@ -199,6 +209,9 @@ class Transformer(nn.Module):
         """
         done = 0 if before is None else before[0].keys.shape[2]
         steps = done + x.shape[1]
+        if causal and (done or most is not None):
+            sees_all = x.shape[1] == 1 and most is None
+            seen, causal = None if sees_all else seen_back(done, x.shape[1], most, x.device), False
         x = self.dropout(self._placed(x, done))
         heads, size = self.options.num_heads, self.options.hidden_size
         rotation = Rotation(steps, size // heads, x) if self.options.positions == "rotary" else None

@@ -120,6 +120,10 @@ class TransformerLanguage(NextToken):
         """Tokens of a window; none where nothing bounds it."""
         return self.options.context or int(self.longest) or None
 
+    def step_of(self, window: int) -> int:
+        """Tokens from one window of so many to the next."""
+        return min(window, self.stride or max(1, window // 2))
+
     def features(self, ids: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
         read = Read(*state) if state else None
         if self.options.memory:
@@ -140,7 +144,7 @@ class TransformerLanguage(NextToken):
         """Outputs of ids ``(batch, time)``, at most a window of them, and what was read."""
         if window is None:
             return self.read(ids, read)
-        parts, stride = [], min(window, self.stride or max(1, window // 2))
+        parts, stride = [], self.step_of(window)
         while ids.shape[1]:
             done = 0 if read is None else read.ids.shape[1]
             if read is not None and done >= window:
@@ -165,20 +169,10 @@ class TransformerLanguage(NextToken):
     def read(self, ids: Tensor, read: Read | None) -> tuple[Tensor, Read]:
         """Outputs of ids ``(batch, time)`` after what was read, and all that was read by then."""
         before: Sequence[Kept] | None = None if read is None else read.layers()
-        done, time = 0 if read is None else read.ids.shape[1], ids.shape[1]
-        seen = self._seen(done, time, ids.device) if done or self.options.memory else None
-        outputs, kept = self.transformer(self.embedding(ids), before, seen, causal=seen is None)
+        most = self.options.memory or None
+        outputs, kept = self.transformer(self.embedding(ids), before, causal=True, most=most)
         keys, values = (torch.stack(parts, 1) for parts in zip(*kept, strict=True))
         return outputs, Read(ids if read is None else torch.cat([read.ids, ids], 1), keys, values)
-
-    def _seen(self, done: int, time: int, device: torch.device) -> Tensor | None:
-        """True where each of the last positions may look ``(1, 1, time, done + time)``."""
-        places = torch.arange(done + time, device=device)
-        back = places[done:].unsqueeze(1) - places
-        seen = back >= 0
-        if self.options.memory:
-            seen &= back <= self.options.memory
-        return seen[None, None]
 
     def flops(self) -> dict[str, int]:
         """With as many positions before a token as in the middle of a window, or all of the memory."""
@@ -191,10 +185,10 @@ class TransformerLanguage(NextToken):
             return f"each token sees {self.options.memory:,} before it, carried through {many}"
         if (window := self.window) is None:
             return f"each token sees all before it in {many}"
-        stride = min(window, self.stride or max(1, window // 2))
-        return f"windows of {window:,} tokens, a new one every {stride:,}, through {many}"
+        return f"windows of {window:,} tokens, a new one every {self.step_of(window):,}, through {many}"
 
     def most_before(self) -> int | None:
+        """Tokens that one sees before it at most; none where nothing bounds them."""
         return self.options.memory or (None if (window := self.window) is None else window - 1)
 
     def state_bytes(self, rows: int, tokens: int) -> int:

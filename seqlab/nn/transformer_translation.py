@@ -127,15 +127,10 @@ class SentenceDecoder(nn.Module):
             Features ``(rows, time, hidden_size)``, the state after the last id, and of one id that is not trained on
             the weights ``(rows, 1, positions)``.
         """
-        time, seen = ids.shape[1], None
-        done = state.written[0].keys.shape[2] if state.written else 0
-        if done and time > 1:
-            places = torch.arange(done + time, device=ids.device)
-            seen = (places <= places[done:].unsqueeze(1))[None, None]
         last = self.looks[-1]
-        last.recorded = [] if time == 1 and not torch.is_grad_enabled() else None
-        before = state.written or None
-        features, kept = self.layers(self.embedding(ids), before, seen, not done, state.memory, state.valid)
+        last.recorded = [] if ids.shape[1] == 1 and not torch.is_grad_enabled() else None
+        before, looked_at = state.written or None, (state.memory, state.valid)
+        features, kept = self.layers(self.embedding(ids), before, None, True, *looked_at)
         weights, last.recorded = last.recorded, None
         looked = None if not weights else weights[0].mean(1).reshape(len(ids), 1, -1)
         return features, state._replace(written=tuple(kept)), looked

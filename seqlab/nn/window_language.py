@@ -99,9 +99,6 @@ class WindowLanguage(NextToken):
     def flops(self) -> dict[str, int]:
         return {"hidden layer": 2 * self.hidden.weight.numel(), "output layer": 2 * self.output.weight.numel()}
 
-    def most_before(self) -> int | None:
-        return self.options.window - 1
-
     def memory_in_words(self, streams: int, noun: str) -> str:
         many = f"{streams:,} {noun}{'s' * (streams > 1)}"
         return f"each token is predicted from the {self.options.window:,} before it, through {many}"
