@@ -197,6 +197,7 @@ TOGETHER = {
     "analysis.attention_inspection": ("analysis.heads_picture",),
     "models.language": ("models.language_measured",),
     "nn.translation_network": ("nn.translator",),
+    "views.gates": ("views.gradient_watch",),
     "data.series": ("data.series_input", "data.series_parts", "data.series_windows", "data.series_corpora"),
     "data.tagged": ("data.tagged_files", "data.tagged_batches"),
     "models.forecasting": (*("models.forecasting_report", "analysis.lags", "decoding.rollout", "text.series_codec"),),

@@ -12,6 +12,7 @@ from seqlab.analysis.inspection import (
     SHOWN_LAGS,
     LanguageInspection,
     check_length,
+    layer_lines,
     neighbour_lines,
     neighbours_of,
 )
@@ -56,22 +57,13 @@ class AttentionInspection(LanguageInspection):
 
     def __str__(self) -> str:
         lags = [lag for lag in SHOWN_LAGS if lag < self.gradients.shape[1]]
-        head = f"{'k':>12}" + "".join(f"{lag:>10}" for lag in lags)
         lines = [f"{self.name}: {self.model}; {self.corpus}", ""]
-        lines += ["gradient of a step's loss at what a layer reads k steps back, relative to k = 1", head]
-        for layer, norms in enumerate(self.gradients):
-            lines += [f"{f'layer {layer}':>12}" + "".join(f"{float(norms[lag] / norms[1]):>10.2g}" for lag in lags)]
-        lines += ["", "attention paid to the token k steps back, mean over heads", head]
-        for layer, weights in enumerate(self.weights.mean(1)):
-            lines += [f"{f'layer {layer}':>12}" + "".join(f"{float(weights[lag]):>10.2g}" for lag in lags)]
-        heads = self.distances.shape[1]
-        lines += [
-            "",
-            "tokens that a head looks back on average",
-            f"{'head':>12}" + "".join(f"{j:>10}" for j in range(heads)),
-        ]
-        for layer, steps in enumerate(self.distances):
-            lines += [f"{f'layer {layer}':>12}" + "".join(f"{float(one):>10.1f}" for one in steps)]
+        lines += ["gradient of a step's loss at what a layer reads k steps back, relative to k = 1"]
+        lines += layer_lines("k", lags, self.gradients[:, lags] / self.gradients[:, 1:2])
+        lines += ["", "attention paid to the token k steps back, mean over heads"]
+        lines += layer_lines("k", lags, self.weights.mean(1)[:, lags])
+        lines += ["", "tokens that a head looks back on average"]
+        lines += layer_lines("head", range(self.distances.shape[1]), self.distances, ".1f")
         lines += ["", "floating-point operations of a token"]
         lines += [f"{part:>26}{cost:>14,}" for part, cost in self.flops.items()]
         return "\n".join([*lines, *neighbour_lines(self.neighbours)])

@@ -108,9 +108,7 @@ class Inspection(LanguageInspection):
     def __str__(self) -> str:
         lags = [lag for lag in SHOWN_LAGS if lag < self.gradients.shape[1]]
         lines = [f"{self.name}: {self.model}; {self.corpus}", "", "gradient of a step's loss k steps back, k = 1 as 1"]
-        lines += [f"{'k':>12}" + "".join(f"{lag:>10}" for lag in lags)]
-        for layer, norms in enumerate(self.gradients):
-            lines += [f"{f'layer {layer}':>12}" + "".join(f"{float(norms[lag] / norms[1]):>10.2g}" for lag in lags)]
+        lines += layer_lines("k", lags, self.gradients[:, lags] / self.gradients[:, 1:2])
         lines += ["", f"steps until a unit's autocorrelation falls below one half{'':>6}median     slowest"]
         for layer, steps in enumerate(self.half_lives):
             lines += [f"{f'layer {layer}':>12}{int(steps.median()):>57}{int(steps.max()):>12}"]
@@ -156,6 +154,14 @@ def check_length(ids: NDArray[Any], num_steps: int) -> None:
         raise UserError(f"num_steps {num_steps} must be a whole number of at least 1")
     if len(ids) < 3:
         raise UserError(f"the text has {len(ids)} tokens, which is too short to look at; give --text a longer one")
+
+
+def layer_lines(head: str, columns: Sequence[int], rows: Tensor, form: str = ".2g") -> list[str]:
+    """A table of a number for each layer and column ``(layers, columns)``."""
+    lines = [f"{head:>12}" + "".join(f"{column:>10}" for column in columns)]
+    for layer, values in enumerate(rows.tolist()):
+        lines.append(f"{f'layer {layer}':>12}" + "".join(f"{value:>10{form}}" for value in values))
+    return lines
 
 
 def neighbour_lines(neighbours: Mapping[str, list[tuple[str, float]]]) -> list[str]:

@@ -1,6 +1,6 @@
 """What the heads of a Transformer look at, while it learns."""
 
-from typing import Any, cast
+from typing import cast
 
 import lightning.pytorch as pl
 import torch
@@ -9,14 +9,14 @@ from seqlab.analysis.activations import windows
 from seqlab.analysis.looking_back import attention_of, distances, gradient_by_lag_of_layers
 from seqlab.nn.transformer_language import TransformerLanguage
 from seqlab.views.boards import boards
-from seqlab.views.gates import flow, held_out
+from seqlab.views.gradient_watch import GradientWatch, flow, held_out
 
 ROWS = 8
 """Pieces of held-out text that are looked at."""
 SHOWN_TOKENS = 32
 
 
-class AttentionWatch(pl.Callback):
+class AttentionWatch(GradientWatch):
     """Looks, after a validation, at a few pieces of held-out text.
 
     As numbers: the gradient of a step's loss k steps back (``gradient_flow/layer0_lag_8``), and how many tokens each
@@ -29,25 +29,17 @@ class AttentionWatch(pl.Callback):
     """
 
     def __init__(self, pictures: bool, every: int = 1) -> None:
-        self.pictures, self.every = pictures, every
-        self.steps: list[int] = []
-        self.norms: list[list[float]] = []
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"steps": self.steps, "norms": self.norms}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.steps, self.norms = list(state_dict["steps"]), list(state_dict["norms"])
+        super().__init__(every)
+        self.pictures = pictures
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not boards(trainer) or (self.steps and trainer.global_step - self.steps[-1] < self.every):
+        if not self.is_due(trainer):
             return
         network, data = cast(TransformerLanguage, pl_module.network), trainer.datamodule
         steps = min(data.num_steps, network.window or data.num_steps)
         pieces = windows(held_out(data), ROWS, steps).to(pl_module.device)
         norms = gradient_by_lag_of_layers(network, pieces[:, :-1], pieces[:, 1:]).cpu()
-        self.steps.append(trainer.global_step)
-        self.norms.append(norms[0].tolist())
+        self.keep(trainer, norms[0])
         values = flow(norms)
         for layer, heads in enumerate(distances(attention_of(network, pieces[:, :-1]))):
             values |= {f"attention_distance/layer{layer}_head{j}": float(one) for j, one in enumerate(heads)}
@@ -57,11 +49,7 @@ class AttentionWatch(pl.Callback):
             self._draw(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        for writer in boards(trainer) if self.steps else []:
-            from seqlab.analysis.pictures import draw_gradient_history
-
-            history = draw_gradient_history(self.steps, torch.tensor(self.norms))
-            writer.add_figure("gradient_flow/by_lag", history, trainer.global_step, close=False)
+        super().on_train_end(trainer, pl_module)
         if self.steps:
             self._draw(trainer, pl_module)
 

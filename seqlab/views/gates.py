@@ -2,13 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from seqlab.analysis.activations import LayerRun, half_lives, read, saturations, windows
@@ -16,7 +14,8 @@ from seqlab.analysis.gradient_flow import gradient_by_lag, recurrent_radii
 from seqlab.errors import reason_of
 from seqlab.files import write_whole
 from seqlab.nn.language_network import LanguageNetwork
-from seqlab.views.boards import Text, boards
+from seqlab.views.boards import boards
+from seqlab.views.gradient_watch import GradientWatch, flow, held_out
 
 ROWS = 8
 """Pieces of held-out text that are looked at."""
@@ -26,7 +25,7 @@ SHOWN_TOKENS = 192
 SHOWN_UNITS = 4
 
 
-class RecurrenceWatch(pl.Callback):
+class RecurrenceWatch(GradientWatch):
     """Looks, after a validation, at a few pieces of held-out text.
 
     As numbers: the gradient of a step's loss k steps back (``gradient_flow/layer0_lag_8``), each gate's shares of
@@ -41,25 +40,16 @@ class RecurrenceWatch(pl.Callback):
     """
 
     def __init__(self, folder: Path, pictures: bool, every: int = 1) -> None:
-        self.folder, self.pictures, self.every = folder, pictures, every
-        self.steps: list[int] = []
-        self.norms: list[list[float]] = []
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"steps": self.steps, "norms": self.norms}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.steps, self.norms = list(state_dict["steps"]), list(state_dict["norms"])
+        super().__init__(every)
+        self.folder, self.pictures = folder, pictures
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        writers = boards(trainer)
-        if not writers or (self.steps and trainer.global_step - self.steps[-1] < self.every):
+        if not self.is_due(trainer):
             return
         network, data = cast(LanguageNetwork, pl_module.network), trainer.datamodule
         pieces = windows(held_out(data), ROWS, data.num_steps).to(pl_module.device)
         norms = gradient_by_lag(network, pieces[:, :-1], pieces[:, 1:]).cpu()
-        self.steps.append(trainer.global_step)
-        self.norms.append(norms[-1].tolist())
+        self.keep(trainer, norms[-1])
         layers = read(network, pieces[:, :-1])
         values = flow(norms) | {f"spectral_radius/{name}": radius for name, radius in recurrent_radii(network).items()}
         for name, (closed, opened) in saturations(layers).items():
@@ -68,19 +58,12 @@ class RecurrenceWatch(pl.Callback):
             values[f"state_norm/layer{k}"] = float(layer.states[-1].float().norm(dim=-1).mean())
         for logger in trainer.loggers:
             logger.log_metrics(values, step=trainer.global_step)
-        for writer in writers:
+        for writer in boards(trainer):
             for k, layer in enumerate(layers):
                 for name, gate in layer.gates.items():
                     writer.add_histogram(f"gates/layer{k}/{name}", gate, trainer.global_step, bins=BINS)
             if self.pictures:
                 self._draw(writer, trainer, network, layers)
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        for writer in boards(trainer) if self.steps else []:
-            from seqlab.analysis.pictures import draw_gradient_history
-
-            history = draw_gradient_history(self.steps, torch.tensor(self.norms))
-            writer.add_figure("gradient_flow/by_lag", history, trainer.global_step, close=False)
 
     def _draw(
         self, writer: SummaryWriter, trainer: pl.Trainer, network: LanguageNetwork, layers: list[LayerRun]
@@ -103,15 +86,3 @@ class RecurrenceWatch(pl.Callback):
         except OSError as error:
             words = f"cannot write {self.folder / 'units.html'}: {reason_of(error)}; training goes on"
             print(f"seqlab: {words}", file=sys.stderr)
-
-
-def held_out(data: Text) -> NDArray[Any]:
-    """Ids of the validation part, or where there is none of the training part."""
-    return data.part("val" if data.has("val") else "train").ids
-
-
-def flow(norms: Tensor) -> dict[str, float]:
-    """Norms ``(layers, lags)`` at the lags 1, 2, 4, ... and the longest."""
-    longest = norms.shape[1] - 1
-    lags = sorted({1 << power for power in range(longest.bit_length())} | {longest})
-    return {f"gradient_flow/layer{k}_lag_{lag}": float(row[lag]) for k, row in enumerate(norms) for lag in lags}
