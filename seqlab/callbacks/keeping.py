@@ -124,7 +124,8 @@ class KeepLast(Checkpoint):
             self._save(trainer)
 
     def _due(self, trainer: pl.Trainer) -> bool:
-        if not trainer.is_last_batch and (trainer.should_stop or trainer.global_step == trainer.max_steps):
+        stops = trainer.should_stop and trainer.fit_loop._can_stop_early  # else --trainer.min_epochs holds it
+        if not trainer.is_last_batch and (stops or trainer.global_step == trainer.max_steps):
             return True
         if self.often.steps is not None:
             return trainer.global_step % self.often.steps == 0

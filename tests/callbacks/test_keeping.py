@@ -233,3 +233,19 @@ def after(step: int, logged: dict[int, dict[str, float]]) -> dict[int, dict[str,
     """What was logged after a step, but for the speed."""
     rows = {later: row for later, row in logged.items() if later > step}
     return {later: {k: v for k, v in row.items() if k != "train/tokens_per_second"} for later, row in rows.items()}
+
+
+class StopsAtOnce(pl.Callback):
+    """Asks for the end of training at every batch."""
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        trainer.should_stop = True
+
+
+def test_an_end_that_must_wait_is_not_kept_at_every_batch(
+    tmp_path: Path, fit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", lambda trainer, *_, **__: saved.append(trainer.global_step))
+    fit(StopsAtOnce(), KeepLast(tmp_path), min_epochs=2, max_epochs=4, enable_checkpointing=True)
+    assert saved == [10, 20]
