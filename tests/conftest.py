@@ -25,6 +25,12 @@ SMALL = (
 UNREACHABLE = "http://127.0.0.1:9"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Hides GPUs from all tests but those that are for one: numbers are compared to their last digits."""
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 class Finished(NamedTuple):
     """What a command left: its exit code, and the text of both its outputs."""
 

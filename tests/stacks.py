@@ -30,10 +30,13 @@ def first_state(network: Recurrent) -> State:
 def everything(network: Recurrent, state: State | None, lengths: Tensor | None) -> dict[str, Tensor]:
     """Outputs, states and every gradient, of a loss in which no element counts like another."""
     network.zero_grad()
-    inputs = numbers(BATCH, TIME, SIZE).requires_grad_()
+    device = next(network.parameters()).device
+    inputs = numbers(BATCH, TIME, SIZE).to(device).requires_grad_()
     given = None if state is None else tuple(part.clone().requires_grad_() for part in state)
     outputs, last = network(inputs, given, lengths)
-    loss = sum((part * numbers(*part.shape, seed=20 + row)).sum() for row, part in enumerate((outputs, *last)))
+    loss = sum(
+        (part * numbers(*part.shape, seed=20 + row).to(device)).sum() for row, part in enumerate((outputs, *last))
+    )
     assert isinstance(loss, Tensor)
     loss.backward()
     found = {"outputs": outputs, **{f"last {row}": part for row, part in enumerate(last)}, "inputs": inputs.grad}

@@ -2,14 +2,24 @@
 
 import platform
 import statistics
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 
-def machine() -> str:
+def now(device: str) -> float:
+    """Seconds on a clock, when all that was asked of the device is done."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def machine(device: str = "cpu") -> str:
     """What the figures were taken on."""
+    if device == "cuda":
+        return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

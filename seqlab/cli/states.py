@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from seqlab.data.data_module import DataModule
 from seqlab.errors import UserError
 from seqlab.models.model import Model
+from seqlab.models.optimization import KERNELS
 from seqlab.shapes import mismatch, unlike
 
 OLDER: dict[str, Any] = {"reached": {}}
@@ -107,7 +108,8 @@ def _of_optimizers(checkpoint: Mapping[str, Any], model: Model) -> str | None:
     if len(groups) != len(kept[0]["param_groups"]):
         return f"the optimizer has {len(kept[0]['param_groups'])} groups of weights"
     for there, group in zip(kept[0]["param_groups"], groups, strict=True):
-        if found := unlike({**group, **there}, group, "the optimizer"):
+        own = dict.fromkeys(KERNELS)
+        if found := unlike({**group, **there, **own}, {**group, **own}, "the optimizer"):
             return found
         if there.get("params") != group["params"]:
             return "the optimizer has other weights"

@@ -141,7 +141,11 @@ class Forecaster(Model):
 
     def _windows(self, windows: Windows) -> Iterator[Window]:
         for batch in Loader(EveryWindow(windows, TOGETHER)) if len(windows) else ():
-            yield Window(*(part.to(self.device) for part in (batch.history, batch.known, batch.targets)))
+            yield Window(*self._placed(batch.history, batch.known, batch.targets))
+
+    def _placed(self, *parts: Tensor) -> list[Tensor]:
+        """Them where the model is, and numbers as precise as it is."""
+        return [part.to(self.device, self.dtype if part.is_floating_point() else None) for part in parts]
 
     @torch.inference_mode()
     def evaluate(
@@ -187,7 +191,7 @@ class Forecaster(Model):
         """What was said of every window of a part."""
         rows: list[list[Tensor]] = []
         for batch in data.evaluation_loader(split, steps):
-            own = SeriesBatch(*(part.to(self.device) for part in batch))
+            own = SeriesBatch(*self._placed(*batch))
             said = roll_out(self.network, own.history, own.known, steps, strategy, own.targets)
             errors = self.errors(said, own.targets, own.series)
             cost = self._cost(said, own.targets)
@@ -234,7 +238,7 @@ class Forecaster(Model):
         training = self.training
         self.eval()
         try:
-            history, known = (torch.from_numpy(part).to(self.device).unsqueeze(0) for part in (one.history, one.known))
+            history, known = self._placed(*(torch.from_numpy(part).unsqueeze(0) for part in (one.history, one.known)))
             said = roll_out(self.network, history, known, steps, strategy)[0]
         finally:
             self.train(training)
@@ -252,7 +256,8 @@ class Forecaster(Model):
         if not len(windows):
             raise UserError(f"the {split} part has no window; choose another --split")
         batch = _spread(windows, INSPECTED)
-        return worth_of_lags(self.network, batch.history.to(self.device), batch.known.to(self.device), self.run, lags)
+        history, known = self._placed(batch.history, batch.known)
+        return worth_of_lags(self.network, history, known, self.run, lags)
 
     def shown(self, data: SeriesData, split: Split, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """A few windows of a part evenly spread over it: history, forecast and what came, each ``(count, steps,
@@ -261,7 +266,7 @@ class Forecaster(Model):
         self.eval()
         try:
             with torch.inference_mode():
-                said = self.network(batch.history.to(self.device), batch.known.to(self.device)).cpu()
+                said = self.network(*self._placed(batch.history, batch.known)).cpu()
         finally:
             self.train(training)
         return batch.history, said, batch.targets

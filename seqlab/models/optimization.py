@@ -110,4 +110,16 @@ def in_one_pass(optimizer: Optimizer) -> Optimizer:
         chosen = group.get("foreach") or group.get("differentiable")
         if group.get("fused", False) is None and on_cpu and not chosen:
             group["fused"] = True
+    optimizer.register_load_state_dict_pre_hook(_with_own_kernels)
     return optimizer
+
+
+KERNELS = ("fused", "foreach")
+"""Options of an optimizer's groups that say how it computes on this machine, and not what."""
+
+
+def _with_own_kernels(optimizer: Optimizer, kept: dict[str, Any]) -> dict[str, Any]:
+    """A state, perhaps of another machine, that leaves to this one how it computes."""
+    pairs = zip(kept["param_groups"], optimizer.param_groups, strict=False)
+    groups = [{**there, **{key: own[key] for key in KERNELS if key in own}} for there, own in pairs]
+    return {**kept, "param_groups": groups}

@@ -59,7 +59,7 @@ class Pooling(nn.Module):
         if self.kind == "max":
             vectors, steps = outputs.masked_fill(~valid.unsqueeze(2), -torch.inf).max(1)  # (batch, size)
             ones = torch.ones_like(vectors) / steps.shape[1]
-            return Pooled(vectors, torch.zeros_like(outputs[..., 0]).scatter_add(1, steps, ones))
+            return Pooled(vectors, torch.zeros_like(outputs[..., 0]).scatter_add_(1, steps, ones))
         if self.kind == "last":
             return self._last(outputs, valid.sum(1) - 1)
         if self.kind == "mean":

@@ -12,6 +12,7 @@ from seqlab.models.optimization import (
     STEP_WISE,
     by_name,
     in_groups,
+    in_one_pass,
     in_order,
     of_plain,
     plainly,
@@ -84,3 +85,12 @@ def test_weight_decay_for_matrices_alone() -> None:
     assert (others["weight_decay"], [weight.ndim for weight in others["params"]]) == (0.0, [1, 1])
     assert in_order(layers.named_parameters(), False) == ["0.weight", "0.bias", "1.weight", "1.bias"]
     assert in_order(layers.named_parameters(), True) == ["0.weight", "1.weight", "0.bias", "1.bias"]
+
+
+def test_a_state_of_another_machine_leaves_the_kernels_to_this_one() -> None:
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer = in_one_pass(Adam([weight], lr=0.1))
+    kept = optimizer.state_dict()
+    kept["param_groups"][0] |= {"fused": None, "foreach": None, "lr": 0.5}
+    optimizer.load_state_dict(kept)
+    assert (optimizer.param_groups[0]["fused"], optimizer.param_groups[0]["lr"]) == (True, 0.5)
