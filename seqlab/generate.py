@@ -58,12 +58,12 @@ def _run(argv: list[str]) -> None:
     options.pop("ckpt")
     verbose, samples = options.pop("verbose"), options.pop("num_samples")
     _say_first(loaded.model, options["prefix"], options["num_tokens"])
-    shown, texts = "", [""]
-    for texts in loaded.model.stream(**options, num_samples=1 if samples is None else samples):
-        if samples in (None, 1) and not texts[0].endswith("�"):
+    shown, texts, alone = "", [""], samples in (None, 1)
+    for texts in loaded.model.stream(**options, num_samples=1 if samples is None else samples, streaming=alone):
+        if alone and not texts[0].endswith("�"):
             print(texts[0].removeprefix(shown), end="", flush=True)
             shown = texts[0]
-    print() if samples in (None, 1) else print("\n\n".join(texts))
+    print() if alone else print("\n\n".join(texts))
     if verbose:
         tokens = len(loaded.model.codec.encode(options["prefix"])) + options["num_tokens"] - 1
         print(f"seqlab: {loaded.model.state_size(samples or 1, tokens)}", file=sys.stderr)

@@ -45,7 +45,7 @@ class GRU(ScannedCell):
             b_r, b_z, b_n = weights["bias_hh"].chunk(3)
             r, z = torch.sigmoid(x_r + F.linear(h, w_r, b_r)), torch.sigmoid(x_z + F.linear(h, w_z, b_z))
             n = torch.tanh(x_n + F.linear(r * h, w_n, b_n))
-        return ((1 - z) * n + z * h,)
+        return (n + z * (h - n),)
 
     def forward(self, tape: Tape) -> None:
         if self.reset_after:

@@ -5,14 +5,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from seqlab.errors import UserError
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
 StateT = TypeVar("StateT")
 Step = Callable[[Tensor, StateT | None], tuple[Tensor, StateT]]
 """(ids ``(batch, time)`` int64, state) -> (logits ``(batch, time, vocab_size)``, state)."""
+
+LIKELIEST = 128
+"""Tokens of a large vocabulary that nearly every draw falls on."""
+
+DRAWN = 256
+"""Tokens whose random numbers are drawn at once; one seed gives the same ones, however many at once."""
 
 
 @dataclass(frozen=True)
@@ -55,28 +66,11 @@ class Sampling:
         Returns:
             Probabilities in falling order ``(batch, vocab_size)`` float64 and the ids that they belong to.
         """
-        logits, ids = self._allowed(logits.double()).sort(dim=-1, descending=True, stable=True)
-        if self.top_k is not None:
-            logits[:, self.top_k :] = -torch.inf
-        divisor = torch.as_tensor(self.temperature, dtype=logits.dtype, device=logits.device).unsqueeze(-1)
-        probabilities = ((logits - logits[:, :1]) / divisor).softmax(-1)
-        if self.top_p is not None:
-            before = probabilities.cumsum(-1) - probabilities
-            probabilities = probabilities.where(before < self.top_p, 0)
-        return probabilities / probabilities.sum(-1, keepdim=True), ids
-
-    def _allowed(self, logits: Tensor) -> Tensor:
-        if self.banned:
-            logits = logits.index_fill(-1, torch.tensor(self.banned, device=logits.device), -torch.inf)
-        likeliest = logits.amax(-1)
-        if likeliest.isnan().any():
-            raise UserError("the model gives no numbers here (NaN); use a checkpoint from before it diverged")
-        if (likeliest == -torch.inf).any():
-            raise UserError(
-                "no token that may be drawn has a chance here; give another --prefix, or train n-grams with "
-                "--model.smoothing kneser_ney"
-            )
-        return logits
+        values = self._allowed(logits)
+        ids, falling = _sorted(values)
+        weights = self._weights(falling)
+        _check(values, weights.sum(-1))
+        return torch.from_numpy(weights / weights.sum(-1, keepdims=True)), torch.from_numpy(ids)
 
     def choose(self, logits: Tensor, uniform: Tensor) -> Tensor:
         """One id for each row, by inverting the cumulative distribution.
@@ -88,16 +82,90 @@ class Sampling:
         Returns:
             Ids ``(batch,)`` int64.
         """
+        values = self._allowed(logits)
         if self.temperature == 0:
-            return self._allowed(logits).argmax(-1)
-        probabilities, ids = self.probabilities(logits)
-        cumulative = probabilities.cumsum(-1)
-        place = torch.searchsorted(cumulative, uniform.unsqueeze(-1), right=True)
-        last = (probabilities > 0).sum(-1, keepdim=True) - 1
-        return ids.gather(-1, place.minimum(last)).squeeze(-1)
+            likeliest = values.argmax(-1)
+            _check(values, self._shares(values, values.max(-1, keepdims=True)).sum(-1))
+            return torch.from_numpy(likeliest)
+        draws = uniform.numpy()[:, None]
+        few = values.shape[1] > 4 * LIKELIEST and self.top_p is None and (self.top_k or 0) <= LIKELIEST
+        chosen = self._among_likeliest(values, draws) if few else None
+        return torch.from_numpy(self._among_all(values, draws) if chosen is None else chosen)
+
+    def _among_all(self, values: Floats, draws: Floats) -> Ints:
+        ids, falling = _sorted(values)
+        weights = self._weights(falling)
+        sums = weights.cumsum(-1)
+        total = sums[:, -1:]
+        _check(values, total)
+        place = (sums <= draws * total).sum(-1)
+        if place.max() == values.shape[1]:  # rounding leads behind the last
+            place = np.minimum(place, (weights > 0).sum(-1) - 1)
+        chosen: Ints = ids[np.arange(len(ids)), place]
+        return chosen
+
+    def _among_likeliest(self, values: Floats, draws: Floats) -> Ints | None:
+        """As ``_among_all``, where each draw falls on one of the likeliest, which alone are sorted; else none."""
+        some = np.sort(np.argpartition(-values, LIKELIEST, -1)[:, :LIKELIEST], -1)
+        order, falling = _sorted(np.take_along_axis(values, some, -1))
+        sums = self._weights(falling).cumsum(-1)
+        total = sums[:, -1] if self.top_k is not None else self._shares(values, falling[:, :1]).sum(-1)
+        _check(values, total)
+        place, rows = (sums <= draws * total[:, None]).sum(-1), np.arange(len(values))
+        if (place == LIKELIEST).any() or (falling[rows, place] == falling[:, -1]).any():  # equals may lie outside
+            return None
+        chosen: Ints = some[rows, order[rows, place]]
+        return chosen
+
+    def _allowed(self, logits: Tensor) -> Floats:
+        """The logits ``(batch, vocab_size)``, minus infinity where they are never drawn."""
+        values: Floats = logits.to("cpu", torch.float64, copy=True).numpy()
+        if self.banned:
+            values[:, self.banned] = -np.inf
+        return values
+
+    def _weights(self, falling: Floats) -> Floats:
+        """Of values in falling order what each counts, 0 where it is cut off; they need not sum to one."""
+        weights = self._shares(falling, falling[:, :1])
+        if self.top_k is not None:
+            weights[:, self.top_k :] = 0
+        if self.top_p is not None:
+            sums = weights.cumsum(-1)
+            weights[sums - weights >= self.top_p * sums[:, -1:]] = 0
+        return weights
+
+    def _shares(self, values: Floats, largest: Floats) -> Floats:
+        """Exponentials of values, divided by the temperature, relative to the largest of each row ``(batch, 1)``."""
+        several = not isinstance(self.temperature, int | float)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            scaled = (values - largest) / (np.array(self.temperature)[:, None] if several else self.temperature or 1)
+            shares: Floats = np.exp(scaled)
+        return shares
 
 
-@torch.no_grad()
+def _sorted(values: Floats) -> tuple[Ints, Floats]:
+    """Places and values of each row by falling value, the first of equals first."""
+    order: Ints = np.argsort(-values, -1, kind="stable")
+    return order, values[np.arange(len(values))[:, None], order]
+
+
+def _check(values: Floats, total: Floats) -> None:
+    """Refuses to draw from rows ``(batch, vocab_size)`` whose weights do not sum to a number.
+
+    Raises:
+        UserError: A row has no numbers, or no token.
+    """
+    if not np.isnan(total.sum()):
+        return
+    if np.isnan(values).any() or (values == np.inf).any():
+        raise UserError("the model gives no numbers here (NaN); use a checkpoint from before it diverged")
+    raise UserError(
+        "no token that may be drawn has a chance here; give another --prefix, or train n-grams with "
+        "--model.smoothing kneser_ney"
+    )
+
+
+@torch.inference_mode()
 def sample(
     step: Step[StateT], prefix: Tensor, num_tokens: int, sampling: Sampling, seeds: Sequence[int]
 ) -> Iterator[Tensor]:
@@ -113,13 +181,15 @@ def sample(
         seeds: One for each row.
 
     Yields:
-        The next id of each row, ``(batch,)`` int64.
+        The next id of each row, ``(batch,)`` int64 on the CPU.
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     logits, state = step(prefix, None)
-    for position in range(num_tokens):
-        uniform = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
-        ids = sampling.choose(logits[:, -1], uniform.to(logits.device))
-        yield ids
-        if position + 1 < num_tokens:
-            logits, state = step(ids.unsqueeze(-1), state)
+    for first in range(0, num_tokens, DRAWN):
+        count = min(DRAWN, num_tokens - first)
+        draws = torch.stack([torch.rand(count, generator=g, dtype=torch.float64) for g in generators], 1)
+        for position, uniform in enumerate(draws, start=first + 1):
+            ids = sampling.choose(logits[:, -1], uniform)
+            yield ids
+            if position < num_tokens:
+                logits, state = step(ids.unsqueeze(-1).to(prefix.device), state)

@@ -8,6 +8,7 @@ from torch import nn
 from seqlab.decoding.sampling import Sampling, sample
 from seqlab.errors import UserError
 from seqlab.nn.evaluating import evaluating
+from seqlab.nn.one_step import one_step
 from seqlab.text.codec import Codec
 from seqlab.text.vocab import BOS, EOS
 
@@ -60,7 +61,7 @@ def continue_text(
     ids = torch.tensor([start or [MOST_FREQUENT]] * len(seeds), device=device)  # (samples, time)
     rows: list[list[int]] = [list(start) for _ in seeds]
     with evaluating(network):
-        for count, new in enumerate(sample(network, ids, num_tokens, sampling, seeds), start=1):
+        for count, new in enumerate(sample(one_step(network), ids, num_tokens, sampling, seeds), start=1):
             for row, token in zip(rows, new.tolist(), strict=True):
                 if end is None or row[-1] != end:
                     row.append(token)

@@ -239,3 +239,21 @@ def test_nothing_can_be_drawn_from_what_is_no_number(temperature: float) -> None
         UserError, match=r"^the model gives no numbers here \(NaN\); use a checkpoint from before it diverged$"
     ):
         Sampling(temperature).choose(broken, torch.zeros(2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"top_k": 5}, {"temperature": 0.3}, {"temperature": [0.5, 1.0, 2.0, 0.1] * 16}]
+)
+@pytest.mark.parametrize("spread", [0.1, 12.0])
+def test_of_a_large_vocabulary_the_likeliest_alone_are_sorted(options: dict[str, Any], spread: float) -> None:
+    generator = torch.Generator().manual_seed(3)
+    logits = torch.randn(64, 3000, generator=generator).mul(spread).round(decimals=1)  # with equals
+    uniform = torch.rand(64, dtype=torch.float64, generator=generator)
+    sampling = Sampling(**options, banned=(7, 11))
+    probabilities, ids = sampling.probabilities(logits)
+    places = torch.searchsorted(probabilities.cumsum(-1), uniform.unsqueeze(-1), right=True)
+    expected = ids.gather(-1, places).squeeze(-1)
+    assert sampling.choose(logits, uniform).equal(expected)
+    values = sampling._allowed(logits)
+    some = sampling._among_likeliest(values, uniform.numpy()[:, None])
+    assert (some is None) == (spread < 1 and "top_k" not in options), "both ways are taken"
