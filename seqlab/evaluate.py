@@ -35,7 +35,7 @@ def evaluate(
     """Measures how good a trained model is.
 
     Args:
-        ckpt: Checkpoint of the model.
+        ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
         split: Part of the corpus: train, val or test. If not given, the test part, or all of a file that the model
             was not trained on where ``data`` cuts it into no parts.
         device: auto, cpu or cuda.
@@ -105,7 +105,7 @@ def _run(argv: list[str]) -> None:
     arguments = spell_choices(argv, ["data"])
     description = "Measures how good a trained model is on held-out data."
     parser = Parser(prog="python -m seqlab.evaluate", usage=USAGE, description=description)
-    parser.add_argument("ckpt", type=str, help="Checkpoint of the model.")
+    parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     told = "Part of the corpus; if not given test, or all of a file that the model never saw."
     parser.add_argument("--split", type=Literal["train", "val", "test"] | None, metavar="{train,val,test}", help=told)
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")

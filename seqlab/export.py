@@ -19,7 +19,7 @@ def export(ckpt: str, output: str | None = None, format: str = "safetensors") ->
     """Writes a model with all that is needed to use it elsewhere.
 
     Args:
-        ckpt: Checkpoint of the model.
+        ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
         output: File to write; beside the checkpoint if not given.
         format: safetensors, the weights; of a recurrent language model also onnx, the network over any batch and time.
 
@@ -51,7 +51,7 @@ def _write(model: Model, ckpt: str, output: str | None, **options: Any) -> Path:
 def _run(argv: list[str]) -> None:
     description = "Writes a model for other programs."
     parser = Parser(prog="python -m seqlab.export", usage=USAGE, description=description)
-    parser.add_argument("ckpt", type=str, help="Checkpoint of the model.")
+    parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     parser.add_argument("--output", type=str | None, help="File to write; beside the checkpoint if not given.")
     loaded = named_checkpoint("export", argv)
     named = add_options_of(parser, loaded, "export")

@@ -17,7 +17,7 @@ def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
     """Continues a prefix with a trained model.
 
     Args:
-        ckpt: Checkpoint of the model.
+        ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
         prefix: Text to continue, cleaned as the training text was.
         options: Of the model's own ``generate``, such as ``num_tokens``, ``temperature`` and ``num_samples``.
 
@@ -46,7 +46,7 @@ def _say_first(model: Model, prefix: str, num_tokens: int) -> None:
 def _run(argv: list[str]) -> None:
     description = "Lets a trained model continue a text."
     parser = Parser(prog="python -m seqlab.generate", usage=USAGE, description=description)
-    parser.add_argument("ckpt", type=str, help="Checkpoint of the model.")
+    parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     parser.add_argument("--prefix", type=str, default="", help="Text to continue, cleaned as the training text was.")
     loaded = named_checkpoint("generate", argv)
     parser.add_argument(

@@ -29,7 +29,9 @@ def inspect(ckpt: str, **options: Any) -> Any:
 def _run(argv: list[str]) -> None:
     description = "Shows what trained models do inside, such as a recurrence with its memory."
     parser = Parser(prog="python -m seqlab.inspect", usage=USAGE, description=description)
-    parser.add_argument("ckpt", type=str, nargs="+", help="Checkpoints of models of one task.")
+    parser.add_argument(
+        "ckpt", type=str, nargs="+", help="Checkpoints of models of one task, or the folders of their runs."
+    )
     parser.add_argument("--output", type=str | None, help="Folder for figures.")
     loaded = load_all("inspect", first_words(argv))
     named = add_options_of(parser, loaded[0] if loaded else None, "inspect")

@@ -25,7 +25,7 @@ def predict(ckpt: str, inputs: str | Iterable[str], device: str = "auto", **opti
     """What a trained model says of each of several inputs, in their order.
 
     Args:
-        ckpt: Checkpoint of the model.
+        ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
         inputs: Raw texts.
         device: auto, cpu or cuda.
         options: Of the model's own ``predict``.
@@ -85,7 +85,7 @@ FORMATS: dict[str, Format] = {**A_LINE_EACH, "csv": as_csv}
 def _run(argv: list[str]) -> None:
     description = "Says what a trained model makes of raw input; the checkpoint alone is enough."
     parser = Parser(prog="python -m seqlab.predict", usage=USAGE, description=description)
-    parser.add_argument("ckpt", type=str, help="Checkpoint of the model.")
+    parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     parser.add_argument("inputs", type=str, nargs="*", metavar="TEXT", help="Inputs; lines of stdin if there are none.")
     parser.add_argument("--input", type=str | None, help="UTF-8 file of inputs, one a line.")
     parser.add_argument("--output", type=str | None, help="File for the predictions, in the order of the inputs.")

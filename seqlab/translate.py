@@ -23,7 +23,7 @@ def translate(ckpt: str, sentences: str | Sequence[str], **options: Any) -> list
     """Translates sentences with a trained model.
 
     Args:
-        ckpt: Checkpoint of the model.
+        ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
         sentences: To translate.
         options: Of the model's own ``translate``, such as ``beam_size`` and ``n_best``.
 
@@ -42,7 +42,7 @@ def translate(ckpt: str, sentences: str | Sequence[str], **options: Any) -> list
 def _run(argv: list[str]) -> None:
     description = "Lets a trained model translate."
     parser = Parser(prog="python -m seqlab.translate", usage=USAGE, description=description)
-    parser.add_argument("ckpt", type=str, help="Checkpoint of the model.")
+    parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     parser.add_argument("sentences", type=str, nargs="*", help="To translate; lines of stdin if there are none.")
     parser.add_argument("--input", type=str | None, help="UTF-8 file of sentences, one a line.")
     parser.add_argument("--output", type=str | None, help="File for the translations, in the order of the sentences.")

@@ -159,7 +159,7 @@ FIT: dict[str, tuple[str, str]] = {
     "no runs": ("--ckpt_path last", "no run under .*lightning_logs has a checkpoint 'last'; train one with .*"),
     "checkpoint": (
         "--ckpt_path nowhere.ckpt",
-        "there is no checkpoint file 'nowhere.ckpt'; give last, best or the path of a .ckpt file",
+        "there is no checkpoint file 'nowhere.ckpt'; give last, best, a run's folder or the path of a .ckpt file",
     ),
     "checkpoint of the web": (
         "--ckpt_path http://127.0.0.1:9/a.ckpt",

@@ -28,7 +28,7 @@ ROWS = [
     r"--trainer\.max_epochs INT\S* +Passes over",
     r"--trainer\.max_steps INT +Optimizer steps",
     r"--trainer\.precision .*bf16-mixed",
-    r"--ckpt_path STR\S* +Go on from last, best or",
+    r"--ckpt_path STR\S* +Go on from last, best",
     r"--seed INT .*\[1\]",
 ]
 

@@ -400,3 +400,19 @@ def test_a_configuration_may_be_a_pipe(verb: Command) -> None:
     os.close(writing)
     assert "  max_epochs: 7\n" in verb("fit", "--config", f"/dev/fd/{reading}", "--print_config").out
     os.close(reading)
+
+
+def test_a_run_s_folder_is_taken_for_its_best_checkpoint(story_root: Path, verb: Command) -> None:
+    folder = str(story_root / "lightning_logs" / "story")
+    for name, *options in (
+        ("evaluate", "--split", "val"),
+        ("generate", "--num_tokens", "9"),
+        ("inspect", "--text", "the dog runs. " * 9),
+    ):
+        of_folder, of_file = (verb(name, path, *options) for path in (folder, f"{folder}/checkpoints/best.ckpt"))
+        assert of_folder.code == 0, of_folder.err
+        assert re.sub(r"time .*", "", of_folder.out) == re.sub(r"time .*", "", of_file.out)
+    assert torch.equal(
+        seqlab.load(folder).network.output.weight, seqlab.load(f"{folder}/checkpoints/best.ckpt").network.output.weight
+    )
+    assert verb("evaluate", str(story_root)).err.endswith("give a run's folder, or a file such as best.ckpt\n")

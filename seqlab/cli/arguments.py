@@ -101,7 +101,7 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         default=False,
         help="Train a run although another process seems to train it.",
     )
-    parser.add_argument("--ckpt_path", type=str | None, help="Go on from last, best or a .ckpt file.")
+    parser.add_argument("--ckpt_path", type=str | None, help="Go on from last, best, a run's folder or a .ckpt file.")
     parser.add_argument(
         "--patience",
         type=int | None,

@@ -13,6 +13,7 @@ from seqlab.errors import UserError, nearest
 from seqlab.models import TASKS, load_model
 from seqlab.models.model import Model
 from seqlab.runs.checkpoint import read_checkpoint
+from seqlab.runs.folders import checkpoint_in
 
 
 class Loaded(NamedTuple):
@@ -40,15 +41,16 @@ class Loaded(NamedTuple):
 
 
 def load_for(verb: str, ckpt: str | Path) -> Loaded:
-    """The model of a checkpoint that can do what a verb asks.
+    """The model of a checkpoint, or of the best one in a run's folder, that can do what a verb asks.
 
     Raises:
         UserError: The file is no checkpoint of seqlab, or its model has no such method.
     """
+    ckpt = checkpoint_in(ckpt)
     checkpoint = read_checkpoint(ckpt)
     model = load_model(checkpoint)
     if "run" not in checkpoint:
-        model.run = Path(ckpt).stem
+        model.run = ckpt.stem
     if not hasattr(model, verb):
         able = ", ".join(model.can())
         raise UserError(f"{ckpt} holds a {model.says}, which does not {verb}; it can {able}")

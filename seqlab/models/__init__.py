@@ -38,6 +38,7 @@ from seqlab.nn.window_forecaster import LinearForecasterOptions, MLPForecasterOp
 from seqlab.nn.window_language import WindowLanguageOptions
 from seqlab.options import Options
 from seqlab.runs.checkpoint import check_weights, read_checkpoint
+from seqlab.runs.folders import checkpoint_in
 from seqlab.text.codec import codec_of
 
 
@@ -182,9 +183,9 @@ def _fixed(kind: type[Model], weights: Mapping[str, Tensor]) -> dict[str, Tensor
 
 
 def load(ckpt: str | Path) -> Model:
-    """The model of a checkpoint in evaluation mode, with its codecs.
+    """The model of a checkpoint, or of the best one in a run's folder, in evaluation mode, with its codecs.
 
     Raises:
         UserError: The file is not a checkpoint of seqlab.
     """
-    return load_model(read_checkpoint(ckpt))
+    return load_model(read_checkpoint(checkpoint_in(ckpt)))

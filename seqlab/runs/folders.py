@@ -142,20 +142,45 @@ def check_name(name: str) -> str:
     return name
 
 
+def checkpoint_in(path: str | Path, *names: str) -> Path:
+    """The checkpoint that a path means: a file itself, of a run's folder the first of ``names`` that is there.
+
+    Args:
+        path: Of a file, of a run's folder, or of its folder ``checkpoints``.
+        names: Of checkpoints; ``best`` and, where there is none, ``last``, if none are given.
+
+    Raises:
+        UserError: The folder holds no such checkpoint.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        return folder
+    places = [
+        place / f"{name}.ckpt" for name in names or ("best", "last") for place in (folder / "checkpoints", folder)
+    ]
+    if (found := next((place for place in places if place.is_file()), None)) is None:
+        raise UserError(f"{path} is a folder without checkpoints; give a run's folder, or a file such as best.ckpt")
+    return found
+
+
 def checkpoint_path(logs: Path, which: str, run: str | None) -> Path:
     """The checkpoint that ``--ckpt_path`` means.
 
     Args:
         logs: Folder of the runs.
-        which: ``last``, ``best`` or a file.
+        which: ``last``, ``best``, a file, or the folder of a run, whose last checkpoint is meant.
         run: Name of the run; the one whose checkpoint is newest if not given.
 
     Raises:
         UserError: There is no such file, run or checkpoint.
     """
     if which not in ("last", "best"):
+        if Path(which).is_dir():
+            return checkpoint_in(which, "last")
         if "://" in which or not Path(which).is_file():
-            raise UserError(f"there is no checkpoint file '{which}'; give last, best or the path of a .ckpt file")
+            raise UserError(
+                f"there is no checkpoint file '{which}'; give last, best, a run's folder or the path of a .ckpt file"
+            )
         return Path(which)
     runs = {path.parent.parent.name: path for path in logs.glob(f"*/checkpoints/{which}.ckpt")}
     if not runs:

@@ -9,6 +9,7 @@ from seqlab.errors import UserError
 from seqlab.runs.folders import (
     check_free,
     check_name,
+    checkpoint_in,
     checkpoint_path,
     claimed,
     free_name,
@@ -143,7 +144,7 @@ def test_the_checkpoint_that_is_meant(logs: Path) -> None:
     assert checkpoint_path(logs, file, None) == Path(file)
     with pytest.raises(UserError, match=r"^run 'ne' under .* has no checkpoint 'last': did you mean 'new'\?$"):
         checkpoint_path(logs, "last", "ne")
-    with pytest.raises(UserError, match=r"^there is no checkpoint file 'gone.ckpt'; give last, best or the path"):
+    with pytest.raises(UserError, match=r"^there is no checkpoint file 'gone.ckpt'; give last, best, a run's folder or the path"):
         checkpoint_path(logs, "gone.ckpt", None)
     with pytest.raises(UserError, match="^no run under .* has a checkpoint 'best'; train one with python -m"):
         checkpoint_path(logs / "none", "best", None)
@@ -167,3 +168,16 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_is_begun_anew(tmp_pat
         with pytest.raises(UserError, match="run 'one' is there already"):
             check_free(tmp_path, "one")
         (folder / name).unlink()
+
+
+def test_a_run_s_folder_stands_for_its_best_checkpoint(tmp_path: Path) -> None:
+    checkpoints = tmp_path / "run" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    assert checkpoint_in("elsewhere.ckpt") == Path("elsewhere.ckpt")
+    with pytest.raises(UserError, match="is a folder without checkpoints; give a run's folder, or a file"):
+        checkpoint_in(tmp_path / "run")
+    (checkpoints / "last.ckpt").touch()
+    assert checkpoint_in(tmp_path / "run") == checkpoints / "last.ckpt"
+    (checkpoints / "best.ckpt").touch()
+    assert checkpoint_in(tmp_path / "run") == checkpoint_in(checkpoints) == checkpoints / "best.ckpt"
+    assert checkpoint_path(tmp_path, str(tmp_path / "run"), None) == checkpoints / "last.ckpt"
