@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -28,8 +28,11 @@ OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {".gz": gzip.open, ".bz2": bz2.
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
 """What reading a compressed file raises beside OSError."""
 
+LARGEST_ZIPPED = 2**25
+"""Bytes that any compressed file may hold."""
+
 MOST_ZIPPED = 100
-"""Bytes that one of a compressed file may stand for, beyond that."""
+"""Bytes that one of a compressed file may stand for, beyond that; text has some 3 to 30."""
 
 PATIENCE = 30.0
 """Seconds until a stream must have given its first byte."""
@@ -126,11 +129,37 @@ def open_plain(path: str | Path) -> IO[bytes]:
     """A file that has an end, to read; decompressed as it is read if its name ends in .gz, .bz2 or .xz.
 
     Raises:
-        OSError: As ``open_regular``. Reading raises that too, or one of ``DAMAGED``.
+        OSError: As ``open_regular``. Reading raises that too, where it holds far more than text does, or one of
+            ``DAMAGED``.
     """
     file: IO[bytes] = open_regular(path)
     opened = OPENERS.get(Path(path).suffix)
-    return file if opened is None else opened(file)
+    if opened is None:
+        return file
+    return BufferedReader(_Bounded(opened(file), max(LARGEST_ZIPPED, MOST_ZIPPED * Path(path).stat().st_size), path))
+
+
+class _Bounded(RawIOBase):
+    """The bytes of a file, up to a number of them; more are an ``OSError``."""
+
+    def __init__(self, file: IO[bytes], most: int, path: str | Path) -> None:
+        super().__init__()
+        self._file, self._most, self._path, self._read = file, most, path, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._file.read(len(buffer))
+        self._read += len(content)
+        if self._read > self._most:
+            raise OSError(errno.EFBIG, f"it holds more than {self._most:,} bytes", str(self._path))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def read_plain(path: str | Path) -> bytes:
@@ -139,16 +168,14 @@ def read_plain(path: str | Path) -> bytes:
     Raises:
         OSError: As ``open_regular``; or it is not soundly compressed, or holds far more than text does.
     """
-    if Path(path).suffix not in OPENERS:
-        return read_regular(path)
-    most = max(LARGEST_STREAM, MOST_ZIPPED * Path(path).stat().st_size)
-    return _at_most(most, _decompressed(path, most), path)
+    return _decompressed(path, -1)
 
 
 def _decompressed(path: str | Path, most: int) -> bytes:
+    """So many bytes of a file, and one where there are more; all of them where it is -1."""
     try:
         with open_plain(path) as file:
-            return file.read(most + 1)
+            return file.read(most if most < 0 else most + 1)
     except DAMAGED as error:
         raise OSError(errno.EINVAL, f"it is not soundly compressed ({error})", str(path)) from None
 

@@ -1,14 +1,17 @@
+import bz2
 import gzip
+import lzma
 import os
 import stat
 import sys
+from collections.abc import Callable
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from socket import AF_UNIX, socket
 
 import pytest
 
-from seqlab.files import open_regular, read_plain, read_stream_or_regular, remove_unfinished, whole_file
+from seqlab.files import open_plain, open_regular, read_plain, read_stream_or_regular, remove_unfinished, whole_file
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -104,7 +107,7 @@ def test_the_standard_input_is_bounded(name: str | None, monkeypatch: pytest.Mon
 
 
 def test_a_gz_file_that_unzips_to_far_more_than_text_does(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqlab.files.LARGEST_STREAM", 1000)
+    monkeypatch.setattr("seqlab.files.LARGEST_ZIPPED", 1000)
     Path("text.gz").write_bytes(gzip.compress(b"some words\n" * 50))
     assert read_plain(Path("text.gz")) == b"some words\n" * 50
     Path("bomb.gz").write_bytes(gzip.compress(bytes(10**7)))
@@ -130,3 +133,16 @@ def test_devices_and_pipes_are_written_to_as_they_stand(here: Path) -> None:
 def test_what_the_system_says_of_itself_is_no_file_that_ends() -> None:
     with pytest.raises(OSError, match="it is what the system says of itself, not a file that ends"):
         open_regular("/proc/self/status")
+
+
+@pytest.mark.parametrize("press", [gzip.compress, bz2.compress, lzma.compress])
+def test_compressed_text_is_bounded_as_it_is_read(press: Callable[[bytes], bytes], here: Path) -> None:
+    ending = {gzip.compress: "gz", bz2.compress: "bz2", lzma.compress: "xz"}[press]
+    sound, bomb = Path(f"sound.txt.{ending}"), Path(f"bomb.txt.{ending}")
+    sound.write_bytes(press(b"some words\n" * 1000))
+    with open_plain(sound) as file:
+        assert file.readline() == b"some words\n"
+        assert sum(1 for _ in file) == 999
+    bomb.write_bytes(press(bytes(2**22)) * 9)
+    with pytest.raises(OSError, match="it holds more than 33,554,432 bytes"), open_plain(bomb) as file:
+        sum(1 for _ in iter(lambda: file.read(2**16), b""))

@@ -144,7 +144,9 @@ def test_the_checkpoint_that_is_meant(logs: Path) -> None:
     assert checkpoint_path(logs, file, None) == Path(file)
     with pytest.raises(UserError, match=r"^run 'ne' under .* has no checkpoint 'last': did you mean 'new'\?$"):
         checkpoint_path(logs, "last", "ne")
-    with pytest.raises(UserError, match=r"^there is no checkpoint file 'gone.ckpt'; give last, best, a run's folder or the path"):
+    with pytest.raises(
+        UserError, match=r"^there is no checkpoint file 'gone.ckpt'; give last, best, a run's folder or"
+    ):
         checkpoint_path(logs, "gone.ckpt", None)
     with pytest.raises(UserError, match="^no run under .* has a checkpoint 'best'; train one with python -m"):
         checkpoint_path(logs / "none", "best", None)
