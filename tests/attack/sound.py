@@ -18,7 +18,16 @@ SHORT = (*QUIET, "--trainer.max_epochs", "2", "--trainer.limit_train_batches", "
 SMALL = ("--data.batch_size", "8", "--model.hidden_size", "8")
 DATA: dict[str, tuple[str, ...]] = {
     "language": ("--data", "text", "--data.path", str(STORY), "--data.num_steps", "16"),
-    "translation": ("--data", "parallel", "--data.path", str(SAMPLES / "english_french.tsv"), "--data.min_freq", "3"),
+    "translation": (
+        "--data",
+        "parallel",
+        "--data.path",
+        str(SAMPLES / "english_french.tsv"),
+        "--data.tokens",
+        "bpe",
+        "--data.num_subwords",
+        "300",
+    ),
     "classification": ("--data", "labelled", "--data.path", str(SAMPLES / "questions.tsv"), "--data.min_freq", "1"),
     "tagging": ("--data", "tagged", "--data.path", str(SAMPLES / "village.conll"), "--data.min_freq", "1"),
     "forecasting": ("--data", "series", "--data.path", "series.csv", "--data.history", "16"),
