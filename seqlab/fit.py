@@ -37,6 +37,7 @@ from seqlab.runs.allocator import keep_freed_memory
 from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.folders import RESULT, check_free, check_name, claimed, clear, is_within, runs_folder
 from seqlab.runs.lock import check_untrained, sole_writer
+from seqlab.runs.provenance import flush_denormals
 from seqlab.runs.ranks import one_fate
 from seqlab.runs.result import told, write_result
 
@@ -113,6 +114,7 @@ def run(argv: list[str], objects: Mapping[str, Any] | None = None) -> Run:
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
     keep_freed_memory()
+    flush_denormals()
     settings = read_settings(plan(argv))
     trainer_options = settings.config.trainer
     logs = runs_folder(trainer_options.default_root_dir or ".")

@@ -339,7 +339,7 @@ def _as_typed(refusal: str, arguments: Iterable[str]) -> str:
     """A refusal that begins with the name of an option and its value, with the name as it was typed with that value."""
     name, value, *_ = (*refusal.split(maxsplit=2), "", "")
     for option, given in typed(arguments):
-        if option[2:].rpartition(".")[2] == name and given in (value, value.strip("'")):
+        if option[2:].rpartition(".")[2] == name and value == given:
             return f"{option} {refusal.removeprefix(name).lstrip()}"
     return refusal
 

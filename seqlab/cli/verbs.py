@@ -14,6 +14,7 @@ from seqlab.models import TASKS, load_model
 from seqlab.models.model import Model
 from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.folders import checkpoint_in
+from seqlab.runs.provenance import flush_denormals
 
 
 class Loaded(NamedTuple):
@@ -46,6 +47,7 @@ def load_for(verb: str, ckpt: str | Path) -> Loaded:
     Raises:
         UserError: The file is no checkpoint of seqlab, or its model has no such method.
     """
+    flush_denormals()
     ckpt = checkpoint_in(ckpt)
     checkpoint = read_checkpoint(ckpt)
     model = load_model(checkpoint)

@@ -68,14 +68,6 @@ def test_a_refusal_names_an_option_as_it_was_typed(
     assert capsys.readouterr().err == f"seqlab: {said}\n"
 
 
-def test_a_quoted_value_is_known_too(capsys: pytest.CaptureFixture[str]) -> None:
-    def refuse(arguments: list[str]) -> None:
-        raise UserError("tokenize 'ja' needs another package")
-
-    assert run_verb(refuse, ["--tokenize", "ja"]) == 2
-    assert capsys.readouterr().err == "seqlab: --tokenize 'ja' needs another package\n"
-
-
 def test_a_path_that_leads_nowhere_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_verb(lambda words: Path(words[0]).stat() and None, ["x" * 5000]) == 2
     assert "' cannot be used: file name too long; give another path" in capsys.readouterr().err
