@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -33,7 +32,7 @@ from seqlab.errors import UserError
 from seqlab.metrics import MeanLoss, Measure, ratio
 from seqlab.models.forecasting_report import Forecast, Forecasted, ForecastingReport, report_of
 from seqlab.models.model import Codecs, Model
-from seqlab.models.origins import evenly
+from seqlab.models.origins import check_origins, evenly, from_origins
 from seqlab.models.window import Sums
 from seqlab.nn.distributions import INTERVAL, Samples
 from seqlab.nn.forecaster import Sizes
@@ -205,7 +204,8 @@ class Forecaster(Model):
                 in one table; direct as far as the model reaches, else by what it says at once, if not given.
             horizon: Steps to forecast; as many as the model was trained for if not given.
             origins: Places of the part, evenly spread, from which to forecast, each shown by itself; all if not given.
-            refit: Whether a model in closed form is fitted anew to all that lies before each of the origins.
+            refit: Whether a model in closed form is fitted anew to all that lies before each of the origins (its
+                quantiles stay).
             paths: Futures that are drawn of each window where a distribution is read again step by step.
             seed: Of these.
             figure: PNG file of forecasts 1, 4, 16, 64 and horizon steps ahead, and of how errors grow.
@@ -215,19 +215,18 @@ class Forecaster(Model):
         if horizon is not None and horizon < 1:
             raise UserError(f"horizon {horizon} must be a whole number of at least 1")
         check_paths(paths)
-        self._check_origins(origins, refit, figure)
+        check_origins(origins, refit, figure, self.name if self.options.by_gradients else None)
         steps = horizon or self.series.horizon
         own = strategy_for(steps, self.series.horizon) if strategy is None or strategy == "all" else strategy
         wanted = strategies_for(steps, self.series.horizon) if strategy == "all" else [own]
         started, training = time.monotonic(), self.training
         self.eval()
         try:
-            if origins is None:
-                chosen, parts = None, [(self.network, data.evaluation_loader(split, steps))]
-            else:
+            chosen, parts = None, [(self.network, data.evaluation_loader(split, steps))]
+            if origins is not None:
                 windows = data.windows(split, steps)
                 chosen = evenly(windows, origins)
-                parts = self._from_origins(data, windows.only(chosen), refit)
+                parts = from_origins(data, windows.only(chosen), self.network, self._count if refit else None)
             found = {
                 one: Forecasted.joined([self._forecasted(*part, steps, one, paths, seed) for part in parts])
                 for one in wanted
@@ -238,32 +237,6 @@ class Forecaster(Model):
         if figure is not None:
             draw_leads(*found[own].first(data, split), report.leads, report.by_step, Path(figure))
         return report
-
-    def _check_origins(self, origins: int | None, refit: bool, figure: str | None) -> None:
-        if refit and origins is None:
-            raise UserError("refit fits a model anew at each origin; give --origins too")
-        if refit and self.options.by_gradients:
-            raise UserError(
-                f"refit is for models in closed form (ridge, seasonal, naive); {self.name or 'this one'} is trained by "
-                "gradients; leave out --refit"
-            )
-        if figure is not None and origins is not None:
-            raise UserError("the figure is of every window of a part; leave out --origins, or --figure")
-
-    def _from_origins(
-        self, data: SeriesData, windows: Windows, refit: bool
-    ) -> list[tuple[nn.Module, Loader[SeriesBatch]]]:
-        """A network for some windows, and these: one for all, or one for each window."""
-        if not refit:
-            return [(self.network, Loader(EveryWindow(windows, TOGETHER)))]
-        parts: list[tuple[nn.Module, Loader[SeriesBatch]]] = []
-        for row in range(len(windows)):
-            time, network = data.series[windows.series[row]].times[windows.starts[row]], deepcopy(self.network)
-            if not len(before := data.windows_before(time)):
-                raise UserError(f"no window lies before {written(time)} to fit anew to; choose a later --split")
-            self._count(network, before)
-            parts.append((network, Loader(EveryWindow(windows.only(np.array([row])), TOGETHER))))
-        return parts
 
     def _forecasted(
         self, network: Any, batches: Iterable[SeriesBatch], steps: int, strategy: Strategy, paths: int, seed: int

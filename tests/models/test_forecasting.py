@@ -421,6 +421,27 @@ def test_a_checkpoint_alone_forecasts(verb: Command, here: Path) -> None:
     assert f"{one.values['sold']}" == rows[1][1]
 
 
+def test_compare_pairs_windows(verb: Command, here: Path) -> None:
+    words = ("--model", "ridge,naive", "--model.distribution", "quantiles", "--data", "sine", "--data.horizon", "2")
+    said = verb("compare", *words, "--seeds", "1", "--bar", "none", "--trainer.accelerator", "cpu", "--output", "c")
+    assert said.code == 0, said.err
+    table, paired = (
+        [*csv.DictReader((here / "c" / f"{name}.csv").read_text(encoding="utf-8").splitlines())]
+        for name in ("table", "paired")
+    )
+    assert {"test_mse", "test_mae", "test_smape", "test_mase", "test_crps"} <= {*table[0]}
+    series, reports = Sine(horizon=2), []
+    for options in (SeasonalOptions(season=1, distribution="quantiles"), RidgeOptions(distribution="quantiles")):
+        made = model(series, options)
+        made.count(series)
+        reports.append(made.evaluate(series, "test", items=True))
+    (row,) = paired
+    assert (row["row"], row["against"]) == ("naive", "ridge")
+    assert float(row["difference"]) == pytest.approx(reports[0].mse - reports[1].mse, rel=1e-3)
+    assert float(row["low"]) > 0
+    assert int(row["items"]) == reports[0].count
+
+
 def test_it_goes_on_to_the_bit(verb: Command, here: Path) -> None:
     common = (*FIT, "--patience", "null")
     assert verb("fit", *common, "--run", "whole", "--trainer.max_epochs", "2").code == 0
