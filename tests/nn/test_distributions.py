@@ -58,7 +58,7 @@ def test_pinball_loss_by_hand() -> None:
 
 
 def test_crossing_quantiles_are_ordered_but_trained_each_for_its_own_level() -> None:
-    kind, crossing, ordered = Quantiles([0.1, 0.5, 0.9]), torch.tensor([4.0, 2.0, 1.0]), torch.tensor([1.0, 2.0, 4.0])
+    kind, crossing, ordered = Quantiles([0.1, 0.5, 0.9]), torch.tensor([2.0, 4.0, 1.0]), torch.tensor([1.0, 2.0, 4.0])
     truth = torch.tensor(3.0)
     assert kind.crps(crossing, truth) == kind.crps(ordered, truth) == kind.cost(ordered, truth)
     assert kind.cost(crossing, truth) > kind.cost(ordered, truth)

@@ -221,13 +221,13 @@ def test_numbers_of_a_value_go_to_their_column_and_step() -> None:
 
 
 def test_quantiles_from_errors_by_hand() -> None:
-    """Of 9 errors the interval of 80% ends at the 8th smallest absolute one, that of 20% at the 2nd."""
+    """Of 10 errors the interval of 80% ends at the 9th smallest absolute one, that of 20% at the 3rd."""
     network = SeasonalOptions(season=1, distribution="quantiles").build(Sizes(history=2, horizon=2, columns=1))
-    first = torch.tensor([0.5, -1, 2, -3, 4, -5, 6, -7, 8])
+    first = torch.tensor([0.5, -1, 2, -3, 4, -5, 6, -7, 8, -9])
     network.calibrate(torch.stack([first, 10 * first], 1).unsqueeze(-1))
     told = network.told(torch.full((1, 2, 1), 100.0), torch.zeros(1, 4, 0))
-    assert told[0, 0, 0].tolist() == [93, 95, 97, 99, 100, 101, 103, 105, 107]
-    assert told[0, 1, 0].tolist() == [30, 50, 70, 90, 100, 110, 130, 150, 170]
+    assert told[0, 0, 0].tolist() == [92, 94, 96, 98, 100, 102, 104, 106, 108]
+    assert told[0, 1, 0].tolist() == [20, 40, 60, 80, 100, 120, 140, 160, 180]
     network.calibrate(torch.tensor([1.0, -2.0]).view(2, 1, 1).expand(2, 2, 1))
     assert network.told(torch.zeros(1, 2, 1), torch.zeros(1, 4, 0))[0, 0, 0, -1] == 2
 
@@ -269,6 +269,7 @@ def test_futures_follow_their_seed_and_what_is_said_at_once_needs_none() -> None
 
     for strategy in ("direct", "direct_recursive"):
         assert torch.equal(told(strategy, 3, 0), network.told(history, known)), strategy  # type: ignore[arg-type]
+    assert told("recursive", 3, 0).shape == (3, 3, 2, 7)  # which reads its first step again
     for strategy in ("recursive", "direct_recursive"):
         one, again, other = (told(strategy, 5, seed) for seed in (0, 0, 1))  # type: ignore[arg-type]
         assert one.shape == (3, 5, 2, 7)
