@@ -42,7 +42,7 @@ CASES: dict[str, tuple[str, ...]] = {
     ),
     "forecasting": (
         *("--model", "gru", "--model.distribution", "quantiles"),
-        *("--data", "sine", "--data.horizon", "4", "--data.batch_size", "16"),
+        *("--data", "sine", "--data.history", "9", "--data.horizon", "4", "--data.batch_size", "16"),
     ),
 }
 CASES["seq2seq, accumulated"] = (*CASES["seq2seq"], "--trainer.accumulate_grad_batches", "3")

@@ -107,7 +107,7 @@ def test_two_processes_translate_as_one_learns(shell: Command, verb: Command, he
 
 
 def test_two_processes_forecast_as_one_learns(tmp_path: Path) -> None:
-    """Neither the last training batch nor the validation part divides into equal shares."""
+    """The last training batch is smaller, and the 97 windows that validate do not divide into equal shares."""
     assert max(differences("forecasting", [1, 2], tmp_path)[2]) < TOLERANCE
 
 
