@@ -40,6 +40,10 @@ CASES: dict[str, tuple[str, ...]] = {
         *("--model", "seq2seq", "--model.embedding_size", "16", "--data", "parallel", "--data.path", str(PAIRS)),
         *("--data.batch_size", "32", "--data.min_freq", "1", "--data.val_fraction", "0.1"),
     ),
+    "forecasting": (
+        *("--model", "gru", "--model.distribution", "quantiles"),
+        *("--data", "sine", "--data.history", "9", "--data.horizon", "4", "--data.batch_size", "16"),
+    ),
 }
 CASES["seq2seq, accumulated"] = (*CASES["seq2seq"], "--trainer.accumulate_grad_batches", "3")
 LOSSES = ("train/loss", "val/loss")

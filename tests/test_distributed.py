@@ -106,6 +106,11 @@ def test_two_processes_translate_as_one_learns(shell: Command, verb: Command, he
     assert best[0] == pytest.approx(best[1], rel=1e-5)
 
 
+def test_two_processes_forecast_as_one_learns(tmp_path: Path) -> None:
+    """The last training batch is smaller, and the 97 windows that validate do not divide into equal shares."""
+    assert max(differences("forecasting", [1, 2], tmp_path)[2]) < TOLERANCE
+
+
 def slurm_job(tasks: int, rank: int, port: int = 0) -> dict[str, str]:
     """What srun tells a process of a job of so many tasks on one machine."""
     size = {"NTASKS": tasks, "NTASKS_PER_NODE": tasks, "NNODES": 1, "JOB_ID": 4242, "JOB_NAME": "train"}

@@ -191,7 +191,14 @@ def test_models_alone_know_which_kind_a_model_is() -> None:
 
 TESTS = Path(__file__).parent
 TOGETHER = {
-    "nn.forecasters": ("nn.forecaster", "nn.recurrent_forecaster", "nn.window_forecaster", "nn.ridge", "nn.seasonal"),
+    "nn.forecasters": (
+        "nn.forecaster",
+        "nn.recurrent_forecaster",
+        "nn.window_forecaster",
+        "nn.ridge",
+        "nn.seasonal",
+        "nn.calibrated",
+    ),
     "nn.tagger": ("nn.characters", "nn.two_ways"),
     "nn.crf": ("native.chains",),
     "analysis.attention_inspection": ("analysis.heads_picture",),
@@ -200,7 +207,9 @@ TOGETHER = {
     "views.gates": ("views.gradient_watch",),
     "data.series": ("data.series_input", "data.series_parts", "data.series_windows", "data.series_corpora"),
     "data.tagged": ("data.tagged_files", "data.tagged_batches"),
-    "models.forecasting": (*("models.forecasting_report", "analysis.lags", "decoding.rollout", "text.series_codec"),),
+    "models.forecasting": (
+        *("models.forecasting_report", "models.origins", "analysis.lags", "decoding.rollout", "text.series_codec"),
+    ),
     "models.tagging": ("models.tagging_report", "models.tagged"),
     "text.treebank": ("text.casing",),
 }

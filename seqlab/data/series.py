@@ -1,6 +1,7 @@
 """Series of numbers for forecasting: any files."""
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -13,9 +14,9 @@ from seqlab.data.labelled_files import read_text
 from seqlab.data.loader import Loader, Shard
 from seqlab.data.parts import SPLITS, Split, check_held_out
 from seqlab.data.series_files import RawSeries, SeriesLayout, filled, read_series
-from seqlab.data.series_parts import Parts, asked_of, check_parts, parts_of
+from seqlab.data.series_parts import Parts, asked_of, check_parts, comparable, parts_of
 from seqlab.data.series_windows import EveryWindow, Floats, SeriesBatch, WindowBatches, Windows, windows_of
-from seqlab.data.timeline import CALENDAR, Step, calendar_of, written
+from seqlab.data.timeline import CALENDAR, Step, Time, calendar_of, written
 from seqlab.errors import UserError, nearest
 from seqlab.text.series_codec import Scale, SeriesCodec
 
@@ -164,6 +165,12 @@ class SeriesData(DataModule):
         """
         bounds = [each[split] for each in self.bounds]
         return windows_of(self._values, self._known, bounds, self.codec.history, horizon or self.codec.horizon)
+
+    def windows_before(self, time: Time) -> Windows:
+        """The windows of the codec's horizon, of every series, whose targets all lie before a time."""
+        ends = [bisect_left([*map(comparable, one.times)], comparable(time)) for one in self.series]
+        bounds = [(0, end) for end in ends]
+        return windows_of(self._values, self._known, bounds, self.codec.history, self.codec.horizon)
 
     def times(self, split: Split, horizon: int | None = None) -> list[tuple[str, str]]:
         """Of each window of a part the name of its series and the time of its first target."""

@@ -93,9 +93,9 @@ def _place(one: RawSeries, text: str, option: str, timezone: str | None) -> int:
     if isinstance(time, datetime) and isinstance(first, datetime):
         zoned = time if first.tzinfo is None or time.tzinfo is not None else time.replace(tzinfo=first.tzinfo)
         time = zoned.replace(tzinfo=None) if first.tzinfo is None else zoned
-    return bisect_left([*map(_comparable, one.times)], _comparable(time))
+    return bisect_left([*map(comparable, one.times)], comparable(time))
 
 
-def _comparable(time: Time) -> float:
+def comparable(time: Time) -> float:
     """Seconds, or the number itself."""
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() if isinstance(time, datetime) else time

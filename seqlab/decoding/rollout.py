@@ -1,12 +1,14 @@
 """Values in, the values of many steps to come out: one step at a time, all at once, or block by block."""
 
-from typing import Literal, get_args
+from collections.abc import Callable
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
 from seqlab.errors import UserError
-from seqlab.nn.forecaster import Forecaster
+from seqlab.nn.distributions import Distribution, Samples
+from seqlab.nn.forecaster import Forecaster, Memory
 
 Strategy = Literal["one_step", "recursive", "direct", "direct_recursive"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
@@ -32,6 +34,7 @@ def roll_out(
     steps: int,
     strategy: Strategy,
     truth: Tensor | None = None,
+    say: Callable[[Memory, Tensor], Tensor] | None = None,
 ) -> Tensor:
     """A forecast of so many steps.
 
@@ -46,9 +49,11 @@ def roll_out(
         steps: To forecast.
         strategy: How.
         truth: ``(batch, steps, columns)``; ``one_step`` reads it.
+        say: Memory and what is known ahead -> the next steps ``(batch, horizon, columns, ...)``; those of the network
+            if not given.
 
     Returns:
-        ``(batch, steps, columns)``.
+        ``(batch, steps, columns)``, or as ``say`` has it.
 
     Raises:
         UserError: ``direct`` was asked for more steps than the network says.
@@ -60,11 +65,12 @@ def roll_out(
             f"direct_recursive or recursive, or train with --data.horizon {steps}"
         )
     block = 1 if strategy in ("one_step", "recursive") else horizon
+    say = say or network.say
     memory, said, done = network.read(history, known[:, :before]), [], 0
     while True:
         places = torch.arange(before + done, before + done + horizon, device=known.device)
         ahead = known[:, places.clamp(max=known.shape[1] - 1)]
-        part = network.say(memory, ahead)[:, : min(block, steps - done)]
+        part = say(memory, ahead)[:, : min(block, steps - done)]
         said.append(part)
         done += part.shape[1]
         if done == steps:
@@ -72,3 +78,76 @@ def roll_out(
         if strategy == "one_step" and truth is not None:
             part = truth[:, done - 1 : done]
         memory = network.read(part, known[:, before + done - part.shape[1] : before + done], memory)
+
+
+class Told(NamedTuple):
+    """A distribution of each step and column.
+
+    Args:
+        kind: Of the distribution.
+        numbers: That it reads ``(batch, steps, columns, parts)``.
+    """
+
+    kind: Distribution
+    numbers: Tensor
+
+    def crps(self, targets: Tensor) -> Tensor:
+        """Continuous ranked probability score of each target ``(batch, steps, columns)``."""
+        return self.kind.crps(self.numbers.float(), targets.float())
+
+
+PATHS = 100
+"""Futures that are drawn where nobody says how many."""
+ROWS = 4096
+"""Futures that are drawn at once."""
+
+
+def check_paths(paths: int) -> None:
+    """Refuses numbers of futures that say nothing of their spread.
+
+    Raises:
+        UserError: There are fewer than 2.
+    """
+    if paths < 2:
+        raise UserError(f"paths {paths} must be a whole number of at least 2")
+
+
+def distribution_of(
+    network: Forecaster,
+    history: Tensor,
+    known: Tensor,
+    steps: int,
+    strategy: Strategy,
+    truth: Tensor | None = None,
+    paths: int = PATHS,
+    generator: torch.Generator | None = None,
+) -> Told | None:
+    """The distribution of a forecast of so many steps; arguments as of ``roll_out``.
+
+    Where nothing that was said is read again (``one_step``, and whatever the network says at once) it is the network's
+    own. Elsewhere futures are drawn, as DeepAR draws them (Salinas et al. 2020): the network reads what was drawn and
+    says on, so that errors pile up as they do in use. Steps that are said at once are drawn each by itself.
+
+    Args:
+        paths: Futures of each window, at least 2.
+        generator: That draws them, on the device of the network; one of seed 0 if not given.
+
+    Returns:
+        None of a network that says values alone.
+    """
+    if (said := network.distribution) is None:
+        return None
+    block = 1 if strategy == "recursive" else network.sizes.horizon
+    if strategy == "one_step" or steps <= block:
+        return Told(said, roll_out(network, history, known, steps, strategy, truth, network.tell))
+    draws = generator or torch.Generator(history.device).manual_seed(0)
+
+    def drawn(memory: Memory, ahead: Tensor) -> Tensor:
+        return said.sample(network.tell(memory, ahead), draws)
+
+    size, parts = max(1, ROWS // paths), []
+    for rows, features in zip(history.split(size), known.split(size), strict=True):
+        own, ahead = (part.repeat_interleave(paths, 0) for part in (rows, features))
+        futures = roll_out(network, own, ahead, steps, strategy, say=drawn)
+        parts.append(futures.unflatten(0, (-1, paths)).movedim(1, -1))
+    return Told(Samples(paths), torch.cat(parts))

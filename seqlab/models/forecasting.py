@@ -19,16 +19,26 @@ from seqlab.data.series import SeriesData
 from seqlab.data.series_input import Input, read_inputs
 from seqlab.data.series_windows import EveryWindow, SeriesBatch, Windows
 from seqlab.data.timeline import Step, written
-from seqlab.decoding.rollout import Strategy, roll_out, strategies_for, strategy_for
+from seqlab.decoding.rollout import (
+    PATHS,
+    Strategy,
+    check_paths,
+    distribution_of,
+    roll_out,
+    strategies_for,
+    strategy_for,
+)
 from seqlab.errors import UserError
 from seqlab.metrics import MeanLoss, Measure, ratio
 from seqlab.models.forecasting_report import Forecast, Forecasted, ForecastingReport, report_of
 from seqlab.models.model import Codecs, Model
+from seqlab.models.origins import check_origins, evenly, from_origins
 from seqlab.models.window import Sums
+from seqlab.nn.distributions import INTERVAL, Samples
 from seqlab.nn.forecaster import Sizes
 from seqlab.nn.ridge import Window
 from seqlab.text.series_codec import SeriesCodec
-from seqlab.views.forecasts import ForecastView, draw_forecasts, draw_leads
+from seqlab.views.forecasts import ForecastView, Said, draw_forecasts, draw_leads
 
 BLOCKS = 5
 """Blocks of time that the training windows of each series are cut into, where counting chooses something."""
@@ -42,6 +52,10 @@ INSPECTED = 64
 
 def _mean(model: Any) -> MeanLoss:
     return MeanLoss()
+
+
+CRPS = Measure("CRPS", "{:.4f}", "lower", _mean, ratio("crps"))
+"""Continuous ranked probability score, of models that say distributions."""
 
 
 class Forecaster(Model):
@@ -74,6 +88,8 @@ class Forecaster(Model):
 
     def build(self) -> nn.Module:
         made, codec = super().build(), self.series
+        if made.distribution is not None:
+            self.measures = {**type(self).measures, "crps": CRPS}
         scales = [codec.scales[name] for name in codec.names]
         tables = {
             "means": [scale.means for scale in scales],
@@ -100,11 +116,20 @@ class Forecaster(Model):
         return said
 
     def loss(self, batch: SeriesBatch, stage: str) -> Sums:
-        said = self.network(batch.history, batch.known)[batch.valid]
-        return Sums(self._cost(said, batch.targets[batch.valid]).sum(), batch.valid.sum())
+        told = self.network.told(batch.history, batch.known)[batch.valid]
+        return Sums(self._cost(told, batch.targets[batch.valid]).sum(), batch.valid.sum())
 
-    def _cost(self, said: Tensor, targets: Tensor) -> Tensor:
-        """What training minimizes, of each window ``(windows,)``."""
+    def _cost(self, told: Tensor, targets: Tensor) -> Tensor:
+        """What training minimizes, of each window ``(windows,)``.
+
+        Args:
+            told: All that the network says ``(windows, steps, columns, parts)``.
+            targets: ``(windows, steps, columns)``.
+        """
+        if (spread := self.network.distribution) is not None:
+            of_each: Tensor = spread.cost(told.float(), targets.float())
+            return of_each.mean((1, 2))
+        said = self.network.said.point(told)
         kind = getattr(self.options, "loss", "mse")
         costs = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.smooth_l1_loss}
         return costs[kind](said.float(), targets.float(), reduction="none").mean((1, 2))
@@ -127,17 +152,28 @@ class Forecaster(Model):
         return {name: value.mean((1, 2)) for name, value in each.items()}
 
     def score(self, batch: SeriesBatch, metrics: Any, stage: str) -> None:
-        said, targets = self.network(batch.history, batch.known)[batch.valid], batch.targets[batch.valid]
-        found = {"loss": self._cost(said, targets), **self.errors(said, targets, batch.series[batch.valid])}
+        told, targets = self.network.told(batch.history, batch.known)[batch.valid], batch.targets[batch.valid]
+        said = self.network.said.point(told)
+        found = {"loss": self._cost(told, targets), **self.errors(said, targets, batch.series[batch.valid])}
+        if (spread := self.network.distribution) is not None:
+            found["crps"] = spread.crps(told.float(), targets.float()).mean((1, 2))
         for name, values in found.items():
             metrics[name].update(values.double().sum(), len(values))
 
     def count(self, data: DataModule) -> None:
         assert isinstance(data, SeriesData)
-        windows = data.windows("train")
-        each = [np.array_split(np.flatnonzero(windows.series == row), BLOCKS) for row in range(len(data.series))]
+        self._count(self.network, data.windows("train"))
+        if self.network.distribution is not None:
+            unseen = self._windows(data.windows("val" if data.has("val") else "train"))
+            with torch.no_grad():
+                errors = [one.targets - self.network(one.history, one.known) for one in unseen]
+            self.network.calibrate(torch.cat(errors))
+
+    def _count(self, network: Any, windows: Windows) -> None:
+        """Fits a network in closed form."""
+        each = [np.array_split(np.flatnonzero(windows.series == row), BLOCKS) for row in range(len(windows.values))]
         blocks = (np.concatenate(rows) for rows in zip(*each, strict=True))
-        self.network.count([self._windows(windows.only(rows)) for rows in blocks])
+        network.count([self._windows(windows.only(rows)) for rows in blocks])
 
     def _windows(self, windows: Windows) -> Iterator[Window]:
         for batch in Loader(EveryWindow(windows, TOGETHER)) if len(windows) else ():
@@ -156,6 +192,10 @@ class Forecaster(Model):
         *,
         strategy: Literal["one_step", "recursive", "direct", "direct_recursive", "all"] | None = None,
         horizon: int | None = None,
+        origins: int | None = None,
+        refit: bool = False,
+        paths: int = PATHS,
+        seed: int = 0,
         figure: str | None = None,
     ) -> ForecastingReport:
         """How far its forecasts of one part are off, every window once.
@@ -167,40 +207,68 @@ class Forecaster(Model):
             strategy: one_step (each from the true values before), recursive, direct, direct_recursive, or all of them
                 in one table; direct as far as the model reaches, else by what it says at once, if not given.
             horizon: Steps to forecast; as many as the model was trained for if not given.
+            origins: Places of the part, evenly spread, from which to forecast, each shown by itself; all if not given.
+            refit: Whether a model in closed form is fitted anew to all that lies before each of the origins (its
+                quantiles stay).
+            paths: Futures that are drawn of each window where a distribution is read again step by step.
+            seed: Of these.
             figure: PNG file of forecasts 1, 4, 16, 64 and horizon steps ahead, and of how errors grow.
         """
         if not isinstance(data, SeriesData):
             raise UserError("a forecaster is measured on series; give --data series or the name of some")
         if horizon is not None and horizon < 1:
             raise UserError(f"horizon {horizon} must be a whole number of at least 1")
+        check_paths(paths)
+        check_origins(origins, refit, figure, self.name if self.options.by_gradients else None)
         steps = horizon or self.series.horizon
         own = strategy_for(steps, self.series.horizon) if strategy is None or strategy == "all" else strategy
         wanted = strategies_for(steps, self.series.horizon) if strategy == "all" else [own]
         started, training = time.monotonic(), self.training
         self.eval()
         try:
-            found = {one: self._forecasted(data, split, steps, one) for one in wanted}
+            chosen, parts = None, [(self.network, data.evaluation_loader(split, steps))]
+            if origins is not None:
+                windows = data.windows(split, steps)
+                chosen = evenly(windows, origins)
+                parts = from_origins(data, windows.only(chosen), self.network, self._count if refit else None)
+            found = {
+                one: Forecasted.joined([self._forecasted(*part, steps, one, paths, seed) for part in parts])
+                for one in wanted
+            }
         finally:
             self.train(training)
-        report = report_of(self.series, data, split, found, own, items, time.monotonic() - started)
+        report = report_of(self.series, data, split, found, own, items, time.monotonic() - started, chosen)
         if figure is not None:
             draw_leads(*found[own].first(data, split), report.leads, report.by_step, Path(figure))
         return report
 
-    def _forecasted(self, data: SeriesData, split: Split, steps: int, strategy: Strategy) -> Forecasted:
-        """What was said of every window of a part."""
+    def _forecasted(
+        self, network: Any, batches: Iterable[SeriesBatch], steps: int, strategy: Strategy, paths: int, seed: int
+    ) -> Forecasted:
+        """What a network said of windows, in their order."""
         rows: list[list[Tensor]] = []
-        for batch in data.evaluation_loader(split, steps):
+        draws = torch.Generator(self.device).manual_seed(seed)
+        for batch in batches:
             own = SeriesBatch(*self._placed(*batch))
-            said = roll_out(self.network, own.history, own.known, steps, strategy, own.targets)
+            said = roll_out(network, own.history, own.known, steps, strategy, own.targets)
+            told = distribution_of(network, own.history, own.known, steps, strategy, own.targets, paths, draws)
             errors = self.errors(said, own.targets, own.series)
-            cost = self._cost(said, own.targets)
-            parts = own.items, cost, *errors.values(), own.series, said - own.targets
+            if told is None:
+                cost, spread = self._cost(said.unsqueeze(-1), own.targets), []
+            else:
+                low, high = (told.kind.quantile(told.numbers, end) for end in INTERVAL)
+                spread = [told.crps(own.targets), (low <= own.targets) & (own.targets <= high)]
+                errors["crps"] = spread[0].mean((1, 2))
+                fed_back = isinstance(told.kind, Samples)  # of which no likelihood is known
+                cost = errors["crps"] if fed_back else self._cost(told.numbers, own.targets)
+            parts = own.items, cost, *errors.values(), own.series, said - own.targets, *spread
             rows.append([part[own.valid].cpu() for part in parts])
-        items, cost, *measured, series, error = (torch.cat(parts) for parts in zip(*rows, strict=True))
-        order = items.argsort()
-        columns = {name: values[order].double().numpy() for name, values in zip(self.measures, measured, strict=True)}
-        return Forecasted(cost[order].double().numpy(), columns, series[order].numpy(), error[order].double().numpy())
+        each = [torch.cat(parts) for parts in zip(*rows, strict=True)]
+        _, cost, *measured = (part[each[0].argsort()] for part in each)
+        columns = {name: values.double().numpy() for name, values in zip(self.measures, measured, strict=False)}
+        series, error, *spread = measured[len(self.measures) :]
+        crps, inside = (spread[0].double().numpy(), spread[1].numpy()) if spread else (None, None)
+        return Forecasted(cost.double().numpy(), columns, series.numpy(), error.double().numpy(), crps, inside)
 
     def predict(
         self,
@@ -208,6 +276,8 @@ class Forecaster(Model):
         *,
         steps: int | None = None,
         strategy: Literal["recursive", "direct", "direct_recursive"] | None = None,
+        paths: int = PATHS,
+        seed: int = 0,
         figure: str | None = None,
     ) -> Iterator[Forecast]:
         """What follows the rows of a CSV file, a value of each column a step.
@@ -217,32 +287,48 @@ class Forecaster(Model):
             steps: To forecast; as many as the model was trained for if not given.
             strategy: recursive, direct or direct_recursive; direct as far as the model reaches, else direct_recursive,
                 if not given.
-            figure: PNG file of the history and the forecast.
+            paths: Futures that are drawn where a distribution is read again step by step.
+            seed: Of these.
+            figure: PNG file of the history and the forecast, with its interval where the model says distributions.
         """
+        check_paths(paths)
         steps = self.series.horizon if steps is None else steps
         if steps < 1:
             raise UserError(f"steps {steps} must be a whole number of at least 1")
         chosen = strategy or strategy_for(steps, self.series.horizon)
         read = read_inputs(list(inputs), self.series, steps)
-        said = [self._said(one, steps, chosen) for one in read]
+        draws = torch.Generator(self.device).manual_seed(seed)
+        said = [self._said(one, steps, chosen, paths, draws) for one in read]
         if figure is not None:
             draw_forecasts(read, said, self.series.columns, Path(figure))
-        for one, values in zip(read, said, strict=True):
-            for when, row in zip(one.ahead, values.tolist(), strict=True):
-                rounded = (float(f"{value:.7g}") for value in row)  # what float32 holds
-                yield Forecast(one.name or None, written(when), dict(zip(self.series.columns, rounded, strict=True)))
+        for one, (values, ends) in zip(read, said, strict=True):
+            for step, when in enumerate(one.ahead):
+                interval = None
+                if ends is not None:
+                    interval = self._named(ends[0][step], "_low") | self._named(ends[1][step], "_high")
+                yield Forecast(one.name or None, written(when), self._named(values[step]), interval)
+
+    def _named(self, row: np.ndarray[Any, Any], behind: str = "") -> dict[str, float]:
+        """Values of a step by the names of their columns, rounded to what float32 holds."""
+        rounded = (float(f"{value:.7g}") for value in row.tolist())
+        return {f"{name}{behind}": value for name, value in zip(self.series.columns, rounded, strict=True)}
 
     @torch.inference_mode()
-    def _said(self, one: Input, steps: int, strategy: Strategy) -> np.ndarray[Any, Any]:
-        """A forecast in units ``(steps, columns)``."""
-        training = self.training
+    def _said(self, one: Input, steps: int, strategy: Strategy, paths: int, draws: torch.Generator) -> Said:
+        """A forecast in units, and the ends of its interval where the model says distributions."""
+        training, scale = self.training, self.series.scales[one.name]
         self.eval()
         try:
             history, known = self._placed(*(torch.from_numpy(part).unsqueeze(0) for part in (one.history, one.known)))
-            said = roll_out(self.network, history, known, steps, strategy)[0]
+            said = roll_out(self.network, history, known, steps, strategy)
+            told = distribution_of(self.network, history, known, steps, strategy, None, paths, draws)
         finally:
             self.train(training)
-        return self.series.scales[one.name].unscaled(said.cpu().numpy())
+        value = scale.unscaled(said[0].cpu().numpy())
+        if told is None:
+            return value, None
+        low, high = (scale.unscaled(told.kind.quantile(told.numbers, end)[0].cpu().numpy()) for end in INTERVAL)
+        return value, (low, high)
 
     def inspect(self, data: Any, *, split: Split = "val", lags: int = 12) -> Lags:
         """What each lag is worth: how much the forecast changes where a value of the history does.

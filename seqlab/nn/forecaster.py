@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from seqlab.errors import UserError
+from seqlab.nn.distributions import DECILES, INTERVAL, MEDIAN, Distribution, Gaussian, Quantiles, Value
 from seqlab.options import Options, option
 
 Memory = tuple[Tensor, ...]
@@ -53,6 +55,10 @@ class ForecasterOptions(Options):
         """
         raise NotImplementedError
 
+    def said(self) -> Value:
+        """What is said of each value."""
+        return Value()
+
 
 @dataclass(frozen=True)
 class TrainedForecasterOptions(ForecasterOptions):
@@ -61,6 +67,33 @@ class TrainedForecasterOptions(ForecasterOptions):
     loss: Literal["mse", "mae", "huber"] = option(
         "mse", "What training minimizes: squared errors, absolute ones, or Huber's (squared below 1)."
     )
+    distribution: Literal["none", "gaussian", "quantiles"] = option(
+        "none",
+        "What is said of each value: itself alone, a Gaussian (by its likelihood), or quantiles (by the pinball loss).",
+    )
+    quantiles: list[float] = option(
+        DECILES, "Levels of the quantiles, ascending, 0.1, 0.5 and 0.9 among them.", above=0, below=1
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        levels = self.quantiles
+        if sorted({*levels}) != [*levels] or not {*INTERVAL, MEDIAN} <= {*levels}:
+            raise UserError(
+                f"quantiles {levels} must ascend and hold 0.1, 0.5 and 0.9: the forecast and the ends of its interval"
+            )
+        if self.distribution != "none" and self.loss != "mse":
+            raise UserError(
+                f"loss {self.loss} is of values alone, and a distribution of {self.distribution} has its own; leave "
+                "out --model.loss"
+            )
+        if self.distribution != "quantiles" and [*levels] != DECILES:
+            raise UserError(f"quantiles {levels} are of --model.distribution quantiles; give that too")
+
+    def said(self) -> Value:
+        if self.distribution == "gaussian":
+            return Gaussian()
+        return Quantiles(self.quantiles) if self.distribution == "quantiles" else Value()
 
 
 class Forecaster(nn.Module):
@@ -78,6 +111,14 @@ class Forecaster(nn.Module):
         self.width = (1 if self.shared else sizes.columns) + sizes.features
         self.outputs = 1 if self.shared else sizes.columns
         self.levels = options.subtract == "last"
+        self.said = options.said()
+        self.parts = self.said.parts
+        self.numbers = sizes.horizon * self.outputs * self.parts
+
+    @property
+    def distribution(self) -> Distribution | None:
+        """How likely each value is said to be; none where the value alone is said."""
+        return self.said if isinstance(self.said, Distribution) else None
 
     def forward(self, history: Tensor, known: Tensor) -> Tensor:
         """The next steps.
@@ -89,8 +130,12 @@ class Forecaster(nn.Module):
         Returns:
             ``(batch, horizon, columns)``.
         """
+        return self.said.point(self.told(history, known))
+
+    def told(self, history: Tensor, known: Tensor) -> Tensor:
+        """All that is said of the next steps ``(batch, horizon, columns, parts)``; arguments as of ``forward``."""
         steps = history.shape[1]
-        return self.say(self.read(history, known[:, :steps]), known[:, steps:])
+        return self.tell(self.read(history, known[:, :steps]), known[:, steps:])
 
     def read(self, values: Tensor, known: Tensor, memory: Memory | None = None) -> Memory:
         """The memory after some steps.
@@ -105,14 +150,18 @@ class Forecaster(nn.Module):
         return values[:, -self.sizes.history :], known[:, -self.sizes.history :]
 
     def say(self, memory: Memory, ahead: Tensor) -> Tensor:
-        """The next steps.
+        """The next steps ``(batch, horizon, columns)``; arguments as of ``tell``."""
+        return self.said.point(self.tell(memory, ahead))
+
+    def tell(self, memory: Memory, ahead: Tensor) -> Tensor:
+        """All that is said of the next steps.
 
         Args:
             memory: Of all before them.
             ahead: What is known of them ``(batch, horizon, features)``.
 
         Returns:
-            ``(batch, horizon, columns)``.
+            ``(batch, horizon, columns, parts)``.
         """
         values, known = memory
         level = self.level(values)
@@ -125,12 +174,12 @@ class Forecaster(nn.Module):
             rows: ``(rows, history, width)``.
 
         Returns:
-            ``(rows, horizon * outputs)``.
+            ``(rows, numbers)``, as many as horizon * outputs * parts.
         """
         raise NotImplementedError
 
     def of_ahead(self, ahead: Tensor) -> Tensor | None:
-        """What the features of each step that is said add to it ``(batch, horizon, outputs)``; none where none do."""
+        """What features of each next step add to it ``(batch, horizon, outputs * parts)``; none where none do."""
         return None
 
     def level(self, values: Tensor) -> Tensor:
@@ -145,14 +194,15 @@ class Forecaster(nn.Module):
         each = values.transpose(1, 2).reshape(batch * columns, steps, 1)
         return torch.cat([each, known.repeat_interleave(columns, 0)], -1) if known.shape[2] else each
 
-    def finished(self, said: Tensor, ahead: Tensor, level: Tensor) -> Tensor:
-        """A forecast ``(batch, horizon, columns)`` of what ``body`` said."""
+    def finished(self, told: Tensor, ahead: Tensor, level: Tensor) -> Tensor:
+        """A forecast ``(batch, horizon, columns, parts)`` of what ``body`` said."""
+        columns, horizon, parts = self.sizes.columns, self.sizes.horizon, self.parts
         if self.shared:
-            values = said.view(-1, self.sizes.columns, self.sizes.horizon).transpose(1, 2)
+            values = told.view(-1, columns, horizon, parts).transpose(1, 2)
         else:
-            values = said.view(-1, self.sizes.horizon, self.sizes.columns)
-        added = self.of_ahead(ahead)
-        return values + level if added is None else values + level + added
+            values = told.view(-1, horizon, columns, parts)
+        added, values = self.of_ahead(ahead), self.said.moved(values, level)
+        return values if added is None else values + added.unflatten(-1, (self.outputs, parts))
 
 
 class Ahead(nn.Module):

@@ -64,8 +64,8 @@ class RecurrentForecaster(Forecaster):
         self.embedding = nn.Identity() if size is None else nn.Sequential(nn.Linear(width, size), nn.ReLU())
         self.recurrent = options.stack(width if size is None else size)
         self.dropout = Dropout(options.dropout)
-        self.output = nn.Linear(self.recurrent.output_size, sizes.horizon * self.outputs)
-        self.ahead = Ahead(sizes, self.outputs)
+        self.output = nn.Linear(self.recurrent.output_size, self.numbers)
+        self.ahead = Ahead(sizes, self.outputs * self.said.parts)
         initialize(self, options.init, options.forget_bias)
 
     def read(self, values: Tensor, known: Tensor, memory: Memory | None = None) -> Memory:
@@ -75,9 +75,9 @@ class RecurrentForecaster(Forecaster):
         outputs, state = self.recurrent(self.embedding(self.rows(values - level, known)), state)
         return level, outputs[:, -1], *state
 
-    def say(self, memory: Memory, ahead: Tensor) -> Tensor:
+    def tell(self, memory: Memory, ahead: Tensor) -> Tensor:
         if self.segment > 1:
-            return super().say(memory, ahead)
+            return super().tell(memory, ahead)
         level, last, *_ = memory
         return self.finished(self.output(self.dropout(last)), ahead, level)
 

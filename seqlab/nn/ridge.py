@@ -9,7 +9,8 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqlab.nn.forecaster import Forecaster, ForecasterOptions, Sizes
+from seqlab.nn.calibrated import Calibrated, CalibratedOptions
+from seqlab.nn.forecaster import ForecasterOptions, Sizes
 from seqlab.options import option
 
 PENALTIES = [10.0**power for power in range(-6, 2)]
@@ -31,7 +32,7 @@ class Window(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RidgeOptions(ForecasterOptions):
+class RidgeOptions(CalibratedOptions, ForecasterOptions):
     """Options of ``Ridge``."""
 
     by_gradients: ClassVar[bool] = False
@@ -133,7 +134,7 @@ class Moments:
         return float(self.y + own + both + other)
 
 
-class Ridge(Forecaster):
+class Ridge(Calibrated):
     """Ridge regression on windows: what ``LinearForecaster`` is at its optimum, with a penalty.
 
     Args:
@@ -142,7 +143,7 @@ class Ridge(Forecaster):
     """
 
     def __init__(self, sizes: Sizes, options: RidgeOptions) -> None:
-        super().__init__(sizes, options)
+        super().__init__(sizes, options, options.said())
         self.l2 = options.l2
         inputs, said = sizes.history * self.width + (not self.levels), sizes.horizon * self.outputs
         self.register_buffer("weight", torch.zeros(inputs, said))

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
-from seqlab.nn.forecaster import Forecaster, ForecasterOptions, Memory, Sizes
+from seqlab.nn.calibrated import Calibrated, CalibratedOptions
+from seqlab.nn.forecaster import ForecasterOptions, Memory, Sizes
 from seqlab.nn.ridge import Window
-from seqlab.options import Options, option
+from seqlab.options import option
 
 
 @dataclass(frozen=True)
-class SeasonalOptions(Options):
+class SeasonalOptions(CalibratedOptions):
     """Options of ``Seasonal``."""
 
     by_gradients: ClassVar[bool] = False
@@ -30,7 +31,7 @@ class SeasonalOptions(Options):
         return Seasonal(sizes, self)
 
 
-class Seasonal(Forecaster):
+class Seasonal(Calibrated):
     """x_(t+k) = x_(t+k-m), or a multiple of m earlier, so that it lies in the past: the last season of m steps again.
 
     Args:
@@ -42,7 +43,7 @@ class Seasonal(Forecaster):
     """
 
     def __init__(self, sizes: Sizes, options: SeasonalOptions) -> None:
-        super().__init__(sizes, ForecasterOptions())
+        super().__init__(sizes, ForecasterOptions(), options.said())
         season = options.season or sizes.season
         if season > sizes.history:
             raise UserError(
@@ -55,6 +56,6 @@ class Seasonal(Forecaster):
     def count(self, blocks: Sequence[Iterable[Window]]) -> None:
         """There is nothing to count."""
 
-    def say(self, memory: Memory, ahead: Tensor) -> Tensor:
+    def tell(self, memory: Memory, ahead: Tensor) -> Tensor:
         steps = torch.arange(self.sizes.horizon, device=ahead.device) % self.season
-        return memory[0][:, -self.season :][:, steps] + self.nothing.sum()
+        return self.spread(memory[0][:, -self.season :][:, steps].unsqueeze(-1) + self.nothing.sum())

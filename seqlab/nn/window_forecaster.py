@@ -32,10 +32,10 @@ class LinearForecaster(Forecaster):
 
     def __init__(self, sizes: Sizes, options: LinearForecasterOptions) -> None:
         super().__init__(sizes, options)
-        self.output = nn.Linear(sizes.history * self.width, sizes.horizon * self.outputs, bias=not self.levels)
+        self.output = nn.Linear(sizes.history * self.width, self.numbers, bias=not self.levels)
         for parameter in self.output.parameters():
             nn.init.zeros_(parameter)
-        self.ahead = Ahead(sizes, self.outputs)
+        self.ahead = Ahead(sizes, self.outputs * self.said.parts)
 
     def body(self, rows: Tensor) -> Tensor:
         said: Tensor = self.output(rows.flatten(1))
@@ -78,12 +78,11 @@ class MLPForecaster(Forecaster):
             layers += [nn.Linear(into, size), ACTIVATIONS[options.activation](), nn.Dropout(options.dropout)]
             into = size
         self.hidden = nn.Sequential(*layers)
-        said = sizes.horizon * self.outputs
-        self.output = nn.Linear(into, said, bias=not self.levels)
-        self.skip = nn.Linear(sizes.history * self.width, said, bias=False) if options.skip else None
+        self.output = nn.Linear(into, self.numbers, bias=not self.levels)
+        self.skip = nn.Linear(sizes.history * self.width, self.numbers, bias=False) if options.skip else None
         if self.skip is not None:
             nn.init.zeros_(self.skip.weight)
-        self.ahead = Ahead(sizes, self.outputs)
+        self.ahead = Ahead(sizes, self.outputs * self.said.parts)
 
     def body(self, rows: Tensor) -> Tensor:
         window = rows.flatten(1)

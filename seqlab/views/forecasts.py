@@ -120,14 +120,16 @@ def draw_leads(
     save_figure(figure, path)
 
 
-def draw_forecasts(
-    inputs: Sequence[Continued], said: Sequence[NDArray[np.float64]], columns: Sequence[str], path: Path
-) -> None:
+Said = tuple[NDArray[np.float64], tuple[NDArray[np.float64], NDArray[np.float64]] | None]
+"""A forecast ``(steps, columns)``, and the ends of its interval of 80%, each as it, or none."""
+
+
+def draw_forecasts(inputs: Sequence[Continued], said: Sequence[Said], columns: Sequence[str], path: Path) -> None:
     """Draws histories and their forecasts, in units, as a PNG file: a panel for each column of each series.
 
     Args:
         inputs: The series.
-        said: Of each ``(steps, columns)``.
+        said: What was said of each.
         columns: Their names.
         path: Of the file.
 
@@ -137,11 +139,14 @@ def draw_forecasts(
     pairs = [(row, column) for row in range(len(inputs)) for column in range(len(columns))][:MOST_COLUMNS]
     figure, panels = new_panels(len(pairs), 6.4 if len(pairs) == 1 else 4.2, 3.4)
     for axes, (row, column) in zip(panels, pairs, strict=True):
-        one, forecast = inputs[row], said[row]
+        one, (forecast, ends) = inputs[row], said[row]
         past = min(len(one.times), max(LEAST_PAST, LONGEST_PAST * len(forecast)))
         axes.plot(one.times[-past:], one.values[-past:, column], color="0.6", label="history")
         joined = np.concatenate([one.values[-1:, column], forecast[:, column]])
         axes.plot([one.times[-1], *one.ahead], joined, label="forecast")
+        if ends is not None:
+            low, high = (np.concatenate([one.values[-1:, column], end[:, column]]) for end in ends)
+            axes.fill_between([one.times[-1], *one.ahead], low, high, alpha=0.25, linewidth=0, label="80% interval")
         axes.set(title=" ".join(word for word in (one.name, columns[column]) if word))
         axes.tick_params(axis="x", rotation=30)
     panels[0].legend()

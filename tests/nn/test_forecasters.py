@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from seqlab.cells import CELLS
-from seqlab.decoding.rollout import roll_out
+from seqlab.decoding.rollout import Strategy, distribution_of, roll_out
 from seqlab.errors import UserError
+from seqlab.nn.distributions import LEAST_SCALE, Gaussian
 from seqlab.nn.forecaster import Forecaster, Sizes
 from seqlab.nn.recurrent_forecaster import RecurrentForecasterOptions
 from seqlab.nn.ridge import Ridge, RidgeOptions, Window
@@ -18,6 +19,10 @@ KINDS = {
     "gru": RecurrentForecasterOptions(cell="gru", hidden_size=4, subtract="last"),
     "segments": RecurrentForecasterOptions(cell="lstm", hidden_size=4, segment_size=2, embedding_size=3),
     "ridge": RidgeOptions(),
+    "gaussian": LinearForecasterOptions(distribution="gaussian", subtract="last"),
+    "quantiles": MLPForecasterOptions(distribution="quantiles", channels="joint", hidden_size=5),
+    "gru quantiles": RecurrentForecasterOptions(cell="gru", hidden_size=4, distribution="quantiles"),
+    "ridge quantiles": RidgeOptions(distribution="quantiles"),
 }
 
 
@@ -52,7 +57,7 @@ def test_a_step_knows_nothing_of_later_ones(name: str) -> None:
     assert not torch.allclose(before[:, 1:], after[:, 1:])
 
 
-@pytest.mark.parametrize("name", ["joint", "mlp", "gru", "ridge"])
+@pytest.mark.parametrize("name", ["joint", "mlp", "gru", "ridge", "gaussian", "ridge quantiles"])
 def test_a_forecast_moves_with_the_level_of_its_window(name: str) -> None:
     network, history, known = made(name), drawn(2, 6, 2), drawn(2, 9, 2)
     torch.testing.assert_close(network(history + 7, known), network(history, known) + 7)
@@ -94,7 +99,7 @@ def test_a_carried_state_equals_one_long_pass(cell: str) -> None:
     rows = network.rows(torch.cat([history, values], 1) - level, torch.cat([known, known[:, :4]], 1))
     outputs, _ = network.recurrent(rows)
     torch.testing.assert_close(
-        network.say(memory, ahead), network.finished(network.output(outputs[:, -1]), ahead, level)
+        network.tell(memory, ahead), network.finished(network.output(outputs[:, -1]), ahead, level)
     )
 
 
@@ -171,7 +176,7 @@ def test_recursive_is_a_loop_by_hand(name: str) -> None:
     for step in range(5):
         ahead = known[:, 6 + step : 6 + step + 3]
         ahead = torch.cat([ahead, ahead[:, -1:].expand(-1, 3 - ahead.shape[1], -1)], 1)
-        if name == "gru":
+        if name.startswith("gru"):
             memory = network.read(history, known[:, :6])
             if step:
                 memory = network.read(values[:, 6:], known[:, 6 : 6 + step], memory)
@@ -191,8 +196,83 @@ def test_strategies_agree_where_they_must(name: str) -> None:
     torch.testing.assert_close(roll_out(network, history, known[:, :8], 2, "direct"), direct[:, :2])
     steps = roll_out(network, history, known, 7, "one_step", truth)
     torch.testing.assert_close(steps[:, 0], direct[:, 0])
-    if name != "gru":
+    if not name.startswith("gru"):
         later = torch.cat([history, truth], 1)[:, 4:10]
         torch.testing.assert_close(steps[:, 4], network(later, known[:, 4:])[:, 0])
     with pytest.raises(UserError, match="direct forecasts reach the 3 steps that the model was trained for, not 7"):
         roll_out(network, history, known, 7, "direct")
+
+
+def test_numbers_of_a_value_go_to_their_column_and_step() -> None:
+    for channels in ("shared", "joint"):
+        options = LinearForecasterOptions(distribution="gaussian", channels=channels)  # type: ignore[arg-type]
+        network = options.build(Sizes(history=4, horizon=3, columns=2)).double()
+        numbers = 6 if channels == "shared" else 12
+        network.output.bias.data = torch.arange(numbers, dtype=torch.float64)
+        network.output.weight.data[0, 0] = 100.0  # the mean of the first step, by the oldest value
+        history = torch.zeros(1, 4, 2, dtype=torch.float64)
+        history[0, 0, 0] = 1.0
+        told = network.told(history, torch.zeros(1, 7, 0, dtype=torch.float64))[0]
+        expected = torch.arange(12.0).view(3, 2, 2) if channels == "joint" else torch.empty(3, 2, 2)
+        if channels == "shared":
+            expected[:, 0] = expected[:, 1] = torch.arange(6.0).view(3, 2)
+        expected[0, 0, 0] += 100
+        assert torch.equal(told, expected.double()), channels
+
+
+def test_quantiles_from_errors_by_hand() -> None:
+    """Of 10 errors the interval of 80% ends at the 9th smallest absolute one, that of 20% at the 3rd."""
+    network = SeasonalOptions(season=1, distribution="quantiles").build(Sizes(history=2, horizon=2, columns=1))
+    first = torch.tensor([0.5, -1, 2, -3, 4, -5, 6, -7, 8, -9])
+    network.calibrate(torch.stack([first, 10 * first], 1).unsqueeze(-1))
+    told = network.told(torch.full((1, 2, 1), 100.0), torch.zeros(1, 4, 0))
+    assert told[0, 0, 0].tolist() == [92, 94, 96, 98, 100, 102, 104, 106, 108]
+    assert told[0, 1, 0].tolist() == [20, 40, 60, 80, 100, 120, 140, 160, 180]
+    network.calibrate(torch.tensor([1.0, -2.0]).view(2, 1, 1).expand(2, 2, 1))
+    assert network.told(torch.zeros(1, 2, 1), torch.zeros(1, 4, 0))[0, 0, 0, -1] == 2
+
+
+def autoregression(scale: float, weight: float) -> Forecaster:
+    """x_t = weight x_(t-1) + normal noise of this scale, one step at once."""
+    network = LinearForecasterOptions(distribution="gaussian").build(Sizes(history=1, horizon=1, columns=1)).double()
+    network.output.weight.data.copy_(torch.tensor([[weight], [0.0]]))
+    raw = torch.tensor(scale - LEAST_SCALE).expm1().log()
+    network.output.bias.data.copy_(torch.stack([torch.tensor(0.0), raw]))
+    return network
+
+
+def test_futures_spread_as_those_of_an_autoregression() -> None:
+    """The variance k steps ahead is scale^2 (1 - weight^(2k)) / (1 - weight^2); one step's is scale^2 throughout."""
+    network, history, known = autoregression(0.5, 0.8), torch.full((1, 1, 1), 2.0).double(), torch.zeros(1, 7, 0)
+    told = distribution_of(network, history, known, 6, "recursive", paths=50_000)
+    assert told is not None
+    means, deviations = told.numbers.mean(-1)[0, :, 0], told.numbers.std(-1)[0, :, 0]
+    steps = torch.arange(1, 7).double()
+    torch.testing.assert_close(means, 2 * 0.8**steps, rtol=0, atol=0.02)
+    torch.testing.assert_close(deviations, 0.5 * ((1 - 0.64**steps) / 0.36).sqrt(), rtol=0.02, atol=0)
+    truth = torch.full((1, 6, 1), 2.0).double()
+    one = distribution_of(network, history, known, 6, "one_step", truth)
+    assert one is not None
+    mean, scale = Gaussian().mean_and_scale(one.numbers)
+    assert mean.flatten().tolist() == pytest.approx([1.6] * 6)
+    assert scale.flatten().tolist() == pytest.approx([0.5] * 6, rel=1e-5)
+
+
+def test_futures_follow_their_seed_and_what_is_said_at_once_needs_none() -> None:
+    network, history, known = made("gaussian"), drawn(3, 6, 2), drawn(3, 9, 2)
+
+    def told(strategy: Strategy, steps: int, seed: int) -> torch.Tensor:
+        draws = torch.Generator().manual_seed(seed)
+        found = distribution_of(network, history, known, steps, strategy, None, 7, draws)
+        assert found is not None
+        return found.numbers
+
+    for strategy in ("direct", "direct_recursive"):
+        assert torch.equal(told(strategy, 3, 0), network.told(history, known)), strategy  # type: ignore[arg-type]
+    assert told("recursive", 3, 0).shape == (3, 3, 2, 7)  # which reads its first step again
+    for strategy in ("recursive", "direct_recursive"):
+        one, again, other = (told(strategy, 5, seed) for seed in (0, 0, 1))  # type: ignore[arg-type]
+        assert one.shape == (3, 5, 2, 7)
+        assert torch.equal(one, again), strategy
+        assert not torch.equal(one, other), strategy
+    assert distribution_of(made("linear"), history, known, 3, "direct") is None

@@ -1,0 +1,121 @@
+"""Forecasts from a few origins of a part: a rolling-origin backtest (Tashman 2000)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from seqlab.bootstrap import Mean, bootstrap_mean
+from seqlab.data.loader import Loader
+from seqlab.data.series import SeriesData
+from seqlab.data.series_windows import EveryWindow, SeriesBatch, Windows
+from seqlab.data.timeline import written
+from seqlab.errors import UserError
+
+TOGETHER = 256
+"""Windows that are forecast at once."""
+
+
+class Origin(NamedTuple):
+    """How far the forecasts from one origin are off.
+
+    Args:
+        series: Its name; empty where there is one.
+        time: Of the first step that was forecast.
+        measures: Means over the steps and columns, by name.
+    """
+
+    series: str
+    time: str
+    measures: Mapping[str, float]
+
+
+def evenly(windows: Windows, count: int) -> NDArray[np.int64]:
+    """Windows ``(count * series,)`` spread evenly over those of each series, the first and the last among them.
+
+    Raises:
+        UserError: There are fewer.
+    """
+    rows = [np.flatnonzero(windows.series == number) for number in np.unique(windows.series)]
+    least = min(map(len, rows), default=0)
+    if not 1 <= count <= least:
+        raise UserError(
+            f"origins {count} must be a whole number of at least 1 and at most the {least:,} windows of the part"
+        )
+    return np.concatenate([own[np.linspace(0, len(own) - 1, count).round().astype(np.int64)] for own in rows])
+
+
+def means_of(origins: Sequence[Origin]) -> dict[str, Mean]:
+    """Of each measure the mean over origins with a bootstrap 95% interval, too narrow where their steps overlap."""
+    return {name: bootstrap_mean([one.measures[name] for one in origins]) for name in origins[0].measures}
+
+
+def table(origins: Sequence[Origin], titles: Mapping[str, str]) -> list[str]:
+    """Lines: one for each origin, then the mean, and the ends of its interval.
+
+    Args:
+        origins: At least one.
+        titles: Of the measures, by name.
+    """
+    names = [" ".join(word for word in (one.series, one.time) if word) for one in origins]
+    means = means_of(origins)
+    rows = [(name, one.measures) for name, one in zip(names, origins, strict=True)]
+    rows.append((f"mean of {len(origins)}", {name: mean.value for name, mean in means.items()}))
+    for word, place in (("95% from", "low"), ("95% to", "high")):
+        ends = {name: getattr(mean, place) for name, mean in means.items()}
+        rows += [] if None in ends.values() else [(word, ends)]
+    width = max(20, *(len(name) + 2 for name, _ in rows))
+    lines = [f"{'from':<{width}}" + "".join(f"{title:>10}" for title in titles.values())]
+    return lines + [f"{name:<{width}}" + "".join(f"{own[key]:>10.4f}" for key in titles) for name, own in rows]
+
+
+def check_origins(origins: int | None, refit: bool, figure: str | None, trained: str | None) -> None:
+    """Refuses what cannot be had from origins.
+
+    Args:
+        origins: How many; all windows if not given.
+        refit: Whether a model is fitted anew at each.
+        figure: File of a figure of every window.
+        trained: What a model that is trained by gradients is called; none of another.
+
+    Raises:
+        UserError: Two of them do not go together.
+    """
+    if refit and origins is None:
+        raise UserError("refit fits a model anew at each origin; give --origins too")
+    if refit and trained is not None:
+        raise UserError(
+            f"refit is for models in closed form (ridge, seasonal, naive); {trained or 'this one'} is trained by "
+            "gradients; leave out --refit"
+        )
+    if figure is not None and origins is not None:
+        raise UserError("the figure is of every window of a part; leave out --origins, or --figure")
+
+
+def from_origins(
+    data: SeriesData, windows: Windows, network: nn.Module, fit: Callable[[nn.Module, Windows], None] | None
+) -> list[tuple[nn.Module, Loader[SeriesBatch]]]:
+    """A network for some windows, and these: the same one for all, or a copy for each that was fitted anew.
+
+    Args:
+        data: The series.
+        windows: Those of the origins.
+        network: That forecasts.
+        fit: Fits a network to windows; none to leave it as it is.
+
+    Raises:
+        UserError: No window lies before an origin.
+    """
+    if fit is None:
+        return [(network, Loader(EveryWindow(windows, TOGETHER)))]
+    parts: list[tuple[nn.Module, Loader[SeriesBatch]]] = []
+    for row in range(len(windows)):
+        time, own = data.series[windows.series[row]].times[windows.starts[row]], deepcopy(network)
+        if not len(before := data.windows_before(time)):
+            raise UserError(f"no window lies before {written(time)} to fit anew to; choose a later --split")
+        fit(own, before)
+        parts.append((own, Loader(EveryWindow(windows.only(np.array([row])), 1))))
+    return parts
