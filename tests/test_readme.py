@@ -96,10 +96,8 @@ def place(trained: dict[str, Path], here: Path, corpora: None) -> Path:
     runs = set(re.findall(r"(?:\w+/)?lightning_logs/[^/\s]+", words))
     runs |= {f"lightning_logs/{a[a.index('--run') + 1]}" for _, a in COMMANDS if "--run" in a}
     for run in sorted(runs):
-        shutil.copytree(
-            next(trained[word] for word in ("fra_eng", "trec", "ud_english", "sine", "words", "") if word in run),
-            here / run,
-        )
+        kind = next(word for word in ("fra_eng", "trec", "ud_english", "sine", "words", "") if word in run)
+        shutil.copytree(trained[kind], here / run)
     shutil.copy(README, here)
     shutil.copytree(README.parent / "experiments", here / "experiments")
     return here
