@@ -64,7 +64,7 @@ def test_words_of_one_kind_become_neighbours(kind: str, corpus: Path) -> None:
     trainer(6).fit(learned, text)
     after = learned.evaluate(text, "val")
     assert after.loss < before.loss
-    assert after.measures["auc"] > 0.65 > before.measures["auc"]
+    assert after.measures["auc"] > 0.6 > before.measures["auc"]
     for half in HALVES:
         for near in learned.predict(half.split(), neighbours=4):
             assert {*near.neighbours} | {near.query} == {*half.split()}, near
