@@ -21,7 +21,8 @@ def export(ckpt: str, output: str | None = None, format: str = "safetensors") ->
     Args:
         ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
         output: File to write; beside the checkpoint if not given.
-        format: safetensors, the weights; of a recurrent language model also onnx, the network over any batch and time.
+        format: safetensors, the weights; of a recurrent language model also onnx, the network over any batch and time;
+            of word vectors also word2vec, word2vec_binary and glove.
 
     Returns:
         The file, whose metadata hold ``task`` and ``model``, and as JSON ``options`` and ``codecs``.

@@ -212,6 +212,10 @@ TOGETHER = {
     ),
     "models.tagging": ("models.tagging_report", "models.tagged"),
     "text.treebank": ("text.casing",),
+    "nn.word_vectors": ("nn.word_blocks", "nn.skipgram", "nn.cbow"),
+    "nn.counted_vectors": ("nn.cooccurrence", "nn.ppmi", "nn.glove"),
+    "analysis.word_queries": ("analysis.word_knowledge",),
+    "models.vectors": ("models.vectors_report",),
 }
 GROUPS = {type(cell).__module__: "seqlab.cells.steps" for cell in CELLS.values()}
 GROUPS |= {f"seqlab.{name}": f"seqlab.{file}" for file, names in TOGETHER.items() for name in names}

@@ -20,6 +20,7 @@ LIMITS = ("--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "
 REVIEWS = README.parent / "seqlab/data/samples/reviews.tsv"
 TAGGED = README.parent / "seqlab/data/samples/village.conll"
 PAIRS = (README.parent / "seqlab/data/samples/english_french.tsv").read_text(encoding="utf-8")
+WIKI = "the king and the queen saw a man and a woman\n" * 2000
 ONE_PROCESS = ("--trainer.devices", "1", "--trainer.strategy", "auto")
 
 
@@ -61,11 +62,13 @@ def stand_in(root: Path, *options: str) -> Path:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A run of each task, by a word in the names of the README's runs; of the first for all others."""
-    roots = [tmp_path_factory.mktemp("readme") for _ in range(5)]
+    roots = [tmp_path_factory.mktemp("readme") for _ in range(6)]
     story = ("--data", "text", "--data.path", str(README.parent / "tests/fixtures/story.txt"))
     (roots[1] / "pairs.tsv").write_text(PAIRS, encoding="utf-8")
     pairs = ("--data", "parallel", "--data.path", "pairs.tsv", "--data.batch_size", "4", "--data.min_freq", "1")
     shares = ("--data.val_fraction", "0.2", "--data.test_fraction", "0.2")
+    (roots[5] / "wiki.txt").write_text(WIKI, encoding="utf-8")
+    words = ("--data", "text", "--data.path", "wiki.txt", "--data.num_steps", "32", "--data.batch_size", "4")
     texts = ("--data", "labelled", "--data.path", str(REVIEWS), "--model", "bag", "--model.buckets", "50")
     small = ("--model.hidden_size", "16")
     return {
@@ -74,6 +77,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "trec": stand_in(roots[2], *texts),
         "ud_english": stand_in(roots[3], "--data", "tagged", "--data.path", str(TAGGED), "--model", "suffix"),
         "sine": stand_in(roots[4], "--data", "sine", "--model", "ridge"),
+        "words": stand_in(roots[5], *words, "--model", "ppmi"),
     }
 
 
@@ -85,13 +89,15 @@ def place(trained: dict[str, Path], here: Path, corpora: None) -> Path:
     shutil.copy(REVIEWS, here / "reviews.tsv")
     shutil.copy(TAGGED, here / "train.conll")
     (here / "new.csv").write_text("".join(f"{step / 10}\n" for step in range(40)), encoding="utf-8")
+    (here / "wiki.txt").write_text(WIKI, encoding="utf-8")
+    (here / "questions.txt").write_text(": family\nking queen man woman\n", encoding="utf-8")
+    (here / "judged.tsv").write_text("king\tqueen\t8\nman\twoman\t7\n", encoding="utf-8")
     words = " ".join(word for _, arguments in COMMANDS for word in arguments)
     runs = set(re.findall(r"(?:\w+/)?lightning_logs/[^/\s]+", words))
     runs |= {f"lightning_logs/{a[a.index('--run') + 1]}" for _, a in COMMANDS if "--run" in a}
     for run in sorted(runs):
-        shutil.copytree(
-            next(trained[word] for word in ("fra_eng", "trec", "ud_english", "sine", "") if word in run), here / run
-        )
+        kind = next(word for word in ("fra_eng", "trec", "ud_english", "sine", "words", "") if word in run)
+        shutil.copytree(trained[kind], here / run)
     shutil.copy(README, here)
     shutil.copytree(README.parent / "experiments", here / "experiments")
     return here
@@ -105,6 +111,7 @@ def test_there_are_commands_of_every_verb() -> None:
         "translate",
         "predict",
         "corpus",
+        "export",
         "inspect",
         "memory",
         "compare",

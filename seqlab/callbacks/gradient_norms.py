@@ -1,6 +1,7 @@
 """The gradient norm of every optimizer step, before it is clipped."""
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import lightning.pytorch as pl
@@ -14,8 +15,12 @@ REMEMBERED = 3
 
 def gradient_norm(module: pl.LightningModule) -> Tensor:
     """Euclidean norm of all gradients together, a scalar."""
-    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients)
+    return total_norm([parameter.grad for parameter in module.parameters() if parameter.grad is not None])
+
+
+def total_norm(gradients: Iterable[Tensor]) -> Tensor:
+    """Euclidean norm of gradients together, sparse ones too, a scalar."""
+    return torch.nn.utils.get_total_norm([one.coalesce().values() if one.is_sparse else one for one in gradients])
 
 
 class GradientNorms(pl.Callback):

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from seqlab.callbacks.gradient_norms import total_norm
+
 
 def parts(module: pl.LightningModule) -> dict[str, list[Tensor]]:
     """The trained weights of each part of ``network``, such as ``embedding``, ``recurrent`` and ``output``."""
@@ -34,7 +36,7 @@ class Updates(pl.Callback):
         if trainer.loggers and (trainer.global_step + 1) % trainer.log_every_n_steps == 0:
             for part, weights in parts(pl_module).items():
                 gradients = [weight.grad for weight in weights if weight.grad is not None]
-                self._norms[part] = torch.nn.utils.get_total_norm(gradients)
+                self._norms[part] = total_norm(gradients)
                 self._weights[part] = [weight.detach().clone() for weight in weights]
 
     def on_train_batch_end(

@@ -160,6 +160,8 @@ def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
     network, data = plan.network, DATA[plan.data]
     add_options(parser, network.options, "model", skip=set(network.sets))
     parser.add_class_arguments(data, "data", instantiate=False, skip=set(data.UNASKED))
+    read = plan.row.reads.get(plan.data, {})
+    parser.set_defaults({f"data.{key}": value for key, value in read.items()})
     optimizer = OPTIMIZERS[plan.optimizer]
     parser.add_class_arguments(optimizer, "optimizer", instantiate=False, skip={"params"}, fail_untyped=False)
     _set_defaults(parser, plan, "optimizer")

@@ -16,15 +16,20 @@ from seqlab.models.model import Model
 from seqlab.models.sizes import shapes_of
 from seqlab.models.tagging import Tagger
 from seqlab.models.translation import TranslationModel
+from seqlab.models.vectors import WordVectorModel
 from seqlab.nn.bag import BagOptions
+from seqlab.nn.cbow import CBOWOptions
+from seqlab.nn.glove import GloVeOptions
 from seqlab.nn.ibm1 import IBM1Options
 from seqlab.nn.language_network import LanguageOptions
 from seqlab.nn.naive_bayes import NaiveBayesOptions
 from seqlab.nn.ngram import NGramOptions
 from seqlab.nn.perceptron import PerceptronOptions
+from seqlab.nn.ppmi import PPMIOptions
 from seqlab.nn.recurrent_forecaster import RecurrentForecasterOptions
 from seqlab.nn.ridge import RidgeOptions
 from seqlab.nn.seasonal import SeasonalOptions
+from seqlab.nn.skipgram import SkipGramOptions
 from seqlab.nn.suffix import SuffixOptions
 from seqlab.nn.tagger import TaggerOptions
 from seqlab.nn.text_classifier import RecurrentClassifierOptions
@@ -67,12 +72,14 @@ class Task(NamedTuple):
         data: Names of the data that it reads, the default first.
         networks: By what ``--model`` calls them, the default first.
         bar: The network, counted or closed-form, that one trained by gradients must beat.
+        reads: Defaults of the options of data that it reads otherwise than others, by the name of the data.
     """
 
     model: type[Model]
     data: tuple[str, ...]
     networks: dict[str, Network]
     bar: str | None = None
+    reads: Mapping[str, Mapping[str, Any]] = {}
 
     def name_of(self, options: Mapping[str, Any]) -> str | None:
         """What ``--model`` calls the network of plain options, where whoever made it gave no name."""
@@ -84,6 +91,9 @@ class Task(NamedTuple):
 
 
 EACH_CELL = ("gru", *CELLS)
+ROWS_OF_WORDS = {"min_freq": 5, "batch_size": 32, "num_steps": 256}
+WORDS = {"tokens": "word", **ROWS_OF_WORDS}
+FEW_WORDS = {**WORDS, "batch_size": 4}
 
 TASKS: dict[str, Task] = {
     "language": Task(
@@ -143,6 +153,18 @@ TASKS: dict[str, Task] = {
             "ridge": Network(RidgeOptions),
         },
         bar="ridge",
+    ),
+    "vectors": Task(
+        WordVectorModel,
+        data=("time_machine", "text", "ptb", "wikitext2"),
+        networks={
+            "skipgram": Network(SkipGramOptions),
+            "cbow": Network(CBOWOptions),
+            "glove": Network(GloVeOptions),
+            "ppmi": Network(PPMIOptions),
+        },
+        bar="ppmi",
+        reads={"time_machine": FEW_WORDS, "text": WORDS, "ptb": ROWS_OF_WORDS, "wikitext2": ROWS_OF_WORDS},
     ),
 }
 

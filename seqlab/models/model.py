@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import Metric
 
+from seqlab.callbacks.gradient_norms import total_norm
 from seqlab.callbacks.training_log import TrainingLog
 from seqlab.data.data_module import DataModule
 from seqlab.data.parts import Split
@@ -27,6 +29,7 @@ from seqlab.models.optimization import (
     in_one_pass,
     in_order,
     of_plain,
+    of_sparse,
     plainly,
 )
 from seqlab.models.window import Sums, Window
@@ -237,7 +240,31 @@ class Model(pl.LightningModule):
         return {"loss": loss, "total": (total if shown is None else shown).detach(), "count": items}
 
     def on_after_backward(self) -> None:
+        for parameter in self.parameters() if self.sparse else ():
+            if parameter.grad is not None and parameter.grad.is_sparse:
+                parameter.grad = parameter.grad.coalesce()
         self.window.correct(self.parameters())
+
+    @property
+    def sparse(self) -> bool:
+        """Whether embeddings of the network have sparse gradients."""
+        return any(isinstance(one, nn.Embedding) and one.sparse for one in self.network.modules())
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips as Lightning does; sparse gradients by their norm, which torch alone does not."""
+        if not self.sparse:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        if gradient_clip_algorithm == "value":
+            raise UserError("--trainer.gradient_clip_algorithm value is not for sparse gradients; leave it out")
+        gradients = [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
+        if gradient_clip_val and (norm := float(total_norm(gradients))) > gradient_clip_val:
+            torch._foreach_mul_(gradients, gradient_clip_val / norm)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self.score(batch, self.metrics, "val")
@@ -291,7 +318,8 @@ class Model(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         groups = in_groups(self.named_parameters(), self.options.decays_matrices_alone)
-        optimizer = in_one_pass(self.optimizer(groups))
+        made = self.optimizer(groups)
+        optimizer = of_sparse(made) if self.sparse else in_one_pass(made)
         if self.lr is not None:
             for group in optimizer.param_groups:
                 group["lr"] = self.lr

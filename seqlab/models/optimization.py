@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
+from seqlab.errors import UserError
 from seqlab.models import schedules
 
 OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -23,7 +24,12 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     for name, kind in vars(torch.optim).items()
     if inspect.isclass(kind) and issubclass(kind, Optimizer) and kind not in (Optimizer, torch.optim.SparseAdam)
 }
-"""But the one for sparse gradients, which no model here has."""
+"""But the one for sparse gradients alone."""
+
+TAKE_SPARSE = (torch.optim.Adagrad, torch.optim.SGD)
+"""Those that take sparse gradients and dense ones."""
+NOT_SPARSE = ("weight_decay", "momentum")
+"""What they do to all weights at every step, which sparse gradients are there to avoid."""
 
 SCHEDULERS: dict[str, Callable[..., Any]] = {
     name.lower(): kind
@@ -100,6 +106,23 @@ def in_order(parameters: Iterable[tuple[str, nn.Parameter]], matrices_alone: boo
     """Their names in the order in which an optimizer of ``in_groups`` numbers them."""
     named = [(name, parameter.ndim < 2) for name, parameter in parameters]
     return [name for name, _ in (sorted(named, key=lambda one: one[1]) if matrices_alone else named)]
+
+
+def of_sparse(optimizer: Optimizer) -> Optimizer:
+    """An optimizer that is to take sparse gradients.
+
+    Raises:
+        UserError: It cannot.
+    """
+    if not isinstance(optimizer, TAKE_SPARSE):
+        names = " or ".join(kind.__name__.lower() for kind in TAKE_SPARSE)
+        kind = type(optimizer).__name__.lower()
+        raise UserError(f"the optimizer {kind} does not take the sparse gradients of this model; give {names}")
+    for name in NOT_SPARSE:
+        if any(group.get(name) for group in optimizer.param_groups):
+            raise UserError(f"--optimizer.{name} is not for the sparse gradients of this model; leave it out")
+    torch.sparse.check_sparse_tensor_invariants.disable()  # as they are by themselves, but without a warning
+    return optimizer
 
 
 def in_one_pass(optimizer: Optimizer) -> Optimizer:

@@ -1,8 +1,10 @@
-"""Word vectors in text files, as GloVe and word2vec write them."""
+"""Word vectors in files, as GloVe and word2vec write them, as text or binary."""
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,13 @@ from seqlab.text.vocab import Vocab
 LONGEST_LINE = 2**20
 """Bytes; a file without lines is given up after so many."""
 
+PROBED = 2**16
+"""Bytes behind the first line that tell whether a file is binary."""
+CONTROLS = bytes([*range(9), *range(14, 32)])
+"""Bytes that no text has."""
+DIGITS = 12
+"""Most of a count."""
+
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -23,7 +32,8 @@ def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64]
     A token with capitals that the file lacks takes the vector of its small letters (Lample et al. 2016, N16-1030).
 
     The file is UTF-8, plain or compressed, ``token v1 ... vd`` a line, with or without a first line
-    ``count dimension``. It is read line by line, so that memory grows with the vocabulary alone.
+    ``count dimension``; or it is what word2vec writes as binary. It is read vector by vector, so that memory grows with
+    the vocabulary alone.
 
     Args:
         path: Of the file.
@@ -39,6 +49,25 @@ def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64]
     found: dict[int, NDArray[np.float32]] = {}
     of_small_letters: dict[int, NDArray[np.float32]] = {}
     capitals = _by_small_letters(vocab)
+    for token, row in _binary_rows(path, size) if _is_binary(path) else _text_rows(path, size):
+        if token in vocab and vocab[token] not in found:
+            found[vocab[token]] = row()
+        for other in capitals.pop(token, ()):
+            of_small_letters[other] = row()
+    found = {**of_small_letters, **found}
+    if not found:
+        raise UserError(
+            f"{path} has a vector of none of the {len(vocab):,} tokens of the vocabulary; give vectors of its language "
+            "and kind of tokens"
+        )
+    return np.array(list(found)), np.stack(list(found.values()))
+
+
+Row = tuple[str, Callable[[], NDArray[np.float32]]]
+"""A token, and what reads its vector ``(size,)``."""
+
+
+def _text_rows(path: Path, size: int) -> Iterator[Row]:
     sized = False
     for number, line in enumerate(_lines(path), 1):
         where = f"{path}, line {number}"
@@ -51,18 +80,47 @@ def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64]
         words, numbers = fields[:-size], fields[-size:]  # a few tokens of GloVe hold spaces
         if not words or (len(words) > 1 and _is_number(words[-1])):
             raise UserError(f"{where} has a vector of size {len(fields) - 1} after those of {size}; mend or remove it")
-        token = b" ".join(words).decode()
-        if token in vocab and vocab[token] not in found:
-            found[vocab[token]] = _row(numbers, where)
-        for other in capitals.pop(token, ()):
-            of_small_letters[other] = _row(numbers, where)
-    found = {**of_small_letters, **found}
-    if not found:
-        raise UserError(
-            f"{path} has a vector of none of the {len(vocab):,} tokens of the vocabulary; give vectors of its language "
-            "and kind of tokens"
-        )
-    return np.array(list(found)), np.stack(list(found.values()))
+        yield b" ".join(words).decode(), partial(_row, numbers, where)
+
+
+def _is_binary(path: Path) -> bool:
+    """Whether a first line ``count size`` is followed by numbers that are not written out."""
+    try:
+        with open_plain(path) as file:
+            fields, begin = file.readline(LONGEST_LINE).split(), file.read(PROBED)
+    except (OSError, *DAMAGED):
+        return False
+    sized = len(fields) == 2 and all(field.isdigit() and len(field) <= DIGITS for field in fields)
+    return sized and len(begin.translate(None, CONTROLS)) < len(begin)
+
+
+def _binary_rows(path: Path, size: int) -> Iterator[Row]:
+    """``token v1 ... vd`` of each, the numbers float32 of little end, as word2vec writes them."""
+    try:
+        with open_plain(path) as file:
+            count, width = map(int, file.readline(LONGEST_LINE).split())
+            if width != size:
+                raise UserError(_other_size(str(path), width, size))
+            for number in range(1, count + 1):
+                token = b"".join(iter(partial(_byte_of_token, file), b" ")).lstrip(b"\n")
+                numbers = file.read(4 * size)
+                if len(numbers) < 4 * size:
+                    raise UserError(f"{path} ends within vector {number:,} of {count:,}; get the file again")
+                yield token.decode(errors="replace"), partial(_finite, numbers, f"{path}, vector {number:,}")
+    except (OSError, *DAMAGED) as error:
+        raise UserError(f"cannot read {path}: {reason_of(error)}; name a file of vectors") from None
+
+
+def _byte_of_token(file: IO[bytes]) -> bytes:
+    """The next byte; the end of the file ends a token too."""
+    return file.read(1) or b" "
+
+
+def _finite(numbers: bytes, where: str) -> NDArray[np.float32]:
+    row = np.frombuffer(numbers, dtype="<f4").astype(np.float32)
+    if not np.isfinite(row).all():
+        raise UserError(f"{where} has a number that is not finite; get the file again")
+    return row
 
 
 def _by_small_letters(vocab: Vocab) -> dict[str, list[int]]:
@@ -102,9 +160,11 @@ def _check_size(fields: Sequence[bytes], size: int, where: str) -> None:
     if not width:
         raise UserError(f"{where} has a token without numbers; give a file with one vector a line")
     if width != size:
-        raise UserError(
-            f"{where} has a vector of size {width}, but embedding_size is {size}; give --model.embedding_size {width}"
-        )
+        raise UserError(_other_size(where, width, size))
+
+
+def _other_size(where: str, width: int, size: int) -> str:
+    return f"{where} has a vector of size {width}, but embedding_size is {size}; give --model.embedding_size {width}"
 
 
 def _row(fields: Sequence[bytes], where: str) -> NDArray[np.float32]:

@@ -1,0 +1,203 @@
+"""Word vectors: what stands near a word, and vectors that other tasks begin with."""
+
+import shlex
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import nn
+
+from seqlab.analysis.word_knowledge import answer_analogies, rank_similarity
+from seqlab.analysis.word_queries import Nearby, WordSpace
+from seqlab.data.data_module import DataModule
+from seqlab.data.parts import Split
+from seqlab.data.streams import TextBatch
+from seqlab.data.text import TextData
+from seqlab.errors import UserError
+from seqlab.metrics import MeanLoss, Measure, ratio
+from seqlab.models.model import Codecs, Model
+from seqlab.models.vectors_report import VectorsReport
+from seqlab.models.window import Sums
+from seqlab.nn.word_vectors import Told, WordVectors
+from seqlab.text.codec import Codec
+from seqlab.text.vector_files import WRITERS
+from seqlab.text.word_questions import read_analogies, read_similarity
+from seqlab.views.projector import EmbeddingView
+
+SHOWN = 5
+"""Words whose neighbours are shown when training ends."""
+SKIPPED = 100
+"""The most frequent words, which are shown last."""
+
+
+def _mean(model: Any) -> MeanLoss:
+    return MeanLoss()
+
+
+class WordVectorModel(Model):
+    """Vectors of words. Its one codec is ``text``, whose tokens are words.
+
+    A pair of words near each other is an item; its loss is that of telling it from noise, which the counted models
+    have too, so that all of them can be compared.
+    """
+
+    task: ClassVar[str] = "vectors"
+    says: ClassVar[str] = "model of word vectors"
+    unit: ClassVar[str] = "pairs"
+    loss_unit: ClassVar[str] = "nats per pair"
+    measures: Mapping[str, Measure] = {"auc": Measure("AUC", "{:.2%}", "higher", _mean, ratio("ranked", "pairs"))}
+    network: Any
+
+    @classmethod
+    def network_of(cls, options: Any, codecs: Codecs) -> nn.Module:
+        codec = codecs["text"]
+        assert isinstance(codec, Codec)
+        made: nn.Module = options.build(torch.tensor(occurrences(codec)))
+        return made
+
+    @property
+    def codec(self) -> Codec:
+        """Between text and ids."""
+        return self.codec_named("text", Codec)
+
+    def loss(self, batch: TextBatch, stage: str) -> Sums:
+        if stage == "train" and self.options.by_gradients:
+            return Sums(*self.network.nats(batch.inputs, batch.valid))
+        told = self._told(batch, ranks=False)
+        rest = sum(part.sum() for part in self.parameters() if not part.numel())  # a Trainer goes back through it
+        return Sums(told.nats + rest, told.pairs)
+
+    def score(self, batch: TextBatch, metrics: Any, stage: str) -> None:
+        told = self._told(batch)
+        metrics["loss"].update(told.nats, told.pairs)
+        metrics["auc"].update(told.ranked, told.pairs)
+
+    def _told(self, batch: TextBatch, ranks: bool = True) -> Told:
+        network: WordVectors = self.network
+        training = network.training
+        try:
+            return network.eval().told(batch.inputs, batch.valid, ranks)
+        finally:
+            network.train(training)
+
+    def count(self, data: DataModule) -> None:
+        assert isinstance(data, TextData)
+        self.network.count(torch.from_numpy(np.asarray(data.part("train").ids).astype(np.int64)))
+
+    def evaluate(
+        self,
+        data: DataModule,
+        split: Split = "test",
+        items: bool = False,
+        *,
+        analogies: str | None = None,
+        similarity: str | None = None,
+    ) -> VectorsReport:
+        """How well pairs of one part of a text are told from noise, and what the vectors know of words.
+
+        Args:
+            data: The text, with this model's codec.
+            split: Part of it.
+            items: Whether the report tells of each batch too.
+            analogies: File of questions, four words a line, sections as ": name".
+            similarity: File of pairs, two words and a score a line.
+        """
+        if not isinstance(data, TextData):
+            raise UserError("word vectors are measured on a text; give --data text or the name of one")
+        self.check_finite()
+        started, rows = time.monotonic(), []
+        asked = None if analogies is None else read_analogies(Path(analogies))
+        judged = None if similarity is None else read_similarity(Path(similarity))
+        for batch in data.evaluation_loader(split):
+            valid = None if batch.valid is None else batch.valid.to(self.device)
+            told = self._told(batch._replace(inputs=batch.inputs.to(self.device), valid=valid))
+            rows.append([float(one) for one in told])
+        nats, pairs, ranked = np.array(rows).sum(0)
+        if not pairs:
+            raise UserError(f"the {split} part holds no two known words near each other; give more text")
+        space = self.space()
+        names = ("nats", "pairs", "ranked")
+        columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+        return VectorsReport(
+            corpus=data.corpus_name,
+            split=split,
+            loss=nats / pairs,
+            count=int(pairs),
+            measures={"auc": ranked / pairs},
+            items={"item": [*range(len(rows))], **columns} if items else {},
+            analogies=None if asked is None else answer_analogies(space, asked),
+            similarity=None if judged is None else rank_similarity(space, judged),
+            seconds=time.monotonic() - started,
+        )
+
+    def predict(self, inputs: Iterable[str], *, neighbours: int = 10) -> Iterator[Nearby]:
+        """The words nearest to each of several words, or to sums of words.
+
+        Args:
+            inputs: Such as "king", or "king - man + woman".
+            neighbours: How many words.
+        """
+        self.check_finite()
+        space = self.space()
+        for query in inputs:
+            yield space.near(query, neighbours)
+
+    def space(self) -> WordSpace:
+        """Its words, and their vectors."""
+        known = torch.tensor(occurrences(self.codec)) > 0
+        words = [word for word, one in zip(self._tokens(), known.tolist(), strict=True) if one]
+        return WordSpace(words, self.network.vectors().cpu()[known], self.codec.clean)
+
+    def _tokens(self) -> list[str]:
+        tokens: list[str] = self.codec.vocab.tokens(range(self.codec.vocab_size))
+        return tokens
+
+    def sample(self, data: DataModule) -> str:
+        space = self.space()
+        words = [*space.words[SKIPPED:], *space.words[:SKIPPED]][:SHOWN]
+        return "\n".join(f"{word}: {space.near_word(word, SHOWN)}" for word in words)
+
+    def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
+        return [EmbeddingView()]
+
+    def command(self, data: DataModule, checkpoint: str) -> str:
+        words = self.space().words
+        return f"python -m seqlab.predict {checkpoint} {shlex.quote(words[min(SKIPPED, len(words) - 1)])}"
+
+    def export(
+        self, *, format: Literal["safetensors", "word2vec", "word2vec_binary", "glove"] = "safetensors"
+    ) -> bytes:
+        """The weights, or the vectors of words for other programs and for ``--model.vectors``.
+
+        Args:
+            format: safetensors, the weights; or word2vec (text), word2vec_binary or glove, a vector of each word.
+
+        Returns:
+            The content of a file.
+        """
+        if format == "safetensors":
+            return super().export()
+        self.check_finite()
+        space = self.space()
+        return WRITERS[format](space.words, space.vectors.numpy())
+
+
+def occurrences(codec: Codec) -> list[int]:
+    """How often the training part had each token that stands for a word ``(vocab_size,)``; 0 of reserved ones and of
+    white space.
+
+    Raises:
+        UserError: It has no two words.
+    """
+    vocab = codec.vocab
+    counts = [max(1, count) if token.strip() else 0 for token, count in vocab.frequencies]
+    if sum(count > 0 for count in counts) < 2:
+        raise UserError(
+            "word vectors need two words that the training part has often enough; lower --data.min_freq or give more "
+            "text"
+        )
+    return [0] * len(vocab.reserved) + counts

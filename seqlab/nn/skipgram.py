@@ -1,0 +1,150 @@
+"""Skip-gram: a word says which words are near it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqlab.nn.word_blocks import Blocks
+from seqlab.nn.word_vectors import Scored, Told, WordVectorOptions, WordVectors
+from seqlab.options import option
+
+SHARED = 32
+"""Noise words that all pairs of a block share (Ji et al. 2016, arXiv 1604.04661)."""
+
+
+@dataclass(frozen=True)
+class SkipGramOptions(WordVectorOptions):
+    """Options of ``SkipGram``."""
+
+    trained_by: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "optimizer": {"name": "adagrad", "lr": 0.2},
+        "lr_scheduler": {"name": "none"},
+    }
+
+    objective: Literal["negative", "full"] = option(
+        "negative", "negative (true pairs against noise) or full (softmax over all words, for small corpora)."
+    )
+    negatives: int = option(5, "Noise words that each true pair is told from.", least=1, most=1000)
+    noise_power: float = option(0.75, "Power of the counts that noise words are drawn by.", least=0.0, most=2.0)
+    subsample: float = option(
+        1e-3,
+        "Share of the text above which words are left out at random, the more the oftener; 0 keeps all.",
+        least=0,
+    )
+
+    def build(self, counts: Tensor) -> "SkipGram":
+        """The network of these options.
+
+        Args:
+            counts: Occurrences of each word ``(vocab_size,)``.
+        """
+        return SkipGram(counts, self)
+
+
+class SkipGram(WordVectors):
+    """v_c of the word in the middle and u_o of one near it (Mikolov et al. 2013, arXiv 1310.4546).
+
+        negative    as ``WordVectors`` says; noise words are drawn and shared by the pairs of a block
+        full        -log softmax(v_c . u)_o
+
+    Training keeps a word w with probability min(1, sqrt(t / f_w) + t / f_w), where f_w is its share of the text and t
+    is ``subsample``, and draws how far each window reaches from 1 to ``window``. Gradients are sparse.
+
+    Args:
+        counts: Occurrences of each word in the training part ``(vocab_size,)``; what has 0 is no word.
+        options: Of the network.
+    """
+
+    def __init__(self, counts: Tensor, options: SkipGramOptions) -> None:
+        super().__init__(counts, options, options.negatives, options.noise_power)
+        size, self.full = options.embedding_size, options.objective == "full"
+        share = self.counts / self.counts.sum().clamp(min=1)
+        kept = (options.subsample / share).sqrt() + options.subsample / share
+        kept = torch.where(share > 0, kept if options.subsample else torch.ones_like(share), 0.0)
+        self.register_buffer("kept", kept.float(), persistent=False)
+        self.kept: Tensor
+        self.embedding = nn.Embedding(len(counts), size, sparse=not self.full)
+        self.context_embedding = nn.Embedding(len(counts), size, sparse=not self.full)
+        nn.init.uniform_(self.embedding.weight, -0.5 / size, 0.5 / size)
+        nn.init.zeros_(self.context_embedding.weight)
+
+    def inputs(self) -> Tensor:
+        return self.embedding.weight
+
+    def outputs(self) -> Tensor:
+        return self.context_embedding.weight
+
+    def blocks_of(self, ids: Tensor, valid: Tensor | None) -> Blocks:
+        if self.training:
+            kept = torch.rand(ids.shape, device=ids.device) < self.kept[ids]
+            valid = kept if valid is None else kept & valid
+        return super().blocks_of(ids, valid)
+
+    def nats(self, ids: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What rows of text cost in training, and over how many pairs.
+
+        Args:
+            ids: ``(batch, time)`` int64.
+            valid: Which are real ``(batch, time)`` bool; all if not given.
+
+        Returns:
+            Two scalars, float and int64.
+        """
+        blocks = self.blocks_of(ids, valid)
+        reach = torch.randint(1, self.window + 1, blocks.centers.shape, device=ids.device).unsqueeze(-1)
+        near = (blocks.distance > 0) & (blocks.distance <= reach)
+        if self.full:
+            return self.cost(blocks, near, None)
+        places = torch.rand(len(blocks.centers), SHARED, dtype=torch.float64, device=ids.device)
+        return self.cost(blocks, near, self.drawn(places))
+
+    def cost(self, blocks: Blocks, near: Tensor, drawn: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What blocks cost, and over how many pairs.
+
+        Args:
+            blocks: Of words.
+            near: Which pairs count ``(blocks, BLOCK, BLOCK + 2 window)`` bool.
+            drawn: Noise words of each block ``(blocks, SHARED)`` int64; none for the full softmax.
+        """
+        scored, against = self._against(blocks, near, drawn)
+        pairs = scored.weights.sum(-1)
+        if drawn is None:
+            normalizers = against.logsumexp(-1)
+            nats = (pairs * normalizers).sum() - (scored.weights * scored.said).sum()
+        else:
+            share = self.negatives / drawn.shape[1]
+            nats = (scored.weights * F.softplus(-scored.said)).sum()
+            nats = nats + share * (pairs * F.softplus(against).sum(-1)).sum()
+        return nats, pairs.sum().long()
+
+    def _against(self, blocks: Blocks, near: Tensor, drawn: Tensor | None) -> tuple[Scored, Tensor]:
+        """The pairs, and what each center says of the noise ``(blocks, BLOCK, SHARED)``, or of all words."""
+        hidden = self.embedding(blocks.centers)
+        asked, width = blocks.around, blocks.around.shape[1]
+        found = self.context_embedding(asked if drawn is None else torch.cat([asked, drawn], 1))
+        said = hidden @ found[:, :width].transpose(1, 2)
+        others = self.outputs().t() if drawn is None else found[:, width:].transpose(1, 2)
+        return Scored(hidden, said, near.to(hidden.dtype)), hidden @ others
+
+    @torch.no_grad()
+    def told(self, ids: Tensor, valid: Tensor | None = None, ranks: bool = True) -> Told:
+        found = super().told(ids, valid, ranks)
+        return found._replace(nats=self._full_nats(ids, valid)) if self.full else found
+
+    def _full_nats(self, ids: Tensor, valid: Tensor | None) -> Tensor:
+        blocks, total = self.blocks_of(ids, valid), torch.zeros((), dtype=torch.float64, device=ids.device)
+        for part in zip(*(part.split(AT_ONCE_FULL) for part in blocks), strict=True):
+            own = Blocks(*part)
+            weights = torch.where(own.distance > 0, self.window + 1 - own.distance, 0)
+            hidden, said, weights = self.scored(own, weights.to(self.inputs().dtype))
+            normalizers = (hidden @ self.outputs().t()).logsumexp(-1, keepdim=True)
+            total += (weights * (normalizers - said)).double().sum()
+        return total
+
+
+AT_ONCE_FULL = 16
+"""Blocks of which the softmax over all words is taken at once."""

@@ -1,0 +1,158 @@
+"""What networks of word vectors share: noise, which words are kept, and what telling true pairs from noise costs."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqlab.nn.word_blocks import Blocks, in_blocks, kept_words
+from seqlab.options import Options, option
+
+QUANTILES = 512
+"""Noise words that stand for all of them where a held-out part is measured."""
+ALIKE = 1e-5
+"""Scores that differ by no more are taken as equal, as rounding goes."""
+AT_ONCE = 128
+"""Blocks that are measured at once."""
+
+
+@dataclass(frozen=True)
+class WordVectorOptions(Options):
+    """Options that all word vectors have."""
+
+    embedding_size: int = option(100, "Numbers in a vector.", least=1, most=10_000)
+    window: int = option(5, "Most words from a word to one that counts as near it.", least=1, most=100)
+
+
+class Scored(NamedTuple):
+    """What a network says of the words of blocks.
+
+    Args:
+        hidden: Of each center ``(blocks, BLOCK, size)``.
+        said: Log-odds of the pairs that the text has ``(blocks, BLOCK, pairs)``.
+        weights: How often each of them counts ``(blocks, BLOCK, pairs)``; 0 where there is none.
+    """
+
+    hidden: Tensor
+    said: Tensor
+    weights: Tensor
+
+
+class Told(NamedTuple):
+    """How well held-out pairs are told from noise.
+
+    Args:
+        nats: Summed over pairs, each with its noise.
+        pairs: How many there are, each as often as its distance says.
+        ranked: Sum over pairs of the share of noise words that score below.
+    """
+
+    nats: Tensor
+    pairs: Tensor
+    ranked: Tensor
+
+
+class WordVectors(nn.Module):
+    """Two vectors of each word, v as a center and u as a word around one, whose product is a log-odds.
+
+    A pair (c, o) of the text is told from ``negatives`` pairs (c, n) with n drawn from the noise q (Mikolov et al.
+    2013, equation 4):
+
+        -log sigmoid(v_c . u_o) - negatives * sum_n q_n log sigmoid(-v_c . u_n),    q_n ~ counts_n ** noise_power
+
+    A held-out part is measured with the whole window, a pair at distance d counted window + 1 - d times, and noise
+    words at ``QUANTILES`` evenly spaced quantiles of q, so that nothing is drawn.
+
+    Args:
+        counts: Occurrences of each word in the training part ``(vocab_size,)``; what has 0 is no word.
+        options: Of the network.
+        negatives: Noise words a pair.
+        noise_power: Of the counts.
+    """
+
+    def __init__(self, counts: Tensor, options: WordVectorOptions, negatives: int, noise_power: float) -> None:
+        super().__init__()
+        self.window, self.negatives = options.window, negatives
+        self.register_buffer("counts", counts.double(), persistent=False)
+        mass = torch.where(counts > 0, counts.double() ** noise_power, 0.0)
+        self.register_buffer("noise", (mass / mass.sum()).cumsum(0), persistent=False)
+        self.counts: Tensor
+        self.noise: Tensor
+
+    def inputs(self) -> Tensor:
+        """v of all words ``(vocab_size, size)``."""
+        raise NotImplementedError
+
+    def outputs(self) -> Tensor:
+        """u of all words ``(vocab_size, size)``."""
+        raise NotImplementedError
+
+    def vectors(self) -> Tensor:
+        """What stands for each word elsewhere ``(vocab_size, embedding_size)`` float32."""
+        return self.inputs().detach().float()
+
+    def scored(self, blocks: Blocks, weights: Tensor) -> Scored:
+        """Log-odds of the pairs of blocks.
+
+        Args:
+            blocks: Of words.
+            weights: How often each pair counts ``(blocks, BLOCK, BLOCK + 2 window)``.
+        """
+        hidden = self.inputs()[blocks.centers]
+        return Scored(hidden, hidden @ self.outputs()[blocks.around].transpose(1, 2), weights)
+
+    def blocks_of(self, ids: Tensor, valid: Tensor | None) -> Blocks:
+        """The words of rows of text that are known, in blocks.
+
+        Args:
+            ids: ``(batch, time)`` int64.
+            valid: Which are real ``(batch, time)`` bool; all if not given.
+        """
+        real = self.counts[ids] > 0
+        return in_blocks(*kept_words(ids, real if valid is None else real & valid), self.window)
+
+    @torch.no_grad()
+    def told(self, ids: Tensor, valid: Tensor | None = None, ranks: bool = True) -> Told:
+        """How well the pairs of held-out rows are told from noise.
+
+        Args:
+            ids: ``(batch, time)`` int64.
+            valid: Which are real ``(batch, time)`` bool; all if not given.
+            ranks: Whether to say how many noise words score below, which takes most of the time.
+        """
+        blocks = self.blocks_of(ids, valid)
+        parts = zip(*(part.split(AT_ONCE) for part in blocks), strict=True)
+        sums = torch.zeros(3, dtype=torch.float64, device=ids.device)
+        for part in parts:
+            sums += torch.stack(self._told(Blocks(*part), ranks))
+        return Told(sums[0], sums[1].long(), sums[2])
+
+    def _told(self, blocks: Blocks, ranks: bool) -> tuple[Tensor, Tensor, Tensor]:
+        weights = torch.where(blocks.distance > 0, self.window + 1 - blocks.distance, 0)
+        hidden, said, weights = self.scored(blocks, weights.to(self.outputs().dtype))
+        against = hidden @ self.outputs()[self._quantiles()].t()
+        pairs = weights.sum(-1)
+        nats = (weights * F.softplus(-said)).double().sum()
+        nats += (self.negatives * pairs * F.softplus(against).mean(-1)).double().sum()
+        if not ranks:
+            return nats, pairs.double().sum(), torch.full_like(nats, torch.nan)
+        below = torch.searchsorted(against.sort(-1).values, (said - ALIKE).contiguous())
+        return nats, pairs.double().sum(), (weights * below / against.shape[-1]).double().sum()
+
+    def _quantiles(self) -> Tensor:
+        """Noise words at evenly spaced quantiles ``(QUANTILES,)`` int64."""
+        places = (torch.arange(QUANTILES, dtype=torch.float64, device=self.noise.device) + 0.5) / QUANTILES
+        return self.drawn(places)
+
+    def drawn(self, places: Tensor) -> Tensor:
+        """The noise words at quantiles.
+
+        Args:
+            places: Between 0 and 1, of any shape, float64.
+
+        Returns:
+            Ids of the shape of ``places``, int64.
+        """
+        return torch.searchsorted(self.noise, places, right=True).clamp(max=len(self.noise) - 1)
