@@ -19,6 +19,9 @@ StateT = TypeVar("StateT")
 Step = Callable[[Tensor, StateT | None], tuple[Tensor, StateT]]
 """(ids ``(batch, time)`` int64, state) -> (logits ``(batch, time, vocab_size)``, state)."""
 
+SMALLEST = 1e-300
+"""The lowest temperature above 0 that logits are divided by."""
+
 LIKELIEST = 128
 """Tokens of a large vocabulary that nearly every draw falls on."""
 
@@ -136,10 +139,9 @@ class Sampling:
 
     def _shares(self, values: Floats, largest: Floats) -> Floats:
         """Exponentials of values, divided by the temperature, relative to the largest of each row ``(batch, 1)``."""
-        several = not isinstance(self.temperature, int | float)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            scaled = (values - largest) / (np.array(self.temperature)[:, None] if several else self.temperature or 1)
-            shares: Floats = np.exp(scaled)
+        divisor = np.maximum(self.temperature, SMALLEST)  # what is smaller may be taken for zero
+        with np.errstate(over="ignore", invalid="ignore"):
+            shares: Floats = np.exp((values - largest) / (divisor[:, None] if divisor.ndim else divisor))
         return shares
 
 

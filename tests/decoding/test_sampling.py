@@ -68,6 +68,15 @@ def test_support_literal(sampling: Sampling, expected: dict[int, float]) -> None
     assert drawn == pytest.approx(expected, abs=2e-6)
 
 
+def test_a_denormal_temperature_is_one_where_such_numbers_are_flushed() -> None:
+    try:
+        torch.set_flush_denormal(True)
+        assert support(Sampling(temperature=1e-310)) == {1: 1.0}
+        assert Sampling(temperature=[1e-310]).choose(LOGITS, torch.tensor([0.99], dtype=torch.float64)).tolist() == [1]
+    finally:
+        torch.set_flush_denormal(False)
+
+
 def test_probabilities_are_float64_and_sum_to_one() -> None:
     probabilities, _ = Sampling(0.7, top_k=4, top_p=0.9).probabilities(torch.randn(6, 50, dtype=torch.bfloat16))
     assert probabilities.dtype == torch.float64
