@@ -9,13 +9,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from seqlab.analysis.word_queries import WordSpace
+from seqlab.bootstrap import ITEM_RESAMPLES, interval
 from seqlab.errors import UserError
 from seqlab.text.word_questions import Judged, Question
 
 TOGETHER = 256
 """Questions that are asked at once."""
-RESAMPLES = 2000
-LEVEL = 0.95
 
 
 class Section(NamedTuple):
@@ -119,10 +118,11 @@ def rank_similarity(space: WordSpace, judged: Sequence[Judged]) -> Similarity:
     first, second = (torch.tensor([row[side] for row in covered]) for side in (0, 1))
     cosines = F.cosine_similarity(space.vectors[first], space.vectors[second], dim=1).double().numpy()
     scores = np.array([row[2] for row in covered])
-    drawn = np.random.default_rng(0).integers(len(covered), size=(RESAMPLES, len(covered)))
-    resampled = [spearman(cosines[rows], scores[rows]) for rows in drawn]
-    low, high = np.nanquantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Similarity(spearman(cosines, scores), float(low), float(high), len(covered), len(judged))
+    drawn = np.random.default_rng(0).integers(len(covered), size=(ITEM_RESAMPLES, len(covered)))
+    resampled = np.array([spearman(cosines[rows], scores[rows]) for rows in drawn])
+    defined = resampled[~np.isnan(resampled)]
+    ends = interval(defined) if len(defined) else (float("nan"), float("nan"))
+    return Similarity(spearman(cosines, scores), *ends, len(covered), len(judged))
 
 
 def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

@@ -1,7 +1,7 @@
 """Values in, the values of many steps to come out: one step at a time, all at once, or block by block."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -151,3 +151,20 @@ def distribution_of(
         futures = roll_out(network, own, ahead, steps, strategy, say=drawn)
         parts.append(futures.unflatten(0, (-1, paths)).movedim(1, -1))
     return Told(Samples(paths), torch.cat(parts))
+
+
+def forecast(
+    network: Forecaster, history: Tensor, known: Tensor, steps: int, strategy: Strategy, **options: Any
+) -> tuple[Tensor, Told | None]:
+    """A forecast ``(batch, steps, columns)``, and its distribution where the network says one.
+
+    Of what the network says at once the one is read off the other; futures that were drawn are about the forecast
+    that reads itself.
+
+    Args:
+        options: And the arguments before, as of ``distribution_of``.
+    """
+    told = distribution_of(network, history, known, steps, strategy, **options)
+    if told is None or isinstance(told.kind, Samples):
+        return roll_out(network, history, known, steps, strategy, options.get("truth")), told
+    return told.kind.point(told.numbers), told

@@ -87,9 +87,8 @@ class Sampling:
         """
         values = self._allowed(logits)
         if self.temperature == 0:
-            likeliest = values.argmax(-1)
-            _check(values, self._shares(values, values.max(-1, keepdims=True)).sum(-1))
-            return torch.from_numpy(likeliest)
+            _check(values, values.max(-1))
+            return torch.from_numpy(values.argmax(-1))
         draws = uniform.numpy()[:, None]
         few = values.shape[1] > 4 * LIKELIEST and self.top_p is None and (self.top_k or 0) <= LIKELIEST
         chosen = self._among_likeliest(values, draws) if few else None
@@ -151,13 +150,13 @@ def _sorted(values: Floats) -> tuple[Ints, Floats]:
     return order, values[np.arange(len(values))[:, None], order]
 
 
-def _check(values: Floats, total: Floats) -> None:
-    """Refuses to draw from rows ``(batch, vocab_size)`` whose weights do not sum to a number.
+def _check(values: Floats, of_rows: Floats) -> None:
+    """Refuses to draw from rows ``(batch, vocab_size)`` whose sums of weights, or largest values, are not all finite.
 
     Raises:
         UserError: A row has no numbers, or no token.
     """
-    if not np.isnan(total.sum()):
+    if np.isfinite(of_rows).all():
         return
     if np.isnan(values).any() or (values == np.inf).any():
         raise UserError("the model gives no numbers here (NaN); use a checkpoint from before it diverged")

@@ -23,8 +23,7 @@ from seqlab.decoding.rollout import (
     PATHS,
     Strategy,
     check_paths,
-    distribution_of,
-    roll_out,
+    forecast,
     strategies_for,
     strategy_for,
 )
@@ -250,8 +249,8 @@ class Forecaster(Model):
         draws = torch.Generator(self.device).manual_seed(seed)
         for batch in batches:
             own = SeriesBatch(*self._placed(*batch))
-            said = roll_out(network, own.history, own.known, steps, strategy, own.targets)
-            told = distribution_of(network, own.history, own.known, steps, strategy, own.targets, paths, draws)
+            asked = own.history, own.known, steps, strategy
+            said, told = forecast(network, *asked, truth=own.targets, paths=paths, generator=draws)
             errors = self.errors(said, own.targets, own.series)
             if told is None:
                 cost, spread = self._cost(said.unsqueeze(-1), own.targets), []
@@ -320,8 +319,7 @@ class Forecaster(Model):
         self.eval()
         try:
             history, known = self._placed(*(torch.from_numpy(part).unsqueeze(0) for part in (one.history, one.known)))
-            said = roll_out(self.network, history, known, steps, strategy)
-            told = distribution_of(self.network, history, known, steps, strategy, None, paths, draws)
+            said, told = forecast(self.network, history, known, steps, strategy, paths=paths, generator=draws)
         finally:
             self.train(training)
         value = scale.unscaled(said[0].cpu().numpy())

@@ -202,8 +202,7 @@ def report_of(
         origins: Numbers of the windows that were forecast, where they are not all of the part.
     """
     said = found[own]
-    columns = _columns(data, split, said, origins)
-
+    columns = _columns(data, split, said, origins) if items or origins is not None else {}
     deviations = np.array([codec.scales[name].deviations for name in codec.names])[said.series]
     units = said.errors * deviations[:, None]
     mae, rmse = np.abs(units).mean((0, 1)), np.sqrt(np.square(units).mean((0, 1)))

@@ -3,6 +3,7 @@
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
@@ -245,7 +246,7 @@ class Model(pl.LightningModule):
                 parameter.grad = parameter.grad.coalesce()
         self.window.correct(self.parameters())
 
-    @property
+    @cached_property
     def sparse(self) -> bool:
         """Whether embeddings of the network have sparse gradients."""
         return any(isinstance(one, nn.Embedding) and one.sparse for one in self.network.modules())

@@ -1,11 +1,13 @@
 """What vectors counted from co-occurrences share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from seqlab.nn.cooccurrence import Cells, cooccurrences
 from seqlab.nn.word_vectors import WordVectorOptions, WordVectors
 from seqlab.options import option
 
@@ -60,6 +62,8 @@ class CountedVectors(WordVectors):
         """
         raise NotImplementedError
 
-    def words_of(self, ids: Tensor) -> Tensor:
-        """The ids of a text that stand for words ``(words,)``."""
-        return ids[self.counts.to(ids.device)[ids] > 0]
+    def cells(self, ids: Tensor, weight: Callable[[Tensor], Tensor]) -> Cells:
+        """The pairs of words of a text ``(tokens,)``; what stands for no word is left out before. See
+        ``cooccurrences``."""
+        words = ids[self.counts.to(ids.device)[ids] > 0]
+        return cooccurrences(words, len(self.counts), self.window, weight)

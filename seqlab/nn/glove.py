@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqlab.nn.cooccurrence import Cells, cooccurrences
+from seqlab.nn.cooccurrence import Cells
 from seqlab.nn.counted_vectors import CountedVectorOptions, CountedVectors
 from seqlab.options import option
 
@@ -93,7 +93,7 @@ class GloVe(CountedVectors):
 
     def count(self, ids: Tensor) -> None:
         words = len(self.counts)
-        cells = cooccurrences(self.words_of(ids), words, self.window, lambda distance: 1 / distance)
+        cells = self.cells(ids, lambda distance: 1 / distance)
         w, other = (Side(self._drawn()) for _ in range(2))
         for _ in range(self.options.epochs):
             self._pass(cells, w, other)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from seqlab.nn.cooccurrence import Cells, cooccurrences
+from seqlab.nn.cooccurrence import Cells
 from seqlab.nn.counted_vectors import CountedVectorOptions, CountedVectors
 from seqlab.options import option
 
@@ -116,7 +116,7 @@ class PPMI(CountedVectors):
 
     def count(self, ids: Tensor) -> None:
         options, words = self.options, len(self.counts)
-        cells = cooccurrences(self.words_of(ids), words, self.window, lambda distance: 1 + (1 - distance) / self.window)
+        cells = self.cells(ids, lambda distance: 1 + (1 - distance) / self.window)
         found = ppmi_of(cells, words, options.noise_power, options.shifted)
         size = min(options.embedding_size, words)
         u, s, v = truncated_svd(found, words, size)
