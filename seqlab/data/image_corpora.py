@@ -1,0 +1,79 @@
+"""Corpora of images of single digits by their names."""
+
+from pathlib import Path
+
+import numpy as np
+
+from seqlab.data.data_module import warn_of_sample
+from seqlab.data.drawn_digits import drawn_digit, drawn_digits
+from seqlab.data.image_files import Grey, Pictures, read_idx, read_picture
+from seqlab.data.named import verified
+from seqlab.data.parts import Split
+from seqlab.errors import UserError
+
+DIGITS_SIZE, MNIST_SIZE = 8, 28
+SAMPLE_IMAGES = 2000
+BRIGHTEST = 16
+"""Grey level of a pixel of ``digits`` that is all ink."""
+
+
+def read_digits() -> tuple[dict[Split, Pictures], str]:
+    """1,797 digits of 8 x 8 pixels by 43 writers (Alpaydin and Kaynak, 1998), as scikit-learn has them.
+
+    Digits drawn by code stand in where scikit-learn is not installed, said loudly.
+
+    Returns:
+        One part, ``train``, and the name of the corpus.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        warn_of_sample("The corpus of digits", "scikit-learn is not installed; pip install 'seqlab[digits]'")
+        return {"train": drawn_digits(SAMPLE_IMAGES, DIGITS_SIZE)}, "sample"
+    found = load_digits()
+    pixels = np.round(found.images * (255 / BRIGHTEST)).astype(np.uint8)
+    labels = [str(label) for label in found.target.tolist()]
+    return {"train": Pictures(pixels, labels, [f"digits:{row}" for row in range(len(labels))])}, "digits"
+
+
+def read_mnist(root: Path | None = None) -> tuple[dict[Split, Pictures], str]:
+    """MNIST's 60,000 digits of 28 x 28 pixels to train on and 10,000 to test on (LeCun et al. 1998).
+
+    Digits drawn by code stand in where the files cannot be had and nobody named a folder, said loudly.
+
+    Args:
+        root: Folder of the corpora that the user named; None where none was.
+
+    Returns:
+        The parts ``train`` and ``test``, or ``train`` alone, and the name of the corpus.
+
+    Raises:
+        Unavailable: The files cannot be had, and the user named a folder.
+    """
+    names = [f"mnist_{split}_{what}" for split in ("train", "test") for what in ("images", "labels")]
+    files = verified(names, root, "MNIST")
+    if files is None:
+        return {"train": drawn_digits(SAMPLE_IMAGES, MNIST_SIZE)}, "sample"
+    return {"train": read_idx(files[0], files[1]), "test": read_idx(files[2], files[3])}, "mnist"
+
+
+def named_picture(name: str, size: tuple[int, int]) -> Grey:
+    """The grey levels of one picture ``(height, width)``.
+
+    Args:
+        name: As in ``read_picture``; or ``digits:PLACE`` for one of ``digits``, ``drawn:SIZE:PLACE`` for one drawn.
+        size: Height and width that a file is scaled to.
+
+    Raises:
+        UserError: There is no such picture.
+    """
+    corpus, *places = name.split(":")
+    if places and all(place.isdecimal() and len(place) < 10 for place in places):
+        if corpus == "drawn" and len(places) == 2 and 1 <= int(places[0]) <= 1000:
+            return drawn_digit(int(places[1]), int(places[0]))
+        if corpus == "digits" and len(places) == 1:
+            pixels, place = read_digits()[0]["train"].pixels, int(places[0])
+            if place >= len(pixels):
+                raise UserError(f"{name}: there are digits 0 to {len(pixels) - 1:,}; choose one of them")
+            return pixels[place]
+    return read_picture(name, size)
