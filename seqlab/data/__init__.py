@@ -1,6 +1,8 @@
 """Files -> batches. ``DATA`` names every corpus that ``--data`` takes."""
 
 from seqlab.data.data_module import DataModule
+from seqlab.data.image_corpora import Digits, Mnist
+from seqlab.data.images import ImageData
 from seqlab.data.labelled import LabelledData
 from seqlab.data.labelled_corpora import RtPolarity, Trec
 from seqlab.data.parallel import FraEng, ParallelData
@@ -15,6 +17,7 @@ KINDS: tuple[type[DataModule], ...] = (
     *(TextData, TimeMachine, PennTreebank, WikiText2),
     *(ParallelData, FraEng, LabelledData, RtPolarity, Trec),
     *(TaggedData, UDEnglishEWT, WNUT17),
+    *(ImageData, Digits, Mnist),
     *(SeriesData, Sine, Airline, Temperatures, ETTh1),
 )
 DATA: dict[str, type[DataModule]] = {kind.data_name: kind for kind in KINDS}

@@ -13,6 +13,8 @@ from seqlab.shapes import LARGEST_INT, mismatch
 Plain = dict[str, Any]
 
 DEEPEST = 40
+LARGEST_SIDE = 4096
+"""Pixels in height or width of an image."""
 MOST_VALUES = 2**26
 """Dicts, lists, numbers and texts, counted wherever they are referred to: a few bytes can refer to 2**60 of them."""
 
@@ -76,6 +78,18 @@ class SeriesState(TypedDict):
     scales: dict[str, ScaleState]
     known_scales: dict[str, ScaleState]
     errors: dict[str, list[float]]
+
+
+class ImageState(TypedDict):
+    """Of a codec of images."""
+
+    kind: Literal["image"]
+    height: int
+    width: int
+    view: Literal["auto", "vector", "image", "rows", "pixels"]
+    order: list[int] | None
+    mean: float
+    deviation: float
 
 
 class Recipe(TypedDict):
@@ -250,6 +264,14 @@ def _columns(state: Plain) -> list[str]:
     return columns if state["scales"] and all(sizes) and lengths > 0 else []
 
 
+def _image(state: Plain) -> list[str]:
+    """Of images, which are one thing; none where their size, their order or their scale is none."""
+    sides, order = (state["height"], state["width"]), state["order"]
+    sound = min(sides) > 0 and max(sides) <= LARGEST_SIDE and 0 < state["deviation"] < math.inf
+    sound = sound and math.isfinite(state["mean"])
+    return ["image"] if sound and (order is None or sorted(order) == [*range(math.prod(sides))]) else []
+
+
 class _OfText(TypedDict):
     codecs: dict[str, TextState]
 
@@ -262,10 +284,15 @@ class _OfSeries(TypedDict):
     codecs: dict[str, SeriesState]
 
 
+class _OfImages(TypedDict):
+    codecs: dict[str, ImageState]
+
+
 _CODECS: dict[str | None, tuple[type, Callable[[Plain], list[str]]]] = {
     None: (_OfText, _tokens),
     "labels": (_OfLabels, lambda state: state["names"]),
     "series": (_OfSeries, _columns),
+    "image": (_OfImages, _image),
 }
 """Of a kind of codec what its state must be like, and what it numbers."""
 
