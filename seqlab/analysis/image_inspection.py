@@ -88,8 +88,8 @@ class ImageInspection:
         for place, label in enumerate(self.classes):
             axes = figure.add_subplot(parts[divmod(place, columns)])
             top = float(self.pixels[place].abs().max()) or 1.0
-            axes.imshow(self.images[place], cmap="gray", vmin=0, vmax=255, alpha=0.4)
-            axes.imshow(self.pixels[place], cmap="bwr", vmin=-top, vmax=top, alpha=0.6)
+            axes.imshow(self.images[place].numpy(), cmap="gray", vmin=0, vmax=255, alpha=0.4)
+            axes.imshow(self.pixels[place].numpy(), cmap="bwr", vmin=-top, vmax=top, alpha=0.6)
             axes.set_title(label, fontsize="small")
             axes.axis("off")
         return figure
@@ -113,7 +113,7 @@ def inspect_images(
         name,
         model,
         classes,
-        pixels[first],
+        pixels[first].cpu(),
         _counting(network, pixels[first]),
         gradient_by_step(network, pixels, labels) if isinstance(network, ImageRecurrence) else None,
     )
