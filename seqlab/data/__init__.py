@@ -1,6 +1,7 @@
 """Files -> batches. ``DATA`` names every corpus that ``--data`` takes."""
 
 from seqlab.data.data_module import DataModule
+from seqlab.data.digit_strings import DigitStrings
 from seqlab.data.labelled import LabelledData
 from seqlab.data.labelled_corpora import RtPolarity, Trec
 from seqlab.data.parallel import FraEng, ParallelData
@@ -16,5 +17,6 @@ KINDS: tuple[type[DataModule], ...] = (
     *(ParallelData, FraEng, LabelledData, RtPolarity, Trec),
     *(TaggedData, UDEnglishEWT, WNUT17),
     *(SeriesData, Sine, Airline, Temperatures, ETTh1),
+    DigitStrings,
 )
 DATA: dict[str, type[DataModule]] = {kind.data_name: kind for kind in KINDS}

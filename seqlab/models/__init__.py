@@ -14,11 +14,13 @@ from seqlab.models.forecasting import Forecaster
 from seqlab.models.language import LanguageModel
 from seqlab.models.model import Model
 from seqlab.models.sizes import shapes_of
+from seqlab.models.strings import StringReader
 from seqlab.models.tagging import Tagger
 from seqlab.models.translation import TranslationModel
 from seqlab.models.vectors import WordVectorModel
 from seqlab.nn.bag import BagOptions
 from seqlab.nn.cbow import CBOWOptions
+from seqlab.nn.column_reader import ColumnReaderOptions
 from seqlab.nn.glove import GloVeOptions
 from seqlab.nn.ibm1 import IBM1Options
 from seqlab.nn.language_network import LanguageOptions
@@ -32,6 +34,7 @@ from seqlab.nn.seasonal import SeasonalOptions
 from seqlab.nn.skipgram import SkipGramOptions
 from seqlab.nn.suffix import SuffixOptions
 from seqlab.nn.tagger import TaggerOptions
+from seqlab.nn.template import TemplateOptions
 from seqlab.nn.text_classifier import RecurrentClassifierOptions
 from seqlab.nn.text_cnn import TextCNNOptions
 from seqlab.nn.transformer_classifier import TransformerClassifierOptions
@@ -165,6 +168,15 @@ TASKS: dict[str, Task] = {
         },
         bar="ppmi",
         reads={"time_machine": FEW_WORDS, "text": WORDS, "ptb": ROWS_OF_WORDS, "wikitext2": ROWS_OF_WORDS},
+    ),
+    "strings": Task(
+        StringReader,
+        data=("digit_strings",),
+        networks={
+            **{cell: Network(ColumnReaderOptions, {"cell": cell}) for cell in EACH_CELL},
+            "template": Network(TemplateOptions),
+        },
+        bar="template",
     ),
 }
 

@@ -13,6 +13,8 @@ from seqlab.shapes import LARGEST_INT, mismatch
 Plain = dict[str, Any]
 
 DEEPEST = 40
+TALLEST = 2**16
+"""Rows of a picture."""
 MOST_VALUES = 2**26
 """Dicts, lists, numbers and texts, counted wherever they are referred to: a few bytes can refer to 2**60 of them."""
 
@@ -50,6 +52,13 @@ class LabelsState(TypedDict):
     kind: Literal["labels"]
     names: list[str]
     separator: NotRequired[str | None]
+
+
+class StripState(TypedDict):
+    """Of a codec of pictures of a line."""
+
+    kind: Literal["strip"]
+    height: int
 
 
 class ScaleState(TypedDict):
@@ -250,6 +259,11 @@ def _columns(state: Plain) -> list[str]:
     return columns if state["scales"] and all(sizes) and lengths > 0 else []
 
 
+def _rows(state: Plain) -> list[int]:
+    """Of pictures; none where they are no picture's."""
+    return [*range(state["height"])] if state["height"] <= TALLEST else []
+
+
 class _OfText(TypedDict):
     codecs: dict[str, TextState]
 
@@ -262,10 +276,15 @@ class _OfSeries(TypedDict):
     codecs: dict[str, SeriesState]
 
 
-_CODECS: dict[str | None, tuple[type, Callable[[Plain], list[str]]]] = {
+class _OfStrip(TypedDict):
+    codecs: dict[str, StripState]
+
+
+_CODECS: dict[str | None, tuple[type, Callable[[Plain], list[Any]]]] = {
     None: (_OfText, _tokens),
     "labels": (_OfLabels, lambda state: state["names"]),
     "series": (_OfSeries, _columns),
+    "strip": (_OfStrip, _rows),
 }
 """Of a kind of codec what its state must be like, and what it numbers."""
 

@@ -14,6 +14,7 @@ from seqlab.text.clean import check_cleaning, clean_lines, marks_apart, restored
 from seqlab.text.labels import Labels
 from seqlab.text.line_reader import Unended, ended_lines
 from seqlab.text.series_codec import SeriesCodec
+from seqlab.text.strip import Strip
 from seqlab.text.subwords import LONGEST_LEARNED, in_parts
 from seqlab.text.tokenize import CharTokenizer, Tokenizer, check_tokens, learning, tokenizer_from_state, untrained
 from seqlab.text.vocab import BOS, EOS, UNK, Vocab
@@ -249,18 +250,20 @@ class Codec:
         return table
 
 
-AnyCodec = Codec | Labels | SeriesCodec
+AnyCodec = Codec | Labels | SeriesCodec | Strip
 """Whatever says what the numbers of a model stand for."""
 
 
 def codec_of(state: Mapping[str, Any]) -> AnyCodec:
-    """The codec, of text, of labels or of a series, that gave this state.
+    """The codec, of text, of labels, of a series or of pictures of a line, that gave this state.
 
     Raises:
         UserError: It names something unknown.
     """
     if state.get("kind") == "series":
         return SeriesCodec.from_state(state)
+    if state.get("kind") == "strip":
+        return Strip.from_state(state)
     return Labels.from_state(state) if state.get("kind") == "labels" else Codec.from_state(state)
 
 
