@@ -2,6 +2,7 @@
 
 import base64
 import io
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from PIL import Image
 
 from seqlab.data.image_files import read_picture
 from seqlab.errors import UserError, reason_of
+from seqlab.files import whole_file
 
 URI = "data:image/png;base64,"
 SHOWN = 24
@@ -20,6 +22,21 @@ def as_png(picture: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, format="png")
     return file.getvalue()
+
+
+def write_picture(picture: NDArray[np.uint8], path: Path) -> None:
+    """Writes grey levels ``(rows, columns)`` as a PNG file, in a folder that is made if need be.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as file:
+            file.write(as_png(picture))
+    except OSError as error:
+        reason = f"cannot write {path}: {reason_of(error)}; name a folder that can be written"
+        raise UserError(reason) from None
 
 
 def as_uri(picture: NDArray[np.uint8]) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from seqlab.errors import UserError
+
 
 class StringRead(NamedTuple):
     """What was read in a picture.
@@ -22,6 +24,28 @@ class StringRead(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.text}\t{self.probability:.4f}"
+
+
+def decoding_of(beam_size: int, lm_weight: float, order: int) -> str:
+    """How strings are read, in words.
+
+    Args:
+        beam_size: Prefixes that a search keeps; 1 takes the best path.
+        lm_weight: Weight of an n-gram.
+        order: Symbols of that.
+
+    Raises:
+        UserError: A value is out of its range, or an n-gram is asked for without a beam of several.
+    """
+    if beam_size < 1:
+        raise UserError(f"beam_size {beam_size} must be a whole number of at least 1")
+    if not 0 <= lm_weight < float("inf"):
+        raise UserError(f"lm_weight {lm_weight} must be at least 0")
+    if lm_weight and beam_size == 1:
+        raise UserError(f"lm_weight {lm_weight} needs a search: give --beam_size 10, say, or leave it out")
+    if beam_size == 1:
+        return "best path"
+    return f"prefix beam search of {beam_size}" + (f", {order}-gram by {lm_weight:g}" if lm_weight else "")
 
 
 PLACES = ("symbol", "first", "last", "probability")

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import lightning.pytorch as pl
 import numpy as np
@@ -18,14 +18,14 @@ from seqlab.data.data_module import DataModule
 from seqlab.data.digit_strings import DigitStrings
 from seqlab.data.loader import Loader, in_batches
 from seqlab.data.parts import Split
-from seqlab.data.picture_text import picture_of, shown
+from seqlab.data.picture_text import picture_of, shown, write_picture
 from seqlab.data.string_batches import EvaluationStrings, StringBatch
 from seqlab.decoding.ctc import BLANK, best_path, prefix_search, spans
-from seqlab.decoding.strings import FORMATS, StringRead
+from seqlab.decoding.strings import FORMATS, StringRead, decoding_of
 from seqlab.errors import UserError
 from seqlab.metrics import MeanLoss, Measure, ratio
 from seqlab.models.model import Model
-from seqlab.models.strings_report import StringsReport
+from seqlab.models.strings_report import Found, StringsReport, columns_of
 from seqlab.models.window import Sums
 from seqlab.nn.evaluating import evaluating
 from seqlab.nn.string_grams import grams_of
@@ -45,26 +45,6 @@ MEASURES: Mapping[str, Measure] = {
     "cer": Measure("character error rate", "{:.2%}", "lower", lambda model: MeanLoss(), ratio("edits", "symbols")),
     "exact": Measure("strings right", "{:.2%}", "higher", lambda model: MeanLoss(), ratio("correct")),
 }
-
-
-class Found(NamedTuple):
-    """What was read of one string.
-
-    Args:
-        item: Its row.
-        wanted: Its symbols.
-        said: Those that were read.
-        nats: Of the right string; 0 where it has too few steps.
-        fits: Whether it has enough.
-        probability: Of what was read.
-    """
-
-    item: int
-    wanted: list[int]
-    said: list[int]
-    nats: float
-    fits: bool
-    probability: float
 
 
 class StringReader(Model):
@@ -240,6 +220,7 @@ class StringReader(Model):
         beam_size: int = 1,
         lm_weight: float = 0.0,
         errors: int = 5,
+        pictures: str | None = None,
     ) -> StringsReport:
         """How well it reads the strings of one part, every string once.
 
@@ -250,23 +231,25 @@ class StringReader(Model):
             beam_size: Prefixes that the search keeps at every step; 1 takes the best path.
             lm_weight: Weight of an n-gram of the training strings in the search; needs a beam of several.
             errors: How many of the worst errors to list.
+            pictures: Folder for the pictures of the errors that are listed, as PNG files ITEM-RIGHT-SAID.png.
 
         Raises:
-            UserError: The data are of another kind, there is no such part, or a value is out of its range.
+            UserError: The data are of another kind, there is no such part, a value is out of its range, or a picture
+                cannot be written.
         """
         if not isinstance(data, DigitStrings):
             raise UserError("a reader of strings is measured on pictures of strings; give --data digit_strings")
         if errors < 0:
             raise UserError(f"errors {errors} must be a whole number of at least 0")
-        decoding = decoding_of(beam_size, lm_weight)
+        decoding = decoding_of(beam_size, lm_weight, ORDER)
         self.check_finite()
         started = time.monotonic()
         with evaluating(self):
             found = sorted(self._found(data.evaluation_loader(split), beam_size, lm_weight))
-        columns = self._columns(found)
+        columns = columns_of(found, self.written)
         fit = sum(one.fits for one in found)
         edits, symbols = sum(columns["edits"]), sum(columns["symbols"])
-        return StringsReport(
+        report = StringsReport(
             corpus=data.corpus_name,
             split=split,
             loss=sum(one.nats for one in found) / fit if fit else float("nan"),
@@ -284,19 +267,11 @@ class StringReader(Model):
             resampled=self.measures,
             errors=errors,
         )
-
-    def _columns(self, found: list[Found]) -> dict[str, list[Any]]:
-        edits = [edit_distance(one.said, one.wanted) for one in found]
-        return {
-            "item": [one.item for one in found],
-            "correct": [int(number == 0) for number in edits],
-            "edits": edits,
-            "symbols": [len(one.wanted) for one in found],
-            "nats": [one.nats if one.fits else float("nan") for one in found],
-            "probability": [one.probability for one in found],
-            "label": [self.written(one.wanted) for one in found],
-            "predicted": [self.written(one.said) for one in found],
-        }
+        if pictures is not None:
+            for wrong in report.worst():
+                name = f"{wrong.item}-{wrong.right}-{wrong.said or 'nothing'}.png"
+                write_picture(data.strings(split).picture(wrong.item).T, Path(pictures) / name)
+        return report
 
     def predict(self, inputs: Iterable[str], *, beam_size: int = 1, lm_weight: float = 0.0) -> Iterator[StringRead]:
         """The string in each of several pictures, with the columns where each symbol was said.
@@ -309,7 +284,7 @@ class StringReader(Model):
         Raises:
             UserError: A picture cannot be read, or a value is out of its range.
         """
-        decoding_of(beam_size, lm_weight)
+        decoding_of(beam_size, lm_weight, ORDER)
         self.check_finite()
         for names in in_batches(inputs, TOGETHER):
             pictures = [picture_of(name) for name in names]
@@ -381,20 +356,3 @@ class StringReader(Model):
 
     def command(self, data: DataModule, checkpoint: str) -> str:
         return f"python -m seqlab.inspect {checkpoint} --output figures"
-
-
-def decoding_of(beam_size: int, lm_weight: float) -> str:
-    """How strings are read, in words.
-
-    Raises:
-        UserError: A value is out of its range, or an n-gram is asked for without a beam of several.
-    """
-    if beam_size < 1:
-        raise UserError(f"beam_size {beam_size} must be a whole number of at least 1")
-    if not 0 <= lm_weight < float("inf"):
-        raise UserError(f"lm_weight {lm_weight} must be at least 0")
-    if lm_weight and beam_size == 1:
-        raise UserError(f"lm_weight {lm_weight} needs a search: give --beam_size 10, say, or leave it out")
-    if beam_size == 1:
-        return "best path"
-    return f"prefix beam search of {beam_size}" + (f", {ORDER}-gram by {lm_weight:g}" if lm_weight else "")

@@ -1,13 +1,63 @@
 """What ``evaluate`` says of a model that reads strings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from seqlab.bootstrap import Mean
 from seqlab.metrics import Measure, Report
 from seqlab.models.classification_report import intervals_of
+from seqlab.text.edits import edit_distance
+
+
+class Found(NamedTuple):
+    """What was read of one string.
+
+    Args:
+        item: Its row.
+        wanted: Its symbols.
+        said: Those that were read.
+        nats: Of the right string; 0 where it has too few steps.
+        fits: Whether it has enough.
+        probability: Of what was read.
+    """
+
+    item: int
+    wanted: list[int]
+    said: list[int]
+    nats: float
+    fits: bool
+    probability: float
+
+
+class Wrong(NamedTuple):
+    """A string that was read wrong, with the probability of what was said."""
+
+    probability: float
+    said: str
+    right: str
+    item: int
+
+
+def columns_of(found: Sequence[Found], written: Callable[[Iterable[int]], str]) -> dict[str, list[Any]]:
+    """What was reached on each string, by name.
+
+    Args:
+        found: Of each.
+        written: The text of symbols.
+    """
+    edits = [edit_distance(one.said, one.wanted) for one in found]
+    return {
+        "item": [one.item for one in found],
+        "correct": [int(number == 0) for number in edits],
+        "edits": edits,
+        "symbols": [len(one.wanted) for one in found],
+        "nats": [one.nats if one.fits else float("nan") for one in found],
+        "probability": [one.probability for one in found],
+        "label": [written(one.wanted) for one in found],
+        "predicted": [written(one.said) for one in found],
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +114,15 @@ class StringsReport(Report):
             f", {self.unfit:,} with too few steps for their symbols (not in the loss)" if self.unfit else ""
         )
 
+    def worst(self) -> list[Wrong]:
+        """The errors that it was surest of, as many as were asked for."""
+        columns = (self.columns[name] for name in ("probability", "predicted", "label", "item"))
+        wrong = [one for one in map(Wrong._make, zip(*columns, strict=True)) if one.said != one.right]
+        return sorted(wrong, key=lambda one: -one.probability)[: self.errors]
+
     def __str__(self) -> str:
         lines = [super().__str__()]
-        rows = zip(*(self.columns[name] for name in ("item", "predicted", "label", "probability")), strict=True)
-        wrong = sorted((row for row in rows if row[1] != row[2]), key=lambda row: -row[3])[: self.errors]
-        if wrong:
+        if worst := self.worst():
             lines += ["", "the errors that it was surest of"]
-            lines += [
-                f"  {sure:.2f} {said or '(nothing)'} for {right}, item {item}" for item, said, right, sure in wrong
-            ]
+            lines += [f"  {p:.2f} {said or '(nothing)'} for {right}, item {item}" for p, said, right, item in worst]
         return "\n".join(lines)

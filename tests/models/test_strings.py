@@ -232,11 +232,12 @@ def test_verbs(verb: Command, here: Path) -> None:
     assert trained.code == 0, trained.err
     assert "best validation character error rate" in trained.out
     assert "python -m seqlab.inspect" in trained.out
-    asked = ("--split", "val", "--beam_size", "4", "--lm_weight", "0.3", "--items", "items.tsv")
+    asked = ("--split", "val", "--beam_size", "4", "--lm_weight", "0.3", "--items", "items.tsv", "--pictures", "wrong")
     measured = verb("evaluate", BEST, *asked)
     assert measured.code == 0, measured.err
     assert "nats per string" in measured.out
     assert len((here / "items.tsv").read_text().splitlines()) == 21
+    assert len([*(here / "wrong").glob("*-*-*.png")]) == 5
     (here / "a.png").write_bytes(as_png(data().strings("val").picture(0).T))
     (line,) = verb("predict", BEST, "a.png", "--format", "json").out.splitlines()
     assert [*json.loads(line)] == ["image", "text", "probability", "symbols"]
