@@ -218,7 +218,6 @@ TOGETHER = {
     "models.vectors": ("models.vectors_report",),
     "models.strings": ("models.strings_report", "views.readings"),
     "data.digit_strings": ("data.string_batches",),
-    "data.image_corpora": ("data.drawn_digits",),
 }
 GROUPS = {type(cell).__module__: "seqlab.cells.steps" for cell in CELLS.values()}
 GROUPS |= {f"seqlab.{name}": f"seqlab.{file}" for file, names in TOGETHER.items() for name in names}

@@ -1,6 +1,7 @@
 """How far back in time a loss reaches: vanishing and exploding gradients, measured."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ from seqlab.cells import Cell
 from seqlab.cells.cell import State, Weights
 from seqlab.nn.evaluating import evaluating
 from seqlab.nn.language_network import LanguageNetwork
+from seqlab.recurrence.stack import Recurrent
 
 SQUARINGS = 12
 """The radius is that of the power 2 ** 12, whose norm differs from it by less than a thousandth for common weights."""
@@ -30,6 +32,27 @@ def gradient_by_lag(network: LanguageNetwork, ids: Tensor, targets: Tensor) -> T
         Mean norm over the sequences, ``(layers, time + 1)`` float32: of the state that the loss is read from at lag 0,
         of the state before the first step at lag ``time``.
     """
+    with evaluating(network):
+        inputs = ids if network.embedding is None else network.embedding(ids)
+        return gradient_at_steps(
+            network.recurrent,
+            inputs,
+            lambda outputs: F.cross_entropy(network.output(outputs[:, -1]), targets[:, -1], reduction="sum"),
+        )
+
+
+def gradient_at_steps(recurrent: Recurrent, inputs: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
+    """The gradient of a loss with respect to the state of each step, the last step first.
+
+    Args:
+        recurrent: One direction, in evaluation mode; its weights are left as they are, and so are their gradients.
+        inputs: What it reads: ``(batch, time)`` or ``(batch, time, size)``.
+        loss: Of the outputs over time ``(batch, time, size)``, the sum over the sequences.
+
+    Returns:
+        Mean norm over the sequences, ``(layers, time + 1)`` float32; at the end that of the state before the first
+        step.
+    """
     layers: list[list[State]] = []
 
     def keep_states(
@@ -41,14 +64,12 @@ def gradient_by_lag(network: LanguageNetwork, ids: Tensor, targets: Tensor) -> T
         layers.append(states)
         return torch.stack([state[0] for state in states[1:]]), states[-1]
 
-    with evaluating(network), torch.enable_grad(), torch.autocast(ids.device.type, enabled=False):
-        inputs = ids if network.embedding is None else network.embedding(ids)
-        outputs, _ = network.recurrent.forward_by(keep_states, inputs)
-        loss = F.cross_entropy(network.output(outputs[:, -1]), targets[:, -1], reduction="sum")
+    with torch.enable_grad(), torch.autocast(inputs.device.type, enabled=False):
+        outputs, _ = recurrent.forward_by(keep_states, inputs)
         parts = [part for states in layers for state in states for part in state]
-        found = torch.autograd.grad(loss, parts, allow_unused=True, materialize_grads=True)
+        found = torch.autograd.grad(loss(outputs), parts, allow_unused=True, materialize_grads=True)
     squares = torch.stack([gradient.double().square().sum(-1) for gradient in found])  # (layers * lags * parts, batch)
-    norms = squares.unflatten(0, (len(layers), ids.shape[1] + 1, -1)).sum(2).sqrt().mean(-1)
+    norms = squares.unflatten(0, (len(layers), inputs.shape[1] + 1, -1)).sum(2).sqrt().mean(-1)
     return norms.flip(-1).float()
 
 

@@ -2,6 +2,8 @@
 
 from seqlab.data.data_module import DataModule
 from seqlab.data.digit_strings import DigitStrings
+from seqlab.data.image_corpora import Digits, Mnist
+from seqlab.data.images import ImageData
 from seqlab.data.labelled import LabelledData
 from seqlab.data.labelled_corpora import RtPolarity, Trec
 from seqlab.data.parallel import FraEng, ParallelData
@@ -16,6 +18,7 @@ KINDS: tuple[type[DataModule], ...] = (
     *(TextData, TimeMachine, PennTreebank, WikiText2),
     *(ParallelData, FraEng, LabelledData, RtPolarity, Trec),
     *(TaggedData, UDEnglishEWT, WNUT17),
+    *(ImageData, Digits, Mnist),
     *(SeriesData, Sine, Airline, Temperatures, ETTh1),
     DigitStrings,
 )

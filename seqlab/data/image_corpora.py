@@ -1,12 +1,14 @@
 """Corpora of images of single digits by their names."""
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
 from seqlab.data.data_module import warn_of_sample
 from seqlab.data.drawn_digits import drawn_digit, drawn_digits
 from seqlab.data.image_files import Grey, Pictures, read_idx, read_picture
+from seqlab.data.images import ImageData
 from seqlab.data.named import verified
 from seqlab.data.parts import Split
 from seqlab.errors import UserError
@@ -77,3 +79,56 @@ def named_picture(name: str, size: tuple[int, int]) -> Grey:
                 raise UserError(f"{name}: there are digits 0 to {len(pixels) - 1:,}; choose one of them")
             return pixels[place]
     return read_picture(name, size)
+
+
+FOLDERS = ("path", "val_path", "test_path", "image_size", "name_shown")
+"""Options that a named corpus of images takes from nobody."""
+
+
+class NamedImages(ImageData):
+    """Images that no folder has to be named for."""
+
+    answered: ClassVar[tuple[str, ...]] = FOLDERS
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(path=None, val_path=None, test_path=None, image_size=None, name_shown=None, **kwargs)
+
+
+class Digits(NamedImages):
+    """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels: a tenth validates, a fifth tests.
+
+    Args:
+        batch_size: Images in a batch, over all processes.
+        test_fraction: Share of the images that tests; without folds.
+    """
+
+    data_name = "digits"
+    answered = (*FOLDERS, "root")
+
+    def __init__(self, batch_size: int = 32, test_fraction: float = 0.2, **kwargs: Any) -> None:
+        super().__init__(root=None, batch_size=batch_size, test_fraction=test_fraction, **kwargs)
+
+    def find(self, folders: dict[Split, Path], size: tuple[int, int] | None) -> tuple[dict[Split, Pictures], str]:
+        """The images of scikit-learn, or drawn ones."""
+        return read_digits()
+
+
+class Mnist(NamedImages):
+    """MNIST's 70,000 handwritten digits of 28 x 28 pixels, the last 10,000 to test on; LeCun et al. 1998.
+
+    Args:
+        batch_size: Images in a batch, over all processes.
+        val_fraction: Share of the 60,000 other images that validates.
+    """
+
+    data_name = "mnist"
+    answered = (*FOLDERS, "test_fraction", "folds", "fold")
+
+    def __init__(self, batch_size: int = 128, val_fraction: float = 0.1, **kwargs: Any) -> None:
+        super().__init__(
+            test_fraction=0.1, folds=None, fold=0, batch_size=batch_size, val_fraction=val_fraction, **kwargs
+        )
+
+    def find(self, folders: dict[Split, Path], size: tuple[int, int] | None) -> tuple[dict[Split, Pictures], str]:
+        """The verified files, or drawn digits where they cannot be had and nobody named a folder."""
+        return read_mnist(self.root)

@@ -1,15 +1,12 @@
 """Labelled texts for classification: any files."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from seqlab.data.class_data import EVALUATED, ClassData
 from seqlab.data.columns import Column
-from seqlab.data.data_module import DataModule
 from seqlab.data.labelled_batches import (
     SEP,
     EvaluationTexts,
@@ -19,7 +16,7 @@ from seqlab.data.labelled_batches import (
     encode_text,
 )
 from seqlab.data.labelled_files import FORMATS, Rows, read_labelled
-from seqlab.data.labelled_parts import divided, key_of, separated, without_empty
+from seqlab.data.labelled_parts import divided, key_of, without_empty
 from seqlab.data.loader import Loader, Shard
 from seqlab.data.named import name_of_files
 from seqlab.data.pairs import Sentences
@@ -32,13 +29,9 @@ from seqlab.text.labels import Labels
 from seqlab.text.vocab import PAD, UNK
 
 RESERVED = (UNK, PAD, SEP)
-EVALUATED = 64
-"""Texts that are evaluated at once."""
-LISTED = 10
-"""Most classes whose texts are counted one by one in words."""
 
 
-class LabelledData(DataModule):
+class LabelledData(ClassData):
     """Any texts with a label each: TSV, CSV, JSON lines, ``LABEL text`` or fastText's ``__label__X text``.
 
     Equal texts always fall into the same part, and every part has its share of each label.
@@ -72,11 +65,9 @@ class LabelledData(DataModule):
     """
 
     data_name: ClassVar[str] = "labelled"
-    of_codecs: ClassVar[tuple[str, ...]] = (*DataModule.of_codecs, "max_length", "multilabel_separator")
+    item: ClassVar[str] = "text"
+    of_codecs: ClassVar[tuple[str, ...]] = (*ClassData.of_codecs, "max_length", "multilabel_separator")
     of_training: ClassVar[tuple[str, ...]] = ("batch_size", "batch_tokens")
-    of_splits: ClassVar[tuple[str, ...]] = ("val_fraction", "test_fraction", "folds", "fold")
-
-    whole: ClassVar[Mapping[str, Any]] = {**DataModule.whole, "folds": None}
 
     def __init__(
         self,
@@ -127,7 +118,10 @@ class LabelledData(DataModule):
         self._given = [split for split in whole if split != "train"]
         self._parts = divided(whole, cleaning, self.separator, held_out)
         if codecs is None:
-            codecs = {"text": self._text_codec(tokens, min_freq, num_subwords), "label": self._label_codec()}
+            codecs = {
+                "text": self._text_codec(tokens, min_freq, num_subwords),
+                "label": self.label_codec(", or another --data.label_column"),
+            }
         self._codecs: dict[str, Any] = dict(codecs)
         self.cut_texts = 0
         self._encoded: dict[Split, LabelledTexts] = {}
@@ -151,16 +145,6 @@ class LabelledData(DataModule):
         codec: Codec = self._codecs["text"]
         return codec
 
-    @property
-    def classes(self) -> Labels:
-        """The labels of the training part."""
-        labels: Labels = self._codecs["label"]
-        return labels
-
-    def has(self, split: Split) -> bool:
-        """Whether the corpus has such a part."""
-        return bool(self._parts[split].texts)
-
     def texts(self, split: Split) -> list[str]:
         """The texts of a part as they were written; a pair is ``first <sep> second``."""
         return self._parts[split].texts
@@ -169,11 +153,6 @@ class LabelledData(DataModule):
         """The label of each text of a part; where there are several, with their separator."""
         return self._parts[split].labels
 
-    def class_counts(self) -> NDArray[np.int64]:
-        """Texts of each class in the training part, ``(classes,)``."""
-        ids = self.classes.ids(label for labels in self._label_sets("train") for label in labels)
-        return np.bincount([row for row in ids if row != Labels.UNSEEN], minlength=self.classes.vocab_size)
-
     def encoded(self, split: Split) -> LabelledTexts:
         """The ids of a part, texts of more than ``max_length`` tokens cut."""
         if split not in self._encoded:
@@ -181,7 +160,7 @@ class LabelledData(DataModule):
             rows = [encode_text(codec, text) for text in self.texts(split)]
             self.cut_texts += sum(cut for _, cut in rows)
             sentences = Sentences([ids for ids, _ in rows], codec.dtype)
-            self._encoded[split] = LabelledTexts(sentences, self._targets(split), codec.vocab.id_of(PAD))
+            self._encoded[split] = LabelledTexts(sentences, self.targets(split), codec.vocab.id_of(PAD))
         return self._encoded[split]
 
     @property
@@ -191,22 +170,13 @@ class LabelledData(DataModule):
     def inputs(self, split: Split) -> list[str]:
         return self.texts(split)
 
-    def num_items(self) -> int:
-        return len(self.texts("train"))
-
     def fingerprint(self) -> str:
         said = [codec.state() for codec in self._codecs.values()]
         rows = [rows for split in ("train", "val") for rows in (self.texts(split), self.labels(split))]
         return hashlib.sha1(repr([*said, *rows, self.max_length]).encode()).hexdigest()
 
     def describe(self) -> str:
-        counts, held = self.class_counts(), [split for split in SPLITS[1:] if self.has(split)]
-        words = [f"{len(self.texts('train')):,} texts of {len(counts):,} classes to train on"]
-        if len(counts) <= LISTED:
-            each = zip(self.classes.names, counts, strict=True)
-            words[0] += f" ({', '.join(f'{name} {count:,}' for name, count in each)})"
-        aims = {"val": "validate", "test": "test"}
-        words += [f"{len(self.texts(split)):,} to {aims[split]} on" for split in held]
+        words = self.counted()
         words += [f"{self.text_codec.vocab_size:,} ids", *self._notes]
         for split in SPLITS:
             self.encoded(split)
@@ -215,21 +185,14 @@ class LabelledData(DataModule):
         if self.empty_texts:
             words.append(f"{self.empty_texts:,} texts of which {self.cleaning} cleaning leaves nothing left out")
         known = {key_of(text, self.cleaning) for text in self.texts("train")} if self._given else set()
-        for split in held:
-            if split in self._given:
-                again = sum(key_of(text, self.cleaning) in known for text in self.texts(split))
-                words.append(f"{again:,} of the {split} texts also among those to train on")
-            if unseen := sum(any(one not in self.classes for one in each) for each in self._label_sets(split)):
-                words.append(f"{unseen:,} of the {split} texts with a label that training lacks")
+        for split in self._given:
+            again = sum(key_of(text, self.cleaning) in known for text in self.texts(split))
+            words.append(f"{again:,} of the {split} texts also among those to train on")
+        words += self.unknown()
         return ", ".join(words)
 
     def train_batches(self, shard: Shard) -> LabelledBatches:
-        for labels in self._label_sets("train"):
-            if unknown := next((label for label in labels if label not in self.classes), None):
-                raise UserError(
-                    f"the label '{unknown}' is none of the {self.classes.vocab_size} that the checkpoint was trained "
-                    "with; train a new model on these texts"
-                )
+        self.check_known()
         return LabelledBatches(self.encoded("train"), self.batch_size, self.batch_tokens, self.seed, shard)
 
     def evaluation_loader(self, split: Split) -> Loader[LabelledBatch]:
@@ -238,21 +201,8 @@ class LabelledData(DataModule):
         Raises:
             UserError: The part is empty.
         """
-        if not self.has(split):
-            way_out = f"give --data.{split}_fraction or --data.{split}_path"
-            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
+        self.check_has(split)
         return Loader(EvaluationTexts(self.encoded(split), EVALUATED, self.shard()))
-
-    def _label_sets(self, split: Split) -> Iterator[list[str]]:
-        return (separated(label, self.separator) for label in self.labels(split))
-
-    def _targets(self, split: Split) -> NDArray[Any]:
-        if self.separator is None:
-            return np.array(self.classes.ids(self.labels(split)), dtype=np.int64)
-        targets = np.zeros((len(self.labels(split)), self.classes.vocab_size), dtype=np.float32)
-        for row, labels in enumerate(self._label_sets(split)):
-            targets[row, [label for label in self.classes.ids(labels) if label != Labels.UNSEEN]] = 1
-        return targets
 
     def _text_codec(self, tokens: str, min_freq: int, num_subwords: int) -> Codec:
         sides = [side.strip() for text in self.texts("train") for side in text.split(SEP, 1)]
@@ -261,15 +211,6 @@ class LabelledData(DataModule):
         if codec.vocab_size == len(RESERVED):
             raise UserError(f"all tokens of '{self.corpus_name}' are <unk>; lower --data.min_freq {min_freq}")
         return codec
-
-    def _label_codec(self) -> Labels:
-        classes = Labels.build((one for labels in self._label_sets("train") for one in labels), self.separator)
-        if len(classes) < (2 if self.separator is None else 1):
-            found = f"have the label '{classes.names[0]}'" if len(classes) else "have no label"
-            raise UserError(
-                f"all texts to train on {found}; give texts of at least two classes, or another --data.label_column"
-            )
-        return classes
 
 
 def _check_numbers(numbers: dict[str, int | None]) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from seqlab.data.class_data import separated
 from seqlab.data.labelled_batches import SEP
 from seqlab.data.labelled_files import Rows
 from seqlab.data.parts import SPLITS, HeldOut, Split
@@ -15,13 +16,6 @@ def key_of(text: str, cleaning: str) -> str:
     clean = CLEANERS[cleaning]
     sides = [" ".join(clean(side).lower().split()) for side in text.partition(SEP)[::2]]
     return f" {SEP} ".join(sides) if sides[1] else sides[0]
-
-
-def separated(labels: str, separator: str | None) -> list[str]:
-    """The labels of one text: one, or with a separator any number."""
-    if separator is None:
-        return [labels]
-    return list(dict.fromkeys(one for part in labels.split(separator) if (one := part.strip())))
 
 
 def without_empty(rows: Rows, cleaning: str) -> Rows:

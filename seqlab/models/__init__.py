@@ -9,8 +9,9 @@ from torch import Tensor
 
 from seqlab.cells import CELLS
 from seqlab.errors import UserError, reason_of
-from seqlab.models.classification import Classifier
+from seqlab.models.classification import TextClassifier
 from seqlab.models.forecasting import Forecaster
+from seqlab.models.images import ImageClassifier
 from seqlab.models.language import LanguageModel
 from seqlab.models.model import Model
 from seqlab.models.sizes import shapes_of
@@ -22,7 +23,11 @@ from seqlab.nn.bag import BagOptions
 from seqlab.nn.cbow import CBOWOptions
 from seqlab.nn.column_reader import ColumnReaderOptions
 from seqlab.nn.glove import GloVeOptions
+from seqlab.nn.grey_bayes import GreyBayesOptions
 from seqlab.nn.ibm1 import IBM1Options
+from seqlab.nn.image_cnn import ImageCNNOptions, ResNetOptions
+from seqlab.nn.image_mlp import ImageLinearOptions, ImageMLPOptions
+from seqlab.nn.image_recurrence import ImageRecurrenceOptions
 from seqlab.nn.language_network import LanguageOptions
 from seqlab.nn.naive_bayes import NaiveBayesOptions
 from seqlab.nn.ngram import NGramOptions
@@ -122,7 +127,7 @@ TASKS: dict[str, Task] = {
         bar="ibm1",
     ),
     "classification": Task(
-        Classifier,
+        TextClassifier,
         data=("rt_polarity", "trec", "labelled"),
         networks={
             "bag": Network(BagOptions),
@@ -168,6 +173,19 @@ TASKS: dict[str, Task] = {
         },
         bar="ppmi",
         reads={"time_machine": FEW_WORDS, "text": WORDS, "ptb": ROWS_OF_WORDS, "wikitext2": ROWS_OF_WORDS},
+    ),
+    "images": Task(
+        ImageClassifier,
+        data=("digits", "mnist", "images"),
+        networks={
+            "cnn": Network(ImageCNNOptions),
+            "linear": Network(ImageLinearOptions),
+            "mlp": Network(ImageMLPOptions),
+            "resnet": Network(ResNetOptions),
+            **{cell: Network(ImageRecurrenceOptions, {"cell": cell}) for cell in EACH_CELL},
+            "naive_bayes": Network(GreyBayesOptions),
+        },
+        bar="naive_bayes",
     ),
     "strings": Task(
         StringReader,

@@ -18,7 +18,7 @@ LARGEST_TABLE = 12
 
 
 class OfClass(NamedTuple):
-    """How good a model is at one class, as shares, and how many texts have it."""
+    """How good a model is at one class, as shares, and how many items have it."""
 
     precision: float
     recall: float
@@ -27,9 +27,9 @@ class OfClass(NamedTuple):
 
 
 class Error(NamedTuple):
-    """A text that got a wrong label, with the probability of that label."""
+    """An item that got a wrong label, with the probability of that label."""
 
-    text: str
+    input: str
     label: str
     said: str
     probability: float
@@ -37,22 +37,24 @@ class Error(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationReport(Report):
-    """How well a model tells classes apart, every text counted once.
+    """How well a model tells classes apart, every item counted once.
 
     Args:
+        item: What one of those classified is called.
         classes: Of each class how good it is, by name.
-        weighted_f1: Mean F1 of the classes weighed by their texts.
-        confusion: Texts by class ``(classes, classes)``, rows what is right, columns what was said; none where a text
+        weighted_f1: Mean F1 of the classes weighed by their items.
+        confusion: Items by class ``(classes, classes)``, rows what is right, columns what was said; none where an item
             has several labels.
         calibration_error: Mean distance of the probability of what was said from the share that is right, over 15 bins
             of equal width (Naeini et al. 2015).
-        unseen: Texts with a label that training did not have; each counts as wrong, and not in the loss.
-        columns: What was reached on each text, whether or not the report was asked for items.
+        unseen: Items with a label that training did not have; each counts as wrong, and not in the loss.
+        columns: What was reached on each item, whether or not the report was asked for items.
         resampled: The measures, for intervals.
         errors: The worst, those that the model was surest of.
         threshold: Probability from which on a label is said; none where the likeliest is.
     """
 
+    item: str
     classes: Mapping[str, OfClass]
     weighted_f1: float
     confusion: NDArray[np.int64] | None
@@ -67,12 +69,12 @@ class ClassificationReport(Report):
 
     @cached_property
     def intervals(self) -> Mapping[str, Mean]:
-        """Of each measure its 95% interval by a bootstrap over the texts."""
+        """Of each measure its 95% interval by a bootstrap over the items."""
         return intervals_of(self.resampled, self.columns)
 
     @property
     def accuracy(self) -> float:
-        """Share of the texts whose label, or whose every label, is right."""
+        """Share of the items whose label, or whose every label, is right."""
         return self.measures["accuracy"]
 
     @property
@@ -86,13 +88,16 @@ class ClassificationReport(Report):
             "accuracy": self._with_interval("accuracy"),
             "macro F1": self._with_interval("f1"),
             "weighted F1": f"{self.weighted_f1:.2%}",
-            "loss": f"{self.loss:.4f} nats per text",
+            "loss": f"{self.loss:.4f} nats per {self.item}",
             "calibration error": f"{self.calibration_error:.2%}",
-            "counted": f"{self.count + self.unseen:,} texts, each once" + self._unseen(),
+            "counted": f"{self.count + self.unseen:,} {self.item}s, each once" + self._unseen(),
         }
         if self.threshold is not None:
             rows["threshold"] = f"{self.threshold:.3f}"
-        return {**rows, "time": f"{self.seconds:.1f} s, {(self.count + self.unseen) / self.seconds:,.0f} texts/s"}
+        return {
+            **rows,
+            "time": f"{self.seconds:.1f} s, {(self.count + self.unseen) / self.seconds:,.0f} {self.item}s/s",
+        }
 
     def _with_interval(self, name: str) -> str:
         value, mean = self.measures[name], self.intervals.get(name)
@@ -105,14 +110,18 @@ class ClassificationReport(Report):
 
     def __str__(self) -> str:
         width = max(12, *(len(name) for name in self.classes))
-        lines = [super().__str__(), "", f"{'class':<{width}}{'precision':>11}{'recall':>9}{'F1':>9}{'texts':>8}"]
+        lines = [
+            super().__str__(),
+            "",
+            f"{'class':<{width}}{'precision':>11}{'recall':>9}{'F1':>9}{self.item + 's':>8}",
+        ]
         for name, one in self.classes.items():
             lines.append(f"{name:<{width}}{one.precision:>11.2%}{one.recall:>9.2%}{one.f1:>9.2%}{one.support:>8,}")
         if self.confusion is not None and len(self.classes) <= LARGEST_TABLE:
             lines += ["", *self._table(width)]
         if self.errors:
             lines += ["", "the errors that it was surest of"]
-            lines += [f"  {e.probability:.2f} {e.said} for {e.label}: {e.text[:SHOWN_TEXT]}" for e in self.errors]
+            lines += [f"  {e.probability:.2f} {e.said} for {e.label}: {e.input[:SHOWN_TEXT]}" for e in self.errors]
         return "\n".join(lines)
 
     def _table(self, width: int) -> list[str]:

@@ -6,12 +6,12 @@ import torch
 import torchmetrics.functional.classification as functional
 from torch import Tensor
 
-from seqlab.data.labelled import LabelledData
+from seqlab.data.class_data import ClassData
 from seqlab.data.parts import Split
 from seqlab.models.classification_report import ClassificationReport, Error, OfClass
 
 if TYPE_CHECKING:
-    from seqlab.models.classification import Classifier
+    from seqlab.models.classes import Classifier
 
 
 class Classified(NamedTuple):
@@ -46,7 +46,7 @@ class Scores(NamedTuple):
 
 def report_of(
     model: "Classifier",
-    data: LabelledData,
+    data: ClassData,
     split: Split,
     found: Classified,
     items: bool,
@@ -57,7 +57,7 @@ def report_of(
 
     Args:
         model: That classified it.
-        data: The texts.
+        data: The items.
         split: Part of them.
         found: What was said.
         items: Whether the report tells of each text too.
@@ -75,6 +75,7 @@ def report_of(
         loss=found.loss,
         count=found.counted,
         seconds=seconds,
+        item=data.item,
         measures={"accuracy": scores.accuracy, "f1": scores.macro_f1},
         items=columns if items else {},
         classes=dict(zip(model.labels.names, scores.classes, strict=True)),
@@ -85,7 +86,7 @@ def report_of(
         columns=columns,
         resampled=type(model).measures,
         errors=[
-            Error(*(columns[name][row] for name in ("text", "label", "predicted", "probability"))) for row in worst
+            Error(*(columns[name][row] for name in (data.item, "label", "predicted", "probability"))) for row in worst
         ],
         threshold=float(torch.as_tensor(model.threshold)) if tuned else None,
     )
@@ -133,7 +134,7 @@ def _of_several(said: Tensor, found: Classified) -> Scores:
 
 
 def _columns(
-    model: "Classifier", data: LabelledData, split: Split, found: Classified, said: Tensor
+    model: "Classifier", data: ClassData, split: Split, found: Classified, said: Tensor
 ) -> dict[str, list[Any]]:
     """What was reached on each text, by name."""
     names, separator = model.labels.names, model.labels.separator
@@ -152,5 +153,5 @@ def _columns(
         "label": data.labels(split),
         "predicted": predicted,
         "probability": probability.tolist(),
-        "text": data.texts(split),
+        data.item: data.inputs(split),
     }

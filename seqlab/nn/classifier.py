@@ -5,12 +5,12 @@ logits ``(batch, classes)``. Padding changes none of them.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
+from seqlab.nn.label_options import LabelOptions
 from seqlab.nn.pooling import Pooled, Pooling
 from seqlab.options import Options, option
 from seqlab.recurrence.dropout import Dropout
@@ -22,12 +22,8 @@ UNK = 0
 
 
 @dataclass(frozen=True)
-class ClassifierOptions(Options):
-    """Options of every network that classifies texts by gradients.
-
-    Raises:
-        UserError: A value is out of its bounds, or vectors are to be frozen that there are none of.
-    """
+class WordOptions(Options):
+    """What a network that classifies texts knows of words."""
 
     embedding_size: int = option(100, "Size of the vector of a word.", least=1, most=2**20)
     embedding_std: float = option(0.1, "Standard deviation of the vectors of words before training.", above=0)
@@ -49,21 +45,15 @@ class ClassifierOptions(Options):
         least=0,
         below=1,
     )
-    label_smoothing: float = option(
-        0.0, "Share of the label's probability spread evenly over all classes, in training alone.", least=0, below=1
-    )
-    class_weights: Literal["none", "balanced"] = option(
-        "none", "Whether texts of rare classes weigh more in training, so that every class weighs alike."
-    )
-    threshold: float | None = option(
-        None,
-        "Probability from which on the second of two labels, or each of several, is said; 0.5 if not given.",
-        above=0,
-        below=1,
-    )
-    tune_threshold: bool = option(
-        False, "Whether that probability is the one of the highest F1 on the validation part."
-    )
+
+
+@dataclass(frozen=True)
+class ClassifierOptions(LabelOptions, WordOptions):
+    """Options of every network that classifies texts by gradients.
+
+    Raises:
+        UserError: A value is out of its bounds, or vectors are to be frozen that there are none of.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()

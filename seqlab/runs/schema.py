@@ -13,8 +13,8 @@ from seqlab.shapes import LARGEST_INT, mismatch
 Plain = dict[str, Any]
 
 DEEPEST = 40
-TALLEST = 2**16
-"""Rows of a picture."""
+LARGEST_SIDE = 4096
+"""Pixels in height or width of an image."""
 MOST_VALUES = 2**26
 """Dicts, lists, numbers and texts, counted wherever they are referred to: a few bytes can refer to 2**60 of them."""
 
@@ -85,6 +85,18 @@ class SeriesState(TypedDict):
     scales: dict[str, ScaleState]
     known_scales: dict[str, ScaleState]
     errors: dict[str, list[float]]
+
+
+class ImageState(TypedDict):
+    """Of a codec of images."""
+
+    kind: Literal["image"]
+    height: int
+    width: int
+    view: Literal["auto", "vector", "image", "rows", "pixels"]
+    order: list[int] | None
+    mean: float
+    deviation: float
 
 
 class Recipe(TypedDict):
@@ -259,9 +271,17 @@ def _columns(state: Plain) -> list[str]:
     return columns if state["scales"] and all(sizes) and lengths > 0 else []
 
 
-def _rows(state: Plain) -> list[int]:
-    """Of pictures; none where they are no picture's."""
-    return [*range(state["height"])] if state["height"] <= TALLEST else []
+def _image(state: Plain) -> list[str]:
+    """Of images, which are one thing; none where their size, their order or their scale is none."""
+    sides, order = (state["height"], state["width"]), state["order"]
+    sound = min(sides) > 0 and max(sides) <= LARGEST_SIDE and 0 < state["deviation"] < math.inf
+    sound = sound and math.isfinite(state["mean"])
+    return ["image"] if sound and (order is None or sorted(order) == [*range(math.prod(sides))]) else []
+
+
+def _rows(state: Plain) -> list[str]:
+    """Of pictures of a line, which are one thing; none where their height is none."""
+    return ["strip"] if 0 < state["height"] <= LARGEST_SIDE else []
 
 
 class _OfText(TypedDict):
@@ -276,15 +296,20 @@ class _OfSeries(TypedDict):
     codecs: dict[str, SeriesState]
 
 
-class _OfStrip(TypedDict):
+class _OfImages(TypedDict):
+    codecs: dict[str, ImageState]
+
+
+class _OfStrips(TypedDict):
     codecs: dict[str, StripState]
 
 
-_CODECS: dict[str | None, tuple[type, Callable[[Plain], list[Any]]]] = {
+_CODECS: dict[str | None, tuple[type, Callable[[Plain], list[str]]]] = {
     None: (_OfText, _tokens),
     "labels": (_OfLabels, lambda state: state["names"]),
     "series": (_OfSeries, _columns),
-    "strip": (_OfStrip, _rows),
+    "image": (_OfImages, _image),
+    "strip": (_OfStrips, _rows),
 }
 """Of a kind of codec what its state must be like, and what it numbers."""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqlab.errors import UserError
 from seqlab.text.clean import check_cleaning, clean_lines, marks_apart, restored
+from seqlab.text.image_codec import ImageCodec
 from seqlab.text.labels import Labels
 from seqlab.text.line_reader import Unended, ended_lines
 from seqlab.text.series_codec import SeriesCodec
@@ -250,21 +251,18 @@ class Codec:
         return table
 
 
-AnyCodec = Codec | Labels | SeriesCodec | Strip
+AnyCodec = Codec | Labels | SeriesCodec | ImageCodec | Strip
 """Whatever says what the numbers of a model stand for."""
 
 
 def codec_of(state: Mapping[str, Any]) -> AnyCodec:
-    """The codec, of text, of labels, of a series or of pictures of a line, that gave this state.
+    """The codec, of text, of labels, of a series, of images or of pictures of a line, that gave this state.
 
     Raises:
         UserError: It names something unknown.
     """
-    if state.get("kind") == "series":
-        return SeriesCodec.from_state(state)
-    if state.get("kind") == "strip":
-        return Strip.from_state(state)
-    return Labels.from_state(state) if state.get("kind") == "labels" else Codec.from_state(state)
+    kinds: dict[object, type[AnyCodec]] = {"labels": Labels, "series": SeriesCodec, "image": ImageCodec, "strip": Strip}
+    return kinds.get(state.get("kind"), Codec).from_state(state)
 
 
 def _rule(cleaning: str, tokens: str, line_ends: bool) -> str:

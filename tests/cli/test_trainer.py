@@ -14,7 +14,7 @@ from seqlab.cli.plan import plan
 from seqlab.cli.settings import read_settings
 from seqlab.cli.trainer import cluster, make_trainer, monitor_of
 from seqlab.errors import UserError
-from seqlab.models.classification import Classifier
+from seqlab.models.classification import TextClassifier
 
 SMALL = (
     *("--data", "text", "--data.path", str(STORY), "--data.batch_size", "4", "--data.num_steps", "8"),
@@ -100,8 +100,8 @@ def test_trainers_that_cannot_be(words: str, sentence: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["val/accuracy", "val_accuracy"])
 def test_the_best_of_a_measure_is_its_highest_where_that_is_better(name: str) -> None:
-    assert monitor_of(name, Classifier) == ("val/accuracy", "max")  # type: ignore[arg-type]
-    assert monitor_of("val_loss", Classifier) == ("val/loss", "min")  # type: ignore[arg-type]
+    assert monitor_of(name, TextClassifier) == ("val/accuracy", "max")  # type: ignore[arg-type]
+    assert monitor_of("val_loss", TextClassifier) == ("val/loss", "min")  # type: ignore[arg-type]
 
 
 def test_who_started_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from seqlab.data.class_data import separated
 from seqlab.data.labelled_files import Rows
-from seqlab.data.labelled_parts import divided, key_of, separated, without_empty
+from seqlab.data.labelled_parts import divided, key_of, without_empty
 from seqlab.data.parts import HeldOut
 from seqlab.errors import UserError
 

@@ -12,7 +12,7 @@ from torch.optim import Adam
 import seqlab
 from seqlab.data.labelled import LabelledData
 from seqlab.errors import UserError
-from seqlab.models.classification import Classifier
+from seqlab.models.classification import TextClassifier
 from seqlab.nn.bag import BagOptions
 from seqlab.nn.naive_bayes import NaiveBayesOptions
 from seqlab.nn.text_classifier import RecurrentClassifierOptions
@@ -64,9 +64,9 @@ def trainer(epochs: int, **options: Any) -> pl.Trainer:
     )
 
 
-def model(texts: LabelledData, options: Options, rate: float = 0.02) -> Classifier:
+def model(texts: LabelledData, options: Options, rate: float = 0.02) -> TextClassifier:
     torch.manual_seed(0)
-    return Classifier(options, texts.codecs, partial(Adam, lr=rate))
+    return TextClassifier(options, texts.codecs, partial(Adam, lr=rate))
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -80,7 +80,7 @@ def test_twelve_sentences_are_learned_and_new_ones_labelled(name: str, twelve: P
 
 def test_naive_bayes_counts_them(twelve: Path) -> None:
     texts = data(twelve)
-    made = Classifier(NaiveBayesOptions(), texts.codecs)
+    made = TextClassifier(NaiveBayesOptions(), texts.codecs)
     made.count(texts)
     assert made.evaluate(texts, "train").accuracy == 1.0
     assert {one.text: one.label for one in made.predict(NEW)} == NEW

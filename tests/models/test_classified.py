@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from seqlab.models.classification import Classifier
+from seqlab.models.classification import TextClassifier
 from seqlab.models.classification_report import ClassificationReport
 from seqlab.models.classified import Classified, report_of
 from seqlab.nn.bag import BagOptions
@@ -19,11 +19,12 @@ def report(
 ) -> ClassificationReport:
     names = sorted({"a", "b"} | ({"c"} if len(probabilities[0]) == 3 else set()))
     codecs = {"text": Codec.build(lambda: iter(["x y"]), tokens="word"), "label": Labels(names, separator)}
-    model = Classifier(BagOptions(embedding_size=2, buckets=3), codecs)
+    model = TextClassifier(BagOptions(embedding_size=2, buckets=3), codecs)
     data: Any = SimpleNamespace(
         corpus_name="made up",
         labels=lambda split: labels,
-        texts=lambda split: [f"text {row}" for row in range(len(labels))],
+        item="text",
+        inputs=lambda split: [f"text {row}" for row in range(len(labels))],
     )
     given = torch.tensor(probabilities, dtype=torch.float32)
     counted = sum(one != -1 for one in wanted) if separator is None else len(wanted)
@@ -49,7 +50,7 @@ def test_one_label_a_text() -> None:
     assert made.calibration_error == pytest.approx((abs(2 * 0.8 - 2) + 0.7 + abs(0.6 - 1)) / 4, abs=1e-6)
     assert (made.unseen, made.threshold) == (1, None)
     (error,) = made.errors  # the surest
-    assert (error.text, error.label, error.said, error.probability) == ("text 1", "a", "b", pytest.approx(0.7))
+    assert (error.input, error.label, error.said, error.probability) == ("text 1", "a", "b", pytest.approx(0.7))
     assert made.items["predicted"] == ["a", "b", "b", "c", "b"]
     assert made.items["correct"] == [1, 0, 1, 1, 0]
 

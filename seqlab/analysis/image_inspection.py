@@ -1,0 +1,147 @@
+"""What a classifier of images has learned: which steps of an image count, or which pixels speak for which class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqlab.analysis.gradient_flow import gradient_at_steps
+from seqlab.nn.evaluating import evaluating
+from seqlab.nn.image_recurrence import ImageRecurrence
+
+if TYPE_CHECKING:
+    from seqlab.figures import Figure
+
+SHOWN_LAGS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 783)
+COLUMNS = 5
+
+
+@dataclass(frozen=True)
+class ImageInspection:
+    """What one classifier of images does.
+
+    Args:
+        name: Of the run that trained it.
+        model: What it is, in words.
+        classes: Names.
+        images: Grey levels of an image of each class ``(classes, height, width)``.
+        pixels: How much each pixel of these counts for the class: gradient times input, ``(classes, height, width)``.
+        gradients: Of a recurrence, the norm of the gradient of the loss with respect to the state so many steps before
+            the last, ``(layers, steps + 1)``; none for other networks.
+    """
+
+    name: str
+    model: str
+    classes: Sequence[str]
+    images: Tensor = field(repr=False)
+    pixels: Tensor = field(repr=False)
+    gradients: Tensor | None
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.model}"]
+        if self.gradients is not None:
+            lags = [lag for lag in SHOWN_LAGS if lag < self.gradients.shape[1]]
+            lines += ["", "gradient of the loss so many steps before the last, that of the last as 1"]
+            lines += [f"{'steps':>12}" + "".join(f"{lag:>10}" for lag in lags)]
+            for layer, norms in enumerate(self.gradients):
+                shares = (norms[lags] / norms[0].clamp_min(1e-30)).tolist()
+                lines.append(f"{f'layer {layer}':>12}" + "".join(f"{share:>10.2g}" for share in shares))
+        return "\n".join(lines)
+
+    @staticmethod
+    def draw(inspections: "Sequence[ImageInspection]", folder: Path) -> list[Path]:
+        """Draws which pixels count for each model, and the gradients by step of all recurrences in one figure.
+
+        Raises:
+            UserError: A file cannot be written.
+        """
+        from seqlab.analysis.pictures import draw_gradient_flow
+        from seqlab.figures import save_figure
+
+        figures = {f"{one.name}-pixels.png": one.figure() for one in inspections}
+        curves: dict[str, Tensor] = {}
+        for one in inspections:
+            layers = [] if one.gradients is None else [*one.gradients]
+            curves |= {one.name if len(layers) == 1 else f"{one.name}, layer {k}": row for k, row in enumerate(layers)}
+        if curves:
+            figures["gradient_flow.png"] = draw_gradient_flow(curves)
+        for name, figure in figures.items():
+            save_figure(figure, folder / name)
+        return [folder / name for name in figures]
+
+    def figure(self) -> "Figure":
+        """An image of each class, the pixels that speak for the class in red and those against it in blue."""
+        from seqlab.figures import new_figure
+
+        columns = min(COLUMNS, len(self.classes))
+        rows = -(-len(self.classes) // columns)
+        figure, whole = new_figure(1.6 * columns, 1.75 * rows + 0.5)
+        whole.axis("off")
+        whole.set_title(f"{self.name}: what speaks for the class (red) and against it (blue)", fontsize="small")
+        grid = whole.get_subplotspec()
+        assert grid is not None
+        parts = grid.subgridspec(rows, columns)
+        for place, label in enumerate(self.classes):
+            axes = figure.add_subplot(parts[divmod(place, columns)])
+            top = float(self.pixels[place].abs().max()) or 1.0
+            axes.imshow(self.images[place], cmap="gray", vmin=0, vmax=255, alpha=0.4)
+            axes.imshow(self.pixels[place], cmap="bwr", vmin=-top, vmax=top, alpha=0.6)
+            axes.set_title(label, fontsize="small")
+            axes.axis("off")
+        return figure
+
+
+def inspect_images(
+    network: nn.Module, pixels: Tensor, labels: Tensor, classes: Sequence[str], name: str, model: str
+) -> ImageInspection:
+    """Looks at what a classifier does with images.
+
+    Args:
+        network: In evaluation mode; it has a ``reader`` that gives it what it reads.
+        pixels: Grey levels from 0 to 255, ``(images, height, width)``.
+        labels: Of them ``(images,)`` int64; each class stands among them at least once.
+        classes: Names.
+        name: Of the run.
+        model: What it is, in words.
+    """
+    first = torch.tensor([int((labels == label).nonzero()[0, 0]) for label in range(len(classes))])
+    return ImageInspection(
+        name,
+        model,
+        classes,
+        pixels[first],
+        _counting(network, pixels[first]),
+        gradient_by_step(network, pixels, labels) if isinstance(network, ImageRecurrence) else None,
+    )
+
+
+def _counting(network: nn.Module, images: Tensor) -> Tensor:
+    """How much each pixel counts for the class, an image of each in its order: gradient times input."""
+    with evaluating(network), torch.enable_grad():
+        grey = images.float().requires_grad_()
+        logits = network(grey)
+        own = logits.diagonal().sum() - logits.mean(1).sum()
+        (slope,) = torch.autograd.grad(own, grey)
+    return (slope * images).detach().cpu()
+
+
+def gradient_by_step(network: ImageRecurrence, pixels: Tensor, labels: Tensor) -> Tensor | None:
+    """How far back the loss reaches, see ``gradient_at_steps``; none where the stack has two directions.
+
+    Args:
+        network: Over rows or pixels.
+        pixels: Grey levels ``(images, height, width)``.
+        labels: ``(images,)`` int64.
+    """
+    if network.recurrent.directions == 2:
+        return None
+
+    def loss(outputs: Tensor) -> Tensor:
+        return F.cross_entropy(network.classified(outputs), labels, reduction="sum")
+
+    with evaluating(network):
+        return gradient_at_steps(network.recurrent, network.reader(pixels), loss).cpu()

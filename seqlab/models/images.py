@@ -1,0 +1,141 @@
+"""Image classification: a picture in, a label and its probability out."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seqlab.analysis.image_inspection import ImageInspection, inspect_images
+from seqlab.data.data_module import DataModule
+from seqlab.data.image_batches import ImageBatch
+from seqlab.data.image_corpora import named_picture
+from seqlab.data.images import ImageData
+from seqlab.data.loader import in_batches
+from seqlab.data.parts import SPLITS, Split
+from seqlab.errors import UserError
+from seqlab.models.classes import Classifier
+from seqlab.models.model import Codecs
+from seqlab.nn.evaluating import evaluating
+from seqlab.nn.grey_bayes import GreyBayes
+from seqlab.nn.image_reader import Seen
+from seqlab.text.image_codec import ImageCodec
+from seqlab.views.wrong_images import PictureView
+
+TOGETHER = 64
+"""Pictures that ``predict`` classifies at once."""
+SHOWN = 8
+"""Images that are shown with their labels when training ends."""
+
+
+class LabelledImage(NamedTuple):
+    """A picture by its name, its label, and how likely that and each class is."""
+
+    image: str
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+    def __str__(self) -> str:
+        return f"{self.label}\t{self.probability:.4f}"
+
+
+class ImageClassifier(Classifier):
+    """A model that gives each image a label. Its codecs are ``image`` and ``label``."""
+
+    task: ClassVar[str] = "images"
+    says: ClassVar[str] = "classifier of images"
+    unit: ClassVar[str] = "images"
+    loss_unit: ClassVar[str] = "nats per image"
+
+    @classmethod
+    def network_of(cls, options: Any, codecs: Codecs) -> nn.Module:
+        image = codecs["image"]
+        assert isinstance(image, ImageCodec)
+        seen = Seen(image.height, image.width, image.view, image.order, image.mean, image.deviation)
+        made: nn.Module = options.build(seen, codecs["label"].vocab_size)
+        return made
+
+    @property
+    def image(self) -> ImageCodec:
+        """What images are read as."""
+        return self.codec_named("image", ImageCodec)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Logits ``(batch, classes)`` of grey levels from 0 to 255, ``(batch, height, width)``."""
+        logits: Tensor = self.network(pixels)
+        return logits
+
+    def logits(self, batch: ImageBatch) -> Tensor:
+        logits: Tensor = self.network(batch.pixels)
+        return logits
+
+    def count(self, data: DataModule) -> None:
+        assert isinstance(data, ImageData)
+        part = data.part("train")
+        if isinstance(self.network, GreyBayes):
+            self.network.count(
+                torch.from_numpy(part.pixels).to(self.device), torch.from_numpy(part.labels).to(self.device)
+            )
+
+    def predict(self, inputs: Iterable[str]) -> Iterator[LabelledImage]:
+        """The label of each of several pictures, with probabilities.
+
+        Args:
+            inputs: Paths of PNG, JPEG, BMP or GIF files, scaled to the size of the images of training and read as
+                grey levels; ``FILE:PLACE`` for an image of an IDX file, ``digits:PLACE`` for one of the digits.
+        """
+        self.check_finite()
+        size, names = (self.image.height, self.image.width), self.labels.names
+        for together in in_batches(inputs, TOGETHER):
+            pixels = torch.from_numpy(np.stack([named_picture(name, size) for name in together])).to(self.device)
+            with torch.inference_mode(), evaluating(self):
+                probabilities = self.probabilities(self.network(pixels))
+                said = self.said(probabilities)
+            for name, row, chosen in zip(together, probabilities.tolist(), said.tolist(), strict=True):
+                yield LabelledImage(name, names[chosen], row[chosen], dict(zip(names, row, strict=True)))
+
+    def inspect(self, data: Callable[[], DataModule], *, images: int = 100) -> ImageInspection:
+        """Which pixels speak for which class; of a recurrence, how far back its loss reaches.
+
+        Args:
+            data: Reads the corpus that it was trained on.
+            images: Of the held-out part, which the gradients of a recurrence are means over.
+
+        Raises:
+            UserError: It was not trained by gradients, or images is no number of them.
+        """
+        if not self.options.by_gradients:
+            raise UserError(f"{self.run} holds counts, with no gradients to look at; give a network that was trained")
+        if images < 1:
+            raise UserError(f"images {images} must be a whole number of at least 1")
+        self.check_finite()
+        corpus = data()
+        assert isinstance(corpus, ImageData)
+        split = next(part for part in SPLITS[::-1] if corpus.has(part))
+        part = corpus.part(split)
+        known = [*np.flatnonzero(part.labels >= 0)]
+        first = {int(part.labels[row]): row for row in reversed(known)}
+        if missing := next((name for label, name in enumerate(self.labels.names) if label not in first), None):
+            raise UserError(f"the {split} part has no image of the class '{missing}'; look at a model of other images")
+        rows = [*dict.fromkeys([*first.values(), *known[:images]])]
+        pixels, labels = (torch.from_numpy(array[rows]).to(self.device) for array in (part.pixels, part.labels))
+        size = sum(weights.numel() for weights in self.network.parameters())
+        told = f"{self.name}, {size:,} parameters; {len(rows):,} images of {corpus.corpus_name}, {split} part"
+        return inspect_images(self.network, pixels, labels, self.labels.names, self.run, told)
+
+    def sample(self, data: DataModule) -> str:
+        assert isinstance(data, ImageData)
+        split: Split = "val" if data.has("val") else "train"
+        shown = zip(data.labels(split), self.predict(data.inputs(split)[:SHOWN]), strict=False)
+        return "\n".join(f"{one.label} ({one.probability:.2f})  for {right}  {one.image}" for right, one in shown)
+
+    def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
+        return [PictureView(pictures)]
+
+    def command(self, data: DataModule, checkpoint: str) -> str:
+        name = data.inputs("val" if data.has("val") else "train")[0]
+        return f"python -m seqlab.predict {checkpoint} {name}"

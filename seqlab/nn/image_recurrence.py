@@ -1,0 +1,70 @@
+"""Images -> classes through a recurrent stack, a row or a pixel a step."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.nn.image_reader import ImageOptions, ImageReader, Seen
+from seqlab.nn.pooling import Pooling, PoolingKind
+from seqlab.options import option
+from seqlab.recurrence.dropout import Dropout
+from seqlab.recurrence.initialization import initialize
+from seqlab.recurrence.stack import StackOptions
+
+
+@dataclass(frozen=True)
+class ImageRecurrenceOptions(ImageOptions, StackOptions):
+    """Options of ``ImageRecurrence``."""
+
+    views: ClassVar[tuple[str, ...]] = ("rows", "pixels")
+
+    hidden_size: int | list[int] = option(
+        128,
+        "Units in each recurrent layer, of each direction; a list has one number for each layer.",
+        least=1,
+        most=2**20,
+    )
+    dropout: float = option(0.0, "Share of units zeroed on every connection that is not recurrent.", least=0, below=1)
+    bidirectional: bool = option(False, "Whether every layer also reads the image from its end to its start.")
+    pooling: PoolingKind = option(
+        "last", "What of the outputs over time is classified: last, mean, max or attention's weighted mean."
+    )
+
+    def build(self, seen: Seen, classes: int) -> "ImageRecurrence":
+        return ImageRecurrence(ImageReader(seen, self.views), self, classes)
+
+
+class ImageRecurrence(nn.Module):
+    """A recurrent stack over the steps of an image, pooling over time, a linear layer (Le et al. 2015, arXiv
+    1504.00941, read MNIST so, pixel by pixel).
+
+    Args:
+        reader: Of the images.
+        options: Of the network.
+        classes: Logits that come out.
+
+    Raises:
+        UserError: Two options do not agree.
+    """
+
+    def __init__(self, reader: ImageReader, options: ImageRecurrenceOptions, classes: int) -> None:
+        super().__init__()
+        self.reader = reader
+        self.recurrent = options.stack(reader.width, options.bidirectional)
+        self.pooling = Pooling(options.pooling, self.recurrent.output_size, self.recurrent.directions)
+        self.dropout = Dropout(options.dropout)
+        self.output = nn.Linear(self.recurrent.output_size, classes)
+        initialize(self, options.init, options.forget_bias, options.init_range)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Logits ``(batch, classes)`` of grey levels ``(batch, height, width)``."""
+        outputs, _ = self.recurrent(self.reader(pixels))
+        return self.classified(outputs)
+
+    def classified(self, outputs: Tensor) -> Tensor:
+        """Logits ``(batch, classes)`` of the outputs over time ``(batch, steps, size)``."""
+        every: Any = torch.ones(outputs.shape[:2], dtype=torch.bool, device=outputs.device)
+        logits: Tensor = self.output(self.dropout(self.pooling(outputs, every).vectors))
+        return logits

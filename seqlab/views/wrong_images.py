@@ -1,0 +1,78 @@
+"""Images that a classifier got wrong, and which classes it takes for which."""
+
+from typing import Any, Protocol, cast
+
+import lightning.pytorch as pl
+
+from seqlab.figures import Figure, new_figure
+from seqlab.views.boards import boards_of_validation
+from seqlab.views.confusions import MOST_CLASSES, draw_confusion
+
+COLUMNS, ROWS = 8, 3
+"""Of the wrong images that are drawn."""
+
+
+class HasPictures(Protocol):
+    """Data of images."""
+
+    def part(self, split: Any) -> Any: ...
+
+
+class PictureView(pl.Callback):
+    """Draws the confusion matrix, and the images that are wrong, the surest first, when training ends.
+
+    Args:
+        pictures: Whether to draw after each validation too.
+    """
+
+    def __init__(self, pictures: bool) -> None:
+        self.pictures = pictures
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.pictures:
+            self._show(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self.pictures:
+            self._show(trainer, pl_module)
+
+    def _show(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        writers, data = boards_of_validation(trainer)
+        if not writers:
+            return
+        with data.undivided():
+            report = cast(Any, pl_module).evaluate(data, "val", True)
+        wrong = draw_wrong(report.items, cast(HasPictures, data).part("val").pixels)
+        for writer in writers:
+            if report.confusion is not None and len(report.classes) <= MOST_CLASSES:
+                figure = draw_confusion(report.confusion, [*report.classes])
+                writer.add_figure("confusion", figure, trainer.global_step, close=False)
+            if wrong is not None:
+                writer.add_figure("wrong", wrong, trainer.global_step, close=False)
+
+
+def draw_wrong(items: Any, pixels: Any) -> Figure | None:
+    """Draws images that got a wrong label, those first that the model was surest of; none if all are right.
+
+    Args:
+        items: Columns of a report: ``item``, ``correct``, ``probability``, ``predicted`` and ``label``.
+        pixels: Of all images of the part ``(images, height, width)``.
+    """
+    wrong = [row for row, right in enumerate(items["correct"]) if not right]
+    wrong = sorted(wrong, key=lambda row: -items["probability"][row])[: ROWS * COLUMNS]
+    if not wrong:
+        return None
+    rows = -(-len(wrong) // COLUMNS)
+    figure, whole = new_figure(1.1 * COLUMNS, 1.35 * rows + 0.4)
+    whole.axis("off")
+    whole.set_title("Wrong images, the surest first: said for right, probability", fontsize="medium")
+    grid = whole.get_subplotspec()
+    assert grid is not None
+    parts = grid.subgridspec(rows, COLUMNS)
+    for place, row in enumerate(wrong):
+        axes = figure.add_subplot(parts[divmod(place, COLUMNS)])
+        axes.imshow(pixels[items["item"][row]], cmap="gray", vmin=0, vmax=255)
+        said, right = items["predicted"][row], items["label"][row]
+        axes.set_title(f"{said} for {right}, {items['probability'][row]:.2f}", fontsize="x-small")
+        axes.axis("off")
+    return figure
