@@ -27,6 +27,7 @@ from seqlab.text.labels import Labels
 from seqlab.text.strip import Strip
 
 SOURCES = ("mnist", "digits")
+LEAST = {"strings": 1, "val_strings": 0, "test_strings": 0, "least_digits": 1, "least_gap": 0, "batch_size": 1}
 EVALUATED = 64
 """Strings that are evaluated at once."""
 HELD_OUT = 0.1
@@ -53,6 +54,9 @@ class DigitStrings(DataModule):
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
         seed: Of training strings and the order of batches; follows the run's seed if not given.
         codecs: Of image and symbol, that exist already (of a checkpoint).
+
+    Raises:
+        UserError: A value is out of its range, or the pictures show symbols that a checkpoint does not know.
     """
 
     data_name: ClassVar[str] = "digit_strings"
@@ -82,15 +86,7 @@ class DigitStrings(DataModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(ignore=["codecs"])
-        if source not in SOURCES:
-            raise UserError(f"unknown source '{source}': {nearest(source, SOURCES)}")
-        least = {"strings": 1, "val_strings": 0, "test_strings": 0, "least_digits": 1, "least_gap": 0, "batch_size": 1}
-        for name, bound in least.items():
-            if self.hparams[name] < bound:
-                raise UserError(f"{name} {self.hparams[name]} must be a whole number of at least {bound}")
-        for low, high in (("least_digits", "most_digits"), ("least_gap", "most_gap")):
-            if self.hparams[high] < self.hparams[low]:
-                raise UserError(f"{high} {self.hparams[high]} must be at least {low} {self.hparams[low]}")
+        _check(self.hparams)
         self.batch_size, self.seed, self.fresh = batch_size, seed, fresh
         self.layout = Layout(least_digits, most_digits, least_gap, most_gap)
         read, name = read_digits() if source == "digits" else read_mnist(Path(root).expanduser() if root else None)
@@ -106,6 +102,9 @@ class DigitStrings(DataModule):
 
     def _signs(self, pictures: Pictures) -> Signs:
         ids, strip = np.array(self.labels.ids(pictures.labels), dtype=np.int64), self._codecs["image"]
+        if (ids < 0).any():
+            known = "".join(self.labels.names)
+            raise UserError(f"pictures of '{self.corpus_name}' show other symbols than the {known} of the checkpoint")
         pixels = pictures.pixels
         if pixels.shape[1] != strip.height:
             pixels = np.stack([strip.scaled(one) for one in pixels])
@@ -182,6 +181,17 @@ class DigitStrings(DataModule):
             UserError: The part is empty.
         """
         return Loader(EvaluationStrings(self.strings(split), EVALUATED, self.shard()))
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    if given["source"] not in SOURCES:
+        raise UserError(f"unknown source '{given['source']}': {nearest(given['source'], SOURCES)}")
+    for name, bound in LEAST.items():
+        if given[name] < bound:
+            raise UserError(f"{name} {given[name]} must be a whole number of at least {bound}")
+    for low, high in (("least_digits", "most_digits"), ("least_gap", "most_gap")):
+        if given[high] < given[low]:
+            raise UserError(f"{high} {given[high]} must be at least {low} {given[low]}")
 
 
 def _parted(read: Mapping[Split, Pictures]) -> dict[Split, Pictures]:

@@ -11,6 +11,8 @@ from seqlab.data.loader import Shard
 from seqlab.data.picture_text import picture_of
 from seqlab.data.string_batches import Layout, Signs, StringBatch, Strings
 from seqlab.errors import UserError
+from seqlab.text.labels import Labels
+from seqlab.text.strip import Strip
 
 SIGNS = Signs(
     np.array([[[0, 5, 0], [0, 6, 0]], [[1, 2, 3], [0, 0, 4]], [[0, 0, 0], [0, 0, 0]]], dtype=np.uint8),
@@ -136,6 +138,11 @@ def test_the_codecs_of_a_checkpoint_settle_the_height() -> None:
     made = data(codecs=data(source="mnist").codecs)
     assert made.signs["test"].columns.shape[2] == 28
     assert made.codecs["symbol"].names == (*"0123456789",)
+
+
+def test_symbols_that_a_checkpoint_does_not_know_are_refused() -> None:
+    with pytest.raises(UserError, match="pictures of 'digits_strings' show other symbols than the 01 of"):
+        data(codecs={"image": Strip(8), "symbol": Labels("01")})
 
 
 def test_a_recipe_makes_it_again() -> None:
