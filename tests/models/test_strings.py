@@ -252,9 +252,8 @@ def test_verbs(verb: Command, here: Path) -> None:
     assert seqlab.predict(BEST, "a.png")[0].text == json.loads(line)["text"]
 
 
-@pytest.mark.parametrize("fresh", ["true", "false"])
-def test_it_goes_on_to_the_bit(fresh: str, verb: Command, here: Path) -> None:
-    common = (*FIT, *TINY, "--data.fresh", fresh, "--patience", "null")
+def test_it_goes_on_to_the_bit(verb: Command, here: Path) -> None:
+    common = (*FIT, *TINY, "--patience", "null")
     assert verb("fit", *common, "--run", "whole", "--trainer.max_epochs", "3").code == 0
     assert verb("fit", *common, "--run", "parts", "--trainer.max_epochs", "3", "--trainer.max_steps", "6").code == 0
     assert verb("fit", "--ckpt_path", "last", "--run", "parts", "--trainer.max_steps", "-1").code == 0
