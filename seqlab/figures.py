@@ -1,5 +1,6 @@
 """Figures as PNG files: where they are begun, how they look, how they are written."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -8,7 +9,7 @@ from matplotlib.figure import Figure
 from seqlab.errors import UserError, reason_of
 from seqlab.files import whole_file
 
-__all__ = ["Axes", "Figure", "new_figure", "new_panels", "save_figure"]
+__all__ = ["Axes", "Figure", "new_figure", "new_panels", "new_stack", "save_figure"]
 
 DOTS_PER_INCH = 150
 
@@ -23,6 +24,13 @@ def new_panels(count: int, width: float, height: float) -> tuple[Figure, list[Ax
     """An empty figure of so many panels side by side, each of so many inches."""
     figure = Figure(figsize=(count * width, height), layout="constrained")
     return figure, [figure.add_subplot(1, count, place + 1) for place in range(count)]
+
+
+def new_stack(width: float, heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
+    """An empty figure so many inches wide, of panels below each other of such heights that share their x axis."""
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
+    panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=[*heights])
+    return figure, [*panels]
 
 
 def save_figure(figure: Figure, path: Path) -> None:

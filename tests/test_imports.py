@@ -216,6 +216,8 @@ TOGETHER = {
     "nn.counted_vectors": ("nn.cooccurrence", "nn.ppmi", "nn.glove"),
     "analysis.word_queries": ("analysis.word_knowledge",),
     "models.vectors": ("models.vectors_report",),
+    "models.strings": ("models.strings_report", "views.readings"),
+    "data.digit_strings": ("data.string_batches",),
 }
 GROUPS = {type(cell).__module__: "seqlab.cells.steps" for cell in CELLS.values()}
 GROUPS |= {f"seqlab.{name}": f"seqlab.{file}" for file, names in TOGETHER.items() for name in names}

@@ -123,6 +123,7 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
     if options.by_gradients:
         check_fits(plan.row.model, options, data.codecs, steps_of(data.train_batches(Shard()).batch(0, 0)))
     model = plan.row.model(options, data.codecs, optimizer, schedule.made, schedule.interval, plan.model)
+    model.check_data(data)
     try:
         _try(settings, data, model, schedule)
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:

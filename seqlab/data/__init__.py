@@ -1,6 +1,7 @@
 """Files -> batches. ``DATA`` names every corpus that ``--data`` takes."""
 
 from seqlab.data.data_module import DataModule
+from seqlab.data.digit_strings import DigitStrings
 from seqlab.data.image_corpora import Digits, Mnist
 from seqlab.data.images import ImageData
 from seqlab.data.labelled import LabelledData
@@ -19,5 +20,6 @@ KINDS: tuple[type[DataModule], ...] = (
     *(TaggedData, UDEnglishEWT, WNUT17),
     *(ImageData, Digits, Mnist),
     *(SeriesData, Sine, Airline, Temperatures, ETTh1),
+    DigitStrings,
 )
 DATA: dict[str, type[DataModule]] = {kind.data_name: kind for kind in KINDS}

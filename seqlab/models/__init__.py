@@ -15,11 +15,13 @@ from seqlab.models.images import ImageClassifier
 from seqlab.models.language import LanguageModel
 from seqlab.models.model import Model
 from seqlab.models.sizes import shapes_of
+from seqlab.models.strings import StringReader
 from seqlab.models.tagging import Tagger
 from seqlab.models.translation import TranslationModel
 from seqlab.models.vectors import WordVectorModel
 from seqlab.nn.bag import BagOptions
 from seqlab.nn.cbow import CBOWOptions
+from seqlab.nn.column_reader import ColumnReaderOptions
 from seqlab.nn.glove import GloVeOptions
 from seqlab.nn.grey_bayes import GreyBayesOptions
 from seqlab.nn.ibm1 import IBM1Options
@@ -37,6 +39,7 @@ from seqlab.nn.seasonal import SeasonalOptions
 from seqlab.nn.skipgram import SkipGramOptions
 from seqlab.nn.suffix import SuffixOptions
 from seqlab.nn.tagger import TaggerOptions
+from seqlab.nn.template import TemplateOptions
 from seqlab.nn.text_classifier import RecurrentClassifierOptions
 from seqlab.nn.text_cnn import TextCNNOptions
 from seqlab.nn.transformer_classifier import TransformerClassifierOptions
@@ -183,6 +186,15 @@ TASKS: dict[str, Task] = {
             "naive_bayes": Network(GreyBayesOptions),
         },
         bar="naive_bayes",
+    ),
+    "strings": Task(
+        StringReader,
+        data=("digit_strings",),
+        networks={
+            **{cell: Network(ColumnReaderOptions, {"cell": cell}) for cell in EACH_CELL},
+            "template": Network(TemplateOptions),
+        },
+        bar="template",
     ),
 }
 

@@ -176,6 +176,13 @@ class Model(pl.LightningModule):
         """Counts the training part, of a model that is not trained by gradients."""
         raise UserError(f"{self.name} is trained by gradients; there is nothing to count")
 
+    def check_data(self, data: DataModule) -> None:
+        """Checks that it can learn from these data, before a run begins.
+
+        Raises:
+            UserError: It cannot.
+        """
+
     def counts_beside(self) -> bool:
         """Whether what is trained by gradients has counts of the same data beside it."""
         return bool(getattr(self.options, "counts", 0.0))

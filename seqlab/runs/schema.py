@@ -54,6 +54,13 @@ class LabelsState(TypedDict):
     separator: NotRequired[str | None]
 
 
+class StripState(TypedDict):
+    """Of a codec of pictures of a line."""
+
+    kind: Literal["strip"]
+    height: int
+
+
 class ScaleState(TypedDict):
     """Of the columns of one series."""
 
@@ -272,6 +279,11 @@ def _image(state: Plain) -> list[str]:
     return ["image"] if sound and (order is None or sorted(order) == [*range(math.prod(sides))]) else []
 
 
+def _rows(state: Plain) -> list[str]:
+    """Of pictures of a line, which are one thing; none where their height is none."""
+    return ["strip"] if 0 < state["height"] <= LARGEST_SIDE else []
+
+
 class _OfText(TypedDict):
     codecs: dict[str, TextState]
 
@@ -288,11 +300,16 @@ class _OfImages(TypedDict):
     codecs: dict[str, ImageState]
 
 
+class _OfStrips(TypedDict):
+    codecs: dict[str, StripState]
+
+
 _CODECS: dict[str | None, tuple[type, Callable[[Plain], list[str]]]] = {
     None: (_OfText, _tokens),
     "labels": (_OfLabels, lambda state: state["names"]),
     "series": (_OfSeries, _columns),
     "image": (_OfImages, _image),
+    "strip": (_OfStrips, _rows),
 }
 """Of a kind of codec what its state must be like, and what it numbers."""
 

@@ -15,6 +15,7 @@ from seqlab.text.image_codec import ImageCodec
 from seqlab.text.labels import Labels
 from seqlab.text.line_reader import Unended, ended_lines
 from seqlab.text.series_codec import SeriesCodec
+from seqlab.text.strip import Strip
 from seqlab.text.subwords import LONGEST_LEARNED, in_parts
 from seqlab.text.tokenize import CharTokenizer, Tokenizer, check_tokens, learning, tokenizer_from_state, untrained
 from seqlab.text.vocab import BOS, EOS, UNK, Vocab
@@ -250,17 +251,17 @@ class Codec:
         return table
 
 
-AnyCodec = Codec | Labels | SeriesCodec | ImageCodec
+AnyCodec = Codec | Labels | SeriesCodec | ImageCodec | Strip
 """Whatever says what the numbers of a model stand for."""
 
 
 def codec_of(state: Mapping[str, Any]) -> AnyCodec:
-    """The codec, of text, of labels, of a series or of images, that gave this state.
+    """The codec, of text, of labels, of a series, of images or of pictures of a line, that gave this state.
 
     Raises:
         UserError: It names something unknown.
     """
-    kinds: dict[object, type[AnyCodec]] = {"labels": Labels, "series": SeriesCodec, "image": ImageCodec}
+    kinds: dict[object, type[AnyCodec]] = {"labels": Labels, "series": SeriesCodec, "image": ImageCodec, "strip": Strip}
     return kinds.get(state.get("kind"), Codec).from_state(state)
 
 
