@@ -216,6 +216,13 @@ TOGETHER = {
     "nn.counted_vectors": ("nn.cooccurrence", "nn.ppmi", "nn.glove"),
     "analysis.word_queries": ("analysis.word_knowledge",),
     "models.vectors": ("models.vectors_report",),
+    "data.points": (
+        *("data.points_files", "data.points_input", "data.points_batches", "data.points_sample"),
+        *("data.number_tables", "text.points_codec"),
+    ),
+    "nn.closed_form": ("nn.regressors", "nn.hidden_layers"),
+    "models.regression": ("models.regression_report", "models.fit_scores"),
+    "views.fits": ("analysis.loss_surface",),
 }
 GROUPS = {type(cell).__module__: "seqlab.cells.steps" for cell in CELLS.values()}
 GROUPS |= {f"seqlab.{name}": f"seqlab.{file}" for file, names in TOGETHER.items() for name in names}

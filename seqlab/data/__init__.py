@@ -4,6 +4,7 @@ from seqlab.data.data_module import DataModule
 from seqlab.data.labelled import LabelledData
 from seqlab.data.labelled_corpora import RtPolarity, Trec
 from seqlab.data.parallel import FraEng, ParallelData
+from seqlab.data.points import PointsData
 from seqlab.data.series import SeriesData
 from seqlab.data.series_corpora import Airline, ETTh1, Sine, Temperatures
 from seqlab.data.tagged import TaggedData
@@ -16,5 +17,6 @@ KINDS: tuple[type[DataModule], ...] = (
     *(ParallelData, FraEng, LabelledData, RtPolarity, Trec),
     *(TaggedData, UDEnglishEWT, WNUT17),
     *(SeriesData, Sine, Airline, Temperatures, ETTh1),
+    PointsData,
 )
 DATA: dict[str, type[DataModule]] = {kind.data_name: kind for kind in KINDS}

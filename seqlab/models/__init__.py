@@ -13,12 +13,14 @@ from seqlab.models.classification import Classifier
 from seqlab.models.forecasting import Forecaster
 from seqlab.models.language import LanguageModel
 from seqlab.models.model import Model
+from seqlab.models.regression import Regressor
 from seqlab.models.sizes import shapes_of
 from seqlab.models.tagging import Tagger
 from seqlab.models.translation import TranslationModel
 from seqlab.models.vectors import WordVectorModel
 from seqlab.nn.bag import BagOptions
 from seqlab.nn.cbow import CBOWOptions
+from seqlab.nn.closed_form import ClosedFormOptions
 from seqlab.nn.glove import GloVeOptions
 from seqlab.nn.ibm1 import IBM1Options
 from seqlab.nn.language_network import LanguageOptions
@@ -27,6 +29,7 @@ from seqlab.nn.ngram import NGramOptions
 from seqlab.nn.perceptron import PerceptronOptions
 from seqlab.nn.ppmi import PPMIOptions
 from seqlab.nn.recurrent_forecaster import RecurrentForecasterOptions
+from seqlab.nn.regressors import LinearRegressorOptions, MLPRegressorOptions
 from seqlab.nn.ridge import RidgeOptions
 from seqlab.nn.seasonal import SeasonalOptions
 from seqlab.nn.skipgram import SkipGramOptions
@@ -165,6 +168,16 @@ TASKS: dict[str, Task] = {
         },
         bar="ppmi",
         reads={"time_machine": FEW_WORDS, "text": WORDS, "ptb": ROWS_OF_WORDS, "wikitext2": ROWS_OF_WORDS},
+    ),
+    "regression": Task(
+        Regressor,
+        data=("points",),
+        networks={
+            "linear": Network(LinearRegressorOptions),
+            "mlp": Network(MLPRegressorOptions),
+            "closed_form": Network(ClosedFormOptions),
+        },
+        bar="closed_form",
     ),
 }
 

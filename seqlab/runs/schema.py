@@ -53,7 +53,7 @@ class LabelsState(TypedDict):
 
 
 class ScaleState(TypedDict):
-    """Of the columns of one series."""
+    """Of several columns."""
 
     means: list[float]
     deviations: list[float]
@@ -76,6 +76,19 @@ class SeriesState(TypedDict):
     scales: dict[str, ScaleState]
     known_scales: dict[str, ScaleState]
     errors: dict[str, list[float]]
+
+
+class PointsState(TypedDict):
+    """Of a codec of points."""
+
+    kind: Literal["points"]
+    columns: list[str]
+    target: str
+    layout: list[str]
+    headed: bool
+    scale: ScaleState
+    target_scale: ScaleState
+    classes: list[str] | None
 
 
 class Recipe(TypedDict):
@@ -250,6 +263,14 @@ def _columns(state: Plain) -> list[str]:
     return columns if state["scales"] and all(sizes) and lengths > 0 else []
 
 
+def _features(state: Plain) -> list[str]:
+    """Of points; none where scales are not of as many, or there are not two values."""
+    columns: list[str] = state["columns"]
+    sizes = [len(part) == len(columns) for part in state["scale"].values()]
+    sizes += [len(part) == 1 for part in state["target_scale"].values()]
+    return columns if all(sizes) and len(state["classes"] or "ab") == 2 else []
+
+
 class _OfText(TypedDict):
     codecs: dict[str, TextState]
 
@@ -262,10 +283,15 @@ class _OfSeries(TypedDict):
     codecs: dict[str, SeriesState]
 
 
+class _OfPoints(TypedDict):
+    codecs: dict[str, PointsState]
+
+
 _CODECS: dict[str | None, tuple[type, Callable[[Plain], list[str]]]] = {
     None: (_OfText, _tokens),
     "labels": (_OfLabels, lambda state: state["names"]),
     "series": (_OfSeries, _columns),
+    "points": (_OfPoints, _features),
 }
 """Of a kind of codec what its state must be like, and what it numbers."""
 

@@ -13,6 +13,7 @@ from seqlab.errors import UserError
 from seqlab.text.clean import check_cleaning, clean_lines, marks_apart, restored
 from seqlab.text.labels import Labels
 from seqlab.text.line_reader import Unended, ended_lines
+from seqlab.text.points_codec import PointsCodec
 from seqlab.text.series_codec import SeriesCodec
 from seqlab.text.subwords import LONGEST_LEARNED, in_parts
 from seqlab.text.tokenize import CharTokenizer, Tokenizer, check_tokens, learning, tokenizer_from_state, untrained
@@ -249,18 +250,20 @@ class Codec:
         return table
 
 
-AnyCodec = Codec | Labels | SeriesCodec
+AnyCodec = Codec | Labels | SeriesCodec | PointsCodec
 """Whatever says what the numbers of a model stand for."""
 
 
 def codec_of(state: Mapping[str, Any]) -> AnyCodec:
-    """The codec, of text, of labels or of a series, that gave this state.
+    """The codec, of text, of labels, of a series or of points, that gave this state.
 
     Raises:
         UserError: It names something unknown.
     """
     if state.get("kind") == "series":
         return SeriesCodec.from_state(state)
+    if state.get("kind") == "points":
+        return PointsCodec.from_state(state)
     return Labels.from_state(state) if state.get("kind") == "labels" else Codec.from_state(state)
 
 
