@@ -67,6 +67,7 @@ COMMON = (
     "take_over",
     "on_nan",
     "watch",
+    "samples",
     "patience",
     "monitor",
     "bar",
@@ -132,6 +133,13 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         type=Literal["none", "light", "full"],
         default="light",
         help="What TensorBoard shows beside losses: none, what costs little, or pictures at each validation too.",
+    )
+    parser.add_argument(
+        "--samples",
+        action=ActionYesNo,
+        nargs="?",
+        default=False,
+        help="Print what the model says after each validation, not only when training ends.",
     )
 
 

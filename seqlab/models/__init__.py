@@ -135,7 +135,7 @@ TASKS: dict[str, Task] = {
     ),
     "tagging": Task(
         Tagger,
-        data=("ud_english_ewt", "wnut17", "tagged"),
+        data=("ud_english_ewt", "wnut17", "tagged", "hello"),
         networks={
             **{cell: Network(TaggerOptions, {"cell": cell}) for cell in ("lstm", *EACH_CELL)},
             "transformer": Network(TransformerTaggerOptions),
