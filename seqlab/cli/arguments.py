@@ -107,19 +107,19 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         "--patience",
         type=int | None,
         default=5,
-        help="Validations in a row that are no better before training stops; null never stops early.",
+        help="Validations in a row without a better one that stop training; null never stops.",
     )
     parser.add_argument(
         "--monitor",
         type=str,
         default="val/loss",
-        help="What best.ckpt and patience go by: val/loss or a measure of the task, such as val/accuracy.",
+        help="What best.ckpt and patience go by: val/loss, or a measure as val/accuracy.",
     )
     parser.add_argument(
         "--bar",
         type=Literal["auto", "none"],
         default="auto",
-        help="Say what the task's counted model reaches on the same data, where that takes a moment; or do not.",
+        help="Say what the task's counted model reaches, where that takes a moment; or none.",
     )
     parser.add_argument("--ckpt_every", type=str | None, help="Write last.ckpt every 200 (steps), 30s, 5m or 1h too.")
     parser.add_argument(
@@ -139,7 +139,7 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         action=ActionYesNo,
         nargs="?",
         default=False,
-        help="Print what the model says after each validation, not only when training ends.",
+        help="Print what the model says after each validation too.",
     )
 
 
