@@ -32,6 +32,7 @@ DATA = {
     "classification": ("labelled", SAMPLES / "questions.tsv"),
     "tagging": ("tagged", SAMPLES / "village.conll"),
     "forecasting": ("sine", None),
+    "regression": ("points", None),
 }
 FEW_CELLS = {"gru", "lstm"}
 NETWORKS = [

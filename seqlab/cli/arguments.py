@@ -113,13 +113,13 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         "--monitor",
         type=str,
         default="val/loss",
-        help="What best.ckpt and patience go by: val/loss, or a measure as val/accuracy.",
+        help="What best.ckpt and patience go by: val/loss, val/accuracy or the like.",
     )
     parser.add_argument(
         "--bar",
         type=Literal["auto", "none"],
         default="auto",
-        help="Say what the task's counted model reaches, where that takes a moment; or none.",
+        help="Say what the task's counted model reaches, where that takes a moment.",
     )
     parser.add_argument("--ckpt_every", type=str | None, help="Write last.ckpt every 200 (steps), 30s, 5m or 1h too.")
     parser.add_argument(
