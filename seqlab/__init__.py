@@ -61,7 +61,7 @@ def fit(
         trainer: Arguments of Lightning's Trainer; objects such as callbacks and loggers too.
         config: YAML file of options, or several; what is given here wins over them.
         options: Of the run: ``seed``, ``run``, ``overwrite``, ``ckpt_path``, ``patience``, ``monitor``,
-            ``ckpt_every``, ``on_nan``, ``watch``, ``bar``.
+            ``ckpt_every``, ``on_nan``, ``watch``, ``samples``, ``bar``.
 
     Raises:
         UserError: An option is wrong.

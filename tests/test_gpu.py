@@ -32,7 +32,10 @@ DATA = {
     "classification": ("labelled", SAMPLES / "questions.tsv"),
     "tagging": ("tagged", SAMPLES / "village.conll"),
     "forecasting": ("sine", None),
+    "vectors": ("text", TESTS / "fixtures" / "story.txt"),
+    "images": ("digits", None),
     "strings": ("digit_strings", None),
+    "regression": ("points", None),
 }
 FEW_CELLS = {"gru", "lstm"}
 NETWORKS = [

@@ -218,6 +218,13 @@ TOGETHER = {
     "models.vectors": ("models.vectors_report",),
     "models.strings": ("models.strings_report", "views.readings"),
     "data.digit_strings": ("data.string_batches",),
+    "data.points": (
+        *("data.points_files", "data.points_input", "data.points_batches", "data.points_sample"),
+        *("data.number_tables", "text.points_codec"),
+    ),
+    "nn.closed_form": ("nn.regressors", "nn.hidden_layers"),
+    "models.regression": ("models.regression_report", "models.fit_scores"),
+    "views.fits": ("analysis.loss_surface",),
 }
 GROUPS = {type(cell).__module__: "seqlab.cells.steps" for cell in CELLS.values()}
 GROUPS |= {f"seqlab.{name}": f"seqlab.{file}" for file, names in TOGETHER.items() for name in names}

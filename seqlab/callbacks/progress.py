@@ -73,6 +73,11 @@ class Lines(ProgressBar):
         self._enabled = True
         self._over = threading.Event()
 
+    @property
+    def is_enabled(self) -> bool:
+        """Whether lines are written; ``LightningModule.print`` asks."""
+        return self._enabled
+
     def disable(self) -> None:
         self._enabled = False
 

@@ -67,6 +67,7 @@ COMMON = (
     "take_over",
     "on_nan",
     "watch",
+    "samples",
     "patience",
     "monitor",
     "bar",
@@ -106,19 +107,19 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         "--patience",
         type=int | None,
         default=5,
-        help="Validations in a row that are no better before training stops; null never stops early.",
+        help="Validations in a row without a better one that stop training; null never stops.",
     )
     parser.add_argument(
         "--monitor",
         type=str,
         default="val/loss",
-        help="What best.ckpt and patience go by: val/loss or a measure of the task, such as val/accuracy.",
+        help="What best.ckpt and patience go by: val/loss, val/accuracy or the like.",
     )
     parser.add_argument(
         "--bar",
         type=Literal["auto", "none"],
         default="auto",
-        help="Say what the task's counted model reaches on the same data, where that takes a moment; or do not.",
+        help="Say what the task's counted model reaches, where that takes a moment.",
     )
     parser.add_argument("--ckpt_every", type=str | None, help="Write last.ckpt every 200 (steps), 30s, 5m or 1h too.")
     parser.add_argument(
@@ -132,6 +133,13 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         type=Literal["none", "light", "full"],
         default="light",
         help="What TensorBoard shows beside losses: none, what costs little, or pictures at each validation too.",
+    )
+    parser.add_argument(
+        "--samples",
+        action=ActionYesNo,
+        nargs="?",
+        default=False,
+        help="Print what the model says after each validation too.",
     )
 
 

@@ -93,6 +93,7 @@ class Parser(ArgumentParser):
         kwargs.setdefault("allow_abbrev", False)
         super().__init__(*args, **kwargs)
         self.refused: dict[str, str] = {}
+        self._negative_number_matcher = re.compile(r"-\.?\d")  # -1,2 is a value too, and no option begins with a digit
         self.add_argument("--help_all", action=_HelpAllAction, help="Show every option and exit.")
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:

@@ -24,7 +24,7 @@ MEASURED: dict[str, Any] = {
     "reached": dict[str, float],
     "epoch": dict[str, float],
     "steps": list[int],
-    "norms": list[list[float]],
+    **dict.fromkeys(("norms", "path"), list[list[float]]),
 }
 """Parts of the states of callbacks that are of another size or kind once something was measured."""
 

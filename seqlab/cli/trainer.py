@@ -19,6 +19,7 @@ from seqlab.callbacks.interruption import Interruption
 from seqlab.callbacks.keeping import KeepBest, KeepLast, Often, RunRecord, WholeFiles
 from seqlab.callbacks.progress import progress
 from seqlab.callbacks.random_state import RandomState
+from seqlab.callbacks.saying import Saying
 from seqlab.callbacks.step_time import StepTime
 from seqlab.callbacks.tally import Tally
 from seqlab.callbacks.training_log import TrainingLog
@@ -154,6 +155,7 @@ def _callbacks(
     callbacks: list[Callback] = [Clock(), norms, watch, log, tally, interruption, record, RandomState(), FreedMemory()]
     if config.watch != "none":
         callbacks += [Updates(), StepTime(), *model.views(data, folder, config.watch == "full")]
+    callbacks += [Saying()] if config.samples else []
     if validates and config.patience is not None:
         callbacks.append(
             EarlyStopping(monitor.name, patience=config.patience, mode=monitor.mode, check_on_train_epoch_end=False)

@@ -8,6 +8,9 @@ from seqlab.errors import UserError, nearest
 Column = int | str | None
 """A column by its number from 1 or its name; None where it is to be found out."""
 
+Names = str | list[str] | None
+"""Columns by their names between commas, or in a list; None where they are to be found out."""
+
 TEXT_NAMES = ("text", "sentence", "review", "question", "content", "document", "comment", "message", "tweet")
 LABEL_NAMES = ("label", "class", "category", "sentiment", "target", "intent", "topic")
 """Names, in any case, that a column is known by where nobody says which it is."""
@@ -26,6 +29,13 @@ class Places(NamedTuple):
     text: int
     second_text: int | None
     label: int
+
+
+def listed(names: Names) -> list[str] | None:
+    """Names between commas, or in a list."""
+    if names is None:
+        return None
+    return [one.strip() for one in (names.split(",") if isinstance(names, str) else names) if one.strip()]
 
 
 def is_header(cells: Sequence[str]) -> bool:
@@ -65,7 +75,7 @@ def find_columns(
             "another --data.format"
         )
     known = {"text_column": text, "second_text_column": second_text, "label_column": label}
-    found = {key: _place(column, key, name, head, width) for key, column in known.items() if column is not None}
+    found = {key: place_of(column, key, name, head, width) for key, column in known.items() if column is not None}
     if head is not None:
         for key, names in (("text_column", TEXT_NAMES), ("label_column", LABEL_NAMES)):
             if key not in found and (place := _known(head, names)) is not None and place not in found.values():
@@ -87,7 +97,19 @@ def find_columns(
     return Places(found["text_column"], found.get("second_text_column"), found["label_column"])
 
 
-def _place(column: int | str, option: str, name: str, head: Sequence[str] | None, width: int) -> int:
+def place_of(column: int | str, option: str, name: str, head: Sequence[str] | None, width: int) -> int:
+    """The place of a column in a row, from 0.
+
+    Args:
+        column: Its name, or its number from 1.
+        option: That names it, for messages.
+        name: Of the file, for messages.
+        head: Names of the columns, where the file has any.
+        width: Columns of the file.
+
+    Raises:
+        UserError: There is no such column.
+    """
     if head is not None and str(column) in head:
         return head.index(str(column))
     if isinstance(column, str) and not column.isdecimal():

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from torch.utils.data import DataLoader
 
+from seqlab.data.columns import Names, listed
 from seqlab.data.data_module import DataModule
 from seqlab.data.labelled_files import read_text
 from seqlab.data.loader import Loader, Shard
@@ -22,8 +23,6 @@ from seqlab.text.series_codec import Scale, SeriesCodec
 
 EVALUATED = 256
 """Windows that are evaluated at once."""
-
-Names = str | list[str] | None
 
 
 class Found(NamedTuple):
@@ -280,13 +279,6 @@ class SeriesData(DataModule):
         """Values and what is known in advance of each series, in standard scores."""
         pairs = [scaled_of(self.codec, one) for one in self.series]
         return [values for values, _ in pairs], [known for _, known in pairs]
-
-
-def listed(names: Names) -> list[str] | None:
-    """Names between commas, or in a list."""
-    if names is None:
-        return None
-    return [one.strip() for one in (names.split(",") if isinstance(names, str) else names) if one.strip()]
 
 
 def scaled_of(codec: SeriesCodec, one: RawSeries) -> tuple[Floats, Floats]:

@@ -1,23 +1,16 @@
 """Files of series -> values with their times, gaps filled."""
 
-import csv
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from io import StringIO
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqlab.data.number_tables import NumberTable, Values, number_of, numbers_of, read_numbers
 from seqlab.data.timeline import Step, Time, placed, read_time, rows_of, step_of, zone_of
-from seqlab.errors import UserError, nearest, reason_of
+from seqlab.errors import UserError, nearest
 
-Values = NDArray[np.float64]
-
-MISSING = ("", "na", "nan", "n/a", "null", "none", "?")
-"""Cells, in any case, that hold no value."""
 TIMES = ("date", "time", "datetime", "timestamp", "ds", "month", "day", "year")
 """Names, in any case, of a column of times where nobody says which it is."""
 LONGEST_GAP = 10
@@ -72,14 +65,6 @@ class RawSeries(NamedTuple):
         return int(np.isnan(self.values[:rows]).sum() + np.isnan(self.known[:rows]).sum()) - self.inserted * width
 
 
-class Table(NamedTuple):
-    """The rows of a file: names of its columns, and of each row its line in the file and its cells."""
-
-    names: list[str]
-    lines: list[int]
-    rows: list[list[str]]
-
-
 def read_series(text: str, name: str, layout: SeriesLayout) -> tuple[list[RawSeries], Step, SeriesLayout]:
     """The series of a file.
 
@@ -94,11 +79,11 @@ def read_series(text: str, name: str, layout: SeriesLayout) -> tuple[list[RawSer
     Raises:
         UserError: A column is missing, a cell holds no number, or times are not regular.
     """
-    table = _table(text, name)
+    table = read_numbers(text, name, "a row for each time", _is_time)
     layout = _found(table, name, layout)
     assert layout.columns is not None
-    values = _numbers(table, layout.columns, name)
-    known = _numbers(table, layout.known, name)
+    values = numbers_of(table, layout.columns, name)
+    known = numbers_of(table, layout.known, name)
     ids = [row[table.names.index(layout.id)].strip() if layout.id else "" for row in table.rows]
     groups: dict[str, list[int]] = {}
     for row, one in enumerate(ids):
@@ -120,49 +105,12 @@ def filled(values: Values) -> Values:
     return taken
 
 
-def _table(text: str, name: str) -> Table:
-    """The cells of a file."""
-    first = next((line for line in text.split("\n") if line.strip()), "")
-    separator = max(",;\t", key=first.count)
-    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
-    lines, rows = [], []
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                lines.append(reader.line_num)
-                rows.append(cells)
-    except csv.Error as error:
-        raise UserError(f"{name}, line {reader.line_num} is not CSV: {reason_of(error)}; mend its quotes") from None
-    if not rows:
-        raise UserError(f"{name} holds no series; give a file with a row for each time")
-    width = len(rows[0])
-    names = [f"{place + 1}" for place in range(width)]
-    if not any(_number(cell) is not None or isinstance(read_time(cell), datetime) for cell in rows[0]):
-        names = [cell.strip() for cell in rows.pop(0)]
-        lines.pop(0)
-    if len(set(names)) < len(names):
-        twice = next(one for one in names if names.count(one) > 1)
-        raise UserError(f"{name} has two columns '{twice}'; give each a name of its own")
-    for line, row in zip(lines, rows, strict=True):
-        if len(row) != width:
-            raise UserError(f"{name}, line {line} has {len(row)} cells, not {width} as the first; mend the line")
-    if not rows:
-        raise UserError(f"{name} holds names and no values; give a row for each time")
-    return Table(names, lines, rows)
+def _is_time(cell: str) -> bool:
+    """Whether a cell holds a time that is no number."""
+    return isinstance(read_time(cell), datetime)
 
 
-def _number(cell: str) -> float | None:
-    """The number of a cell; NaN where it is missing, none where there is something else."""
-    if cell.strip().lower() in MISSING:
-        return math.nan
-    try:
-        number = float(cell)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _found(table: Table, name: str, layout: SeriesLayout) -> SeriesLayout:
+def _found(table: NumberTable, name: str, layout: SeriesLayout) -> SeriesLayout:
     """The layout with its columns found out."""
     for option, given in (("columns", layout.columns or []), ("known", layout.known)):
         for column in given:
@@ -177,7 +125,7 @@ def _found(table: Table, name: str, layout: SeriesLayout) -> SeriesLayout:
         columns = [one for one in table.names if one not in taken]
         for one in columns:
             cells = [row[table.names.index(one)] for row in table.rows]
-            if not any(cell.strip() and _number(cell) is not None for cell in cells):
+            if not any(cell.strip() and number_of(cell) is not None for cell in cells):
                 raise UserError(
                     f"{name}: the column '{one}' holds no numbers; say what is forecast with --data.columns, or that "
                     "it tells series apart with --data.id_column"
@@ -189,12 +137,12 @@ def _found(table: Table, name: str, layout: SeriesLayout) -> SeriesLayout:
     return replace(layout, columns=columns, time=time)
 
 
-def _check_column(column: str, option: str, table: Table, name: str) -> None:
+def _check_column(column: str, option: str, table: NumberTable, name: str) -> None:
     if column not in table.names:
         raise UserError(f"{name} has no column '{column}' for {option}; {nearest(column, table.names)}")
 
 
-def _time_column(table: Table, layout: SeriesLayout) -> str | None:
+def _time_column(table: NumberTable, layout: SeriesLayout) -> str | None:
     """The column of times: by its name, else the first that holds times that are no numbers; none if there is none."""
     free = [one for one in table.names if one not in (*(layout.columns or ()), *layout.known, layout.id)]
     for one in free:
@@ -204,36 +152,7 @@ def _time_column(table: Table, layout: SeriesLayout) -> str | None:
     return next(holds, None)
 
 
-def _numbers(table: Table, columns: Sequence[str], name: str) -> Values:
-    """The values of columns ``(rows, columns)``, NaN where missing."""
-    values = np.empty((len(table.rows), len(columns)))
-    for place, column in enumerate(columns):
-        at = table.names.index(column)
-        cells = [row[at] for row in table.rows]
-        try:
-            values[:, place] = cells
-        except ValueError:
-            values[:, place] = math.nan
-        if not np.isfinite(values[:, place]).all():
-            values[:, place] = _one_by_one(table, column, cells, name)
-    return values
-
-
-def _one_by_one(table: Table, column: str, cells: Sequence[str], name: str) -> list[float]:
-    """The values of cells of which some are missing, or no numbers."""
-    numbers = []
-    for line, cell in zip(table.lines, cells, strict=True):
-        number = _number(cell)
-        if number is None:
-            raise UserError(
-                f"{name}, line {line}: '{cell}' in the column '{column}' is no finite number; "
-                "mend it, or leave the cell empty where the value is missing"
-            )
-        numbers.append(number)
-    return numbers
-
-
-def _times(table: Table, name: str, layout: SeriesLayout, groups: dict[str, list[int]]) -> dict[str, list[Time]]:
+def _times(table: NumberTable, name: str, layout: SeriesLayout, groups: dict[str, list[int]]) -> dict[str, list[Time]]:
     """The times of each series; rows are numbered from 1 where there is no column of times."""
     if layout.time is None:
         return {one: [float(number + 1) for number in range(len(rows))] for one, rows in groups.items()}

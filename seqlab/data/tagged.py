@@ -47,7 +47,8 @@ class TaggedData(DataModule):
         file_scheme: Scheme of the files' spans: iob1, iob2, iobes, bilou or none; found out if not given.
         scheme: Scheme that spans are learned in: iob1, iob2, iobes or bilou; that of the files if not given.
         cleaning: raw, or lower for words in small letters; characters and casing are as written.
-        tokenizer: Cuts raw text into words when the model is asked: treebank or space.
+        tokenizer: Cuts raw text into words when the model is asked: treebank, space, or char, where each word of the
+            files is a character.
         min_freq: Words seen less often than this in the training part become <unk>.
         max_length: Most words of a sentence; longer ones are cut into parts that are tagged by themselves.
         max_characters: Most characters of a word; of longer ones the middle is left out.
@@ -191,6 +192,11 @@ class TaggedData(DataModule):
         labels: Labels = self._codecs["tag"]
         return labels
 
+    @property
+    def of_characters(self) -> bool:
+        """Whether what is tagged are the characters of words."""
+        return isinstance(self._codecs["text"].tokenizer, CharTokenizer)
+
     def has(self, split: Split) -> bool:
         """Whether the corpus has such a part."""
         return bool(len(self._parts[split]))
@@ -214,7 +220,8 @@ class TaggedData(DataModule):
         return self._codecs
 
     def inputs(self, split: Split) -> list[str]:
-        return [" ".join(words) for words in self.words(split)]
+        between = "" if self.of_characters else " "
+        return [between.join(words) for words in self.words(split)]
 
     def num_items(self) -> int:
         return sum(map(len, self.words("train")))

@@ -1,4 +1,4 @@
-"""Corpora of tagged sentences by their names."""
+"""Corpora of tagged sentences, and one word with tagged characters, by their names."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,8 @@ from seqlab.data.parts import SPLITS, Split
 from seqlab.data.tagged import TaggedData
 from seqlab.data.tagged_files import TaggedLayout, TaggedRows, read_tagged
 
-SAMPLE = Path(__file__).parent / "samples" / "village.conll"
+SAMPLES = Path(__file__).parent / "samples"
+SAMPLE, HELLO = SAMPLES / "village.conll", SAMPLES / "hello.conll"
 
 
 class _Named(TaggedData):
@@ -98,3 +99,39 @@ class WNUT17(_Named):
             fold=0,
             **kwargs,
         )
+
+
+class Hello(TaggedData):
+    """The word hello, whose characters have the tags o h l o l: each part is this word, so that every step can be seen.
+
+    The two l have different tags, so that a model must remember what stood before.
+    """
+
+    data_name = "hello"
+    answered = (*_Named.answered, "scheme", "cleaning", "tokenizer", "root")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            path=None,
+            val_path=None,
+            test_path=None,
+            name_shown=None,
+            format=None,
+            word_column=None,
+            tag_column=None,
+            encoding=None,
+            file_scheme="none",
+            scheme=None,
+            cleaning="raw",
+            tokenizer="char",
+            val_fraction=0.0,
+            test_fraction=0.0,
+            folds=None,
+            fold=0,
+            root=None,
+            **kwargs,
+        )
+
+    def find(self, files: dict[Split, list[Path]], layout: TaggedLayout) -> tuple[dict[Split, TaggedRows], str]:
+        """The one word, as each of the parts."""
+        return {split: read_tagged([HELLO], layout) for split in SPLITS}, self.data_name

@@ -47,6 +47,21 @@ class Tagged(NamedTuple):
         return "\n".join(f"{path.probability:.4f}\t{inline(self.words, path.tags)}" for path in self.paths)
 
 
+class Spelled(Tagged):
+    """A word whose characters are tagged: ``hello -> ohlol``."""
+
+    def __str__(self) -> str:
+        if self.paths is None:
+            return arrow(self.words, self.tags)
+        return "\n".join(f"{path.probability:.4f}\t{arrow(self.words, path.tags)}" for path in self.paths)
+
+
+def arrow(characters: Iterable[str], tags: Sequence[str]) -> str:
+    """``hello -> ohlol``; tags of several characters stand apart."""
+    between = "" if all(len(tag) == 1 for tag in tags) else " "
+    return f"{''.join(characters)} -> {between.join(tags)}"
+
+
 def inline(words: Iterable[str], tags: Iterable[str]) -> str:
     """``the_DT cat_NN``."""
     return " ".join(f"{word}_{tag}" for word, tag in zip(words, tags, strict=True))
@@ -59,7 +74,7 @@ def spans_in(words: Sequence[str], tags: Sequence[str], marks: bool) -> list[dic
 
 
 def as_inline(sentences: Iterable[Tagged]) -> Iterator[str]:
-    """A line a sentence: ``the_DT cat_NN``."""
+    """A line a sentence: ``the_DT cat_NN``, or ``hello -> ohlol`` where characters are tagged."""
     return map(str, sentences)
 
 

@@ -14,6 +14,7 @@ from seqlab.models.forecasting import Forecaster
 from seqlab.models.images import ImageClassifier
 from seqlab.models.language import LanguageModel
 from seqlab.models.model import Model
+from seqlab.models.regression import Regressor
 from seqlab.models.sizes import shapes_of
 from seqlab.models.strings import StringReader
 from seqlab.models.tagging import Tagger
@@ -21,6 +22,7 @@ from seqlab.models.translation import TranslationModel
 from seqlab.models.vectors import WordVectorModel
 from seqlab.nn.bag import BagOptions
 from seqlab.nn.cbow import CBOWOptions
+from seqlab.nn.closed_form import ClosedFormOptions
 from seqlab.nn.column_reader import ColumnReaderOptions
 from seqlab.nn.glove import GloVeOptions
 from seqlab.nn.grey_bayes import GreyBayesOptions
@@ -34,6 +36,7 @@ from seqlab.nn.ngram import NGramOptions
 from seqlab.nn.perceptron import PerceptronOptions
 from seqlab.nn.ppmi import PPMIOptions
 from seqlab.nn.recurrent_forecaster import RecurrentForecasterOptions
+from seqlab.nn.regressors import LinearRegressorOptions, MLPRegressorOptions
 from seqlab.nn.ridge import RidgeOptions
 from seqlab.nn.seasonal import SeasonalOptions
 from seqlab.nn.skipgram import SkipGramOptions
@@ -140,7 +143,7 @@ TASKS: dict[str, Task] = {
     ),
     "tagging": Task(
         Tagger,
-        data=("ud_english_ewt", "wnut17", "tagged"),
+        data=("ud_english_ewt", "wnut17", "tagged", "hello"),
         networks={
             **{cell: Network(TaggerOptions, {"cell": cell}) for cell in ("lstm", *EACH_CELL)},
             "transformer": Network(TransformerTaggerOptions),
@@ -195,6 +198,16 @@ TASKS: dict[str, Task] = {
             "template": Network(TemplateOptions),
         },
         bar="template",
+    ),
+    "regression": Task(
+        Regressor,
+        data=("points",),
+        networks={
+            "linear": Network(LinearRegressorOptions),
+            "mlp": Network(MLPRegressorOptions),
+            "closed_form": Network(ClosedFormOptions),
+        },
+        bar="closed_form",
     ),
 }
 

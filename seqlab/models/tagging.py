@@ -19,7 +19,7 @@ from seqlab.data.loader import Loader, in_batches
 from seqlab.data.parts import Split
 from seqlab.data.tagged import TaggedData
 from seqlab.data.tagged_batches import EvaluationSentences, TaggedBatch, TaggedSentences
-from seqlab.decoding.tagging import FORMATS, Tagged, Way, spans_in
+from seqlab.decoding.tagging import FORMATS, Spelled, Tagged, Way, spans_in
 from seqlab.decoding.viterbi import best_paths
 from seqlab.errors import UserError, reason_of
 from seqlab.files import whole_file
@@ -38,7 +38,7 @@ from seqlab.text.codec import Codec
 from seqlab.text.labels import Labels
 from seqlab.text.schemes import follows
 from seqlab.text.spans import spans_of
-from seqlab.text.tokenize import SpaceTokenizer
+from seqlab.text.tokenize import CharTokenizer, SpaceTokenizer
 from seqlab.text.treebank import offsets_of
 from seqlab.views.tags import TagView
 
@@ -96,6 +96,11 @@ class Tagger(Model):
     def scheme(self) -> str | None:
         """In which tags mark spans; none where they mark none."""
         return self.labels.scheme
+
+    @property
+    def of_characters(self) -> bool:
+        """Whether what is tagged are the characters of words."""
+        return isinstance(self.text.tokenizer, CharTokenizer)
 
     @property
     def crf(self) -> CRF:
@@ -245,7 +250,7 @@ class Tagger(Model):
             for text, words, one, parts in zip(texts, rows, whole, pieces, strict=True):
                 tags = [names[tag] for tag in one.tags]
                 ways = [Way([names[tag] for tag in path], float(np.exp(log))) for log, path in one.paths]
-                yield Tagged(
+                yield (Spelled if self.of_characters and not tokenized else Tagged)(
                     text,
                     words,
                     tags if n_best is None or not words else ways[0].tags,
@@ -285,14 +290,15 @@ class Tagger(Model):
     def sample(self, data: DataModule) -> str:
         assert isinstance(data, TaggedData)
         shown = data.inputs("val" if data.has("val") else "train")[:SHOWN]
-        return "\n".join(map(str, self.predict(shown, tokenized=True)))
+        return "\n".join(map(str, self.predict(shown, tokenized=not self.of_characters)))
 
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
         return [TagView(pictures)]
 
     def command(self, data: DataModule, checkpoint: str) -> str:
         text = data.inputs("val" if data.has("val") else "train")[0]
-        return f"python -m seqlab.predict {checkpoint} {shlex.quote(text)} --tokenized true"
+        tokenized = "" if self.of_characters else " --tokenized true"
+        return f"python -m seqlab.predict {checkpoint} {shlex.quote(text)}{tokenized}"
 
 
 def _allowed(labels: Labels) -> Tensor:

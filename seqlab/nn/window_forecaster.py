@@ -1,14 +1,12 @@
 """The past, a window of steps, to the next steps at once: a linear layer, or hidden layers."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import Tensor, nn
 
 from seqlab.nn.forecaster import Ahead, Forecaster, Sizes, TrainedForecasterOptions
+from seqlab.nn.hidden_layers import HiddenOptions, hidden_layers
 from seqlab.options import option
-
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
 
 
 @dataclass(frozen=True)
@@ -47,15 +45,9 @@ class LinearForecaster(Forecaster):
 
 
 @dataclass(frozen=True)
-class MLPForecasterOptions(TrainedForecasterOptions):
+class MLPForecasterOptions(HiddenOptions, TrainedForecasterOptions):
     """Options of ``MLPForecaster``."""
 
-    hidden_size: int | list[int] = option(
-        64, "Units of each hidden layer; a list has one number for each layer.", least=1
-    )
-    num_layers: int = option(1, "Hidden layers, where hidden_size is one number.", least=1)
-    activation: Literal["relu", "gelu", "tanh"] = option("relu", "Of each hidden layer: relu, gelu or tanh.")
-    dropout: float = option(0.0, "Share of the hidden units zeroed.", least=0, below=1)
     skip: bool = option(True, "Whether a linear layer around the hidden ones adds to what they say.")
 
     def build(self, sizes: Sizes) -> "MLPForecaster":
@@ -72,12 +64,7 @@ class MLPForecaster(Forecaster):
 
     def __init__(self, sizes: Sizes, options: MLPForecasterOptions) -> None:
         super().__init__(sizes, options)
-        given, into = options.hidden_size, sizes.history * self.width
-        layers: list[nn.Module] = []
-        for size in [given] * options.num_layers if isinstance(given, int) else given:
-            layers += [nn.Linear(into, size), ACTIVATIONS[options.activation](), nn.Dropout(options.dropout)]
-            into = size
-        self.hidden = nn.Sequential(*layers)
+        self.hidden, into = hidden_layers(sizes.history * self.width, options)
         self.output = nn.Linear(into, self.numbers, bias=not self.levels)
         self.skip = nn.Linear(sizes.history * self.width, self.numbers, bias=False) if options.skip else None
         if self.skip is not None:

@@ -62,7 +62,7 @@ class StripState(TypedDict):
 
 
 class ScaleState(TypedDict):
-    """Of the columns of one series."""
+    """Of several columns."""
 
     means: list[float]
     deviations: list[float]
@@ -97,6 +97,19 @@ class ImageState(TypedDict):
     order: list[int] | None
     mean: float
     deviation: float
+
+
+class PointsState(TypedDict):
+    """Of a codec of points."""
+
+    kind: Literal["points"]
+    columns: list[str]
+    target: str
+    layout: list[str]
+    headed: bool
+    scale: ScaleState
+    target_scale: ScaleState
+    classes: list[str] | None
 
 
 class Recipe(TypedDict):
@@ -284,6 +297,14 @@ def _rows(state: Plain) -> list[str]:
     return ["strip"] if 0 < state["height"] <= LARGEST_SIDE else []
 
 
+def _features(state: Plain) -> list[str]:
+    """Of points; none where scales are not of as many, or there are not two values."""
+    columns: list[str] = state["columns"]
+    sizes = [len(part) == len(columns) for part in state["scale"].values()]
+    sizes += [len(part) == 1 for part in state["target_scale"].values()]
+    return columns if all(sizes) and len(state["classes"] or "ab") == 2 else []
+
+
 class _OfText(TypedDict):
     codecs: dict[str, TextState]
 
@@ -304,12 +325,17 @@ class _OfStrips(TypedDict):
     codecs: dict[str, StripState]
 
 
+class _OfPoints(TypedDict):
+    codecs: dict[str, PointsState]
+
+
 _CODECS: dict[str | None, tuple[type, Callable[[Plain], list[str]]]] = {
     None: (_OfText, _tokens),
     "labels": (_OfLabels, lambda state: state["names"]),
     "series": (_OfSeries, _columns),
     "image": (_OfImages, _image),
     "strip": (_OfStrips, _rows),
+    "points": (_OfPoints, _features),
 }
 """Of a kind of codec what its state must be like, and what it numbers."""
 

@@ -14,6 +14,7 @@ from seqlab.text.clean import check_cleaning, clean_lines, marks_apart, restored
 from seqlab.text.image_codec import ImageCodec
 from seqlab.text.labels import Labels
 from seqlab.text.line_reader import Unended, ended_lines
+from seqlab.text.points_codec import PointsCodec
 from seqlab.text.series_codec import SeriesCodec
 from seqlab.text.strip import Strip
 from seqlab.text.subwords import LONGEST_LEARNED, in_parts
@@ -251,17 +252,23 @@ class Codec:
         return table
 
 
-AnyCodec = Codec | Labels | SeriesCodec | ImageCodec | Strip
+AnyCodec = Codec | Labels | SeriesCodec | PointsCodec | ImageCodec | Strip
 """Whatever says what the numbers of a model stand for."""
 
 
 def codec_of(state: Mapping[str, Any]) -> AnyCodec:
-    """The codec, of text, of labels, of a series, of images or of pictures of a line, that gave this state.
+    """The codec, of whatever kind, that gave this state.
 
     Raises:
         UserError: It names something unknown.
     """
-    kinds: dict[object, type[AnyCodec]] = {"labels": Labels, "series": SeriesCodec, "image": ImageCodec, "strip": Strip}
+    kinds: dict[object, type[AnyCodec]] = {
+        "labels": Labels,
+        "series": SeriesCodec,
+        "points": PointsCodec,
+        "image": ImageCodec,
+        "strip": Strip,
+    }
     return kinds.get(state.get("kind"), Codec).from_state(state)
 
 

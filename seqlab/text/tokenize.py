@@ -105,8 +105,12 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     **SUBWORDS,
 }
 
-OF_WORDS: dict[str, type[Tokenizer]] = {"treebank": TreebankTokenizer, "space": SpaceTokenizer}
-"""How raw text is cut into words that a task says something of, one by one."""
+OF_WORDS: dict[str, type[Tokenizer]] = {
+    "treebank": TreebankTokenizer,
+    "space": SpaceTokenizer,
+    "char": CharTokenizer,
+}
+"""How raw text is cut into words, or characters, that a task says something of, one by one."""
 
 OLD_SUBWORDS: dict[str, type[SubwordTokenizer]] = {
     kind.name: kind for kind in (BPETokenizer1, WordPieceTokenizer1, UnigramTokenizer1)

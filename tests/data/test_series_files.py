@@ -67,7 +67,7 @@ def test_filling_takes_the_value_before() -> None:
 @pytest.mark.parametrize(
     ("text", "layout", "message"),
     [
-        ("", SeriesLayout(), "f.csv holds no series"),
+        ("", SeriesLayout(), "f.csv holds no values; give a file with a row for each time"),
         ("a,b\n", SeriesLayout(), "f.csv holds names and no values"),
         ("a,a\n1,2\n", SeriesLayout(), "f.csv has two columns 'a'"),
         ("a,b\n1,2\n3\n", SeriesLayout(), "f.csv, line 3 has 1 cells, not 2"),

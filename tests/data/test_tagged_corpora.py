@@ -6,7 +6,7 @@ import pytest
 from seqlab.data import named
 from seqlab.data.download import SOURCES, Unavailable
 from seqlab.data.tagged import TaggedData
-from seqlab.data.tagged_corpora import SAMPLE, WNUT17, UDEnglishEWT
+from seqlab.data.tagged_corpora import SAMPLE, WNUT17, Hello, UDEnglishEWT
 from seqlab.data.tagged_files import TaggedLayout, read_tagged
 from seqlab.text.schemes import scheme_of, violations
 
@@ -91,3 +91,10 @@ def test_the_sample_stands_in_loudly(
     monkeypatch.setenv("SEQLAB_DATA", "/somewhere")
     with pytest.raises(Unavailable):
         kind()
+
+
+def test_hello() -> None:
+    made = Hello()
+    assert made.inputs("train") == made.inputs("val") == made.inputs("test") == ["hello"]
+    assert (made.words("val"), made.tags("val")) == ([[*"hello"]], [[*"ohlol"]])
+    assert (made.labels.names, made.scheme, made.num_items()) == (("h", "l", "o"), None, 5)

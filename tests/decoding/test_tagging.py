@@ -1,6 +1,6 @@
 import json
 
-from seqlab.decoding.tagging import FORMATS, Tagged, Way, spans_in
+from seqlab.decoding.tagging import FORMATS, Spelled, Tagged, Way, arrow, spans_in
 
 WORDS, TAGS = ["Tom", "Ray", "<ran>"], ["B-p", "I-p", "O"]
 ONE = Tagged("Tom Ray <ran>", WORDS, TAGS, spans_in(WORDS, TAGS, True))
@@ -38,3 +38,9 @@ def test_an_object_a_line() -> None:
 
 def test_tags_that_mark_nothing_have_no_spans() -> None:
     assert spans_in(WORDS, TAGS, False) == []
+
+
+def test_characters_and_their_tags() -> None:
+    assert arrow("hello", [*"ohlol"]) == "hello -> ohlol"
+    assert arrow("ab", ["X", "YZ"]) == "ab -> X YZ"
+    assert str(Spelled("ab", ["a", "b"], ["X", "Y"], [])) == "ab -> XY"

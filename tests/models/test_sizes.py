@@ -9,6 +9,7 @@ from seqlab.models import TASKS
 from seqlab.models.sizes import check_fits, shapes_of, steps_of
 from seqlab.text.codec import AnyCodec, Codec
 from seqlab.text.labels import Labels
+from seqlab.text.points_codec import PointsCodec
 from seqlab.text.series_codec import Scale, SeriesCodec
 
 KINDS = {
@@ -30,6 +31,8 @@ def codecs_of(task: str) -> dict[str, AnyCodec]:
         return {side: of_text("<pad>", "<bos>", "<eos>") for side in ("source", "target")}
     if task == "forecasting":
         return {"series": SERIES}
+    if task == "regression":
+        return {"points": PointsCodec(["a", "b"], "y", ["a", "b", "y"], True, Scale.none(2), Scale.none(1))}
     if task == "tagging":
         return {"text": of_text("<pad>"), "characters": of_text("<pad>"), "label": Labels(["a", "b", "c"])}
     return {"text": of_text("<pad>"), "label": Labels(["a", "b", "c"])}

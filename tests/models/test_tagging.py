@@ -341,3 +341,23 @@ def test_frozen_vectors_from_a_file(names: Path, tmp_path: Path) -> None:
     file.unlink()
     again = seqlab.load(tmp_path / "a.ckpt")
     assert [*again.predict(["Tom ran"])] == [*made.predict(["Tom ran"])]
+
+
+HELLO = Path(__file__).parents[2] / "experiments" / "hello.yaml"
+
+
+def test_hello_is_learned_in_a_moment(verb: Command, here: Path) -> None:
+    said = verb("fit", "--config", str(HELLO), "--run", "hello", "--trainer.accelerator", "cpu", "--watch", "none")
+    assert said.code == 0, said.err
+    lines = [line for line in said.out.splitlines() if line.startswith("epoch ")]
+    assert [line.partition(":")[0] for line in lines] == [f"epoch {epoch}" for epoch in range(1, 26)]
+    assert not lines[0].endswith("ohlol")
+    assert lines[-1] == "epoch 25: hello -> ohlol"
+    assert said.out.splitlines()[-1] == "  python -m seqlab.predict lightning_logs/hello/checkpoints/best.ckpt hello"
+    told = verb("predict", "lightning_logs/hello", "hello", "lo")
+    assert told.out.splitlines()[0] == "hello -> ohlol"
+    (one,) = seqlab.predict("lightning_logs/hello", "hello")
+    assert (one.words, one.tags) == ([*"hello"], [*"ohlol"])
+    assert seqlab.load("lightning_logs/hello").options.backend == "reference"
+    (way, *_) = verb("predict", "lightning_logs/hello", "hello", "--n_best", "2").out.splitlines()
+    assert way.endswith("\thello -> ohlol")

@@ -1,0 +1,76 @@
+"""Rows of numbers in batches, for training and for evaluation."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches
+from seqlab.data.loader import Shard
+
+Floats = npt.NDArray[np.float32]
+
+
+class PointsBatch(NamedTuple):
+    """Rows, all in standard scores.
+
+    Args:
+        features: ``(batch, features)`` float32.
+        targets: ``(batch,)`` float32; of two values 0 and 1.
+        valid: ``(batch,)`` bool, False at a row that only fills the batch and counts for nothing.
+        items: Number of each row within its part ``(batch,)`` int64.
+    """
+
+    features: Tensor
+    targets: Tensor
+    valid: Tensor
+    items: Tensor
+
+
+class Points(NamedTuple):
+    """The rows of one part: features ``(rows, features)`` and targets ``(rows,)``, as in a batch."""
+
+    features: Floats
+    targets: Floats
+
+    def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> PointsBatch:
+        """Those at ``rows``; those that are not ``real`` count for nothing."""
+        valid = np.ones(len(rows), dtype=bool) if real is None else real
+        arrays = self.features[rows], self.targets[rows], valid, rows
+        return PointsBatch(*(torch.from_numpy(np.array(array)) for array in arrays))
+
+    def widths(self) -> Order:
+        """Of every row the same."""
+        return np.zeros(len(self.targets), dtype=np.int64)
+
+
+class PointsBatches(TrainingBatches[PointsBatch]):
+    """Training batches, every row once an epoch, in a new order each: a pure function of (seed, epoch, index).
+
+    Args:
+        points: Of the training part.
+        batch_size: Rows in a batch, over all processes.
+        seed: Of the orders.
+        shard: The rows that this process reads.
+
+    Raises:
+        UserError: There are fewer rows than processes, or a batch does not divide among them.
+    """
+
+    def __init__(self, points: Points, batch_size: int, seed: int, shard: Shard = Shard()) -> None:
+        super().__init__(points, Buckets((points.widths(),), batch_size, None, seed, shard, "rows"))
+
+
+class EveryPoint(EvaluationBatches[PointsBatch]):
+    """Every row exactly once over all processes, in order, as ``OnceEach`` reads them.
+
+    Args:
+        points: Of the part.
+        batch_size: Rows in a batch of one process.
+        shard: The rows that this process reads.
+    """
+
+    def __init__(self, points: Points, batch_size: int, shard: Shard = Shard()) -> None:
+        super().__init__(points, OnceEach((points.widths(),), batch_size, shard))

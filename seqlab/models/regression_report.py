@@ -1,0 +1,112 @@
+"""What ``evaluate`` says of a regression, and its weights in the units of the file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqlab.bootstrap import Mean
+from seqlab.metrics import Measure, Report
+from seqlab.models.classification_report import intervals_of
+from seqlab.text.points_codec import PointsCodec
+
+SHOWN_WEIGHTS = 20
+"""Features whose weights are printed."""
+
+
+class Said(NamedTuple):
+    """What is said of a row.
+
+    Args:
+        features: Of the row by name, in units.
+        said: The target by its name: a number, or one of two values.
+        probability: Of that value; none of numbers.
+    """
+
+    features: dict[str, float]
+    said: dict[str, float | str]
+    probability: float | None = None
+
+    def __str__(self) -> str:
+        ((name, value),) = self.said.items()
+        if self.probability is None:
+            return f"{name} {value:.6g}"
+        return f"{name} {value}  {self.probability:.4f}"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of a linear model in the units of the file, beside those at the optimum.
+
+    Args:
+        codec: Of the points.
+        own: Weights in standard scores and behind them the bias ``(features + 1,)``.
+        optimum: As ``own`` at the optimum of the training part; none where nobody knows it.
+    """
+
+    codec: PointsCodec
+    own: NDArray[np.float64]
+    optimum: NDArray[np.float64] | None
+
+    def __str__(self) -> str:
+        codec, columns = self.codec, {"weight": self.codec.in_units(self.own)}
+        if self.optimum is not None:
+            columns["closed form"] = codec.in_units(self.optimum)
+        names = [*codec.columns, "intercept"]
+        kept = range(len(names)) if len(names) <= SHOWN_WEIGHTS + 1 else [*range(SHOWN_WEIGHTS), len(names) - 1]
+        unit = codec.target if codec.classes is None else f"log-odds of {codec.classes[1]}"
+        width = max(20, *(len(names[place]) + 2 for place in kept), len(unit) + 2)
+        lines = [f"{unit:<{width}}" + "".join(f"{name:>14}" for name in columns)]
+        lines += [f"{names[at]:<{width}}" + "".join(f"{row[at]:>14.5g}" for row in columns.values()) for at in kept]
+        if len(kept) < len(names):
+            lines.append(f"and {len(names) - len(kept)} features more")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegressionReport(Report):
+    """How far a regression is off, every row counted once.
+
+    Args:
+        target: Name of what is said.
+        columns: What was reached on each row, whether or not the report was asked for items.
+        resampled: The measures, for intervals.
+        weights: Of a linear model; none of others.
+    """
+
+    target: str
+    columns: Mapping[str, Sequence[Any]] = field(repr=False)
+    resampled: Mapping[str, Measure] = field(repr=False)
+    weights: Weights | None = None
+
+    WIDTH: ClassVar[int] = 20
+
+    @cached_property
+    def intervals(self) -> Mapping[str, Mean]:
+        """Of each measure its 95% interval by a bootstrap over the rows."""
+        return intervals_of(self.resampled, self.columns)
+
+    def rows(self) -> dict[str, str]:
+        numbers = "rmse" in self.measures
+        rows = {"corpus": self.measured_on}
+        for name, one in self.resampled.items():
+            rows[one.title] = self._with_interval(name) + (f" in units of {self.target}" if name == "rmse" else "")
+        if numbers:
+            rows["loss"] = f"{self.loss:.6g}, mean squared error in standard scores"
+        return {
+            **rows,
+            "counted": f"{self.count:,} rows, each once",
+            "time": f"{self.seconds:.1f} s, {self.count / self.seconds:,.0f} rows/s",
+        }
+
+    def _with_interval(self, name: str) -> str:
+        one, mean = self.resampled[name], self.intervals.get(name)
+        if mean is None or mean.low is None or mean.high is None:
+            return one.shown(self.measures[name])
+        return f"{one.shown(self.measures[name])}   [{one.shown(mean.low)} .. {one.shown(mean.high)}]"
+
+    def __str__(self) -> str:
+        return super().__str__() if self.weights is None else f"{super().__str__()}\n\n{self.weights}"

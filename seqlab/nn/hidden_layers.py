@@ -1,0 +1,37 @@
+"""Hidden layers of units: their options, and how they are made."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from seqlab.options import Options, option
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
+
+
+@dataclass(frozen=True)
+class HiddenOptions(Options):
+    """Options of hidden layers."""
+
+    hidden_size: int | list[int] = option(
+        64, "Units of each hidden layer; a list has one number for each layer.", least=1
+    )
+    num_layers: int = option(1, "Hidden layers, where hidden_size is one number.", least=1)
+    activation: Literal["relu", "gelu", "tanh"] = option("relu", "Of each hidden layer: relu, gelu or tanh.")
+    dropout: float = option(0.0, "Share of the hidden units zeroed.", least=0, below=1)
+
+
+def hidden_layers(into: int, options: HiddenOptions) -> tuple[nn.Sequential, int]:
+    """Linear layers, each with its activation and dropout, and the size of what they say.
+
+    Args:
+        into: Size of what is read.
+        options: Of the layers.
+    """
+    given = options.hidden_size
+    layers: list[nn.Module] = []
+    for size in [given] * options.num_layers if isinstance(given, int) else given:
+        layers += [nn.Linear(into, size), ACTIVATIONS[options.activation](), nn.Dropout(options.dropout)]
+        into = size
+    return nn.Sequential(*layers), into
