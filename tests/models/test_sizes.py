@@ -8,6 +8,7 @@ from seqlab.errors import UserError
 from seqlab.models import TASKS
 from seqlab.models.sizes import check_fits, shapes_of, steps_of
 from seqlab.text.codec import AnyCodec, Codec
+from seqlab.text.image_codec import ImageCodec
 from seqlab.text.labels import Labels
 from seqlab.text.points_codec import PointsCodec
 from seqlab.text.series_codec import Scale, SeriesCodec
@@ -33,6 +34,8 @@ def codecs_of(task: str) -> dict[str, AnyCodec]:
         return {"series": SERIES}
     if task == "regression":
         return {"points": PointsCodec(["a", "b"], "y", ["a", "b", "y"], True, Scale.none(2), Scale.none(1))}
+    if task == "images":
+        return {"image": ImageCodec(8, 6, "auto", None, 0.1, 0.3), "label": Labels(["a", "b", "c"])}
     if task == "tagging":
         return {"text": of_text("<pad>"), "characters": of_text("<pad>"), "label": Labels(["a", "b", "c"])}
     return {"text": of_text("<pad>"), "label": Labels(["a", "b", "c"])}
