@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from seqlab.errors import UserError, reason_of
 from seqlab.files import whole_file
 
-__all__ = ["Axes", "Figure", "new_figure", "new_panels", "new_stack", "save_figure"]
+__all__ = ["Axes", "Figure", "new_figure", "new_grid", "new_panels", "new_stack", "save_figure"]
 
 DOTS_PER_INCH = 150
 
@@ -31,6 +31,17 @@ def new_stack(width: float, heights: Sequence[float]) -> tuple[Figure, list[Axes
     figure = Figure(figsize=(width, sum(heights)), layout="constrained")
     panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=[*heights])
     return figure, [*panels]
+
+
+def new_grid(count: int, columns: int, side: float, title: str) -> tuple[Figure, list[Axes]]:
+    """An empty figure of so many square panels without axes, so many in a row, each of so many inches."""
+    rows = -(-count // columns)
+    figure = Figure(figsize=(side * columns, 1.15 * side * rows + 0.4), layout="constrained")
+    figure.suptitle(title, fontsize="medium")
+    panels = [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
+    for axes in panels:
+        axes.axis("off")
+    return figure, panels
 
 
 def save_figure(figure: Figure, path: Path) -> None:

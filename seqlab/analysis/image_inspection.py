@@ -75,23 +75,15 @@ class ImageInspection:
 
     def figure(self) -> "Figure":
         """An image of each class, the pixels that speak for the class in red and those against it in blue."""
-        from seqlab.figures import new_figure
+        from seqlab.figures import new_grid
 
-        columns = min(COLUMNS, len(self.classes))
-        rows = -(-len(self.classes) // columns)
-        figure, whole = new_figure(1.6 * columns, 1.75 * rows + 0.5)
-        whole.axis("off")
-        whole.set_title(f"{self.name}: what speaks for the class (red) and against it (blue)", fontsize="small")
-        grid = whole.get_subplotspec()
-        assert grid is not None
-        parts = grid.subgridspec(rows, columns)
-        for place, label in enumerate(self.classes):
-            axes = figure.add_subplot(parts[divmod(place, columns)])
-            top = float(self.pixels[place].abs().max()) or 1.0
-            axes.imshow(self.images[place].numpy(), cmap="gray", vmin=0, vmax=255, alpha=0.4)
-            axes.imshow(self.pixels[place].numpy(), cmap="bwr", vmin=-top, vmax=top, alpha=0.6)
+        title = f"{self.name}: what speaks for the class (red) and against it (blue)"
+        figure, panels = new_grid(len(self.classes), COLUMNS, 1.5, title)
+        for axes, label, image, pixels in zip(panels, self.classes, self.images, self.pixels, strict=True):
+            top = float(pixels.abs().max()) or 1.0
+            axes.imshow(image.numpy(), cmap="gray_r", vmin=0, vmax=255, alpha=0.5)
+            axes.imshow(pixels.numpy(), cmap="bwr", vmin=-top, vmax=top, alpha=0.5)
             axes.set_title(label, fontsize="small")
-            axes.axis("off")
         return figure
 
 

@@ -4,7 +4,7 @@ from typing import Any, Protocol, cast
 
 import lightning.pytorch as pl
 
-from seqlab.figures import Figure, new_figure
+from seqlab.figures import Figure, new_grid
 from seqlab.views.boards import boards_of_validation
 from seqlab.views.confusions import MOST_CLASSES, draw_confusion
 
@@ -62,17 +62,9 @@ def draw_wrong(items: Any, pixels: Any) -> Figure | None:
     wrong = sorted(wrong, key=lambda row: -items["probability"][row])[: ROWS * COLUMNS]
     if not wrong:
         return None
-    rows = -(-len(wrong) // COLUMNS)
-    figure, whole = new_figure(1.1 * COLUMNS, 1.35 * rows + 0.4)
-    whole.axis("off")
-    whole.set_title("Wrong images, the surest first: said for right, probability", fontsize="medium")
-    grid = whole.get_subplotspec()
-    assert grid is not None
-    parts = grid.subgridspec(rows, COLUMNS)
-    for place, row in enumerate(wrong):
-        axes = figure.add_subplot(parts[divmod(place, COLUMNS)])
-        axes.imshow(pixels[items["item"][row]], cmap="gray", vmin=0, vmax=255)
+    figure, panels = new_grid(len(wrong), COLUMNS, 1.1, "Wrong images, the surest first: said for right, probability")
+    for axes, row in zip(panels, wrong, strict=True):
+        axes.imshow(pixels[items["item"][row]], cmap="gray_r", vmin=0, vmax=255)
         said, right = items["predicted"][row], items["label"][row]
         axes.set_title(f"{said} for {right}, {items['probability'][row]:.2f}", fontsize="x-small")
-        axes.axis("off")
     return figure
