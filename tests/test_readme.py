@@ -2,13 +2,18 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
+from small_images import written
 
 from seqlab.cli.plan import plan
 from seqlab.cli.settings import read_settings
+from seqlab.data.drawn_digits import drawn_digit
 from seqlab.fit import main
 from seqlab.models import TASKS
 
@@ -21,6 +26,7 @@ REVIEWS = README.parent / "seqlab/data/samples/reviews.tsv"
 TAGGED = README.parent / "seqlab/data/samples/village.conll"
 PAIRS = (README.parent / "seqlab/data/samples/english_french.tsv").read_text(encoding="utf-8")
 WIKI = "the king and the queen saw a man and a woman\n" * 2000
+STRINGS = ("--data", "digit_strings", "--data.source", "digits", "--data.strings", "100")
 ONE_PROCESS = ("--trainer.devices", "1", "--trainer.strategy", "auto")
 
 
@@ -60,30 +66,38 @@ def stand_in(root: Path, *options: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A run of each task, by a word in the names of the README's runs; of the first for all others."""
-    roots = [tmp_path_factory.mktemp("readme") for _ in range(6)]
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The run of a task, by a word in the names of the README's runs; trained once it is asked for."""
     story = ("--data", "text", "--data.path", str(README.parent / "tests/fixtures/story.txt"))
-    (roots[1] / "pairs.tsv").write_text(PAIRS, encoding="utf-8")
     pairs = ("--data", "parallel", "--data.path", "pairs.tsv", "--data.batch_size", "4", "--data.min_freq", "1")
     shares = ("--data.val_fraction", "0.2", "--data.test_fraction", "0.2")
-    (roots[5] / "wiki.txt").write_text(WIKI, encoding="utf-8")
     words = ("--data", "text", "--data.path", "wiki.txt", "--data.num_steps", "32", "--data.batch_size", "4")
     texts = ("--data", "labelled", "--data.path", str(REVIEWS), "--model", "bag", "--model.buckets", "50")
     small = ("--model.hidden_size", "16")
-    return {
-        "": stand_in(roots[0], *story, *small, "--data.batch_size", "4", "--data.num_steps", "8"),
-        "fra_eng": stand_in(roots[1], *pairs, *shares, *small, "--model.embedding_size", "8"),
-        "trec": stand_in(roots[2], *texts),
-        "ud_english": stand_in(roots[3], "--data", "tagged", "--data.path", str(TAGGED), "--model", "suffix"),
-        "sine": stand_in(roots[4], "--data", "sine", "--model", "ridge"),
-        "words": stand_in(roots[5], *words, "--model", "ppmi"),
+    options = {
+        "fra_eng": (*pairs, *shares, *small, "--model.embedding_size", "8"),
+        "trec": texts,
+        "ud_english": ("--data", "tagged", "--data.path", str(TAGGED), "--model", "suffix"),
+        "sine": ("--data", "sine", "--model", "ridge"),
+        "words": (*words, "--model", "ppmi"),
+        "digits": ("--data", "digits", "--model", "gru", *small),
+        "strings": (*STRINGS, "--model", "gru", *small),
+        "": (*story, *small, "--data.batch_size", "4", "--data.num_steps", "8"),
     }
+
+    @cache
+    def of(run: str) -> Path:
+        root = tmp_path_factory.mktemp("readme")
+        (root / "pairs.tsv").write_text(PAIRS, encoding="utf-8")
+        (root / "wiki.txt").write_text(WIKI, encoding="utf-8")
+        return stand_in(root, *options[next(word for word in options if word in run)])
+
+    return of
 
 
 @pytest.fixture
-def place(trained: dict[str, Path], here: Path, corpora: None) -> Path:
-    """The current folder, with all that the README's commands speak of."""
+def place(trained: Callable[[str], Path], here: Path, corpora: None, request: pytest.FixtureRequest) -> Path:
+    """The current folder, with all that a command of the README speaks of."""
     (here / "pairs.tsv").write_text(PAIRS, encoding="utf-8")
     (here / "english.txt").write_text("we see the sea .\ni am here .\n", encoding="utf-8")
     shutil.copy(REVIEWS, here / "reviews.tsv")
@@ -92,12 +106,16 @@ def place(trained: dict[str, Path], here: Path, corpora: None) -> Path:
     (here / "wiki.txt").write_text(WIKI, encoding="utf-8")
     (here / "questions.txt").write_text(": family\nking queen man woman\n", encoding="utf-8")
     (here / "judged.tsv").write_text("king\tqueen\t8\nman\twoman\t7\n", encoding="utf-8")
-    words = " ".join(word for _, arguments in COMMANDS for word in arguments)
-    runs = set(re.findall(r"(?:\w+/)?lightning_logs/[^/\s]+", words))
-    runs |= {f"lightning_logs/{a[a.index('--run') + 1]}" for _, a in COMMANDS if "--run" in a}
+    houses = "".join(f"{size},{3 * size + size % 5}\n" for size in range(60))
+    (here / "houses.csv").write_text(f"size,price\n{houses}", encoding="utf-8")
+    written(here / "pictures", 12)
+    Image.fromarray(np.hstack([drawn_digit(number, 8) for number in (3, 5, 9)])).save(here / "picture.png")
+    arguments = request.node.callspec.params["arguments"] if hasattr(request.node, "callspec") else []
+    runs = set(re.findall(r"(?:\w+/)?lightning_logs/[^/\s]+", " ".join(arguments)))
+    if "--ckpt_path" in arguments:
+        runs.add("lightning_logs/gru-time_machine")
     for run in sorted(runs):
-        kind = next(word for word in ("fra_eng", "trec", "ud_english", "sine", "words", "") if word in run)
-        shutil.copytree(trained[kind], here / run)
+        shutil.copytree(trained(run), here / run)
     shutil.copy(README, here)
     shutil.copytree(README.parent / "experiments", here / "experiments")
     return here
