@@ -78,4 +78,4 @@ class GreyBayes(nn.Module):
         logits = (self.items + self.options.smoothing).log().expand(len(pixels), -1)
         for level in range(self.options.levels):
             logits = logits + (levels == level).float() @ likely[level].T
-        return logits
+        return logits + self.nothing.sum()

@@ -19,7 +19,7 @@ class ImageCNNOptions(DroppingOptions):
     views: ClassVar[tuple[str, ...]] = ("image",)
 
     channels: list[int] = option([16, 32], "Filters of each convolution, a list.", least=1, most=4096)
-    kernel_size: int = option(5, "Height and width of a filter, an odd number.", least=1, most=99)
+    kernel_size: int = option(5, "Height and width of a filter in pixels.", least=1, most=99)
     hidden_size: int = option(128, "Units of the layer between the convolutions and the output.", least=1, most=2**20)
 
     def build(self, seen: Seen, classes: int) -> "ImageCNN":

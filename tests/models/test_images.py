@@ -120,6 +120,15 @@ def test_the_verbs_of_a_run(
     assert seqlab.export("lightning_logs/whole", output=str(tmp_path / "w.safetensors")).is_file()
 
 
+@pytest.mark.parametrize("data", [{"name": "digits"}, {"name": "digits", "view": "pixels", "permuted": True}])
+def test_counting_is_a_run_like_any_other(
+    data: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = seqlab.fit(model="naive_bayes", data=data, run="counted", trainer={"accelerator": "cpu"})
+    assert seqlab.evaluate(run.checkpoint).accuracy > 0.8
+
+
 def test_counts_have_no_gradients_to_look_at(folder: Path) -> None:
     images = data(folder)
     made = ImageClassifier(NETWORKS["naive_bayes"].made({}), images.codecs)
