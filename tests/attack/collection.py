@@ -18,6 +18,7 @@ KINDS: dict[str, Callable[[Sound], Iterator[Attack]]] = {
     "a pipe, device, folder or socket to write": special.written,
     "odd bytes, vast lines and broken forms": readers.texts,
     "a broken compressed file": readers.compressed,
+    "a broken picture": readers.pictures,
     "a lock that is held, left or spoilt": locks.locks,
     "a file that may not grow": disks.limited,
     "a file system that is full": disks.mounted,

@@ -2,10 +2,15 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import random
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+
+from PIL import Image
 
 from .sound import DATA, MODELS, SHORT, SMALL, Sound, series
 from .verdict import Attack
@@ -137,3 +142,52 @@ def compressed(sound: Sound) -> Iterator[Attack]:
             for words in _read_by(sound, ending, path):
                 shown = f"{ending}{packed} {words[0]} {words[2]}: {name}"
                 yield Attack(shown, words, lambda path=path, content=content: path.write_bytes(content))
+
+
+def _pictures(seed: int = 0) -> Iterator[tuple[str, bytes]]:
+    """Hostile contents of a picture, each with its name."""
+    whole, dice = io.BytesIO(), random.Random(seed)
+    Image.new("L", (8, 8), 200).save(whole, "PNG")
+    sound = whole.getvalue()
+    yield from (("empty", b""), ("text", b"no picture"), ("random", dice.randbytes(5000)), ("zeros", bytes(5000)))
+    yield from ((f"cut at {size}", sound[:size]) for size in (8, 20, 40, len(sound) - 13))
+    for _ in range(12):
+        place = dice.randrange(len(sound))
+        yield f"a flipped byte at {place}", sound[:place] + bytes([sound[place] ^ 0xFF]) + sound[place + 1 :]
+    for side in (0, 2**16, 2**31 - 1):
+        head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+        chunks = [head, b"IDAT" + zlib.compress(bytes(2**24), 9), b"IEND"]
+        framed = (struct.pack(">I", len(one) - 4) + one + struct.pack(">I", zlib.crc32(one)) for one in chunks)
+        yield f"{side} pixels wide", b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+    for form in ("GIF", "BMP", "JPEG", "TIFF", "PPM", "ICO"):
+        other = io.BytesIO()
+        Image.new("RGB", (8, 8)).save(other, form)
+        yield form, other.getvalue()
+    yield "PostScript", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n(PLANTED) (w) file\n"
+
+
+def _idx(seed: int = 0) -> Iterator[tuple[str, bytes]]:
+    """Hostile contents of an IDX file of images, each with its name."""
+    dice = random.Random(seed)
+    for sides in ((2, 8, 8), (0, 8, 8), (2**32 - 1, 8, 8), (2**31, 2**31, 2), (2, 2**31, 0)):
+        content = struct.pack(">IIII", 0x803, *sides) + dice.randbytes(128)
+        yield from ((f"idx {sides}", content), (f"idx {sides}, cut", content[:-1]))
+    yield from (("idx of nothing", b""), ("idx of floats", b"\0\0\x0d\x03" + dice.randbytes(100)))
+
+
+def pictures(sound: Sound) -> Iterator[Attack]:
+    """Broken pictures, and small ones that stand for far more than they hold."""
+    folder, quick = sound.here / "hostile", [*SMALL, *SHORT, "--run", "again", "--trainer.fast_dev_run", "1"]
+    path, file = folder / "1" / "1.png", sound.here / "hostile-idx3-ubyte"
+    for number in range(6):
+        (folder / str(number % 2)).mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 40 * number).save(folder / str(number % 2) / f"{number}.png")
+    asked = [["fit", "--data", "images", "--data.path", str(folder), *MODELS["images"], *quick]]
+    asked += [["predict", str(sound.good[task]), str(path)] for task in ("images", "strings")]
+    for words in asked:
+        for name, content in _pictures():
+            shown = f"{words[0]} {Path(words[1]).stem}: {name}"
+            yield Attack(shown, words, lambda content=content: path.write_bytes(content))
+    for name, content in _idx():
+        words = ["predict", str(sound.good["images"]), f"{file}:0"]
+        yield Attack(f"predict: {name}", words, lambda content=content: file.write_bytes(content))

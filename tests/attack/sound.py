@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from PIL import Image
+
+from seqlab.data.drawn_digits import drawn_digit
+
 from .verdict import Attack, outcome
 
 STORY = Path(__file__).parents[1] / "fixtures" / "story.txt"
@@ -31,6 +35,9 @@ DATA: dict[str, tuple[str, ...]] = {
     "classification": ("--data", "labelled", "--data.path", str(SAMPLES / "questions.tsv"), "--data.min_freq", "1"),
     "tagging": ("--data", "tagged", "--data.path", str(SAMPLES / "village.conll"), "--data.min_freq", "1"),
     "forecasting": ("--data", "series", "--data.path", "series.csv", "--data.history", "16"),
+    "images": ("--data", "images", "--data.path", "pictures"),
+    "regression": ("--data", "points", "--data.path", "series.csv"),
+    "strings": ("--data", "digit_strings", "--data.source", "digits", "--data.strings", "64"),
 }
 """What each task learns from."""
 
@@ -40,6 +47,9 @@ MODELS: dict[str, tuple[str, ...]] = {
     "classification": ("--model", "gru"),
     "tagging": ("--model", "gru", "--model.output", "crf"),
     "forecasting": ("--model", "gru"),
+    "images": ("--model", "gru"),
+    "regression": ("--model", "mlp"),
+    "strings": ("--model", "gru"),
 }
 
 USED: dict[str, list[str]] = {
@@ -48,6 +58,9 @@ USED: dict[str, list[str]] = {
     "classification": ["predict", "CKPT", "What is it ?"],
     "tagging": ["predict", "CKPT", "Mara Ellin sleeps ."],
     "forecasting": ["predict", "CKPT", "--input", "series.csv"],
+    "images": ["predict", "CKPT", "pictures/1/0.png"],
+    "regression": ["predict", "CKPT", "1,2"],
+    "strings": ["predict", "CKPT", "pictures/1/0.png"],
 }
 """What is asked of a model of each task."""
 
@@ -72,6 +85,7 @@ class Sound(NamedTuple):
     def restore(self) -> None:
         """Puts back what attacks may rightly have changed."""
         (self.here / "series.csv").write_text(series())
+        pictures(self.here / "pictures")
 
     def run(self, task: str) -> Path:
         """The folder of the run of a task."""
@@ -81,6 +95,14 @@ class Sound(NamedTuple):
 def fit_of(task: str) -> list[str]:
     """What trains a small model of a task."""
     return ["fit", *DATA[task], *MODELS[task], *SMALL, *SHORT]
+
+
+def pictures(folder: Path) -> None:
+    """A few pictures of two classes."""
+    for number in range(20):
+        path = folder / str(number % 2) / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(drawn_digit(10 * number + number % 2, 8)).save(path)
 
 
 def series() -> str:
@@ -105,6 +127,7 @@ def sound(root: Path) -> Sound:
     sys.path.insert(0, str(here))
     planted(here)
     (here / "series.csv").write_text(series())
+    pictures(here / "pictures")
     for task in DATA:
         fault = outcome(Attack(task, [*fit_of(task), "--run", task]), here)
         assert fault is None, fault

@@ -28,6 +28,8 @@ DEVICES = ("/dev/zero", "/dev/urandom", "/dev/full", "/dev/null", "/proc/self/me
 
 def _readers(sound: Sound, path: str) -> Iterator[list[str]]:
     for task, known in DATA.items():
+        if "--data.path" not in known:
+            continue
         where = known.index("--data.path") + 1
         yield ["fit", *known[:where], path, *known[where + 1 :]]
         yield (
@@ -42,6 +44,8 @@ def _readers(sound: Sound, path: str) -> Iterator[list[str]]:
         yield [verb, path]
     for task in ("classification", "tagging", "forecasting", "translation"):
         yield ["predict", str(sound.good[task]), "--input", path]
+    for task in ("images", "strings"):
+        yield ["predict", str(sound.good[task]), path]
     yield ["translate", str(sound.good["translation"]), "--input", path]
     yield ["evaluate", str(sound.good["language"]), "--data", "text", "--data.path", path]
     yield ["evaluate", str(sound.good["classification"]), "--data", "labelled", "--data.path", path]
