@@ -249,6 +249,7 @@ class TestSearch:
         after = rows(results / "runs.csv")
         assert (after[:2], after[2]["run"].split("-")[0]) == (first, "trial2")
 
+    @pytest.mark.slow
     def test_choices_are_those_of_the_seed(self, words: list[str], verb: Command, searched: Path, here: Path) -> None:
         assert verb("compare", *self.SPACE, "--trials", "2", *words, "--output", "other").code == 0
         assert numbers(here / "other") == numbers(searched)
@@ -262,6 +263,7 @@ class TestSearch:
         assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 3
         assert study.trials[2].value == pytest.approx(math.log(float(rows(results / "runs.csv")[2]["val_perplexity"])))
 
+    @pytest.mark.slow
     def test_the_bar_of_the_best_trial(self, words: list[str], verb: Command, results: Path) -> None:
         assert verb("compare", *self.SPACE[:-2], "--trials", "2", *words).code == 0
         assert [row["run"].split("-")[0] for row in rows(results / "runs.csv")] == ["trial0", "trial1", "ngram"]

@@ -90,6 +90,7 @@ TRANSLATION = (
 )
 
 
+@pytest.mark.slow
 def test_two_processes_translate_as_one_learns(shell: Command, verb: Command, here: Path, tmp_path: Path) -> None:
     """Their shares of a batch hold unequal numbers of tokens, and yet every token weighs alike."""
     root = tmp_path / "two"
@@ -106,6 +107,7 @@ def test_two_processes_translate_as_one_learns(shell: Command, verb: Command, he
     assert best[0] == pytest.approx(best[1], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_forecast_as_one_learns(tmp_path: Path) -> None:
     """The last training batch is smaller, and the 97 windows that validate do not divide into equal shares."""
     assert max(differences("forecasting", [1, 2], tmp_path)[2]) < TOLERANCE

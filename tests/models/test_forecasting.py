@@ -421,6 +421,7 @@ def test_a_checkpoint_alone_forecasts(verb: Command, here: Path) -> None:
     assert f"{one.values['sold']}" == rows[1][1]
 
 
+@pytest.mark.slow
 def test_compare_pairs_windows(verb: Command, here: Path) -> None:
     words = ("--model", "ridge,naive", "--model.distribution", "quantiles", "--data", "sine", "--data.horizon", "2")
     said = verb("compare", *words, "--seeds", "1", "--bar", "none", "--trainer.accelerator", "cpu", "--output", "c")

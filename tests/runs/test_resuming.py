@@ -20,7 +20,9 @@ from seqlab.runs.provenance import arithmetic
 Command = Callable[..., Any]
 
 
-@pytest.mark.parametrize(("case", "kills"), [("gru", 2), ("lstm, two processes", 1)])
+@pytest.mark.parametrize(
+    ("case", "kills"), [("gru", 2), pytest.param("lstm, two processes", 1, marks=pytest.mark.slow)]
+)
 def test_killed_runs_end_as_if_left_alone(case: str, kills: int, tmp_path: Path) -> None:
     """The first is killed while it writes, the second while it trains."""
     training, writing, differing = stress(case, kills=kills, seed=1, folder=tmp_path)
