@@ -291,6 +291,7 @@ def test_the_bundled_sample() -> None:
     assert all(source[-1] in ".?!" and target[-1] in ".?!" for source, target in columns)
 
 
+@pytest.mark.slow
 def test_the_real_corpus(corpora: None) -> None:
     if "SEQLAB_DATA" not in os.environ:
         pytest.skip("the English-French corpus is not in ../shared/data")
