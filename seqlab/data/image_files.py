@@ -3,6 +3,7 @@
 import math
 import struct
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,10 +56,16 @@ def read_idx(images: Path, labels: Path) -> Pictures:
 
 
 def _idx(path: Path, kind: int) -> Grey:
+    """What an IDX file holds; one that is asked again for another of its images is not read again."""
     try:
-        content = read_plain(path)
+        return _held(path, kind, path.stat().st_mtime_ns)
     except OSError as error:
         raise UserError(f"cannot read {path}: {reason_of(error)}") from None
+
+
+@lru_cache(maxsize=1)
+def _held(path: Path, kind: int, changed: int) -> Grey:
+    content = read_plain(path)
     dimensions = kind & 0xFF
     head = 4 * (1 + dimensions)
     magic, *shape = struct.unpack(f">{1 + dimensions}I", content[:head].ljust(head, b"\0"))

@@ -1,6 +1,6 @@
 """Image classification: a picture in, a label and its probability out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,6 +13,7 @@ from seqlab.analysis.image_inspection import ImageInspection, inspect_images
 from seqlab.data.data_module import DataModule
 from seqlab.data.image_batches import ImageBatch
 from seqlab.data.image_corpora import named_picture
+from seqlab.data.image_files import Grey
 from seqlab.data.images import ImageData
 from seqlab.data.loader import in_batches
 from seqlab.data.parts import SPLITS, Split
@@ -89,14 +90,18 @@ class ImageClassifier(Classifier):
                 grey levels; ``FILE:PLACE`` for an image of an IDX file, ``digits:PLACE`` for one of the digits.
         """
         self.check_finite()
-        size, names = (self.image.height, self.image.width), self.labels.names
+        size = self.image.height, self.image.width
         for together in in_batches(inputs, TOGETHER):
-            pixels = torch.from_numpy(np.stack([named_picture(name, size) for name in together])).to(self.device)
-            with torch.inference_mode(), evaluating(self):
-                probabilities = self.probabilities(self.network(pixels))
-                said = self.said(probabilities)
-            for name, row, chosen in zip(together, probabilities.tolist(), said.tolist(), strict=True):
-                yield LabelledImage(name, names[chosen], row[chosen], dict(zip(names, row, strict=True)))
+            yield from self._labelled(together, np.stack([named_picture(name, size) for name in together]))
+
+    def _labelled(self, inputs: Sequence[str], pixels: Grey) -> Iterator[LabelledImage]:
+        """The labels of images of those names."""
+        with torch.inference_mode(), evaluating(self):
+            probabilities = self.probabilities(self.network(torch.from_numpy(pixels).to(self.device)))
+            said = self.said(probabilities)
+        names = self.labels.names
+        for one, row, chosen in zip(inputs, probabilities.tolist(), said.tolist(), strict=True):
+            yield LabelledImage(one, names[chosen], row[chosen], dict(zip(names, row, strict=True)))
 
     def inspect(self, data: Callable[[], DataModule], *, images: int = 100) -> ImageInspection:
         """Which pixels speak for which class; of a recurrence, how far back its loss reaches.
@@ -130,7 +135,8 @@ class ImageClassifier(Classifier):
     def sample(self, data: DataModule) -> str:
         assert isinstance(data, ImageData)
         split: Split = "val" if data.has("val") else "train"
-        shown = zip(data.labels(split), self.predict(data.inputs(split)[:SHOWN]), strict=False)
+        said = self._labelled(data.inputs(split)[:SHOWN], data.part(split).pixels[:SHOWN])
+        shown = zip(data.labels(split), said, strict=False)
         return "\n".join(f"{one.label} ({one.probability:.2f})  for {right}  {one.image}" for right, one in shown)
 
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:

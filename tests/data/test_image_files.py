@@ -1,4 +1,5 @@
 import gzip
+import os
 import struct
 from pathlib import Path
 
@@ -88,3 +89,11 @@ def test_what_is_no_picture_is_refused_with_its_name(tmp_path: Path) -> None:
         read_folder(tmp_path / "nothere")
     with pytest.raises(UserError, match="cannot read the picture /dev/zero"):
         read_picture("/dev/zero")
+
+
+def test_a_file_that_has_changed_is_read_again(tmp_path: Path, images: np.ndarray) -> None:
+    path = idx(tmp_path / "images-idx3-ubyte", images, 0x803)
+    assert np.array_equal(read_picture(f"{path}:1"), images[1])
+    idx(path, images[::-1].copy(), 0x803)
+    os.utime(path, ns=(1, 1))
+    assert np.array_equal(read_picture(f"{path}:1"), images[-2])
