@@ -1,10 +1,12 @@
 """Which rows of a part each batch holds: rows of like length together, for training and for evaluation."""
 
 from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from seqlab.data.loader import Shard
 from seqlab.errors import UserError
@@ -19,6 +21,23 @@ class Rows(Protocol[BatchT]):
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> BatchT:
         """Those at ``rows``; those that are not ``real`` count for nothing."""
         ...
+
+
+def taken(rows: Order, real: npt.NDArray[np.bool_] | None, *arrays: npt.NDArray[Any]) -> tuple[Tensor, ...]:
+    """Some rows of arrays, and behind them which of these rows are real ``(rows,)`` bool, and they themselves.
+
+    Args:
+        rows: Which are taken.
+        real: Which of them count; all if not given.
+        arrays: Each ``(items, ...)``.
+    """
+    valid = np.ones(len(rows), dtype=bool) if real is None else real
+    return tuple(torch.from_numpy(np.array(array)) for array in (*(array[rows] for array in arrays), valid, rows))
+
+
+def alike(items: int) -> Order:
+    """Widths of items that are all as wide."""
+    return np.zeros(items, dtype=np.int64)
 
 
 class Buckets:

@@ -94,16 +94,6 @@ class ClassData(DataModule):
                     f"with; train a new model on these {self.item}s"
                 )
 
-    def check_has(self, split: Split) -> None:
-        """Checks that a part is there.
-
-        Raises:
-            UserError: It is empty.
-        """
-        if not self.has(split):
-            way_out = f"give --data.{split}_fraction or --data.{split}_path"
-            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
-
     def counted(self) -> list[str]:
         """How many items of which classes each part has, in words."""
         counts, held = self.class_counts(), [split for split in SPLITS[1:] if self.has(split)]

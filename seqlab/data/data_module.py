@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader, Dataset
 
 from seqlab.data.loader import Batches, Loader, Shard, used_of
+from seqlab.errors import UserError
 from seqlab.text.codec import AnyCodec
 
 TOGETHER = 64
@@ -50,6 +51,16 @@ class DataModule(pl.LightningDataModule):
     @abstractmethod
     def has(self, split: Any) -> bool:
         """Whether there is such a part."""
+
+    def check_has(self, split: Any) -> None:
+        """Checks that a part is there.
+
+        Raises:
+            UserError: It is empty.
+        """
+        if not self.has(split):
+            way_out = f"give --data.{split}_fraction or --data.{split}_path"
+            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
 
     @abstractmethod
     def train_batches(self, shard: Shard) -> Batches[Any]:

@@ -4,10 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from seqlab.data.buckets import Order
+from seqlab.data.buckets import Order, taken
 from seqlab.data.image_files import Grey
 
 
@@ -35,6 +34,4 @@ class ImagePart(NamedTuple):
 
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> ImageBatch:
         """The images at ``rows``; those that are not ``real`` count for nothing."""
-        valid = np.ones(len(rows), dtype=bool) if real is None else real
-        arrays = self.pixels[rows], self.labels[rows], valid, rows
-        return ImageBatch(*(torch.from_numpy(np.array(array)) for array in arrays))
+        return ImageBatch(*taken(rows, real, self.pixels, self.labels))

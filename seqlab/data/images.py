@@ -7,14 +7,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, TrainingBatches
+from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, TrainingBatches, alike
 from seqlab.data.class_data import ClassData
 from seqlab.data.image_batches import ImageBatch, ImagePart
 from seqlab.data.image_files import Pictures, read_folder
 from seqlab.data.loader import Loader, Shard
 from seqlab.data.named import name_of_files
 from seqlab.data.parts import SPLITS, HeldOut, Split
-from seqlab.data.stratified import parts_of
 from seqlab.errors import UserError
 from seqlab.text.image_codec import ImageCodec
 from seqlab.text.labels import Labels
@@ -136,8 +135,8 @@ class ImageData(ClassData):
     def train_batches(self, shard: Shard) -> TrainingBatches[ImageBatch]:
         self.check_known()
         part = self.part("train")
-        alike = np.zeros(len(part.pixels), dtype=np.int64)
-        return TrainingBatches(part, Buckets((alike,), self.batch_size, None, self.seed, shard, "images"))
+        widths = alike(len(part.labels))
+        return TrainingBatches(part, Buckets((widths,), self.batch_size, None, self.seed, shard, "images"))
 
     def evaluation_loader(self, split: Split) -> Loader[ImageBatch]:
         """Every image of a part exactly once.
@@ -147,8 +146,7 @@ class ImageData(ClassData):
         """
         self.check_has(split)
         part = self.part(split)
-        alike = np.zeros(len(part.pixels), dtype=np.int64)
-        return Loader(EvaluationBatches(part, OnceEach((alike,), EVALUATED, self.shard())))
+        return Loader(EvaluationBatches(part, OnceEach((alike(len(part.labels)),), EVALUATED, self.shard())))
 
     def _image_codec(self, view: str, permuted: bool) -> ImageCodec:
         pixels = self._parts["train"].pixels
@@ -173,10 +171,7 @@ def _divided(whole: Mapping[Split, Pictures], held_out: HeldOut) -> dict[Split, 
     """The three parts: those that have images of their own as they are, the rest cut from those to train on."""
     train = whole["train"]
     keys = [hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() for image in train.pixels]
-    folds = held_out.folds
-    if folds is not None and folds > len(set(keys)):
-        raise UserError(f"folds {folds} are more than the {len(set(keys)):,} different images; give fewer")
-    cut = parts_of(keys, train.labels, *held_out.shares(whole), folds, held_out.fold)
+    cut = held_out.cut(keys, train.labels, "images", whole)
     parts = {split: train.at(np.flatnonzero(cut == number).tolist()) for number, split in enumerate(SPLITS)}
     parts |= {split: one for split, one in whole.items() if split != "train"}
     if not parts["train"].labels:

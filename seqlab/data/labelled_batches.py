@@ -4,10 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches
+from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches, taken
 from seqlab.data.loader import Shard
 from seqlab.data.pairs import Sentences
 from seqlab.text.codec import Codec
@@ -45,9 +44,7 @@ class LabelledTexts(NamedTuple):
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> LabelledBatch:
         """The texts at ``rows``; those that are not ``real`` count for nothing."""
         ids = self.sentences.padded(rows, self.pad, (), ())
-        valid = np.ones(len(rows), dtype=bool) if real is None else real
-        arrays = self.sentences.lengths[rows], self.labels[rows], valid, rows
-        return LabelledBatch(ids, *(torch.from_numpy(np.array(array)) for array in arrays))
+        return LabelledBatch(ids, *taken(rows, real, self.sentences.lengths, self.labels))
 
 
 class LabelledBatches(TrainingBatches[LabelledBatch]):

@@ -6,7 +6,6 @@ from seqlab.data.class_data import separated
 from seqlab.data.labelled_batches import SEP
 from seqlab.data.labelled_files import Rows
 from seqlab.data.parts import SPLITS, HeldOut, Split
-from seqlab.data.stratified import parts_of
 from seqlab.errors import UserError
 from seqlab.text.clean import CLEANERS
 
@@ -43,11 +42,8 @@ def divided(
     """
     texts, labels, _ = whole["train"]
     keys = [key_of(text, cleaning) for text in texts]
-    folds = held_out.folds
-    if folds is not None and folds > len(set(keys)):
-        raise UserError(f"folds {folds} are more than the {len(set(keys)):,} different texts; give fewer")
     strata = ["\n".join(sorted(separated(label, separator))) for label in labels]
-    cut = parts_of(keys, strata, *held_out.shares(whole), folds, held_out.fold)
+    cut = held_out.cut(keys, strata, "texts", whole)
     parts: dict[Split, Rows] = {}
     for number, split in enumerate(SPLITS):
         rows = np.flatnonzero(cut == number).tolist()

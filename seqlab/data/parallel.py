@@ -242,9 +242,7 @@ class ParallelData(DataModule):
         Raises:
             UserError: The part is empty.
         """
-        if not self.has(split):
-            way_out = f"give --data.{split}_fraction or --data.{split}_path"
-            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
+        self.check_has(split)
         return Loader(EvaluationPairs(self.encoded(split), EVALUATED, self.shard()))
 
 

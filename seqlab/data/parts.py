@@ -1,10 +1,14 @@
 """The parts of a corpus: their names, their files, and what is to be held out."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from seqlab.data.stratified import parts_of
 from seqlab.errors import UserError
 
 Split = Literal["train", "val", "test"]
@@ -105,6 +109,24 @@ class HeldOut:
         """Shares that validate and test, of a corpus where the given parts have items of their own."""
         val = 0.0 if "val" in given else self.val_fraction
         return val, 0.0 if self.folds is not None or "test" in given else self.test_fraction
+
+    def cut(
+        self, keys: Sequence[str], labels: Sequence[str], unit: str, given: Collection[Split] = ()
+    ) -> NDArray[np.int64]:
+        """The part of each item, its place in ``SPLITS``, as ``seqlab.data.stratified.parts_of`` cuts.
+
+        Args:
+            keys: What decides that items are equal, one an item.
+            labels: One an item.
+            unit: What items are called.
+            given: Parts that have items of their own.
+
+        Raises:
+            UserError: There are more folds than different items.
+        """
+        if self.folds is not None and self.folds > (different := len(set(keys))):
+            raise UserError(f"folds {self.folds} are more than the {different:,} different {unit}; give fewer")
+        return parts_of(keys, labels, *self.shares(given), self.folds, self.fold)
 
     def check(self, sizes: Mapping[Split, int], unit: str, given: Collection[Split] = ()) -> None:
         """Checks that no part is empty that was asked for.

@@ -15,7 +15,6 @@ from seqlab.data.parts import SPLITS, Files, HeldOut, Split, files_of
 from seqlab.data.points_batches import EveryPoint, Points, PointsBatch, PointsBatches
 from seqlab.data.points_files import Kind, PointsLayout, RawPoints, check_targets, kind_of, read_points
 from seqlab.data.points_sample import check_generated, generated
-from seqlab.data.stratified import parts_of
 from seqlab.errors import UserError, nearest
 from seqlab.text.labels import Labels
 from seqlab.text.points_codec import PointsCodec
@@ -184,9 +183,7 @@ class PointsData(DataModule):
         Raises:
             UserError: The part is empty.
         """
-        if not self.has(split):
-            way_out = f"give --data.{split}_fraction or --data.{split}_path"
-            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
+        self.check_has(split)
         return Loader(EveryPoint(self.points(split), EVALUATED, self.shard()))
 
     def inputs(self, split: Split) -> list[str]:
@@ -227,11 +224,8 @@ def _divided(read: dict[Split, RawPoints], held_out: HeldOut, stratified: bool) 
     """The three parts: those that have files of their own as they are, the rest cut from the rows to train on."""
     whole = read["train"]
     keys = [f"{row} {target}" for row, target in zip(whole.features.tolist(), whole.targets, strict=True)]
-    folds = held_out.folds
-    if folds is not None and folds > len(set(keys)):
-        raise UserError(f"folds {folds} are more than the {len(set(keys)):,} different rows; give fewer")
     labels = whole.targets if stratified else [""] * len(keys)
-    cut = parts_of(keys, labels, *held_out.shares(read), folds, held_out.fold)
+    cut = held_out.cut(keys, labels, "rows", read)
     parts = {split: whole.of(np.flatnonzero(cut == number).tolist()) for number, split in enumerate(SPLITS)}
     parts |= {split: rows for split, rows in read.items() if split != "train"}
     held_out.check({split: len(rows.targets) for split, rows in parts.items()}, "rows", read)

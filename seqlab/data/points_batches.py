@@ -4,10 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches
+from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches, alike, taken
 from seqlab.data.loader import Shard
 
 Floats = npt.NDArray[np.float32]
@@ -37,13 +36,7 @@ class Points(NamedTuple):
 
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> PointsBatch:
         """Those at ``rows``; those that are not ``real`` count for nothing."""
-        valid = np.ones(len(rows), dtype=bool) if real is None else real
-        arrays = self.features[rows], self.targets[rows], valid, rows
-        return PointsBatch(*(torch.from_numpy(np.array(array)) for array in arrays))
-
-    def widths(self) -> Order:
-        """Of every row the same."""
-        return np.zeros(len(self.targets), dtype=np.int64)
+        return PointsBatch(*taken(rows, real, self.features, self.targets))
 
 
 class PointsBatches(TrainingBatches[PointsBatch]):
@@ -60,7 +53,7 @@ class PointsBatches(TrainingBatches[PointsBatch]):
     """
 
     def __init__(self, points: Points, batch_size: int, seed: int, shard: Shard = Shard()) -> None:
-        super().__init__(points, Buckets((points.widths(),), batch_size, None, seed, shard, "rows"))
+        super().__init__(points, Buckets((alike(len(points.targets)),), batch_size, None, seed, shard, "rows"))
 
 
 class EveryPoint(EvaluationBatches[PointsBatch]):
@@ -73,4 +66,4 @@ class EveryPoint(EvaluationBatches[PointsBatch]):
     """
 
     def __init__(self, points: Points, batch_size: int, shard: Shard = Shard()) -> None:
-        super().__init__(points, OnceEach((points.widths(),), batch_size, shard))
+        super().__init__(points, OnceEach((alike(len(points.targets)),), batch_size, shard))

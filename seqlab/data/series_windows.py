@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches
+from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches, taken
 from seqlab.data.loader import Shard
 
 Floats = npt.NDArray[np.float32]
@@ -65,9 +65,8 @@ class Windows:
         """The windows at ``rows``; those that are not ``real`` count for nothing."""
         steps = self.starts[rows, None] + np.arange(-self.history, self.horizon)
         values, known = (self._taken(part, rows, steps) for part in (self.values, self.known))
-        valid = np.ones(len(rows), dtype=bool) if real is None else real
-        arrays = values[:, : self.history], known, values[:, self.history :], self.series[rows], valid, rows
-        return SeriesBatch(*(torch.from_numpy(np.array(array)) for array in arrays))
+        arrays = values[:, : self.history], known, values[:, self.history :]
+        return SeriesBatch(*(torch.from_numpy(np.array(array)) for array in arrays), *taken(rows, real, self.series))
 
     def _taken(self, parts: list[Floats], rows: Order, steps: Order) -> Floats:
         """Of each window its steps ``(rows, steps, size)``."""

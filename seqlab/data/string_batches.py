@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order
+from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, taken
 from seqlab.data.loader import Shard
 
 
@@ -128,14 +128,14 @@ class Strings:
     def batch(self, rows: Order, real: NDArray[np.bool_] | None = None) -> StringBatch:
         """Those at ``rows``; those that are not ``real`` count for nothing."""
         most = int(self.counts[rows].max())
-        valid = np.ones(len(rows), dtype=bool) if real is None else real
+        valid, items = taken(rows, real)
         return StringBatch(
             images=torch.from_numpy(self._drawn(rows)).float() / 255,
             lengths=torch.from_numpy(self.lengths[rows]),
             targets=torch.from_numpy(self._targets[rows, :most]),
             target_lengths=torch.from_numpy(self.counts[rows]),
-            valid=torch.from_numpy(np.array(valid)),
-            items=torch.from_numpy(np.array(rows)),
+            valid=valid,
+            items=items,
         )
 
 

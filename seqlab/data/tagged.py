@@ -10,7 +10,6 @@ from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Loader, Shard
 from seqlab.data.named import name_of_files
 from seqlab.data.parts import SPLITS, Files, HeldOut, Split, files_of
-from seqlab.data.stratified import parts_of
 from seqlab.data.tagged_batches import EvaluationSentences, TaggedBatch, TaggedBatches, TaggedSentences
 from seqlab.data.tagged_files import FORMATS, TaggedLayout, TaggedRows, read_tagged
 from seqlab.errors import UserError, nearest
@@ -265,9 +264,7 @@ class TaggedData(DataModule):
         Raises:
             UserError: The part is empty.
         """
-        if not self.has(split):
-            way_out = f"give --data.{split}_fraction or --data.{split}_path"
-            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
+        self.check_has(split)
         return Loader(EvaluationSentences(self.encoded(split), EVALUATED, self.shard()))
 
 
@@ -275,10 +272,7 @@ def _divided(read: dict[Split, TaggedRows], held_out: HeldOut) -> dict[Split, Ta
     """The three parts: those that have files of their own as they are, the rest cut from the sentences to train on."""
     whole = read["train"]
     keys = ["\t".join(words) for words in whole.words]
-    folds = held_out.folds
-    if folds is not None and folds > len(set(keys)):
-        raise UserError(f"folds {folds} are more than the {len(set(keys)):,} different sentences; give fewer")
-    cut = parts_of(keys, [""] * len(keys), *held_out.shares(read), folds, held_out.fold)
+    cut = held_out.cut(keys, [""] * len(keys), "sentences", read)
     parts = {split: whole.of((cut == number).nonzero()[0].tolist()) for number, split in enumerate(SPLITS)}
     parts |= {split: rows for split, rows in read.items() if split != "train"}
     if not len(parts["train"]):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches
+from seqlab.data.buckets import Buckets, EvaluationBatches, OnceEach, Order, TrainingBatches, taken
 from seqlab.data.loader import Shard
 from seqlab.data.pairs import Sentences
 from seqlab.text.casing import casing_of
@@ -111,7 +111,7 @@ class TaggedSentences:
         filled[2][there] = places
         spellings = self._spellings.padded(different, self._character_pad, (), ())
         tags = torch.full(forms.shape, -1) if self._tags is None else self._tags.padded(rows, -1, (), ())
-        valid = np.ones(len(rows), dtype=bool) if real is None else real
+        valid, items = taken(rows, real)
         ids, casing, where = (torch.from_numpy(array) for array in filled)
         return TaggedBatch(
             ids=ids,
@@ -121,8 +121,8 @@ class TaggedSentences:
             spelling_lengths=torch.from_numpy(self._spellings.lengths[different]),
             lengths=torch.from_numpy(self._forms.lengths[rows]),
             tags=tags,
-            valid=torch.from_numpy(np.array(valid)),
-            items=torch.from_numpy(np.array(rows)),
+            valid=valid,
+            items=items,
         )
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqlab.bootstrap import Mean, mean_over_items
-from seqlab.metrics import Columns, Measure, Report
+from seqlab.metrics import Columns
+from seqlab.models.resampled_report import ResampledReport
 
 SHOWN_TEXT = 70
 """Characters of a text that an error is listed with."""
@@ -36,7 +35,7 @@ class Error(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassificationReport(Report):
+class ClassificationReport(ResampledReport):
     """How well a model tells classes apart, every item counted once.
 
     Args:
@@ -48,8 +47,6 @@ class ClassificationReport(Report):
         calibration_error: Mean distance of the probability of what was said from the share that is right, over 15 bins
             of equal width (Naeini et al. 2015).
         unseen: Items with a label that training did not have; each counts as wrong, and not in the loss.
-        columns: What was reached on each item, whether or not the report was asked for items.
-        resampled: The measures, for intervals.
         errors: The worst, those that the model was surest of.
         threshold: Probability from which on a label is said; none where the likeliest is.
     """
@@ -60,17 +57,10 @@ class ClassificationReport(Report):
     confusion: NDArray[np.int64] | None
     calibration_error: float
     unseen: int
-    columns: Mapping[str, Sequence[Any]] = field(repr=False)
-    resampled: Mapping[str, Measure] = field(repr=False)
     errors: Sequence[Error] = field(repr=False)
     threshold: float | None = None
 
     WIDTH: ClassVar[int] = 20
-
-    @cached_property
-    def intervals(self) -> Mapping[str, Mean]:
-        """Of each measure its 95% interval by a bootstrap over the items."""
-        return intervals_of(self.resampled, self.columns)
 
     @property
     def accuracy(self) -> float:
@@ -85,8 +75,8 @@ class ClassificationReport(Report):
     def rows(self) -> dict[str, str]:
         rows = {
             "corpus": self.measured_on,
-            "accuracy": self._with_interval("accuracy"),
-            "macro F1": self._with_interval("f1"),
+            "accuracy": self.with_interval("accuracy"),
+            "macro F1": self.with_interval("f1"),
             "weighted F1": f"{self.weighted_f1:.2%}",
             "loss": f"{self.loss:.4f} nats per {self.item}",
             "calibration error": f"{self.calibration_error:.2%}",
@@ -98,12 +88,6 @@ class ClassificationReport(Report):
             **rows,
             "time": f"{self.seconds:.1f} s, {(self.count + self.unseen) / self.seconds:,.0f} {self.item}s/s",
         }
-
-    def _with_interval(self, name: str) -> str:
-        value, mean = self.measures[name], self.intervals.get(name)
-        if mean is None or mean.low is None or mean.high is None:
-            return f"{value:.2%}"
-        return f"{value:.2%}   [{mean.low:.2%} .. {mean.high:.2%}]"
 
     def _unseen(self) -> str:
         return f", {self.unseen:,} of them with a label that training did not have" if self.unseen else ""
@@ -144,14 +128,3 @@ def of_macro_f1(columns: Columns, weights: NDArray[np.float64]) -> NDArray[np.fl
         seen += found > 0
     share: NDArray[np.float64] = total / np.maximum(seen, 1)
     return share
-
-
-def intervals_of(measures: Mapping[str, Measure], items: Mapping[str, Sequence[Any]]) -> dict[str, Mean]:
-    """The interval of each measure by a bootstrap over items."""
-    columns = {name: np.asarray(values) for name, values in items.items()}
-    count = len(next(iter(columns.values())))
-    return {
-        name: mean_over_items([columns], count, one.resampled)
-        for name, one in measures.items()
-        if one.resampled is not None and count > 1
-    }

@@ -1,16 +1,12 @@
 """What ``evaluate`` says of a regression, and its weights in the units of the file."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqlab.bootstrap import Mean
-from seqlab.metrics import Measure, Report
-from seqlab.models.classification_report import intervals_of
+from seqlab.models.resampled_report import ResampledReport
 from seqlab.text.points_codec import PointsCodec
 
 SHOWN_WEIGHTS = 20
@@ -67,33 +63,24 @@ class Weights:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegressionReport(Report):
+class RegressionReport(ResampledReport):
     """How far a regression is off, every row counted once.
 
     Args:
         target: Name of what is said.
-        columns: What was reached on each row, whether or not the report was asked for items.
-        resampled: The measures, for intervals.
         weights: Of a linear model; none of others.
     """
 
     target: str
-    columns: Mapping[str, Sequence[Any]] = field(repr=False)
-    resampled: Mapping[str, Measure] = field(repr=False)
     weights: Weights | None = None
 
     WIDTH: ClassVar[int] = 20
-
-    @cached_property
-    def intervals(self) -> Mapping[str, Mean]:
-        """Of each measure its 95% interval by a bootstrap over the rows."""
-        return intervals_of(self.resampled, self.columns)
 
     def rows(self) -> dict[str, str]:
         numbers = "rmse" in self.measures
         rows = {"corpus": self.measured_on}
         for name, one in self.resampled.items():
-            rows[one.title] = self._with_interval(name) + (f" in units of {self.target}" if name == "rmse" else "")
+            rows[one.title] = self.with_interval(name) + (f" in units of {self.target}" if name == "rmse" else "")
         if numbers:
             rows["loss"] = f"{self.loss:.6g}, mean squared error in standard scores"
         return {
@@ -101,12 +88,6 @@ class RegressionReport(Report):
             "counted": f"{self.count:,} rows, each once",
             "time": f"{self.seconds:.1f} s, {self.count / self.seconds:,.0f} rows/s",
         }
-
-    def _with_interval(self, name: str) -> str:
-        one, mean = self.resampled[name], self.intervals.get(name)
-        if mean is None or mean.low is None or mean.high is None:
-            return one.shown(self.measures[name])
-        return f"{one.shown(self.measures[name])}   [{one.shown(mean.low)} .. {one.shown(mean.high)}]"
 
     def __str__(self) -> str:
         return super().__str__() if self.weights is None else f"{super().__str__()}\n\n{self.weights}"

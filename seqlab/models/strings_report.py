@@ -1,13 +1,10 @@
 """What ``evaluate`` says of a model that reads strings."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from seqlab.bootstrap import Mean
-from seqlab.metrics import Measure, Report
-from seqlab.models.classification_report import intervals_of
+from seqlab.models.resampled_report import ResampledReport
 from seqlab.text.edits import edit_distance
 
 
@@ -61,7 +58,7 @@ def columns_of(found: Sequence[Found], written: Callable[[Iterable[int]], str]) 
 
 
 @dataclass(frozen=True, kw_only=True)
-class StringsReport(Report):
+class StringsReport(ResampledReport):
     """How well a model reads strings, every string counted once.
 
     Args:
@@ -71,8 +68,6 @@ class StringsReport(Report):
         empty: Strings of which nothing was said.
         unfit: Strings with too few steps for their symbols, which are not in the loss.
         decoding: How they were read.
-        columns: What was reached on each string, whether or not the report was asked for items.
-        resampled: The measures, for intervals.
         errors: How many of the worst errors to list.
     """
 
@@ -82,31 +77,18 @@ class StringsReport(Report):
     empty: int
     unfit: int
     decoding: str
-    columns: Mapping[str, Sequence[Any]] = field(repr=False)
-    resampled: Mapping[str, Measure] = field(repr=False)
     errors: int
-
-    @cached_property
-    def intervals(self) -> Mapping[str, Mean]:
-        """Of each measure its 95% interval by a bootstrap over the strings."""
-        return intervals_of(self.resampled, self.columns)
 
     def rows(self) -> dict[str, str]:
         rows = {
             "corpus": self.measured_on,
-            "character error": f"{self._with_interval('cer')}, {self.edits:,} edits of {self.symbols:,} symbols",
-            "strings right": self._with_interval("exact"),
+            "character error": f"{self.with_interval('cer')}, {self.edits:,} edits of {self.symbols:,} symbols",
+            "strings right": self.with_interval("exact"),
             "loss": f"{self.loss:.4f} nats per string",
             "decoding": self.decoding,
             "counted": f"{self.strings:,} strings, each once{self._notes()}",
         }
         return {**rows, "time": f"{self.seconds:.1f} s, {self.strings / self.seconds:,.0f} strings/s"}
-
-    def _with_interval(self, name: str) -> str:
-        value, mean = self.measures[name], self.intervals.get(name)
-        if mean is None or mean.low is None or mean.high is None:
-            return f"{value:.2%}"
-        return f"{value:.2%}   [{mean.low:.2%} .. {mean.high:.2%}]"
 
     def _notes(self) -> str:
         notes = f", {self.empty:,} read as empty" if self.empty else ""

@@ -3,15 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqlab.bootstrap import Mean
-from seqlab.metrics import Measure, Report
-from seqlab.models.classification_report import LARGEST_TABLE, intervals_of
+from seqlab.models.classification_report import LARGEST_TABLE
+from seqlab.models.resampled_report import ResampledReport
 from seqlab.models.span_scores import SpanScore, span_scores, together
 from seqlab.text.spans import spans_of, strict_spans_of
 
@@ -29,7 +27,7 @@ class Share(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaggingReport(Report):
+class TaggingReport(ResampledReport):
     """How well a model tags, every word counted once.
 
     Args:
@@ -47,8 +45,6 @@ class TaggingReport(Report):
         unknown: Words with a tag that training did not have; each counts as wrong, and not in the loss.
         uncounted: Words that are not in the loss: these, and with a CRF all of their sentences.
         cut: Sentences that were tagged in parts.
-        columns: What was reached on each sentence, whether or not the report was asked for items.
-        resampled: The measures, for intervals.
     """
 
     sentences: int
@@ -65,13 +61,6 @@ class TaggingReport(Report):
     unknown: int
     uncounted: int
     cut: int
-    columns: Mapping[str, Sequence[Any]] = field(repr=False)
-    resampled: Mapping[str, Measure] = field(repr=False)
-
-    @cached_property
-    def intervals(self) -> Mapping[str, Mean]:
-        """Of each measure its 95% interval by a bootstrap over the sentences."""
-        return intervals_of(self.resampled, self.columns)
 
     @property
     def accuracy(self) -> float:
@@ -86,24 +75,18 @@ class TaggingReport(Report):
     def rows(self) -> dict[str, str]:
         rows = {"corpus": f"{self.corpus}, {self.split} part"}
         if self.strict is not None:
-            rows["F1 of spans"] = f"{self._with_interval('f1')}, as conlleval counts"
+            rows["F1 of spans"] = f"{self.with_interval('f1')}, as conlleval counts"
             rows["precision, recall"] = f"{self.spans.precision:.2%}, {self.spans.recall:.2%}"
             rows[f"strict {self.scheme}"] = (
                 f"F1 {self.strict.f1:.2%}, precision {self.strict.precision:.2%}, recall {self.strict.recall:.2%}"
             )
             rows["found of known"] = f"{self.spans_seen} spans of words that training had"
             rows["found of unknown"] = f"{self.spans_unseen} spans with another word"
-        rows["token accuracy"] = self._with_interval("accuracy")
+        rows["token accuracy"] = self.with_interval("accuracy")
         rows["  seen words"], rows["  unseen words"] = str(self.seen), str(self.unseen)
         rows["loss"] = f"{self.loss:.4f} nats per word"
         rows["counted"] = f"{self.words:,} words of {self.sentences:,} sentences, each once" + self._notes()
         return {**rows, "time": f"{self.seconds:.1f} s, {self.words / self.seconds:,.0f} words/s"}
-
-    def _with_interval(self, name: str) -> str:
-        value, mean = self.measures[name], self.intervals.get(name)
-        if mean is None or mean.low is None or mean.high is None:
-            return f"{value:.2%}"
-        return f"{value:.2%}   [{mean.low:.2%} .. {mean.high:.2%}]"
 
     def _notes(self) -> str:
         notes = f", {self.unknown:,} of them with a tag that training did not have" if self.unknown else ""

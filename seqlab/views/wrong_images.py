@@ -1,11 +1,13 @@
 """Images that a classifier got wrong, and which classes it takes for which."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import lightning.pytorch as pl
+from torch.utils.tensorboard import SummaryWriter
 
 from seqlab.figures import Figure, new_grid
-from seqlab.views.boards import boards_of_validation
+from seqlab.views.boards import ValidationView
 from seqlab.views.confusions import MOST_CLASSES, draw_confusion
 
 COLUMNS, ROWS = 8, 3
@@ -18,37 +20,19 @@ class HasPictures(Protocol):
     def part(self, split: Any) -> Any: ...
 
 
-class PictureView(pl.Callback):
-    """Draws the confusion matrix, and the images that are wrong, the surest first, when training ends.
+class PictureView(ValidationView):
+    """Draws the confusion matrix, and the images that are wrong, the surest first."""
 
-    Args:
-        pictures: Whether to draw after each validation too.
-    """
-
-    def __init__(self, pictures: bool) -> None:
-        self.pictures = pictures
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self.pictures:
-            self._show(trainer, pl_module)
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not self.pictures:
-            self._show(trainer, pl_module)
-
-    def _show(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        writers, data = boards_of_validation(trainer)
-        if not writers:
-            return
+    def show(self, writers: Sequence[SummaryWriter], data: Any, pl_module: pl.LightningModule, step: int) -> None:
         with data.undivided():
             report = cast(Any, pl_module).evaluate(data, "val", True)
         wrong = draw_wrong(report.items, cast(HasPictures, data).part("val").pixels)
         for writer in writers:
             if report.confusion is not None and len(report.classes) <= MOST_CLASSES:
                 figure = draw_confusion(report.confusion, [*report.classes])
-                writer.add_figure("confusion", figure, trainer.global_step, close=False)
+                writer.add_figure("confusion", figure, step, close=False)
             if wrong is not None:
-                writer.add_figure("wrong", wrong, trainer.global_step, close=False)
+                writer.add_figure("wrong", wrong, step, close=False)
 
 
 def draw_wrong(items: Any, pixels: Any) -> Figure | None:

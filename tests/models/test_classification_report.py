@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from seqlab.models.classification import TextClassifier
-from seqlab.models.classification_report import intervals_of, of_macro_f1
+from seqlab.models.classification_report import of_macro_f1
 
 LABELS = ["a", "a", "a", "b", "b", "c"]
 SAID = ["a", "a", "b", "b", "a", "c"]
@@ -20,13 +19,3 @@ def test_macro_f1_by_hand() -> None:
 def test_macro_f1_of_a_resample_without_a_class() -> None:
     weights = np.array([[1.0, 1.0, 1.0, 1.0, 1.0, 0.0]])
     assert of_macro_f1(columns(), weights)[0] == pytest.approx((2 * 2 / 6 + 2 * 1 / 4) / 2)
-
-
-def test_intervals_hold_the_value() -> None:
-    correct = [int(one == other) for one, other in zip(LABELS, SAID, strict=True)] * 20
-    items = {"correct": correct, "label": LABELS * 20, "predicted": SAID * 20}
-    found = intervals_of(TextClassifier.measures, items)
-    assert found["accuracy"].value == pytest.approx(4 / 6)
-    assert found["accuracy"].low < 4 / 6 < found["accuracy"].high
-    half = 1.96 * (4 / 6 * 2 / 6 / 120) ** 0.5
-    assert found["accuracy"].high - found["accuracy"].low == pytest.approx(2 * half, rel=0.1)
