@@ -11,7 +11,7 @@ import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -97,6 +97,18 @@ def remove_unfinished(folder: Path) -> None:
         file.unlink(missing_ok=True)
 
 
+def user_path(path: str | Path) -> Path:
+    """A path as a user writes it, ``~`` for the home folder; as it stands where it names an unknown user."""
+    with suppress(RuntimeError):
+        return Path(path).expanduser()
+    return Path(path)
+
+
+def real_path(path: str | Path) -> Path:
+    """A path without links on its way; as far as it goes where they lead in a circle."""
+    return Path(os.path.realpath(path))
+
+
 def open_regular(path: str | Path) -> BufferedReader:
     """A file that has an end, to read; what may have none is refused, without waiting for it.
 
@@ -106,7 +118,7 @@ def open_regular(path: str | Path) -> BufferedReader:
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     kind = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(kind) and not Path(path).resolve().is_relative_to("/proc"):
+    if stat.S_ISREG(kind) and not real_path(path).is_relative_to("/proc"):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
     if stat.S_ISDIR(kind):

@@ -11,7 +11,16 @@ from socket import AF_UNIX, socket
 
 import pytest
 
-from seqlab.files import open_plain, open_regular, read_plain, read_stream_or_regular, remove_unfinished, whole_file
+from seqlab.files import (
+    open_plain,
+    open_regular,
+    read_plain,
+    read_stream_or_regular,
+    real_path,
+    remove_unfinished,
+    user_path,
+    whole_file,
+)
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -146,3 +155,17 @@ def test_compressed_text_is_bounded_as_it_is_read(press: Callable[[bytes], bytes
     bomb.write_bytes(press(bytes(2**22)) * 9)
     with pytest.raises(OSError, match="it holds more than 33,554,432 bytes"), open_plain(bomb) as file:
         sum(1 for _ in iter(lambda: file.read(2**16), b""))
+
+
+def test_links_in_a_circle_lead_nowhere_and_raise_nothing(here: Path) -> None:
+    loop = here / "loop"
+    loop.symlink_to(loop)
+    assert real_path(loop).name == "loop"
+    with pytest.raises(OSError, match="symbolic links"):
+        open_regular(loop)
+
+
+def test_a_home_folder_is_found_and_an_unknown_users_path_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/somewhere")
+    assert user_path("~/a.txt") == Path("/somewhere/a.txt")
+    assert user_path("~no_such_user/a.txt") == Path("~no_such_user/a.txt")

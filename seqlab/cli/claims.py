@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.errors import UserError
+from seqlab.files import real_path, user_path
 from seqlab.runs.folders import LOGS, check_name
 
 NAMING_CODE = ("trainer", "optimizer", "lr_scheduler")
@@ -74,8 +75,8 @@ def _with_folders(content: dict[str, Any], checkpoint: Path, is_given: Callable[
         value = options.pop(key, None)
         if value is None or is_given(f"{group}.{key}"):
             continue
-        folder = Path(str(value)).expanduser().absolute()
-        if folder.is_dir() and (group == "data" or (place is not None and folder.resolve() == place.parents[1])):
+        folder = user_path(str(value)).absolute()
+        if folder.is_dir() and (group == "data" or (place is not None and real_path(folder) == place.parents[1])):
             options[key] = value
         else:
             words = f"the folder that {checkpoint} names as --{group}.{key}, {value}, is not followed"
@@ -85,7 +86,7 @@ def _with_folders(content: dict[str, Any], checkpoint: Path, is_given: Callable[
 
 def _place(checkpoint: Path) -> Path | None:
     """The folder of the run that a checkpoint lies in; none where it lies elsewhere."""
-    folder = checkpoint.resolve().parent
+    folder = real_path(checkpoint).parent
     return folder.parent if folder.name == "checkpoints" and folder.parents[1].name == LOGS else None
 
 

@@ -10,6 +10,7 @@ from seqlab.cli.parser import pick
 from seqlab.data import DATA
 from seqlab.data.data_module import DataModule
 from seqlab.errors import UserError, nearest
+from seqlab.files import user_path
 from seqlab.shapes import mismatch
 
 
@@ -69,4 +70,4 @@ def is_new(trained_on: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
 
 def _places(files: Any) -> list[Path]:
     listed = files if isinstance(files, list) else [files]
-    return [Path(file).expanduser().absolute() for file in listed if file is not None]
+    return [user_path(file).absolute() for file in listed if file is not None]

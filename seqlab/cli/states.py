@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 import torch
 from lightning.pytorch import Trainer
@@ -27,6 +27,13 @@ MEASURED: dict[str, Any] = {
     **dict.fromkeys(("norms", "path"), list[list[float]]),
 }
 """Parts of the states of callbacks that are of another size or kind once something was measured."""
+
+
+class Loaders(TypedDict):
+    """What a loop keeps of its loaders: the place in each."""
+
+    combined_loader: NotRequired[list[dict[str, int]]]
+
 
 LOOPS = ("fit_loop", "validate_loop", "test_loop", "predict_loop")
 TINY = 2
@@ -83,7 +90,9 @@ def _of_loops(kept: Mapping[str, Any], trainer: Trainer) -> str | None:
         if found := unlike(there, {**own, **free}, name):
             return found
         places = there.get("state_dict", {})
-        for place in places.get("combined_loader", []) if isinstance(places, dict) else [None]:
+        if found := mismatch(places, Loaders, f"{name}.state_dict"):
+            return found
+        for place in places.get("combined_loader", []):
             if found := unlike(place, {"epoch": 0, "index": 0}, f"{name}.state_dict"):
                 return found
     return None

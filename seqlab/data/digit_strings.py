@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -23,6 +22,7 @@ from seqlab.data.string_batches import (
     training_draw,
 )
 from seqlab.errors import UserError, nearest
+from seqlab.files import user_path
 from seqlab.text.labels import Labels
 from seqlab.text.strip import Strip
 
@@ -89,7 +89,7 @@ class DigitStrings(DataModule):
         _check(self.hparams)
         self.batch_size, self.seed, self.fresh = batch_size, seed, fresh
         self.layout = Layout(least_digits, most_digits, least_gap, most_gap)
-        read, name = read_digits() if source == "digits" else read_mnist(Path(root).expanduser() if root else None)
+        read, name = read_digits() if source == "digits" else read_mnist(user_path(root) if root else None)
         self.corpus_name = name if name == "sample" else f"{name}_strings"
         pictures = _parted(read)
         if codecs is None:

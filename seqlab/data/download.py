@@ -18,7 +18,7 @@ from seqlab.data.archive import unpack
 from seqlab.data.sources import SOURCES as SOURCES
 from seqlab.data.sources import Source
 from seqlab.errors import UserError, reason_of
-from seqlab.files import DAMAGED, open_regular
+from seqlab.files import DAMAGED, open_regular, user_path
 
 CONNECT_SECONDS = 5.0  # longest wait for a connection
 READ_SECONDS = 10.0  # longest wait for the next bytes of an answer
@@ -44,7 +44,7 @@ class _Failure(Exception):
 
 def data_root(root: Path | None = None) -> Path:
     """The folder of the corpora: ``root``, else ``$SEQLAB_DATA``, else the user's cache folder."""
-    return Path(root or os.environ.get("SEQLAB_DATA") or user_cache_dir("seqlab")).expanduser()
+    return user_path(root or os.environ.get("SEQLAB_DATA") or user_cache_dir("seqlab"))
 
 
 def fetch(source: Source, root: Path | None = None) -> Path:

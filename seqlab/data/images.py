@@ -15,6 +15,7 @@ from seqlab.data.loader import Loader, Shard
 from seqlab.data.named import name_of_files
 from seqlab.data.parts import SPLITS, HeldOut, Split
 from seqlab.errors import UserError
+from seqlab.files import user_path
 from seqlab.text.image_codec import ImageCodec
 from seqlab.text.labels import Labels
 
@@ -77,9 +78,9 @@ class ImageData(ClassData):
                 raise UserError(f"{name} {value} must be a whole number of 1 to 4,096")
         held_out = HeldOut(val_fraction, test_fraction, folds, fold, val_path, test_path)
         self.batch_size, self.seed = batch_size, seed
-        self.root = Path(root).expanduser() if root else None
+        self.root = user_path(root) if root else None
         folders = dict(zip(SPLITS, (path, val_path, test_path), strict=True))
-        named: dict[Split, Path] = {split: Path(name).expanduser() for split, name in folders.items() if name}
+        named: dict[Split, Path] = {split: user_path(name) for split, name in folders.items() if name}
         whole, found = self.find(named, (image_size, image_size) if image_size else None)
         self.corpus_name = name_shown or found
         self._check_sizes(whole, codecs)

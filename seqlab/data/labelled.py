@@ -23,6 +23,7 @@ from seqlab.data.pairs import Sentences
 from seqlab.data.parts import SPLITS, Files, HeldOut, Split, files_of
 from seqlab.data.tables import Layout
 from seqlab.errors import UserError, nearest
+from seqlab.files import user_path
 from seqlab.text.clean import check_cleaning
 from seqlab.text.codec import Codec
 from seqlab.text.labels import Labels
@@ -107,7 +108,7 @@ class LabelledData(ClassData):
             raise UserError("multilabel_separator '' must be at least one character, or left out")
         self.cleaning, self.max_length, self.separator = cleaning, max_length, multilabel_separator
         self.batch_size, self.batch_tokens, self.seed = batch_size, batch_tokens, seed
-        self.root = Path(root).expanduser() if root else None
+        self.root = user_path(root) if root else None
         layout = Layout(format, text_column, second_text_column, label_column, encoding, multilabel_separator)
         read, found = self.find(files_of(path, val_path, test_path), layout)
         self.corpus_name = name_shown or found

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from seqlab.data.data_module import warn_of_sample
 from seqlab.data.download import SOURCES, Unavailable, fetch
+from seqlab.files import real_path
 
 
 def name_of_files(paths: Iterable[Path]) -> str:
     """What a corpus is called: as its files are up to the first dot, or by the folder of the first if they differ."""
     files = list(dict.fromkeys(paths))
     names = {file.name.partition(".")[0] or file.name for file in files}
-    folder = files[0].resolve().parent.name
+    folder = real_path(files[0]).parent.name
     return folder if len(names) > 1 and folder else files[0].name.partition(".")[0] or files[0].name
 
 

@@ -12,6 +12,7 @@ from seqlab.data.pair_files import Pair, read_columns, read_two, read_zip, split
 from seqlab.data.pairs import BucketBatches, EvaluationPairs, PairBatch, Pairs, Sentences, Specials
 from seqlab.data.parts import SPLITS, HeldOut, Split
 from seqlab.errors import UserError, nearest
+from seqlab.files import user_path
 from seqlab.text.clean import CLEANERS, check_cleaning
 from seqlab.text.codec import Codec
 from seqlab.text.labels import Labels
@@ -110,7 +111,7 @@ class ParallelData(DataModule):
         held_out = HeldOut(*shares, val_path=val_path, test_path=test_path)
         self.cleaning, self.batch_size, self.batch_tokens, self.seed = cleaning, batch_size, batch_tokens, seed
         self.max_length, self.too_long = max_length, too_long
-        self.root = Path(root).expanduser() if root else None
+        self.root = user_path(root) if root else None
         pairs, found = self.read(path, source_path, target_path)
         held = {"val": val_path, "test": test_path}
         others = [name for files in held.values() if files for name in ([files] if isinstance(files, str) else files)]
@@ -146,12 +147,12 @@ class ParallelData(DataModule):
             UserError: No file was named, or it does not hold pairs.
         """
         if path is not None:
-            return read_columns(Path(path).expanduser()), name_of_files([Path(path)])
+            return read_columns(user_path(path)), name_of_files([Path(path)])
         if source_path is None or target_path is None:
             raise UserError(
                 "--data parallel needs pairs; give --data.path, or --data.source_path and --data.target_path"
             )
-        pairs = read_two(Path(source_path).expanduser(), Path(target_path).expanduser())
+        pairs = read_two(user_path(source_path), user_path(target_path))
         return pairs, name_of_files([Path(source_path), Path(target_path)])
 
     def language_of(self, path: str | None) -> str | None:
@@ -248,7 +249,7 @@ class ParallelData(DataModule):
 
 def _held_out(files: str | list[str], option: str) -> list[Pair]:
     """The pairs of one file of two columns, or of two files."""
-    paths = [Path(name).expanduser() for name in ([files] if isinstance(files, str) else files)]
+    paths = [user_path(name) for name in ([files] if isinstance(files, str) else files)]
     if len(paths) > 2:
         raise UserError(f"{option} has {len(paths)} files; give one of pairs, or two as [SOURCES,TARGETS]")
     return read_two(*paths) if len(paths) == 2 else read_columns(*paths)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqlab.data.stratified import parts_of
 from seqlab.errors import UserError
+from seqlab.files import user_path
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -20,7 +21,7 @@ Files = str | list[str] | None
 def files_of(*given: Files) -> dict[Split, list[Path]]:
     """The files of each part that has some, as named for train, val and test."""
     named = {split: [one] if isinstance(one, str) else one for split, one in zip(SPLITS, given, strict=True) if one}
-    return {split: [Path(name).expanduser() for name in names] for split, names in named.items()}
+    return {split: [user_path(name) for name in names] for split, names in named.items()}
 
 
 class Asked(NamedTuple):

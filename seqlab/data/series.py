@@ -19,6 +19,7 @@ from seqlab.data.series_parts import Parts, asked_of, check_parts, comparable, p
 from seqlab.data.series_windows import EveryWindow, Floats, SeriesBatch, WindowBatches, Windows, windows_of
 from seqlab.data.timeline import CALENDAR, Step, Time, calendar_of, written
 from seqlab.errors import UserError, nearest
+from seqlab.files import user_path
 from seqlab.text.series_codec import Scale, SeriesCodec
 
 EVALUATED = 256
@@ -112,13 +113,13 @@ class SeriesData(DataModule):
         cuts = Parts(val_fraction, test_fraction, counts, val_from, test_from)
         check_parts(cuts)
         self.batch_size, self.seed = batch_size, seed
-        self.root = Path(root).expanduser() if root else None
+        self.root = user_path(root) if root else None
         of_checkpoint: SeriesCodec | None = None if codecs is None else codecs["series"]
         layout = SeriesLayout(listed(columns), tuple(listed(known) or ()), time_column, id_column, timezone)
         if of_checkpoint is not None:
             settled = of_checkpoint.columns, tuple(of_checkpoint.known), time_column, of_checkpoint.id_column
             layout = SeriesLayout(*settled, of_checkpoint.timezone)
-        found = self.find(Path(path).expanduser() if path else None, layout, encoding)
+        found = self.find(user_path(path) if path else None, layout, encoding)
         self.series, self.step, self.layout, self.corpus_name = found
         self.series = [_without_rows_ahead(one) for one in self.series]
         self.bounds = [parts_of(one, cuts, self.layout.timezone) for one in self.series]

@@ -13,6 +13,7 @@ from seqlab.data.parts import SPLITS, Files, HeldOut, Split, files_of
 from seqlab.data.tagged_batches import EvaluationSentences, TaggedBatch, TaggedBatches, TaggedSentences
 from seqlab.data.tagged_files import FORMATS, TaggedLayout, TaggedRows, read_tagged
 from seqlab.errors import UserError, nearest
+from seqlab.files import user_path
 from seqlab.text.clean import CLEANERS
 from seqlab.text.codec import Codec
 from seqlab.text.labels import Labels
@@ -110,7 +111,7 @@ class TaggedData(DataModule):
         _check_name("scheme", scheme, SCHEMES)
         held_out = HeldOut(val_fraction, test_fraction, folds, fold, val_path, test_path)
         self.max_length, self.batch_size, self.batch_tokens, self.seed = max_length, batch_size, batch_tokens, seed
-        self.root = Path(root).expanduser() if root else None
+        self.root = user_path(root) if root else None
         read, called = self.find(
             files_of(path, val_path, test_path), TaggedLayout(format, word_column, tag_column, encoding)
         )

@@ -14,6 +14,7 @@ from seqlab.data.streams import ContiguousBatches, EvaluationBatches, RandomBatc
 from seqlab.data.text_files import Part, Recipe, read_corpus
 from seqlab.data.text_lines import EvaluationLines, LineBatches, TextLines
 from seqlab.errors import UserError
+from seqlab.files import user_path
 from seqlab.text.codec import Codec
 from seqlab.text.labels import Labels
 from seqlab.text.vocab import BOS
@@ -101,7 +102,7 @@ class TextData(DataModule):
             raise UserError("shuffled true would tear a text apart; give --data.lines items too, or leave it out")
         self.batch_size, self.num_steps, self.sampling, self.seed = batch_size, num_steps, sampling, seed
         self.eval_streams = eval_streams
-        self.root = Path(root).expanduser() if root else None
+        self.root = user_path(root) if root else None
         self.files, found = self.find(files_of(path, val_path, test_path))
         self.corpus_name = name_shown or found
         items = lines == "items"

@@ -14,6 +14,7 @@ from seqlab.data.encoded import kept
 from seqlab.data.parts import SPLITS, HeldOut, Split
 from seqlab.data.streams import Ids
 from seqlab.data.text_cut import Lines, cut_text, in_random_order
+from seqlab.files import real_path
 from seqlab.text.clean import clean_lines
 from seqlab.text.codec import Codec
 from seqlab.text.line_reader import is_compressed, read_lines
@@ -149,7 +150,9 @@ def read_corpus(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, cod
 def _kept(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, codec: Codec | None) -> Corpus:
     """The corpus with its ids in files of the cache folder, written by the first process that asks."""
     identity = {
-        "files": {s: [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in f] for s, f in files.items()},
+        "files": {
+            s: [(str(real_path(p)), p.stat().st_size, p.stat().st_mtime_ns) for p in f] for s, f in files.items()
+        },
         "recipe": vars(recipe),
         "codec": codec and codec.state(),
     }

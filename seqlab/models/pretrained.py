@@ -1,10 +1,9 @@
 """Embeddings that begin with word vectors from a file."""
 
-from pathlib import Path
-
 import torch
 from torch import nn
 
+from seqlab.files import user_path
 from seqlab.text.vectors import read_vectors
 from seqlab.text.vocab import Vocab
 
@@ -25,7 +24,7 @@ def set_vectors(embedding: nn.Embedding, file: str, vocab: Vocab, kind: str = "t
     Raises:
         UserError: The file holds no vectors of such tokens and of the embedding's size.
     """
-    path = Path(file).expanduser()
+    path = user_path(file)
     ids, rows = read_vectors(path, vocab, embedding.embedding_dim)
     embedding.weight[torch.from_numpy(ids)] = torch.from_numpy(rows).to(embedding.weight)
     return f"vectors of {len(ids):,} of {len(vocab):,} {kind} from {path.name}"

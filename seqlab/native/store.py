@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from seqlab.files import real_path
+
 BUILDING = "building-"
 """How the names of folders begin in which something is being compiled."""
 
@@ -66,7 +68,7 @@ def _private(folder: Path) -> Path:
         PermissionError: Somebody else can.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    here = folder.resolve()
+    here = real_path(folder)
     if here.stat().st_uid != os.geteuid():
         raise PermissionError(f"{here} belongs to another user; nothing in it is run")
     if here.stat().st_mode & OTHERS:

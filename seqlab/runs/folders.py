@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.errors import UserError, nearest, reason_of
-from seqlab.files import whole_file
+from seqlab.files import real_path, whole_file
 from seqlab.runs.lock import LOCK
 from seqlab.runs.writable import check_folder
 
@@ -102,7 +102,7 @@ def check_free(logs: Path, name: str) -> None:
 
 def is_within(path: Path, folder: Path) -> bool:
     """Whether a file lies in a folder, however the two are written."""
-    return path.resolve().is_relative_to(folder.resolve())
+    return real_path(path).is_relative_to(real_path(folder))
 
 
 def clear(folder: Path) -> None:

@@ -19,7 +19,7 @@ def _places(here: Path) -> list[str]:
         loop.symlink_to(loop)
         nowhere.symlink_to(here / "missing")
         folder.mkdir()
-    named = ("x" * 5000, "a\udcffb", "missing", "~nobody", "series.csv/inside", "\n")
+    named = ("x" * 5000, "a\udcffb", "missing", "~nobody", "~no_such_user/x", "series.csv/inside", "\n")
     return [*map(str, (pipe, name, loop, nowhere, folder)), *DEVICES, *named]
 
 

@@ -81,6 +81,8 @@ LOOP = ("loops", "fit_loop")
         (LOOP, [], "fit_loop is a list"),
         ((*LOOP, "epoch_progress", "total", "ready"), -7, "fit_loop.epoch_progress.total.ready is -7"),
         ((*LOOP, "state_dict", "combined_loader"), [{"epoch": 0}], "fit_loop.state_dict lacks index"),
+        ((*LOOP, "state_dict", "combined_loader"), -7, "fit_loop.state_dict.combined_loader is -7"),
+        ((*LOOP, "state_dict"), 7, "fit_loop.state_dict is 7"),
         (("TextData",), {"epoch": "a", "index": 0}, "the place in the data.epoch is 'a'"),
         (("optimizer_states",), [], "it has 0 optimizers and 0 schedules"),
         (("lr_schedulers",), [{}], "it has 1 optimizers and 1 schedules"),
