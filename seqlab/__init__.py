@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from seqlab.models.model import Model
 
 __version__ = "0.1.0"
-VERBS = ("fit", "evaluate", "predict", "generate", "translate", "corpus", "inspect", "memory", "compare", "export")
+VERBS = {
+    "fit": "Train a model.",
+    "evaluate": "Measure a trained model on held-out data, every item once.",
+    "predict": "Apply a trained model to raw input: text, a picture, a table of numbers.",
+    "generate": "Continue a text with a trained language model.",
+    "translate": "Translate sentences with a trained translation model.",
+    "inspect": "Show what trained models do inside: memory, attention, embeddings.",
+    "compare": "Run a grid of models, options and seeds; tables with intervals and paired tests.",
+    "corpus": "Count a text: frequencies, coverage, Zipf's law.",
+    "memory": "Measure how many steps back each cell learns to remember.",
+    "export": "Write a trained model for other programs.",
+}
+"""What each verb does."""
 __all__ = ["compare", "corpus", "evaluate", "export", "fit", "generate", "inspect", "load", "memory", "predict"]
 __all__ += ["translate"]
 

@@ -3,25 +3,39 @@
 import sys
 from importlib import import_module
 
-from seqlab import VERBS
+from seqlab import VERBS, __version__
 from seqlab.errors import nearest
+
+HELP = "\n".join(
+    (
+        "usage: seqlab VERB [ARGUMENT ...] [--OPTION VALUE ...]",
+        "",
+        "Trains, measures, compares and looks into sequence models. 'python -m seqlab.VERB' does the same.",
+        "",
+        "Verbs:",
+        *(f"  {verb:<11}{does}" for verb, does in VERBS.items()),
+        "",
+        "Examples:",
+        "  seqlab fit --model gru",
+        "  seqlab evaluate lightning_logs/gru-time_machine",
+        "",
+        "'seqlab VERB --help' lists what people use of a verb, 'seqlab VERB --help_all' all that it takes.",
+    )
+)
+ASKED = {**dict.fromkeys(("-h", "--help", "--help_all"), HELP), "--version": f"seqlab {__version__}"}
 
 
 def main() -> int:
     """Hands the rest of the command line to the verb; returns its exit code."""
     verb, *arguments = sys.argv[1:] or ["--help"]
-    if verb in ("-h", "--help"):
-        helped: int = import_module("seqlab.cli.parser").run_verb(_help, [])
-        return helped
+    if verb in ASKED:
+        told: int = import_module("seqlab.cli.parser").run_verb(lambda _: print(ASKED[verb]), [])
+        return told
     if verb not in VERBS:
         print(f"seqlab: unknown verb '{verb}': {nearest(verb, VERBS)}", file=sys.stderr)
         return 2
     code: int = import_module(f"seqlab.{verb}").main(arguments)
     return code
-
-
-def _help(_: list[str]) -> None:
-    print(f"usage: seqlab {{{','.join(VERBS)}}} ...\n\n'seqlab VERB --help' says what a verb takes.")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqlab import VERBS
 from seqlab.cli.parser import Parser, arguments_of, run_verb, values_of
 from seqlab.comparison.bars import Bars, with_bars
 from seqlab.comparison.execution import at_work, carry_out_all, plan_runs, read_once
@@ -20,12 +21,12 @@ from seqlab.metrics import Measure, Report, Resampled
 from seqlab.models import TASKS
 from seqlab.runs.writable import check_folder
 
-DESCRIPTION = (
-    "Runs models x experiments x options x folds x seeds, and writes what they reached as a table, paired differences "
-    "and figures. "
-    "Every other option is one of python -m seqlab.fit, and holds for all runs."
-)
+MORE = "Every other option is one of python -m seqlab.fit, and holds for all runs."
 USAGE = "python -m seqlab.compare [EXPERIMENT.yaml ...] [--model rnn,gru] [--vary KEY=A,B ...] [--OPTION VALUE ...]"
+EXAMPLES = (
+    "python -m seqlab.compare --model rnn,gru,lstm --trainer.max_epochs 8",
+    "python -m seqlab.compare --data rt_polarity --model bag,cnn --folds 10 --seeds 1 --output folds",
+)
 ONE_AT_A_TIME = threading.Lock()
 """Held by the run that is being measured, which takes all cores."""
 
@@ -196,7 +197,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _run(argv: list[str]) -> int:
     own, options = _split(argv)
-    parser = Parser(prog="python -m seqlab.compare", usage=USAGE, description=DESCRIPTION)
+    parser = Parser(usage=USAGE, description=VERBS["compare"], epilog=MORE, examples=EXAMPLES)
     parser.add_argument("experiments", type=str, nargs="*", help="YAML files of options, compared with each other.")
     parser.add_argument("--model", type=str | None, metavar="A,B,...", help="Models; the experiments', or gru.")
     parser.add_argument("--seeds", type=int, default=3, help="Runs of each combination, with the seeds 1, 2, ...")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqlab import VERBS
 from seqlab.cli.parser import Parser, pick, run_verb, spell_choices, values_of
 from seqlab.cli.recipes import data_of
 from seqlab.data import DATA
@@ -18,6 +19,11 @@ from seqlab.text.statistics import Zipf, coverage, round_sizes, zipf
 
 ORDERS = (1, 2, 3)
 TEXTS = [name for name, kind in DATA.items() if issubclass(kind, TextData)]
+USAGE = "python -m seqlab.corpus [--OPTION VALUE ...]"
+EXAMPLES = (
+    "python -m seqlab.corpus",
+    "python -m seqlab.corpus --data text --data.path book.txt --data.tokens word --output figures",
+)
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def draw(statistics: Statistics, path: Path) -> None:
 
 def _run(argv: list[str]) -> None:
     arguments = spell_choices(argv, ["data"])
-    parser = Parser(prog="python -m seqlab.corpus", description="Counts what a text is made of.")
+    parser = Parser(usage=USAGE, description=VERBS["corpus"], examples=EXAMPLES)
     name = pick("data", (values_of(arguments, "data.name") or ["time_machine"])[-1], TEXTS)
     parser.add_argument("--data.name", type=str, default=name, metavar="NAME", help=f"{' | '.join(TEXTS)}.")
     kind = DATA[name]

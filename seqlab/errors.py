@@ -31,5 +31,6 @@ def nearest(name: str, options: Iterable[str]) -> str:
 
 def reason_of(error: BaseException) -> str:
     """What an error says, as part of a sentence."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
+    numbered = isinstance(error, OSError | ArithmeticError) and len(error.args) > 1
+    text = str(error.args[1]) if numbered else str(error) or type(error).__name__
     return " ".join(text.split()).lower()

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from seqlab import VERBS
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, pick, run_verb, spell_choices, values_of
 from seqlab.cli.recipes import data_of, is_new, reused
-from seqlab.cli.verbs import Loaded, add_options_of, checked, load_for, named_checkpoint
+from seqlab.cli.verbs import Loaded, add_options_of, checked, load_for, named_checkpoint, of_checkpoint
 from seqlab.data import DATA
 from seqlab.data.parts import Split
 from seqlab.errors import UserError, nearest, reason_of
@@ -22,6 +23,10 @@ from seqlab.runs.devices import choose_device
 from seqlab.runs.writable import check_file
 
 USAGE = "python -m seqlab.evaluate CKPT [--split test] [--data.OPTION VALUE ...] [--items FILE] [--OPTION VALUE ...]"
+EXAMPLES = (
+    "python -m seqlab.evaluate lightning_logs/gru-time_machine",
+    "python -m seqlab.evaluate lightning_logs/gru-time_machine --data text --data.path other.txt",
+)
 
 
 def evaluate(
@@ -103,8 +108,7 @@ def write_items(items: Mapping[str, Sequence[Any]], path: Path) -> None:
 
 def _run(argv: list[str]) -> None:
     arguments = spell_choices(argv, ["data"])
-    description = "Measures how good a trained model is on held-out data."
-    parser = Parser(prog="python -m seqlab.evaluate", usage=USAGE, description=description)
+    parser = Parser(usage=USAGE, description=VERBS["evaluate"], examples=EXAMPLES, epilog=of_checkpoint("evaluate"))
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     told = "Part of the corpus; if not given test, or all of a file that the model never saw."
     parser.add_argument("--split", type=Literal["train", "val", "test"] | None, metavar="{train,val,test}", help=told)

@@ -4,15 +4,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from seqlab import VERBS
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, options_of, run_verb
-from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
+from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint, of_checkpoint
 from seqlab.cli.verbs import options_of as options_of_method
 from seqlab.errors import UserError, nearest, reason_of
 from seqlab.files import whole_file
 from seqlab.models.model import Model
 
 USAGE = "python -m seqlab.export CKPT [--output FILE] [--format safetensors]"
+EXAMPLES = (
+    "python -m seqlab.export lightning_logs/gru-time_machine",
+    "python -m seqlab.export lightning_logs/gru-time_machine --format onnx --output gru.onnx",
+)
 
 
 def export(ckpt: str, output: str | None = None, format: str = "safetensors") -> Path:
@@ -50,8 +55,7 @@ def _write(model: Model, ckpt: str, output: str | None, **options: Any) -> Path:
 
 
 def _run(argv: list[str]) -> None:
-    description = "Writes a model for other programs."
-    parser = Parser(prog="python -m seqlab.export", usage=USAGE, description=description)
+    parser = Parser(usage=USAGE, description=VERBS["export"], examples=EXAMPLES, epilog=of_checkpoint("export"))
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     parser.add_argument("--output", type=str | None, help="File to write; beside the checkpoint if not given.")
     loaded = named_checkpoint("export", argv)

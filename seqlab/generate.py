@@ -5,12 +5,17 @@ from typing import Any
 
 from jsonargparse import ActionYesNo
 
+from seqlab import VERBS
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
 from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
 from seqlab.models.model import Model
 
 USAGE = 'python -m seqlab.generate CKPT [--prefix "TEXT"] [--OPTION VALUE ...]'
+EXAMPLES = (
+    'python -m seqlab.generate lightning_logs/gru-time_machine --prefix "time traveller"',
+    "python -m seqlab.generate lightning_logs/gru-time_machine --temperature 0.5 --num_samples 3",
+)
 
 
 def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
@@ -44,8 +49,7 @@ def _say_first(model: Model, prefix: str, num_tokens: int) -> None:
 
 
 def _run(argv: list[str]) -> None:
-    description = "Lets a trained model continue a text."
-    parser = Parser(prog="python -m seqlab.generate", usage=USAGE, description=description)
+    parser = Parser(usage=USAGE, description=VERBS["generate"], examples=EXAMPLES)
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     parser.add_argument("--prefix", type=str, default="", help="Text to continue, cleaned as the training text was.")
     loaded = named_checkpoint("generate", argv)

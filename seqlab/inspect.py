@@ -4,11 +4,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from seqlab import VERBS
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
-from seqlab.cli.verbs import add_options_of, checked, first_words, load_all, load_for
+from seqlab.cli.verbs import add_options_of, checked, first_words, load_all, load_for, of_checkpoint
 
 USAGE = "python -m seqlab.inspect CKPT [CKPT ...] [--output FOLDER] [--OPTION VALUE ...]"
+EXAMPLES = (
+    "python -m seqlab.inspect lightning_logs/gru-time_machine --output figures",
+    "python -m seqlab.inspect lightning_logs/rnn-time_machine lightning_logs/lstm-time_machine --output figures",
+)
 
 
 def inspect(ckpt: str, **options: Any) -> Any:
@@ -27,8 +32,7 @@ def inspect(ckpt: str, **options: Any) -> Any:
 
 
 def _run(argv: list[str]) -> None:
-    description = "Shows what trained models do inside, such as a recurrence with its memory."
-    parser = Parser(prog="python -m seqlab.inspect", usage=USAGE, description=description)
+    parser = Parser(usage=USAGE, description=VERBS["inspect"], examples=EXAMPLES, epilog=of_checkpoint("inspect"))
     parser.add_argument(
         "ckpt", type=str, nargs="+", help="Checkpoints of models of one task, or the folders of their runs."
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from seqlab import VERBS
 from seqlab.analysis.learning import SOLVED, learn
 from seqlab.analysis.memory_rows import Row, RowFile
 from seqlab.analysis.memory_tables import markdown_table, means
@@ -21,6 +22,12 @@ from seqlab.nn.linear_readout import LinearReadout
 from seqlab.recurrence.initialization import INITIALIZATIONS
 from seqlab.runs.devices import choose_device
 from seqlab.runs.writable import check_folder
+
+USAGE = "python -m seqlab.memory [--OPTION VALUE ...]"
+EXAMPLES = (
+    "python -m seqlab.memory --lengths 10,25",
+    "python -m seqlab.memory --model rnn,gru,lstm --output memory",
+)
 
 
 @dataclass(frozen=True)
@@ -190,7 +197,7 @@ def _whole(word: str) -> int:
 
 
 def _run(argv: list[str]) -> None:
-    parser = Parser(prog="python -m seqlab.memory", description="Measures how far back cells learn to remember.")
+    parser = Parser(usage=USAGE, description=VERBS["memory"], examples=EXAMPLES)
     parser.add_function_arguments(memory, skip={"progress"})
     config = parser.parse_sentence(argv).as_dict()
     print(memory(**config, progress=True))

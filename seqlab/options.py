@@ -44,7 +44,15 @@ class Bounds(NamedTuple):
         """What help says of them: nothing of upper bounds that nobody comes near, nor that a count is a count."""
         most = None if self.most is not None and self.most >= TALLEST else self.most
         kept = self._replace(most=most)
-        return "" if kept in (Bounds(least=0), Bounds(least=1)) else kept.rule(False)
+        return "" if kept in (Bounds(least=-1), Bounds(least=0), Bounds(least=1)) else kept.formula()
+
+    def formula(self) -> str:
+        """``0 <= x < 1``."""
+        low = f"{_shown(self.least)} <= " if self.least is not None else ""
+        low = f"{_shown(self.above)} < " if self.above is not None else low
+        high = f" <= {_shown(self.most)}" if self.most is not None else ""
+        high = f" < {_shown(self.below)}" if self.below is not None else high
+        return f"{low}x{high}" if low or high else ""
 
     def rule(self, whole: bool) -> str:
         """What a value must be, as part of a sentence."""
@@ -67,6 +75,7 @@ def option(
     below: float | None = None,
     choices: Sequence[str] = (),
     once: bool = False,
+    seldom: bool = False,
 ) -> Any:
     """A field of a class of options: its default, and what help, checks and messages say of it.
 
@@ -79,8 +88,10 @@ def option(
         below: Value that it must stay below.
         choices: Names that it takes, where its type does not say them.
         once: Whether a new run alone reads it: a file that weights begin with, which checkpoints do without.
+        seldom: Whether ``--help_all`` alone lists it.
     """
-    told = {"help": help, "bounds": Bounds(least, above, most, below), "choices": tuple(choices), "once": once}
+    bounds = Bounds(least, above, most, below)
+    told = {"help": help, "bounds": bounds, "choices": tuple(choices), "once": once, "seldom": seldom}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=told)
     return field(default=default, metadata=told)

@@ -11,14 +11,19 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from seqlab import VERBS
 from seqlab.cli.lines import beside_blanks, given_lines, say_incomplete, write_lines
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
-from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
+from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint, of_checkpoint
 from seqlab.runs.devices import choose_device
 from seqlab.runs.writable import check_file
 
 USAGE = 'python -m seqlab.predict CKPT ["TEXT" ...] [--input FILE] [--output FILE] [--format tsv] [--OPTION VALUE ...]'
+EXAMPLES = (
+    'python -m seqlab.predict lightning_logs/bag-trec "How far is it to Mars ?"',
+    "python -m seqlab.predict lightning_logs/bag-trec --input questions.txt --output labels.tsv --format tsv",
+)
 
 
 def predict(ckpt: str, inputs: str | Iterable[str], device: str = "auto", **options: Any) -> list[Any]:
@@ -83,8 +88,7 @@ FORMATS: dict[str, Format] = {**A_LINE_EACH, "csv": as_csv}
 
 
 def _run(argv: list[str]) -> None:
-    description = "Says what a trained model makes of raw input; the checkpoint alone is enough."
-    parser = Parser(prog="python -m seqlab.predict", usage=USAGE, description=description)
+    parser = Parser(usage=USAGE, description=VERBS["predict"], examples=EXAMPLES, epilog=of_checkpoint("predict"))
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     parser.add_argument("inputs", type=str, nargs="*", metavar="TEXT", help="Inputs; lines of stdin if there are none.")
     parser.add_argument("--input", type=str | None, help="UTF-8 file of inputs, one a line.")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqlab import VERBS
 from seqlab.cli.lines import beside_blanks, given_lines, say_incomplete, write_lines
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser, run_verb
@@ -17,6 +18,10 @@ from seqlab.runs.writable import check_file
 
 ROOM = "--max_length, or --length_factor and --length_addend, give them more tokens"
 USAGE = 'python -m seqlab.translate CKPT ["SENTENCE" ...] [--input FILE] [--output FILE] [--OPTION VALUE ...]'
+EXAMPLES = (
+    'python -m seqlab.translate lightning_logs/fra_eng-attention "i am home ."',
+    "python -m seqlab.translate lightning_logs/fra_eng-attention --input english.txt --output french.txt",
+)
 
 
 def translate(ckpt: str, sentences: str | Sequence[str], **options: Any) -> list[list[str]]:
@@ -40,8 +45,7 @@ def translate(ckpt: str, sentences: str | Sequence[str], **options: Any) -> list
 
 
 def _run(argv: list[str]) -> None:
-    description = "Lets a trained model translate."
-    parser = Parser(prog="python -m seqlab.translate", usage=USAGE, description=description)
+    parser = Parser(usage=USAGE, description=VERBS["translate"], examples=EXAMPLES)
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     parser.add_argument("sentences", type=str, nargs="*", help="To translate; lines of stdin if there are none.")
     parser.add_argument("--input", type=str | None, help="UTF-8 file of sentences, one a line.")

@@ -1,8 +1,12 @@
 import re
 from collections.abc import Callable
 
-SCREENS = 100
-"""Lines of two screens."""
+import pytest
+
+import seqlab
+
+SCREEN = 50
+"""Lines of a screen."""
 
 
 def text_of(finished: tuple[int, str, str]) -> str:
@@ -11,17 +15,35 @@ def text_of(finished: tuple[int, str, str]) -> str:
     return out
 
 
-def test_fit_fits_two_screens(verb: Callable[..., tuple[int, str, str]]) -> None:
-    lines = text_of(verb("fit", "--help")).splitlines()
-    assert len(lines) <= SCREENS
+@pytest.mark.parametrize(("choices", "screens"), [((), 1.6), (("--data", "fra_eng"), 2), (("--data", "trec"), 2)])
+def test_fit_fits(choices: tuple[str, ...], screens: float, verb: Callable[..., tuple[int, str, str]]) -> None:
+    lines = text_of(verb("fit", *choices, "--help")).splitlines()
+    assert len(lines) <= screens * SCREEN
     assert max(map(len, lines)) <= 120
 
 
+@pytest.mark.parametrize("name", seqlab.VERBS)
+def test_help_opens_with_examples_that_name_the_verb(name: str, verb: Callable[..., tuple[int, str, str]]) -> None:
+    lines = text_of(verb(name, "--help")).splitlines()
+    assert lines[0].startswith(f"usage: python -m seqlab.{name}")
+    assert lines[2].startswith(seqlab.VERBS[name])
+    first, second = lines[lines.index("Examples:") + 1 :][:2]
+    assert first.startswith(f"  python -m seqlab.{name}")
+    assert second.startswith(f"  python -m seqlab.{name} ")
+
+
+def test_what_people_use_first_comes_first(verb: Callable[..., tuple[int, str, str]]) -> None:
+    everything = text_of(verb("fit", "--help_all"))
+    places = [everything.index(f"  --{name} ") for name in ("model", "data", "model.hidden_size", "model.l1")]
+    assert places == sorted(places)
+    assert "--model.l1" not in text_of(verb("fit", "--help"))
+
+
 ROWS = [
-    r"--model\.name NAME +gru, rnn, rnn_relu, gru_before, lstm",
+    r"--model NAME +Of those that read this data: gru, rnn, rnn_relu",
     r"--model\.hidden_size INT\|LIST +Units in each recurrent layer; a list has one number .* \[256\]",
     r"--model\.dropout FLOAT +Share of units",
-    r"--data\.name NAME +time_machine, text",
+    r"--data NAME +time_machine, text",
     r"--data\.num_steps INT +Tokens of each row",
     r"--data\.val_fraction FLOAT +Share of the characters",
     r"--optimizer\.lr FLOAT\S* +Learning rate",
@@ -60,14 +82,14 @@ def test_help_all_shows_more(verb: Callable[..., tuple[int, str, str]]) -> None:
 
 def test_no_option_shown_is_without_words(verb: Callable[..., tuple[int, str, str]]) -> None:
     for name in ("fit", "evaluate", "generate", "corpus", "memory"):
-        rows = re.findall(r"^  (\S.*(?:\n {10,}\S.*)?)", text_of(verb(name, "--help")), re.MULTILINE)
+        rows = re.findall(r"^  (?!python)(\S.*(?:\n {10,}\S.*)?)", text_of(verb(name, "--help")), re.MULTILINE)
         assert rows
         assert not [row for row in rows if not re.search(r"\s{2,}\S", row)]
 
 
 def test_evaluate(verb: Callable[..., tuple[int, str, str]]) -> None:
     out = text_of(verb("evaluate", "--help"))
-    assert len(out.splitlines()) <= SCREENS / 2
+    assert len(out.splitlines()) <= SCREEN
     for row in (
         "CKPT +Checkpoint",
         r"--split \{train,val,test\} +Part of the corpus; if not",
@@ -81,11 +103,11 @@ def test_evaluate_shows_the_options_of_the_models_data(
 ) -> None:
     out = text_of(verb("evaluate", f"{story_run}/checkpoints/best.ckpt", "--help"))
     assert re.search(r"--data\.path .*Text files to train on", out)
-    assert re.search(r"--data\.name NAME .*\[text\]", out)
+    assert re.search(r"--data NAME .*\[text\]", out)
 
 
 def test_generate(verb: Callable[..., tuple[int, str, str]]) -> None:
     out = text_of(verb("generate", "--help"))
-    assert len(out.splitlines()) <= SCREENS / 2
+    assert len(out.splitlines()) <= SCREEN
     for row in ("--num_tokens INT +Tokens .*200", "--temperature FLOAT +Divides the logits", "--top_p FLOAT", "CKPT"):
         assert re.search(f"^ +{row}", out, re.MULTILINE), row

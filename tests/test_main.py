@@ -1,3 +1,5 @@
+import importlib.metadata
+import re
 import sys
 
 import pytest
@@ -16,7 +18,15 @@ def test_help_names_the_verbs(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert called(monkeypatch, *words) == 0
-    assert capsys.readouterr().out.startswith(f"usage: seqlab {{{','.join(seqlab.VERBS)}}} ...")
+    out = capsys.readouterr().out
+    assert out.startswith("usage: seqlab VERB")
+    for verb, does in seqlab.VERBS.items():
+        assert re.search(rf"^  {verb} +{re.escape(does)}$", out, re.MULTILINE)
+
+
+def test_the_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert called(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"seqlab {importlib.metadata.version('seqlab')}\n"
 
 
 def test_a_verb_gets_the_rest_of_the_line_and_gives_the_exit_code(

@@ -10,11 +10,19 @@ from lightning.pytorch.cli import LightningArgumentParser
 from seqlab.cli.parser import Parser
 from seqlab.cli.plan import CHOICES, Plan, known_names
 from seqlab.data import DATA
+from seqlab.models import TASKS
 from seqlab.models.optimization import OPTIMIZERS, SCHEDULERS, STEP_WISE
 from seqlab.options import Bounds, Options
 
-DESCRIPTION = "Trains a sequence model; the options below belong to the chosen model, data and optimizer."
+MORE = (
+    "The options above belong to the chosen model, data and optimizer: --data trec --model cnn --help lists theirs. "
+    "--help_all lists every option."
+)
 USAGE = "python -m seqlab.fit [--model gru] [--data time_machine] [--config FILE.yaml] [--OPTION VALUE ...]"
+EXAMPLES = (
+    "python -m seqlab.fit --model gru",
+    "python -m seqlab.fit --data trec --model cnn --trainer.max_epochs 5",
+)
 
 PLATEAU = "reducelronplateau"
 """The schedule that counts validations."""
@@ -28,10 +36,10 @@ TRAINER_DEFAULTS: dict[str, Any] = {
 }
 
 NAMES = {
-    "model": "{}; --model NAME says the same.",
-    "data": "{}; --data NAME says the same.",
-    "optimizer": "Any of torch.optim in lower case; --optimizer NAME says the same.",
-    "lr_scheduler": "warmupcosinelr, noamlr, divideafterlr or any of torch.optim.lr_scheduler; as --lr_scheduler NAME.",
+    "model": "Of those that read this data: {}.",
+    "data": "{}.",
+    "optimizer": "Any of torch.optim, in lower case.",
+    "lr_scheduler": "warmupcosinelr, noamlr, divideafterlr or any of torch.optim.lr_scheduler.",
 }
 HELP = {
     "config": "YAML file of options; a later one, and every option, wins over it.",
@@ -53,7 +61,7 @@ HELP = {
     "trainer.gradient_clip_val": "Largest norm of all gradients together; null does not clip.",
     "trainer.default_root_dir": "Folder that lightning_logs is made in; the current one if not given.",
 }
-SELDOM = ("trainer.fast_dev_run", "trainer.check_val_every_n_epoch", "trainer.log_every_n_steps")
+SELDOM = ("take_over", "on_nan", "trainer.fast_dev_run", "trainer.check_val_every_n_epoch", "trainer.log_every_n_steps")
 """Options that ``--help_all`` alone lists, beside those that are not ours."""
 
 COMMON = (
@@ -64,8 +72,6 @@ COMMON = (
     "overwrite",
     "ckpt_path",
     "ckpt_every",
-    "take_over",
-    "on_nan",
     "watch",
     "samples",
     "patience",
@@ -82,6 +88,7 @@ class TrainingParser(Parser, LightningArgumentParser):
     """The parser of ``fit``."""
 
     common = (*COMMON, "optimizer.name")
+    first = (*(f"{choice}.name" for choice in CHOICES), "config", "run", "overwrite", "ckpt_path", "ckpt_every", "seed")
 
 
 def add_run_options(parser: LightningArgumentParser) -> None:
@@ -107,13 +114,13 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         "--patience",
         type=int | None,
         default=5,
-        help="Validations in a row without a better one that stop training; null never stops.",
+        help="Validations without a better one that stop training; null never stops.",
     )
     parser.add_argument(
         "--monitor",
         type=str,
         default="val/loss",
-        help="What best.ckpt and patience go by: val/loss, val/accuracy or the like.",
+        help="What best.ckpt and --patience go by, such as val/accuracy.",
     )
     parser.add_argument(
         "--bar",
@@ -150,6 +157,7 @@ def add_options(parser: ArgumentParser, kind: type[Options], group: str, skip: s
     for action in parser._actions:
         action.help = told.get(action.dest) or action.help
     if isinstance(parser, Parser):
+        parser.seldom |= {f"{group}.{each.name}" for each in fields(kind) if each.metadata.get("seldom")}
         parser.refused |= {f"{group}.{name}": f"{name} {why}" for name, why in kind.refused.items()}
 
 
@@ -163,9 +171,17 @@ def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
     """Options of the model, data, optimizer and schedule that were chosen, and of the trainer."""
     for key in CHOICES:
         name = getattr(plan, key)
-        told = NAMES[key].format(", ".join(known_names(key)))
+        told = NAMES[key].format(", ".join(_names_for(plan, key)))
         parser.add_argument(f"--{key}.name", type=str, default=name, metavar="NAME", help=told)
     network, data = plan.network, DATA[plan.data]
+    if isinstance(parser, Parser):
+        parser.seldom |= {f"data.{name}" for name in data.SELDOM}
+        title = (data.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        parser.headings |= {key: f"Options of {key} {getattr(plan, key)}" for key in CHOICES}
+        parser.headings |= {
+            "data": f"Options of data {plan.data} ({title})",
+            "trainer": "Options of Lightning's Trainer",
+        }
     add_options(parser, network.options, "model", skip=set(network.sets))
     parser.add_class_arguments(data, "data", instantiate=False, skip=set(data.UNASKED))
     read = plan.row.reads.get(plan.data, {})
@@ -189,6 +205,13 @@ def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
     parser.set_defaults({f"trainer.{key}": value for key, value in {**TRAINER_DEFAULTS, **epochs}.items()})
     for action in parser._actions:
         action.help = HELP.get(action.dest, action.help)
+
+
+def _names_for(plan: Plan, key: str) -> list[str]:
+    """What a choice can be called beside the others; of models those that read the chosen data."""
+    if key != "model":
+        return known_names(key)
+    return [*dict.fromkeys(name for task in TASKS.values() if plan.data in task.data for name in task.networks)]
 
 
 def _set_defaults(parser: LightningArgumentParser, plan: Plan, group: str) -> None:

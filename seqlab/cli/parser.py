@@ -9,14 +9,14 @@ import sys
 import textwrap
 import types
 from argparse import SUPPRESS, Action, _HelpAction
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import reduce
 from itertools import pairwise
 from operator import or_
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ActionYesNo, ArgumentError, ArgumentParser, Namespace
 from jsonargparse._actions import _ActionConfigLoad
 from jsonargparse._typehints import ActionTypeHint
 
@@ -33,7 +33,10 @@ NO_PLACE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.
 
 OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory|storage size calculation overflowed")
 
-HELP_COLUMN = 36
+TYPED = (bool, int, float, str, list, tuple, type(None))
+"""Classes whose values a user can type."""
+
+HELP_COLUMN = 41
 
 
 def options_of(annotation: Any) -> list[str]:
@@ -52,8 +55,9 @@ def type_words(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return "|".join(map(str, get_args(annotation)))
     if get_origin(annotation) in (Union, types.UnionType):
-        words = dict.fromkeys(type_words(part) for part in get_args(annotation))
-        return "|".join(words)
+        parts = [part for part in get_args(annotation) if not isinstance(part, type) or part in TYPED] or [str]
+        parts = [part for part in parts if part is not int or float not in parts]
+        return "|".join(dict.fromkeys(map(type_words, parts)))
     if get_origin(annotation) in (list, set, tuple):
         return "LIST"
     if annotation is bool:
@@ -80,21 +84,28 @@ def _admits_none(annotation: Any) -> bool:
 class Parser(ArgumentParser):
     """A jsonargparse parser that raises ``UserError`` and prints help in columns.
 
-    ``common`` names the options that ``--help`` shows, by their dotted names or their leading parts; none shows all.
-    ``--help_all`` shows every option. ``others`` are options that are read elsewhere, and may have been meant by a
-    misspelt one; ``refused`` says of an option that there is not why.
+    Help opens with the command lines of ``examples``. ``common`` names the options that ``--help`` shows, by their
+    dotted names or their leading parts, without those of ``seldom``; none shows all. ``--help_all`` shows every option.
+    ``others`` are options that are read elsewhere, and may have been meant by a misspelt one; ``refused`` says of an
+    option that there is not why. ``headings`` are those of groups of options, by the group's name. In each group those
+    of ``first`` come first.
     """
 
     common: Iterable[str] | None = None
     others: Iterable[str] = ()
+    first: Sequence[str] = ()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, examples: Iterable[str] = (), **kwargs: Any) -> None:
         kwargs.setdefault("exit_on_error", False)
         kwargs.setdefault("allow_abbrev", False)
         super().__init__(*args, **kwargs)
+        self.examples = [*examples]
+        self.seldom: set[str] = set()
+        self.headings: dict[str, str] = {}
         self.refused: dict[str, str] = {}
         self._negative_number_matcher = re.compile(r"-\.?\d")  # -1,2 is a value too, and no option begins with a digit
         self.add_argument("--help_all", action=_HelpAllAction, help="Show every option and exit.")
+        next(action for action in self._actions if isinstance(action, _HelpAction)).help = "Show this and exit."
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise UserError(self._one_sentence(message))
@@ -191,11 +202,20 @@ class Parser(ArgumentParser):
     def format_help(self, formatter: Any = None) -> str:
         width = min(shutil.get_terminal_size((120, 24)).columns, 130)
         lines = [f"usage: {self.usage or self.prog}", "", *textwrap.wrap(self.description or "", width), ""]
+        lines += ["Examples:", *(f"  {example}" for example in self.examples), ""] if self.examples else []
         for group in self._action_groups:
-            rows = [action for action in group._group_actions if self._shown(action)]
+            rows = sorted(filter(self._shown, group._group_actions), key=self._place)
             if rows:
-                lines += [self._heading(group.title or ""), *(line for a in rows for line in _help_rows(a, width)), ""]
+                lines += [
+                    *textwrap.wrap(self._heading(group), width),
+                    *(line for a in rows for line in _help_rows(a, width)),
+                    "",
+                ]
+        lines += [*textwrap.wrap(self.epilog or "", width), ""] if self.epilog else []
         return "\n".join(lines)
+
+    def _place(self, action: Action) -> int:
+        return self.first.index(action.dest) if action.dest in self.first else len(self.first)
 
     def _shown(self, action: Action) -> bool:
         name = action.dest
@@ -203,11 +223,15 @@ class Parser(ArgumentParser):
             return False
         if self.common is None:
             return True
+        if name in self.seldom:
+            return False
         return any(name == common or (common.endswith(".") and name.startswith(common)) for common in self.common)
 
-    @staticmethod
-    def _heading(title: str) -> str:
-        return {"positional arguments": "Arguments:", "options": "Options:"}.get(title, title)
+    def _heading(self, group: Any) -> str:
+        titles = {"positional arguments": "Arguments", "options": "Options"}
+        names = {action.dest.partition(".")[0] for action in group._group_actions}
+        own = self.headings.get(names.pop()) if len(names) == 1 else None
+        return f"{own or titles.get(group.title, group.title)}:"
 
 
 class _HelpAllAction(Action):
@@ -224,16 +248,21 @@ class _HelpAllAction(Action):
 
 def _help_rows(action: Action, width: int) -> list[str]:
     annotation = getattr(action, "_typehint", None) or getattr(action, "type", None)
-    name = f"--{action.dest}" if action.option_strings else action.dest.upper()
+    name = f"--{action.dest.removesuffix('.name')}" if action.option_strings else action.dest.upper()
     words = type_words(annotation) if annotation is not None and action.option_strings else ""
+    words = "" if isinstance(action, ActionYesNo) else words
     if isinstance(action, _HelpAction | _HelpAllAction):
         name = action.option_strings[-1]
-    left = f"  {name} {action.metavar or (words if len(words) < 22 else '')}".rstrip()
+    given = "" if isinstance(action, ActionYesNo) else action.metavar
+    shown = "".join(filter(str.isprintable, given or (words if len(words) < 22 else "")))
+    left = f"  {name} {shown}".rstrip()
     default = action.default
-    shown = "" if default in (None, SUPPRESS) or isinstance(action, _HelpAction) else f" [{_plain(default)}]"
+    value = "" if default in (None, SUPPRESS) or isinstance(action, _HelpAction) else f" [{_plain(default)}]"
     within = f" ({rule})" if (rule := rule_of(action.dest)) else ""
-    text = textwrap.wrap(" ".join((action.help or "").split()) + within + shown, width - HELP_COLUMN) or [""]
-    first = f"{left:<{HELP_COLUMN}}{text[0]}" if len(left) < HELP_COLUMN else f"{left}\n{' ' * HELP_COLUMN}{text[0]}"
+    text = textwrap.wrap(" ".join((action.help or "").split()) + within + value, width - HELP_COLUMN) or [""]
+    first = (
+        f"{left:<{HELP_COLUMN}}{text[0]}" if len(left) < HELP_COLUMN - 1 else f"{left}\n{' ' * HELP_COLUMN}{text[0]}"
+    )
     return [first, *(" " * HELP_COLUMN + line for line in text[1:])]
 
 

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import yaml
 from jsonargparse import ActionConfigFile, Namespace
 
-from seqlab.cli.arguments import DESCRIPTION, USAGE, TrainingParser, add_chosen_options, add_run_options
+from seqlab import VERBS
+from seqlab.cli.arguments import EXAMPLES, MORE, USAGE, TrainingParser, add_chosen_options, add_run_options
 from seqlab.cli.plan import CHOICES, Plan
 from seqlab.errors import UserError
 
@@ -65,7 +66,7 @@ def read_settings(plan: Plan, parser_kind: type[TrainingParser] = TrainingParser
     Raises:
         UserError: An option is unknown, or its value is not of its type or out of its range.
     """
-    parser = parser_kind(prog="python -m seqlab.fit", description=DESCRIPTION, usage=USAGE, default_env=False)
+    parser = parser_kind(usage=USAGE, description=VERBS["fit"], examples=EXAMPLES, epilog=MORE, default_env=False)
     parser.add_argument("-c", "--config", action=ActionConfigFile, help="YAML file of options.")
     add_run_options(parser)
     add_chosen_options(parser, plan)

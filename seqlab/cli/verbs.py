@@ -17,6 +17,11 @@ from seqlab.runs.folders import checkpoint_in
 from seqlab.runs.provenance import flush_denormals
 
 
+def of_checkpoint(verb: str) -> str:
+    """Where help tells the options of a model's own."""
+    return f"python -m seqlab.{verb} CKPT --help lists what that checkpoint's model takes."
+
+
 class Loaded(NamedTuple):
     """A trained model.
 

@@ -39,6 +39,7 @@ class DataModule(pl.LightningDataModule):
     of_batches: ClassVar[tuple[str, ...]] = ()
     of_splits: ClassVar[tuple[str, ...]] = ("val_fraction", "test_fraction")
     whole: ClassVar[Mapping[str, Any]] = {"val_fraction": 0.0, "test_fraction": 0.0}
+    SELDOM: ClassVar[tuple[str, ...]] = ("name_shown", "eval_streams", "shuffled", "num_subwords")
     UNASKED: ClassVar[tuple[str, ...]] = ("seed", "codecs")
     corpus_name: str
     prompt: str | None = None

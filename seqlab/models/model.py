@@ -32,6 +32,7 @@ from seqlab.models.optimization import (
     of_plain,
     of_sparse,
     plainly,
+    rates_of,
 )
 from seqlab.models.window import Sums, Window
 from seqlab.options import Options
@@ -322,7 +323,8 @@ class Model(pl.LightningModule):
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Steps a schedule; one that waits for val/loss has stepped with the validation, before it was checkpointed."""
         if not isinstance(scheduler, ReduceLROnPlateau):
-            super().lr_scheduler_step(scheduler, metric)
+            with rates_of(scheduler):
+                super().lr_scheduler_step(scheduler, metric)
 
     def configure_optimizers(self) -> Any:
         groups = in_groups(self.named_parameters(), self.options.decays_matrices_alone)
@@ -333,7 +335,9 @@ class Model(pl.LightningModule):
                 group["lr"] = self.lr
         if self.lr_scheduler is None:
             return optimizer
-        schedule = {"scheduler": self.lr_scheduler(optimizer), "interval": self.lr_interval, "reduce_on_plateau": False}
+        with rates_of(self.lr_scheduler):
+            scheduler = self.lr_scheduler(optimizer)
+        schedule = {"scheduler": scheduler, "interval": self.lr_interval, "reduce_on_plateau": False}
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def codec_states(self) -> dict[str, dict[str, object]]:

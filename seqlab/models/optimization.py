@@ -1,7 +1,8 @@
 """Optimizers and learning-rate schedules by name, and how they are kept as plain values."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
-from seqlab.errors import UserError
+from seqlab.errors import UserError, reason_of
 from seqlab.models import schedules
 
 OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -123,6 +124,21 @@ def of_sparse(optimizer: Optimizer) -> Optimizer:
             raise UserError(f"--optimizer.{name} is not for the sparse gradients of this model; leave it out")
     torch.sparse.check_sparse_tensor_invariants.disable()  # as they are by themselves, but without a warning
     return optimizer
+
+
+@contextmanager
+def rates_of(schedule: object) -> Iterator[None]:
+    """Where a schedule computes rates.
+
+    Raises:
+        UserError: It cannot: a number is too large, or is divided by 0.
+    """
+    try:
+        yield
+    except ArithmeticError as error:
+        kind = getattr(schedule, "func", type(schedule)).__name__.lower()
+        words = f"the schedule {kind} gives no learning rate with these options ({reason_of(error)})"
+        raise UserError(f"{words}; give --lr_scheduler's options smaller numbers") from None
 
 
 def in_one_pass(optimizer: Optimizer) -> Optimizer:

@@ -25,7 +25,7 @@ class DivideAfterLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, after_epochs: int = 4, by: float = 2.0) -> None:
-        if after_epochs < 0 or not by > 0:
+        if after_epochs < 0 or not 0 < by < math.inf:
             raise UserError(f"after_epochs {after_epochs} must be at least 0 and by {by} above 0")
         self.after_epochs, self.by = after_epochs, by
         super().__init__(optimizer)

@@ -49,10 +49,12 @@ class BagOptions(ClassifierOptions):
 
     ngrams: int = option(2, "Words in the longest n-gram that has a vector; 1 for words alone.", least=1, most=20)
     buckets: int = option(
-        100_000, "Vectors that all n-grams of two and more words share, by a hash.", least=1, most=10**9
+        100_000, "Vectors that all n-grams of two and more words share, by a hash.", least=1, most=10**9, seldom=True
     )
     ratios: bool = option(
-        False, "Whether training begins with naive Bayes: vectors with a log-count ratio for each class, see count."
+        False,
+        "Whether training begins with naive Bayes: vectors with a log-count ratio for each class, see count.",
+        seldom=True,
     )
 
     def build(self, vocab_size: int, classes: int) -> "Bag":

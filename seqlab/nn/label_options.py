@@ -21,7 +21,8 @@ class LabelOptions(Options):
         "Probability from which on the second of two labels, or each of several, is said; 0.5 if not given.",
         above=0,
         below=1,
+        seldom=True,
     )
     tune_threshold: bool = option(
-        False, "Whether that probability is the one of the highest F1 on the validation part."
+        False, "Whether that probability is the one of the highest F1 on the validation part.", seldom=True
     )

@@ -30,7 +30,7 @@ class LanguageOptions(StackOptions):
     }
 
     embedding_dropout: float | None = option(
-        None, "Share of the embedding's units zeroed; as dropout if not given.", least=0, below=1
+        None, "Share of the embedding's units zeroed; as dropout if not given.", least=0, below=1, seldom=True
     )
     tied: bool = option(False, "Whether input and output share one matrix (Press & Wolf 2017).")
     vectors: str | None = option(
@@ -38,7 +38,7 @@ class LanguageOptions(StackOptions):
         "File of word vectors, plain or compressed, that the embedding begins with.",
         once=True,
     )
-    l1: float = option(0.0, "Weight of the sum of absolute weights in the training loss.", least=0)
+    l1: float = option(0.0, "Weight of the sum of absolute weights in the training loss.", least=0, seldom=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -68,21 +68,32 @@ class WordOptions(OutputOptions):
     """
 
     embedding_size: int = option(100, "Numbers in the vector of a word.", least=1)
-    embedding_std: float = option(0.1, "Standard deviation of the vectors of words before training.", above=0)
+    embedding_std: float = option(
+        0.1, "Standard deviation of the vectors of words before training.", above=0, seldom=True
+    )
     vectors: str | None = option(
         None, "File of word vectors that the embedding begins with, a word a line, plain or compressed.", once=True
     )
-    freeze_vectors: bool = option(False, "Whether the embedding stays as the file of vectors has it.", once=True)
-    word_dropout: float = option(
-        0.25, "A word that training has n times is read as <unk> in a share a / (a + n) of them; this is a.", least=0
+    freeze_vectors: bool = option(
+        False, "Whether the embedding stays as the file of vectors has it.", once=True, seldom=True
     )
-    casing_size: int = option(8, "Numbers in the vector of how a word is written, with capitals or digits.", least=0)
+    word_dropout: float = option(
+        0.25,
+        "A word that training has n times is read as <unk> in a share a / (a + n) of them; this is a.",
+        least=0,
+        seldom=True,
+    )
+    casing_size: int = option(
+        8, "Numbers in the vector of how a word is written, with capitals or digits.", least=0, seldom=True
+    )
     characters: str = option(
         "none", "What reads the characters of a word: none, cnn or a cell.", choices=("none", CONVOLUTION, *CELLS)
     )
-    character_size: int = option(30, "Numbers in the vector of a character.", least=1)
-    character_hidden_size: int = option(50, "Filters of each width, or units in each direction.", least=1)
-    character_widths: list[int] = option([3], "Characters that a filter of cnn sees at once, odd numbers.", least=1)
+    character_size: int = option(30, "Numbers in the vector of a character.", least=1, seldom=True)
+    character_hidden_size: int = option(50, "Filters of each width, or units in each direction.", least=1, seldom=True)
+    character_widths: list[int] = option(
+        [3], "Characters that a filter of cnn sees at once, odd numbers.", least=1, seldom=True
+    )
     dropout: float = option(0.3, "Share of units zeroed on every connection that is not recurrent.", least=0, below=1)
     output: Literal["softmax", "crf"] = option(
         "softmax", "What says the tags: softmax, each by itself, or crf, all of a sentence together."
@@ -126,13 +137,16 @@ class TaggerOptions(WordOptions, StackOptions):
     embedding_size: int = option(100, "Numbers in the vector of a word.", least=1)
     bidirectional: bool = option(True, "Whether layers also read the sentence from its end to its start.")
     both_layers: int | None = option(
-        None, "Lowest layers that read both ways, those above forward alone; all if not given.", least=1
+        None, "Lowest layers that read both ways, those above forward alone; all if not given.", least=1, seldom=True
     )
     backward_cell: str | None = option(
-        None, "Recurrence of the backward direction; that of the forward one if not given.", choices=(*CELLS,)
+        None,
+        "Recurrence of the backward direction; that of the forward one if not given.",
+        choices=(*CELLS,),
+        seldom=True,
     )
     lookahead: int | None = option(
-        None, "Most words behind the present one that the backward direction sees, for streams.", least=1
+        None, "Most words behind the present one that the backward direction sees, for streams.", least=1, seldom=True
     )
 
     def __post_init__(self) -> None:

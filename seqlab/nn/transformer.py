@@ -35,7 +35,7 @@ class TransformerOptions(Options):
     decays_matrices_alone: ClassVar[bool] = True
 
     hidden_size: int = option(128, "Numbers in the vector of a position.", least=2, most=2**20)
-    num_layers: int = option(4, "Layers on top of each other.", least=1, most=1000)
+    num_layers: int = option(4, "Layers on top of each other.", least=1, most=256)
     num_heads: int = option(4, "Heads of attention; they share hidden_size.", least=1, most=2**16)
     feedforward_size: int | None = option(
         None,

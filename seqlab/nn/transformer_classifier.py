@@ -16,7 +16,7 @@ from seqlab.recurrence.dropout import Dropout
 class TransformerClassifierOptions(ClassifierOptions, TransformerOptions):
     """Options of ``TransformerClassifier``."""
 
-    num_layers: int = option(2, "Layers on top of each other.", least=1, most=1000)
+    num_layers: int = option(2, "Layers on top of each other.", least=1, most=256)
     dropout: float = option(0.3, "Share of units zeroed of what a block adds and before the output.", least=0, below=1)
     init: Literal["gpt2", "torch", "normal", "xavier"] = option(
         "gpt2", "First weights: gpt2 (0.02, smaller where a block ends), torch, normal (0.01) or xavier."

@@ -13,7 +13,7 @@ from seqlab.options import option
 class TransformerTaggerOptions(WordOptions, TransformerOptions):
     """Options of ``Tagger`` with layers of self-attention."""
 
-    num_layers: int = option(2, "Layers on top of each other.", least=1, most=1000)
+    num_layers: int = option(2, "Layers on top of each other.", least=1, most=256)
     dropout: float = option(
         0.2, "Share of units zeroed of words, of what a block adds and of outputs.", least=0, below=1
     )

@@ -19,7 +19,7 @@ class TransformerTranslationOptions(TranslatorOptions, TransformerOptions):
     """Options of ``TransformerTranslation``; ``num_layers`` of the encoder, and of the decoder."""
 
     hidden_size: int = option(256, "Numbers in the vector of a position.", least=2, most=2**20)
-    num_layers: int = option(3, "Layers of the encoder, and of the decoder.", least=1, most=1000)
+    num_layers: int = option(3, "Layers of the encoder, and of the decoder.", least=1, most=256)
     positions: Positions = option(
         "sinusoidal", "How positions are told apart: rotary (within a sentence alone), sinusoidal, learned or none."
     )

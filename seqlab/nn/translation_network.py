@@ -26,7 +26,7 @@ class TranslationOptions(TranslatorOptions, CellOptions):
     hidden_size: int = option(256, "Units in each layer, of each direction in the encoder.", least=1, most=2**20)
     embedding_size: int = option(256, "Numbers in both embeddings.", least=1, most=2**20)
     num_layers: int | None = option(
-        None, "Layers of the encoder, and of the decoder; 1 if not given.", least=1, most=1000
+        None, "Layers of the encoder, and of the decoder; 1 if not given.", least=1, most=256
     )
     bidirectional: bool = option(True, "Whether the encoder also reads from the end to the start.")
     attention: Literal["none", "dot", "general", "additive"] = option(

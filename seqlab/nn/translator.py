@@ -34,16 +34,26 @@ class TranslatorOptions(Options):
         below=1,
     )
     scheduled_sampling: float = option(
-        0.0, "Share of the decoder's inputs replaced by its own choices, in training alone.", least=0, below=1
+        0.0,
+        "Share of the decoder's inputs replaced by its own choices, in training alone.",
+        least=0,
+        below=1,
+        seldom=True,
     )
     bleu_sentences: int = option(
-        500, "Sentences of the validation part that are translated greedily for val/bleu; 0 for none.", least=0
+        500,
+        "Sentences of the validation part that are translated greedily for val/bleu; 0 for none.",
+        least=0,
+        seldom=True,
     )
     length_factor: float = option(
-        2.0, "Tokens that a translation may have for each token of its source, beside length_addend.", least=0
+        2.0,
+        "Tokens that a translation may have for each token of its source, beside length_addend.",
+        least=0,
+        seldom=True,
     )
     length_addend: int = option(
-        10, "Tokens that a translation may have beside; in any case as many as --data.max_length.", least=0
+        10, "Tokens that a translation may have beside; in any case as many as --data.max_length.", least=0, seldom=True
     )
 
     def __post_init__(self) -> None:

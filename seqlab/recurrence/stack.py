@@ -37,16 +37,16 @@ class CellOptions(Options):
     hidden_size: int | list[int] = option(
         256, "Units in each recurrent layer; a list has one number for each layer.", least=1, most=2**20
     )
-    num_layers: int | None = option(None, "Recurrent layers on top of each other; 1 if not given.", least=1, most=1000)
+    num_layers: int | None = option(None, "Recurrent layers on top of each other; 1 if not given.", least=1, most=256)
     embedding_size: int | None = option(64, "Numbers in an embedding; null feeds one-hot vectors.", least=1, most=2**20)
     dropout: float = option(0.3, "Share of units zeroed on every connection that is not recurrent.", least=0, below=1)
     init: str = option("torch", "First weights: torch, normal (0.01), xavier, orthogonal or uniform.")
-    init_range: float = option(0.1, "Largest absolute first weight and bias of init uniform.", above=0)
+    init_range: float = option(0.1, "Largest absolute first weight and bias of init uniform.", above=0, seldom=True)
     forget_bias: float | None = option(
-        None, "First bias of the forget gate of an lstm or its kin; as init has it if not given."
+        None, "First bias of the forget gate of an lstm or its kin; as init has it if not given.", seldom=True
     )
     backend: Literal["auto", "torch", "scan", "reference"] = option(
-        "auto", "Who runs the recurrence: torch, scan, reference, or auto for the fastest."
+        "auto", "Who runs the recurrence: torch, scan, reference, or auto for the fastest.", seldom=True
     )
 
 
@@ -58,16 +58,27 @@ class StackOptions(CellOptions):
         UserError: A value is out of its bounds, or a name is unknown.
     """
 
-    variational: bool = option(False, "Whether a sequence keeps one dropout mask over time (Gal & Ghahramani 2016).")
+    variational: bool = option(
+        False, "Whether a sequence keeps one dropout mask over time (Gal & Ghahramani 2016).", seldom=True
+    )
     weight_drop: float = option(
-        0.0, "Share of the recurrent weights zeroed for a whole batch (Merity et al. 2018).", least=0, below=1
+        0.0,
+        "Share of the recurrent weights zeroed for a whole batch (Merity et al. 2018).",
+        least=0,
+        below=1,
+        seldom=True,
     )
     connections: Literal["plain", "residual", "highway", "dense"] = option(
-        "plain", "What a layer hands up: plain, residual, highway or dense."
+        "plain", "What a layer hands up: plain, residual, highway or dense.", seldom=True
     )
-    learned_state: bool = option(False, "Whether the state before the first step is learned rather than zero.")
+    learned_state: bool = option(
+        False, "Whether the state before the first step is learned rather than zero.", seldom=True
+    )
     recompute_every: int | None = option(
-        None, "Steps of time whose gates are computed twice rather than kept, to save memory; null keeps all.", least=1
+        None,
+        "Steps of time whose gates are computed twice rather than kept, to save memory; null keeps all.",
+        least=1,
+        seldom=True,
     )
 
     def stack(self, input_size: int, bidirectional: bool = False) -> "Recurrent":
