@@ -15,6 +15,7 @@ import lightning.pytorch as pl
 from lightning.pytorch import seed_everything
 from lightning.pytorch.utilities import rank_zero_only
 
+from seqlab.callbacks.board import Board
 from seqlab.callbacks.clock import Clock
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.interruption import Interrupted
@@ -42,7 +43,7 @@ from seqlab.runs.ranks import one_fate
 from seqlab.runs.result import told, write_result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """What a training run left behind.
 
@@ -65,6 +66,13 @@ class Run:
     folder: Path
     bar: Bar | None = None
 
+    def __repr__(self) -> str:
+        reached = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items() if "loss" not in name)
+        return f"Run({self.folder.name}: {reached or 'nothing measured'}; {self.checkpoint or 'no checkpoint'})"
+
+
+FIRST = ("model.hidden_size", "model.num_layers", "optimizer.lr", "data.batch_size")
+"""Options that open the table of HParams."""
 
 CallbackT = TypeVar("CallbackT", bound=pl.Callback)
 
@@ -213,8 +221,8 @@ def _close(
         kept = Path(best.best_model_path)
         checkpoint = kept if kept.is_file() else checkpoint
         metrics |= {f"best/val_{name}": value for name, value in _best(best, model).items()}
-    _write_hparams(settings, data, trainer, metrics)
     finished = Run(model, data, trainer, checkpoint, metrics, folder)
+    _write_hparams(settings, finished)
     _say(trainer, _summary(finished, seconds))
     return _with_bar(settings, finished, seconds)
 
@@ -264,19 +272,23 @@ def _result(settings: Settings, finished: Run) -> dict[str, Any]:
     return result if finished.bar is None else {**result, "bar": finished.bar.as_plain()}
 
 
-def _write_hparams(settings: Settings, data: DataModule, trainer: pl.Trainer, metrics: dict[str, float]) -> None:
+def _write_hparams(settings: Settings, finished: Run) -> None:
     """Fills TensorBoard's HParams tab with what was chosen and what was reached."""
-    plan = settings.plan
-    chosen = {"model.name": plan.model, "data.name": plan.data, "corpus": data.corpus_name}
+    plan, trainer, metrics = settings.plan, finished.trainer, finished.metrics
+    chosen = {"model.name": plan.model, "data.name": plan.data, "corpus": finished.data.corpus_name}
     groups = {key: settings.config[key].as_dict() for key in ("model", "data", "optimizer", "lr_scheduler")}
     flat = {f"{key}.{name}": value for key, group in groups.items() for name, value in group.items()}
-    reached = {f"final/{name.replace('/', '_')}": value for name, value in metrics.items() if "/val" not in name}
-    reached |= {name: value for name, value in metrics.items() if name.startswith("best/")}
+    flat = {**{key: flat[key] for key in FIRST if key in flat}, **flat}
+    table = {**chosen, **flat, "seed": settings.config.seed}
+    names = [LOSS, *(name for name in finished.model.measures if name != LOSS)]
+    reached = [
+        name for stage in ("best/val_", "val/", "train/") for one in names if (name := f"{stage}{one}") in metrics
+    ]
     for logger in trainer.loggers:
-        if isinstance(logger, pl.loggers.TensorBoardLogger):
-            logger.log_hyperparams({**flat, **chosen, "seed": settings.config.seed}, reached)
+        if isinstance(logger, Board):
+            logger.log_table(table, reached)
         else:
-            logger.log_hyperparams({**flat, **chosen, "seed": settings.config.seed})
+            logger.log_hyperparams(table)
         logger.save()
 
 

@@ -176,10 +176,10 @@ def test_from_python(words: list[str], here: Path) -> None:
     [
         (
             "--vary data.num_stps=1,2",
-            "unknown option --data.num_stps: did you mean 'data.num_steps'?; --help lists them",
+            "unknown option --data.num_stps: did you mean '--data.num_steps'?; --help_all lists them",
         ),
         ("--model gru,lsmt", "unknown model 'lsmt': did you mean 'lstm'?"),
-        ("--sedes 3", "unknown option --sedes: did you mean 'seeds'?; --help lists them"),
+        ("--sedes 3", "unknown option --sedes: did you mean '--seeds'?; --help_all lists them"),
         (
             "none.yaml",
             "cannot read the configuration none.yaml: no such file or directory; give --config an existing file",
@@ -282,7 +282,7 @@ class TestSearch:
             ("--sampler tpe --vary optimizer.lr=2..1", "the range 2..1 of optimizer.lr must rise, such as 1e-4..1e-1"),
             (
                 "--sampler tpe --vary optimizer.lt=1..2",
-                "unknown option --optimizer.lt: did you mean 'optimizer.lr'?; --help lists them",
+                "unknown option --optimizer.lt: did you mean '--optimizer.lr'?; --help_all lists them",
             ),
         ],
     )

@@ -61,7 +61,7 @@ def test_a_folder_that_cannot_be_made(refusal: Command, tiny: list[str]) -> None
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("--data.tokns word", "unknown option --data.tokns: did you mean 'data.tokens'?; --help lists them"),
+        ("--data.tokns word", "unknown option --data.tokns: did you mean '--data.tokens'?; --help_all lists them"),
         ("--data time_mahcine", "unknown data 'time_mahcine': did you mean 'time_machine'?"),
         ("--num_frequent 0", "--num_frequent 0 must be a whole number of at least 1"),
     ],

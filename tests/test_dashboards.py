@@ -1,6 +1,6 @@
 import math
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.optim.lr_scheduler import OneCycleLR
 
@@ -60,7 +61,7 @@ def test_validation_is_logged_every_epoch(seen: EventAccumulator, name: str) -> 
 def test_all_values_are_finite_and_all_steps_increase(seen: EventAccumulator) -> None:
     tags = seen.Tags()["scalars"]
     assert {f"train/{name}" for name in TRAIN} <= set(tags)
-    for tag in set(tags) - {"epoch"}:  # which training and validation both log
+    for tag in tags:
         steps, values = zip(*points(seen, tag), strict=True)
         assert all(math.isfinite(value) for value in values), tag
         assert all(later > earlier for earlier, later in pairwise(steps)), tag
@@ -116,21 +117,53 @@ def test_hparams_hold_what_was_chosen_and_what_was_reached(seen: EventAccumulato
     assert chosen["seed"] == 1
     experiment = HParamsPluginData.FromString(content["_hparams_/experiment"]).experiment
     reached = {info.name.tag for info in experiment.metric_infos}
-    assert "best/val_loss" in reached
-    assert "best/val_perplexity" in reached
-    assert any("train" in name and "loss" in name for name in reached)
-    best = min(loss for _, loss in points(seen, "val/loss"))
-    assert [value for _, value in points(seen, "best/val_loss")] == [pytest.approx(best, rel=1e-6)]
-    assert not [value for tag in reached for _, value in points(seen, tag) if value == -1]
+    assert [info.name for info in experiment.hparam_infos][:6] == [
+        *("model.name", "data.name", "corpus", "model.hidden_size", "model.num_layers", "optimizer.lr")
+    ]
+    assert reached == {
+        *("train/loss", "train/perplexity", "val/loss", "val/perplexity"),
+        *("watch best so far/val_loss", "watch best so far/val_perplexity"),
+    }
+    lowest = list(accumulate((loss for _, loss in points(seen, "val/loss")), min))
+    assert [value for _, value in points(seen, "watch best so far/val_loss")] == pytest.approx(lowest, rel=1e-6)
+
+
+def test_no_tag_has_a_single_dot_that_ends_a_run(seen: EventAccumulator) -> None:
+    tags = seen.Tags()["scalars"]
+    assert "epoch" not in tags
+    assert not [tag for tag in tags if tag.startswith(("best/", "final/"))]
+
+
+def test_groups_of_losses_and_measures_come_first(seen: EventAccumulator) -> None:
+    groups = sorted({tag.partition("/")[0] for tag in seen.Tags()["scalars"]})
+    assert groups[:2] == ["train", "val"]
+    assert all(group.startswith("watch ") for group in groups[2:])
+
+
+def test_a_chart_of_training_against_validation(seen: EventAccumulator) -> None:
+    event = seen.Tensors("custom_scalars__config__")[0]
+    layout = Layout.FromString(event.tensor_proto.string_val[0])
+    assert [chart.title for chart in layout.category[0].chart] == ["loss", "perplexity"]
+    assert list(layout.category[0].chart[0].multiline.tag) == ["train/loss$", "val/loss$"]
 
 
 def test_what_is_watched_by_default(seen: EventAccumulator, run: Path) -> None:
     tags = seen.Tags()
-    for tag in ("gradients/recurrent", "update_ratio/output", "speed/forward_ms", "speed/gflops"):
+    for tag in (
+        "watch gradient norm by part/recurrent",
+        "watch update over weight/output",
+        "watch speed/forward in ms",
+        "watch speed/GFLOP per second",
+    ):
         assert [step for step, _ in points(seen, tag)] == list(range(EVERY, 2 * 77 + 1, EVERY))
-    for tag in ("gradient_flow/layer0_lag_8", "spectral_radius/layer0/z", "gates/layer0/z_open", "state_norm/layer0"):
+    for tag in (
+        "watch gradient flow/layer 0, 8 steps back",
+        "watch spectral radius/layer 0, update gate",
+        "watch gates/layer 0, update gate, open",
+        "watch state norm/layer 0",
+    ):
         assert len(points(seen, tag)) == 1  # the second validation follows too soon
-    assert tags["histograms"] == ["gates/layer0/r", "gates/layer0/z"]
+    assert tags["histograms"] == ["watch gates/layer 0, reset gate", "watch gates/layer 0, update gate"]
     assert tags["images"] == ["gradient_flow/by_lag"]
     assert "embedding/neighbours/text_summary" in tags["tensors"]
     assert (run / "projector_config.pbtxt").is_file()
@@ -141,7 +174,7 @@ def test_watching_less_and_more(watch: str, images: list[str], verb: Command, he
     assert verb("fit", *small, "--watch", watch, "--trainer.log_every_n_steps", "7", "--run", "seen").code == 0
     tags = board(here / "lightning_logs" / "seen").Tags()
     assert sorted(tags["images"]) == images
-    assert ("speed/data_ms" in tags["scalars"]) == (watch == "full")
+    assert ("watch speed/data in ms" in tags["scalars"]) == (watch == "full")
     assert "train/loss" in tags["scalars"]
 
 

@@ -23,23 +23,23 @@ FIT: dict[str, tuple[str, str]] = {
     "scheduler of functions": ("--lr_scheduler lambdalr", "unknown lr_scheduler 'lambdalr': .*"),
     "option of the model": (
         "--model.hiden_size 3",
-        r"unknown option --model.hiden_size: did you mean 'model.hidden_size'\?; --help lists them",
+        r"unknown option --model.hiden_size: did you mean '--model.hidden_size'\?; --help_all lists them",
     ),
-    "option of the data": ("--data.num_step 3", r"unknown option --data.num_step: did you mean 'data.num_steps'\?.*"),
+    "option of the data": ("--data.num_step 3", r"unknown option --data.num_step: did you mean '--data.num_steps'\?.*"),
     "option of the trainer": (
         "--trainer.max_epoch 3",
-        r"unknown option --trainer.max_epoch: did you mean 'trainer.max_epochs'\?; .*",
+        r"unknown option --trainer.max_epoch: did you mean '--trainer.max_epochs'\?; .*",
     ),
     "option of the optimizer": (
         "--optimizer.lrr 3",
-        r"unknown option --optimizer.lrr: did you mean 'optimizer.lr'\?; .*",
+        r"unknown option --optimizer.lrr: did you mean '--optimizer.lr'\?; .*",
     ),
     "option of the scheduler": (
         "--lr_scheduler steplr --lr_scheduler.step_size 2 --lr_scheduler.gama 0.1",
-        r"unknown option --lr_scheduler.gama: did you mean 'lr_scheduler.gamma'\?; .*",
+        r"unknown option --lr_scheduler.gama: did you mean '--lr_scheduler.gamma'\?; .*",
     ),
-    "option alone": ("--sed 3", r"unknown option --sed: did you mean 'seed'\?; .*"),
-    "abbreviation": ("--model.hidden 3", r"unknown option --model.hidden: did you mean 'model.hidden_size'\?; .*"),
+    "option alone": ("--sed 3", r"unknown option --sed: did you mean '--seed'\?; .*"),
+    "abbreviation": ("--model.hidden 3", r"unknown option --model.hidden: did you mean '--model.hidden_size'\?; .*"),
     "word too many": ("extra", "'extra' is one argument too many; give options as --name value"),
     "number": ("--model.hidden_size big", "--model.hidden_size does not take 'big': it takes INT.LIST"),
     "fraction": ("--model.dropout much", "--model.dropout does not take 'much': it takes FLOAT"),
@@ -194,13 +194,13 @@ CONFIGS: dict[str, tuple[str, str]] = {
     "a word": ("gru", "given.yaml must hold names and values, .*"),
     "model": ("model: {name: gruu}", r"unknown model 'gruu': did you mean 'gru'\?"),
     "optimizer": ("optimizer: {name: adm}", r"unknown optimizer 'adm': did you mean 'adam'\?"),
-    "key": ("model: {hiden_size: 3}", r"unknown option \S*model.hiden_size: did you mean 'model.hidden_size'\?.*"),
+    "key": ("model: {hiden_size: 3}", r"unknown option \S*model.hiden_size: did you mean '--model.hidden_size'\?.*"),
     "key of the trainer": (
         "trainer: {max_epoch: 3}",
-        r"unknown option \S*trainer.max_epoch: did you mean 'trainer.max_epochs'\?.*",
+        r"unknown option \S*trainer.max_epoch: did you mean '--trainer.max_epochs'\?.*",
     ),
-    "group": ("modle: {name: gru}", "unknown option --modle.*: did you mean 'model.*"),
-    "key alone": ("sed: 3", r"unknown option --sed: did you mean 'seed'\?.*"),
+    "group": ("modle: {name: gru}", "unknown option --modle.*: did you mean '--model.*"),
+    "key alone": ("sed: 3", r"unknown option --sed: did you mean '--seed'\?.*"),
     "value": ("trainer: {max_epochs: three}", r"--trainer.max_epochs does not take 'three': it takes INT\|null"),
     "short form": ("model: 3", ".*model.*name.*"),
     "trainer that has no options": ("trainer: 3", r"trainer 3 in given.yaml must be options such as .*"),
@@ -268,7 +268,7 @@ def test_a_file_that_is_no_checkpoint(refusal: Refusal, name: str, option: list[
 
 @BOTH
 def test_no_checkpoint(refusal: Refusal, name: str) -> None:
-    assert refusal(name).startswith("--ckpt is required")
+    assert refusal(name).startswith(f"CKPT is missing; give it as in: python -m seqlab.{name} ")
     assert refusal(name, "nowhere.ckpt") == "there is no checkpoint 'nowhere.ckpt'; python -m seqlab.fit makes one"
     assert refusal(name, "http://127.0.0.1:9/a.ckpt").startswith("there is no checkpoint 'http")
 
@@ -276,7 +276,7 @@ def test_no_checkpoint(refusal: Refusal, name: str) -> None:
 EVALUATE: dict[str, tuple[str, str]] = {
     "split": ("--split tset", r"--split does not take 'tset': did you mean 'test'\?"),
     "data": ("--data time_mahcine", r"unknown data 'time_mahcine': did you mean 'time_machine'\?"),
-    "option of the data": ("--data.patth x", r"unknown option --data.patth: did you mean 'data.path'\?; .*"),
+    "option of the data": ("--data.patth x", r"unknown option --data.patth: did you mean '--data.path'\?; .*"),
     "option without effect": ("--data.batch_size 3", "unknown option --data.batch_size: .*"),
     "text": ("--data.path nowhere.txt", "cannot read nowhere.txt: no such file or directory; .*"),
     "streams": ("--data.eval_streams 100000", "a text of 270 tokens is too short to evaluate in 100000 streams; .*"),
@@ -301,7 +301,7 @@ GENERATE: dict[str, tuple[str, str]] = {
     "top_p": ("--top_p 1.5", "--top_p 1.5 must be above 0 and at most 1, or left out"),
     "top_p of nothing": ("--top_p 0", "top_p 0.0 must be above 0 and at most 1, or left out"),
     "seed": ("--seed 99999999999999999999", "--seed 99999999999999999999 must be .*"),
-    "option": ("--prefx the", r"unknown option --prefx: did you mean 'prefix'\?; --help lists them"),
+    "option": ("--prefx the", r"unknown option --prefx: did you mean '--prefix'\?; --help_all lists them"),
 }
 
 

@@ -125,7 +125,7 @@ def test_every_option_changes_something_and_has_a_csv_of_its_own(
         ("--hidden_size 0", "--hidden_size 0 must be a whole number of at least 1"),
         ("--lr 0", "lr 0.0 must be a number above 0"),
         ("--init orthogonl", "unknown init 'orthogonl': did you mean 'orthogonal'?"),
-        ("--hiden_size 3", "unknown option --hiden_size: did you mean 'hidden_size'?; --help lists them"),
+        ("--hiden_size 3", "unknown option --hiden_size: did you mean '--hidden_size'?; --help_all lists them"),
     ],
 )
 def test_refusals(refusal: Command, here: Path, words: str, sentence: str) -> None:

@@ -94,7 +94,7 @@ def test_an_unsmoothed_model_cannot_go_on_from_what_it_never_saw(verb: Command) 
     ("options", "words"),
     [
         ("--model.smoothing kneserney", "--model.smoothing does not take 'kneserney': did you mean 'kneser_ney'?"),
-        ("--model.ordr 3", "unknown option --model.ordr: did you mean 'model.order'?; --help lists them"),
+        ("--model.ordr 3", "unknown option --model.ordr: did you mean '--model.order'?; --help_all lists them"),
         ("--model.order 0", "--model.order 0 must be a whole number of at least 1"),
         ("--optimizer sgd", "--optimizer means nothing to ngram, which counts; leave it out"),
         ("--lr_scheduler.gamma=0.5", "--lr_scheduler.gamma means nothing to ngram, which counts; leave it out"),

@@ -20,7 +20,9 @@ from seqlab.models import TASKS
 Command = Callable[..., Any]
 
 README = Path(__file__).parents[1] / "README.md"
-TEXT = README.read_text(encoding="utf-8")
+GUIDE = README.parent / "experiments" / "guide.md"
+SPEED = README.parent / "experiments" / "speed" / "README.md"
+TEXT, GUIDANCE = (path.read_text(encoding="utf-8") for path in (README, GUIDE))
 LIMITS = ("--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1", "--trainer.accelerator", "cpu")
 REVIEWS = README.parent / "seqlab/data/samples/reviews.tsv"
 TAGGED = README.parent / "seqlab/data/samples/village.conll"
@@ -30,23 +32,22 @@ STRINGS = ("--data", "digit_strings", "--data.source", "digits", "--data.strings
 ONE_PROCESS = ("--trainer.devices", "1", "--trainer.strategy", "auto")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
     """Verb and arguments of each seqlab command in the bash blocks."""
-    for block in blocks("bash"):
+    for block in (*blocks(TEXT, "bash"), *blocks(GUIDANCE, "bash")):
         for line in block.replace("\\\n", " ").splitlines():
             for command in line.split("&&"):
                 words = shlex.split(command, comments=True)
                 if words[:2] == ["python", "-m"] and words[2].startswith("seqlab."):
                     yield words[2].removeprefix("seqlab."), words[3:]
-                elif words[:1] == ["seqlab"]:
-                    yield words[1], words[2:]
 
 
-COMMANDS = list(commands())
+COMMANDS = list({" ".join([verb, *words]): (verb, words) for verb, words in commands()}.values())
+INLINE = [shlex.split(command)[2:] for command in re.findall(r"`(seqlab fit [^`]*)`", TEXT)]
 
 
 def first_of_each() -> Iterator[bool]:
@@ -113,7 +114,8 @@ def place(trained: Callable[[str], Path], here: Path, corpora: None, request: py
     arguments = request.node.callspec.params["arguments"] if hasattr(request.node, "callspec") else []
     runs = set(re.findall(r"(?:\w+/)?lightning_logs/[^/\s]+", " ".join(arguments)))
     if "--ckpt_path" in arguments:
-        runs.add("lightning_logs/gru-time_machine")
+        name = arguments[arguments.index("--run") + 1] if "--run" in arguments else "gru-time_machine"
+        runs.add(f"lightning_logs/{name}")
     for run in sorted(runs):
         shutil.copytree(trained(run), here / run)
     shutil.copy(README, here)
@@ -169,39 +171,72 @@ def test_each_command_runs(name: str, arguments: list[str], place: Path, verb: C
 
 
 TRAININGS = [arguments for name, arguments in COMMANDS if name == "fit" and "--ckpt_path" not in arguments]
+TRAININGS += [arguments for arguments in INLINE if "--ckpt_path" not in arguments]
 
 
 @pytest.mark.parametrize("arguments", [pytest.param(words, id=" ".join(words)[:90]) for words in TRAININGS])
 def test_each_training_has_the_options_that_it_names(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(README.parent)
-    assert read_settings(plan(arguments)).config.seed == 1
+    assert read_settings(plan(arguments)).config.seed >= 1
+
+
+def run_python(source: str, few: dict[str, str]) -> None:
+    """Runs a block of Python, with less to do."""
+    for whole, part in few.items():
+        assert whole in source
+        source = source.replace(whole, part)
+    exec(compile(source, str(README), "exec"), {"__name__": "readme"})
+
+
+FEW = {'trainer={"': 'trainer={"limit_train_batches": 2, "limit_val_batches": 1, "'}
 
 
 def test_the_python_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = blocks("python")
-    fast = first.replace('trainer={"', 'trainer={"limit_train_batches": 2, "limit_val_batches": 1, "')
-    assert fast != first
-    exec(compile(fast, str(README), "exec"), {"__name__": "readme"})
+    run_python(blocks(TEXT, "python")[0], FEW)
     assert float(capsys.readouterr().out.splitlines()[-1]) > 1
-    fast = second.replace("max_epochs=2", "max_epochs=1, limit_train_batches=2, limit_val_batches=1, logger=False")
-    assert fast != second
-    exec(compile(fast, str(README), "exec"), {"__name__": "readme"})
+    few = {"max_epochs=2": "max_epochs=1, limit_train_batches=2, limit_val_batches=1, logger=False"}
+    run_python(blocks(GUIDANCE, "python")[0], few)
     assert "val/perplexity" in capsys.readouterr().out
 
 
+def test_a_cell_a_corpus_and_a_task_are_added_as_it_says(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, cell, corpus, task = blocks(TEXT, "python")
+    run_python(cell + "\nassert outputs.shape == (35, 4, 16)\noutputs.sum().backward()\n", {})
+    shutil.copy(README.parent / "tests/fixtures/story.txt", place / "psalms.txt")
+    run_python(corpus, {})
+    assert "tokens to train on" in capsys.readouterr().out
+    monkeypatch.setitem(TASKS, "parity", TASKS["language"])
+    run_python(task, FEW)
+    assert capsys.readouterr().out.startswith("parity (")
+
+
+def test_it_is_short() -> None:
+    assert len(TEXT.splitlines()) <= 200
+
+
 def test_the_test_command_is_one() -> None:
-    assert "pytest\n" in blocks("bash")
+    assert "pytest\n" in blocks(TEXT, "bash")
 
 
-def test_files_that_it_names_are_there() -> None:
-    named = set(re.findall(r"(?<![\w./-])(?:experiments|seqlab|tests|\.ci)/[\w./-]*\w", TEXT))
-    assert named
-    assert not [path for path in named if not (README.parent / path).exists()]
+@pytest.mark.parametrize("path", [README, GUIDE, GUIDE.parent / "README.md", SPEED], ids=str)
+def test_files_and_sections_that_it_names_are_there(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w./-])(?:experiments|seqlab|tests|\.ci)/[\w./-]*\w", text))
+    assert not [name for name in named if not (README.parent / name).exists()]
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        file, _, section = link.partition("#")
+        other = (path.parent / file) if file else path
+        assert link.startswith("https://") or other.exists(), link
+        if section and not link.startswith("https://"):
+            titles = re.findall(r"^#+ (.*)$", other.read_text(encoding="utf-8"), re.MULTILINE)
+            assert section in {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}, link
 
 
 def test_dashboards_have_the_names_that_it_gives() -> None:
     source = "".join(path.read_text() for path in (README.parent / "seqlab").rglob("*.py"))
-    names = re.findall(r"`((?:train|val)/\w+)`", TEXT)
+    names = re.findall(r"`((?:train|val)/\w+)`", GUIDANCE)
     assert len(names) >= 8
     measured = {measure for task in TASKS.values() for measure in task.model.measures} | {"loss"}
     for name in names:

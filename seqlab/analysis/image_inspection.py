@@ -45,7 +45,7 @@ class ImageInspection:
         lines = [f"{self.name}: {self.model}"]
         if self.gradients is not None:
             lags = [lag for lag in SHOWN_LAGS if lag < self.gradients.shape[1]]
-            lines += ["", "gradient of the loss so many steps before the last, that of the last as 1"]
+            lines += ["", "gradient of the loss so many steps before the last, relative to the last"]
             lines += [f"{'steps':>12}" + "".join(f"{lag:>10}" for lag in lags)]
             for layer, norms in enumerate(self.gradients):
                 shares = (norms[lags] / norms[0].clamp_min(1e-30)).tolist()

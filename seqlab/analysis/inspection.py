@@ -107,7 +107,11 @@ class Inspection(LanguageInspection):
 
     def __str__(self) -> str:
         lags = [lag for lag in SHOWN_LAGS if lag < self.gradients.shape[1]]
-        lines = [f"{self.name}: {self.model}; {self.corpus}", "", "gradient of a step's loss k steps back, k = 1 as 1"]
+        lines = [
+            f"{self.name}: {self.model}; {self.corpus}",
+            "",
+            "gradient of a step's loss k steps back, relative to one step back",
+        ]
         lines += layer_lines("k", lags, self.gradients[:, lags] / self.gradients[:, 1:2])
         lines += ["", f"steps until a unit's autocorrelation falls below one half{'':>6}median     slowest"]
         for layer, steps in enumerate(self.half_lives):

@@ -47,7 +47,7 @@ def draw_gradient_history(steps: Sequence[int], norms: Tensor) -> Figure:
     axes.set_xticks(marks, [f"{steps[mark]:,}" for mark in marks])
     axes.set_yticks([lag - 1 for lag in range(1, norms.shape[1]) if lag & (lag - 1) == 0])
     axes.set_yticklabels([str(lag) for lag in range(1, norms.shape[1]) if lag & (lag - 1) == 0])
-    axes.set(xlabel="training step", ylabel="steps back k", title="Gradient norm by lag, that of k = 1 as 1")
+    axes.set(xlabel="training step", ylabel="steps back k", title="Gradient norm by lag, relative to one step back")
     figure.colorbar(shown, label="log10")
     return figure
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.loggers.logger import rank_zero_experiment
+from lightning.pytorch.utilities import rank_zero_only
 
+from seqlab.board_tags import board_tag
 from seqlab.errors import UserError, reason_of
 from seqlab.runs.schema import LogEnd
 
@@ -41,6 +43,22 @@ class Board(TensorBoardLogger):
             for event in self._again:
                 self._experiment._get_file_writer().add_event(event, event.step, event.wall_time)
         return self._experiment
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        """Numbers under the tags of ``board_tag``; the epoch, which Lightning adds to them, is left out."""
+        super().log_metrics({board_tag(name): value for name, value in metrics.items() if name != "epoch"}, step)
+
+    @rank_zero_only
+    def log_table(self, chosen: dict[str, Any], reached: list[str]) -> None:
+        """Fills the HParams tab with what was chosen, and the last values of what was logged under several names."""
+        from torch.utils.tensorboard.summary import hparams
+
+        self.hparams.update(chosen)
+        plain = {
+            name: value if isinstance(value, bool | int | float | str) else str(value) for name, value in chosen.items()
+        }
+        for summary in hparams(plain, {board_tag(name): 0.0 for name in reached}):
+            self.experiment._get_file_writer().add_summary(summary)
 
     def end(self) -> LogEnd:
         """The end of the log, all of which is with the system then; the first process may ask."""

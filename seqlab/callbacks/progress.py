@@ -146,5 +146,5 @@ class Lines(ProgressBar):
 
 
 def progress(tally: Tally) -> Callback:
-    """A bar where somebody watches, else lines."""
-    return Bar(tally) if sys.stderr.isatty() else Lines(tally)
+    """A bar where somebody watches, on a terminal or in a notebook, else lines."""
+    return Bar(tally) if sys.stderr.isatty() or "ipykernel" in sys.modules else Lines(tally)

@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from seqlab.board_tags import layout
+from seqlab.callbacks.board import Board
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.gradient_norms import GradientNorms, gradient_norm
 from seqlab.callbacks.tally import figures
+from seqlab.metrics import LOSS
 from seqlab.runs.ranks import of_all_processes, own_sums
 
 
@@ -56,6 +59,10 @@ class TrainingLog(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._since = time.monotonic()
+        for logger in trainer.loggers if trainer.is_global_zero and not trainer.global_step else []:
+            if isinstance(logger, Board):
+                names = dict.fromkeys((LOSS, *getattr(pl_module, "measures", ())))
+                logger.experiment.add_custom_scalars(layout(names))
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._paused = time.monotonic()

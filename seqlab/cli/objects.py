@@ -57,15 +57,15 @@ def in_python() -> Iterator[None]:
 
 
 FLAG = re.compile(r"--([a-z_]+(?:\.\w+)*)(?: (\d[\w.]*|null|true|false)\b)?")
-MEANT = re.compile(r"(?<=did you mean )'([a-z_]+(?:\.\w+)+)'")
+MEANT = re.compile(r"(?<=did you mean )'--([a-z_]+(?:\.\w+)*)'")
 VALUES = {"null": "None", "true": "True", "false": "False"}
 
 
 def python_words(message: str) -> str:
     """A message with arguments of Python in place of flags: ``model["tied"]=True`` for ``--model.tied true``."""
     plain = re.sub(r"; (?:see )?--help[^;]*", "", message)
-    said = FLAG.sub(lambda flag: _argument(flag[1]) + (f"={VALUES.get(flag[2], flag[2])}" if flag[2] else ""), plain)
-    return MEANT.sub(lambda meant: _argument(meant[1]), said)
+    meant = MEANT.sub(lambda option: _argument(option[1]), plain)
+    return FLAG.sub(lambda flag: _argument(flag[1]) + (f"={VALUES.get(flag[2], flag[2])}" if flag[2] else ""), meant)
 
 
 def _argument(option: str) -> str:

@@ -36,6 +36,9 @@ OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory|storage size cal
 TYPED = (bool, int, float, str, list, tuple, type(None))
 """Classes whose values a user can type."""
 
+NEVER_MEANT = {"h", "print_shtab"}
+"""Options that no message proposes."""
+
 HELP_COLUMN = 41
 
 
@@ -162,7 +165,7 @@ class Parser(ArgumentParser):
 
     def _one_sentence(self, message: str) -> str:
         if match := re.search(r"arguments are required: ([\w.]+)", message):
-            return f"--{match.group(1)} is required; --help says what it is"
+            return self._missing(match.group(1))
         if match := re.search(r"Unrecognized arguments: (.*)", message, re.IGNORECASE):
             word = match.group(1).split()[0]
             if not word.startswith("-"):
@@ -176,18 +179,32 @@ class Parser(ArgumentParser):
             return self._invalid(match.group(1), message)
         return " ".join(message.split())
 
+    def _missing(self, key: str) -> str:
+        if key in self._by_place():
+            return f"{key.upper()} is missing; give it as in: {self._example()}"
+        return f"--{key} is required; --help says what it is"
+
+    def _by_place(self) -> set[str]:
+        return {action.dest for action in self._actions if not action.option_strings}
+
+    def _example(self) -> str:
+        return next(iter(self.examples), str(self.usage))
+
     def _unknown(self, key: str) -> str:
         if key in self.refused:
             return self.refused[key]
+        if key in self._by_place():
+            return f"{key.upper()} is given without --{key}, as in: {self._example()}"
         names = {option.lstrip("-") for action in self._actions for option in action.option_strings}
-        names |= {*self.others}
+        names = (names | {*self.others}) - NEVER_MEANT
         dash = "--" if not key.startswith("-") else ""
         same_group = {name for name in names if name.rpartition(".")[0] == key.rpartition(".")[0]} or names
-        return f"unknown option {dash}{key}: {nearest(key, same_group)}; --help lists them"
+        known = [f"--{name}" for name in same_group]
+        return f"unknown option {dash}{key}: {nearest(f'--{key}', known)}; --help_all lists them"
 
     def _invalid(self, key: str, message: str) -> str:
         if "is required" in message:
-            return f"--{key} is required; --help says what it is"
+            return self._missing(key)
         action = next((a for a in self._actions if a.dest == key or f"--{key}" in a.option_strings), None)
         given = re.search(r"[Gg]iven value: (.*)", message) or re.search(r"(?:Got|invalid \w+) value: (.*)", message)
         given = given or re.search(r"invalid choice: ('[^']*')", message)

@@ -11,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from seqlab.analysis.activations import LayerRun, half_lives, read, saturations, windows
 from seqlab.analysis.gradient_flow import gradient_by_lag, recurrent_radii
+from seqlab.board_tags import board_tag
 from seqlab.errors import reason_of
 from seqlab.files import write_whole
 from seqlab.nn.language_network import LanguageNetwork
@@ -61,7 +62,7 @@ class RecurrenceWatch(GradientWatch):
         for writer in boards(trainer):
             for k, layer in enumerate(layers):
                 for name, gate in layer.gates.items():
-                    writer.add_histogram(f"gates/layer{k}/{name}", gate, trainer.global_step, bins=BINS)
+                    writer.add_histogram(board_tag(f"gates/layer{k}/{name}"), gate, trainer.global_step, bins=BINS)
             if self.pictures:
                 self._draw(writer, trainer, network, layers)
 

@@ -20,8 +20,8 @@ def test_every_option_as_plain_values_whether_or_not_the_data_is_there() -> None
             "trainer.logger must stay TensorBoard's, whose events a comparison reads; leave",
         ),
         ("--trainer.logger=false", "trainer.logger must stay TensorBoard's"),
-        ("--trialz=3", "unknown option --trialz: did you mean 'trials'"),  # of the comparison
-        ("--model.hiden_size=3", "unknown option --model.hiden_size: did you mean 'model.hidden_size'"),
+        ("--trialz=3", "unknown option --trialz: did you mean '--trials'"),  # of the comparison
+        ("--model.hiden_size=3", "unknown option --model.hiden_size: did you mean '--model.hidden_size'"),
     ],
 )
 def test_runs_that_could_not_be_compared(words: str, sentence: str) -> None:

@@ -243,7 +243,7 @@ def test_it_goes_on_to_the_bit(verb: Command, here: Path) -> None:
     ("words", "message"),
     [
         (("--model", "gru"), "--model gru does not read --data points; it reads"),
-        (("--data.colums", "x1"), "unknown option --data.colums: did you mean 'data.columns'?"),
+        (("--data.colums", "x1"), "unknown option --data.colums: did you mean '--data.columns'?"),
         (("--data.target_column", "z"), "--data.columns and --data.target_column are of a file; name one with"),
         (("--model", "closed_form", "--model.l2", "-1"), "--model.l2 -1.0 must be at least 0"),
         (

@@ -8,6 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from seqlab.analysis.activations import read, saturations, windows
 from seqlab.analysis.gradient_flow import gradient_by_lag, recurrent_radii
+from seqlab.board_tags import board_tag
 from seqlab.views.gates import ROWS, RecurrenceWatch
 from seqlab.views.projector import EmbeddingView
 
@@ -41,7 +42,7 @@ def test_the_numbers_are_those_of_the_model(cell: str, tmp_path: Path, fit: Any,
     for name, (closed, opened) in gates.items():
         assert last[f"gates/{name}_closed"] == pytest.approx(float(closed.mean()), abs=1e-6)
         assert last[f"gates/{name}_open"] == pytest.approx(float(opened.mean()), abs=1e-6)
-    assert sorted(seen.Tags()["histograms"]) == sorted(f"gates/{name}" for name in gates)
+    assert sorted(seen.Tags()["histograms"]) == sorted(board_tag(f"gates/{name}") for name in gates)
     assert [event.step for event in seen.Scalars("state_norm/layer1")] == [10, 20]
     assert seen.Tags()["images"] == ["gradient_flow/by_lag"]
 

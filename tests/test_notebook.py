@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOK = Path(__file__).parents[1] / "experiments" / "tour.ipynb"
+
+
+def test_it_is_kept_without_outputs() -> None:
+    assert NOTEBOOK.stat().st_size < 10_000
+    assert not any(cell.get("outputs") for cell in nbformat.read(NOTEBOOK, as_version=4).cells)
+
+
+def test_it_runs_from_top_to_bottom(
+    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SEQLAB_DATA", "HOME", "XDG_CACHE_HOME", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        if name in environment:
+            monkeypatch.setenv(name, environment[name])
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    said = "".join(output.get("text", "") for output in outputs)
+    assert "SAMPLE" in said
+    assert "Epoch 2: 100%" in said
+    assert "gradient of a step's loss" in said
+    assert "epoch 2: the" in said
+    assert [output for output in outputs if "image/png" in output.get("data", {})]
+    assert "Run(diary" in outputs[-1]["data"]["text/plain"]
