@@ -14,6 +14,7 @@ from seqlab.cli.parser import Parser, pick, run_verb, spell_choices, values_of
 from seqlab.cli.recipes import data_of, is_new, reused
 from seqlab.cli.verbs import Loaded, add_options_of, checked, load_for, named_checkpoint, of_checkpoint
 from seqlab.data import DATA
+from seqlab.data.loader import watched
 from seqlab.data.parts import Split
 from seqlab.errors import UserError, nearest, reason_of
 from seqlab.files import whole_file
@@ -125,7 +126,8 @@ def _run(argv: list[str]) -> None:
     file = options["items"]
     named_data = [key for key in given if values_of(arguments, f"data.{key}")]
     check_file(file)
-    report = _evaluate(loaded, options["split"], options["device"], given, named_data, file is not None, asked)
+    with watched():
+        report = _evaluate(loaded, options["split"], options["device"], given, named_data, file is not None, asked)
     print(report)
     if file is not None:
         write_items(report.items, Path(file))

@@ -39,11 +39,11 @@ def driver() -> Iterator[Any]:
     ("tab", "wanted"),
     [
         ("timeseries", ("train /loss", "shown", "Smoothed")),
-        ("scalars", ("gradient_flow", "gates", "update_ratio", "speed")),
+        ("scalars", ("watch gradient flow", "watch gates", "watch update over weight", "watch speed")),
         ("images", ("gradient_flow", "units", "gates")),
-        ("histograms", ("gates",)),
+        ("histograms", ("watch gates",)),
         ("text", ("embedding/neighbours", "nearest, with cosines")),
-        ("hparams", ("shown", "model.hidden_size", "best/val_perplexity")),
+        ("hparams", ("shown", "model.hidden_size", "watch best so far/val_perplexity")),
     ],
 )
 def test_a_person_sees(tab: str, wanted: tuple[str, ...], driver: Any, address: str) -> None:

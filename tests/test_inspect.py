@@ -36,7 +36,7 @@ def test_what_is_printed(verb: Command, ckpt: str, stacked: str) -> None:
     first, second = out.split("\n\ntwo: ")
     assert re.search(r"k +1 +2 +4 +8 +16\n +layer 0 +1 ", first)
     assert re.search(r"layer 1 +1 .*\n", second)
-    for gate in ("layer0/f", "layer1/o"):
+    for gate in ("layer 0, forget gate", "layer 1, output gate"):
         assert re.search(rf"{gate} +\d+\.\d% +\d+\.\d%\n", second)
         assert re.search(rf"{gate} +\d\.\d{{3}}\n", second)
     assert "16 + 16 units" in second

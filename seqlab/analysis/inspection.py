@@ -13,6 +13,7 @@ from torch import Tensor
 from seqlab.analysis.activations import Saturation, half_lives, read, saturations, windows
 from seqlab.analysis.embeddings import nearest, shown_token
 from seqlab.analysis.gradient_flow import gradient_by_lag, recurrent_radii
+from seqlab.board_tags import gate_words
 from seqlab.cells import CELLS
 from seqlab.errors import UserError
 from seqlab.files import write_whole
@@ -26,6 +27,8 @@ ROWS = 32
 """Pieces of text that numbers are means over."""
 SHOWN_TOKENS = 256
 SHOWN_UNITS = 6
+WIDE = 24
+"""Columns for the name of a gate."""
 SHOWN_LAGS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 NEIGHBOURS = 5
 FREQUENT = 12
@@ -117,16 +120,16 @@ class Inspection(LanguageInspection):
         for layer, steps in enumerate(self.half_lives):
             lines += [f"{f'layer {layer}':>12}{int(steps.median()):>57}{int(steps.max()):>12}"]
         if self.gates:
-            lines += ["", f"{'gates':>12}{'below 0.1':>12}{'above 0.9':>12}", *map(self._gate, sorted(self.gates))]
+            lines += ["", f"{'gates':<{WIDE}}{'below 0.1':>12}{'above 0.9':>12}", *map(self._gate, sorted(self.gates))]
         if self.radii:
-            lines += ["", f"{'spectral radius of the recurrent weights':>12}"]
-            lines += [f"{name:>12}{radius:>12.3f}" for name, radius in self.radii.items()]
+            lines += ["", "spectral radius of the recurrent weights"]
+            lines += [f"{gate_words(name):<{WIDE}}{radius:>12.3f}" for name, radius in self.radii.items()]
         lines += neighbour_lines(self.neighbours)
         return "\n".join(lines)
 
     def _gate(self, name: str) -> str:
         closed, opened = (float(shares.mean()) for shares in self.gates[name])
-        return f"{name:>12}{closed:>12.1%}{opened:>12.1%}"
+        return f"{gate_words(name):<{WIDE}}{closed:>12.1%}{opened:>12.1%}"
 
     def curves(self) -> dict[str, Tensor]:
         alone = len(self.gradients) == 1

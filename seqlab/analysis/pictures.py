@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seqlab.analysis.activations import Saturation
 from seqlab.analysis.embeddings import shown_token
+from seqlab.board_tags import gate_words
 from seqlab.figures import Figure, new_figure
 
 FAINTEST = 1e-12
@@ -57,7 +58,9 @@ def draw_saturation(gates: Mapping[str, Saturation]) -> Figure:
     names = sorted(gates)
     figure, axes = new_figure(5.2, 4.8)
     for name in names:
-        axes.plot(gates[name].opened.cpu(), gates[name].closed.cpu(), "o", markersize=4, alpha=0.5, label=name)
+        axes.plot(
+            gates[name].opened.cpu(), gates[name].closed.cpu(), "o", markersize=4, alpha=0.5, label=gate_words(name)
+        )
     axes.plot([0, 1], [1, 0], color="grey", linewidth=0.8)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.set(xlabel="share of steps open (above 0.9)", ylabel="share of steps closed (below 0.1)")

@@ -1,13 +1,31 @@
 """A sized, resumable loader over batches that are a pure function of (seed, epoch, index)."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
+from tqdm import tqdm
+
 BatchT = TypeVar("BatchT", covariant=True)
 LoadedT = TypeVar("LoadedT")
 ItemT = TypeVar("ItemT")
+
+
+WATCHED = ContextVar("WATCHED", default=False)
+"""Whether loaders show on a terminal how far they are."""
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Within it, loaders that are walked through show a bar with the time left, where stderr is a terminal."""
+    token = WATCHED.set(True)
+    try:
+        yield
+    finally:
+        WATCHED.reset(token)
 
 
 @dataclass(frozen=True)
@@ -75,9 +93,12 @@ class Loader(Generic[LoadedT]):
             self._epoch += 1
             self._index = 0
         self._resuming = False
-        while self._index < len(self.batches):
-            self._index += 1
-            yield self.batches.batch(self._epoch, self._index - 1)
+        with tqdm(total=len(self.batches), unit="batch", leave=False, disable=None if WATCHED.get() else True) as bar:
+            bar.update(self._index)
+            while self._index < len(self.batches):
+                self._index += 1
+                yield self.batches.batch(self._epoch, self._index - 1)
+                bar.update()
 
     def state_dict(self) -> dict[str, int]:
         return {"epoch": self._epoch, "index": self._index}

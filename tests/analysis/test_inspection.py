@@ -62,7 +62,7 @@ def test_a_report_by_hand() -> None:
     assert ["k", "1", "2"] in lines
     assert ["layer", "0", "1", "0.5"] in lines  # relative to lag 1
     assert ["layer", "0", "3", "9"] in lines  # median and slowest half-life
-    assert ["layer0/z", "50.0%", "12.5%"] in lines
+    assert ["layer", "0,", "update", "gate", "50.0%", "12.5%"] in lines
     assert ["h", "0.500"] in lines
     assert ["a", "b", "0.25"] in lines
 

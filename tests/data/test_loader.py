@@ -1,9 +1,10 @@
+from io import StringIO
 from itertools import islice
 
 import numpy as np
 import pytest
 
-from seqlab.data.loader import Loader, used_of
+from seqlab.data.loader import Loader, used_of, watched
 from seqlab.data.streams import RandomBatches
 
 
@@ -113,3 +114,19 @@ def test_an_epoch_ends_where_the_trainer_stops_using_it(steps: int) -> None:
 @pytest.mark.parametrize(("limit", "used"), [(None, 10), (1.0, 10), (7, 7), (70, 10), (0.25, 2), (0, 0)])
 def test_limits(limit: int | float | None, used: int) -> None:
     assert used_of(10, limit) == used
+
+
+class _Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_with_the_time_left_is_shown_on_a_terminal_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream, shows in ((_Terminal(), True), (StringIO(), False)):
+        monkeypatch.setattr("sys.stderr", stream)
+        with watched():
+            list(loader())
+        assert ("batch/s" in stream.getvalue()) == shows
+    monkeypatch.setattr("sys.stderr", silent := _Terminal())
+    list(loader())
+    assert silent.getvalue() == ""
