@@ -312,7 +312,8 @@ def _summary(finished: Run, seconds: float) -> str:
     if finished.checkpoint is not None:
         checkpoint = shlex.quote(str(_relative(finished.checkpoint)))
         lines += ["Next:", f"  tensorboard --logdir {shlex.quote(str(finished.folder.parent))}"]
-        lines += [f"  {model.command(finished.data, checkpoint)}"]
+        command = model.command(finished.data, checkpoint)
+        lines += [f"  {command}"] if command else []
     return "\n".join(lines)
 
 

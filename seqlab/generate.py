@@ -54,7 +54,7 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("--prefix", type=str, default="", help="Text to continue, cleaned as the training text was.")
     loaded = named_checkpoint("generate", argv)
     parser.add_argument(
-        "--verbose", action=ActionYesNo, nargs="?", default=False, help="Say how much memory what is carried takes."
+        "--verbose", action=ActionYesNo, nargs="?", default=False, help="Print how much memory the carried state takes."
     )
     add_options_of(parser, loaded, "generate")
     options = parser.parse_sentence(argv).as_dict()

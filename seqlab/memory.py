@@ -96,7 +96,7 @@ def memory(
         lr: Learning rate of Adam.
         init: torch, normal, xavier or orthogonal (recurrent weights).
         forget_bias: First bias of the forget gate, of cells that have one.
-        seed: Of the first weights and the sequences.
+        seed: Random seed of the initial weights and the sequences.
         seeds: Runs of each, with seeds from that one on; tables and figure show their mean.
         device: auto, cpu or cuda.
         output: Folder for memory.csv, memory.md, memory.png; what the CSV holds is shown and not measured again.

@@ -12,7 +12,7 @@ LONGEST_LIST = 1000
 """Values that an option may have at once."""
 
 
-TALLEST = 1000
+TALLEST = 256
 """An upper bound from which on help does not speak of it."""
 
 

@@ -42,7 +42,7 @@ def test_what_people_use_first_comes_first(verb: Callable[..., tuple[int, str, s
 ROWS = [
     r"--model NAME +Of those that read this data: gru, rnn, rnn_relu",
     r"--model\.hidden_size INT\|LIST +Units in each recurrent layer; a list has one number .* \[256\]",
-    r"--model\.dropout FLOAT +Share of units",
+    r"--model\.dropout FLOAT +Dropout on",
     r"--data NAME +time_machine, text",
     r"--data\.num_steps INT +Tokens of each row",
     r"--data\.val_fraction FLOAT +Share of the characters",

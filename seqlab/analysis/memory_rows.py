@@ -20,7 +20,7 @@ class Row:
         task: A name of ``TASKS``.
         model: A name of ``CELLS``.
         length: Of the task, in steps.
-        seed: Of the first weights and the sequences.
+        seed: Random seed of the initial weights and the sequences.
         success: Share of right answers on held-out sequences, 0 to 1.
         loss: On the same.
         steps: Optimizer steps taken.

@@ -93,21 +93,21 @@ class TrainingParser(Parser, LightningArgumentParser):
 
 def add_run_options(parser: LightningArgumentParser) -> None:
     """Options of a run as a whole."""
-    parser.add_argument("--seed", type=int, default=1, help="Of weights, dropout and data order.")
+    parser.add_argument("--seed", type=int, default=1, help="Random seed of weights, dropout and data order.")
     parser.add_argument("--run", type=str | None, help="Name of the run's folder under lightning_logs.")
     parser.add_argument(
         "--overwrite",
         action=ActionYesNo,
         nargs="?",
         default=False,
-        help="Replace the run of that name.",
+        help="Replace the run of that name, if there is one.",
     )
     parser.add_argument(
         "--take_over",
         action=ActionYesNo,
         nargs="?",
         default=False,
-        help="Train a run although another process seems to train it.",
+        help="Train the run even if another process seems to be training it.",
     )
     parser.add_argument("--ckpt_path", type=str | None, help="Go on from last, best, a run's folder or a .ckpt file.")
     parser.add_argument(
@@ -126,27 +126,27 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         "--bar",
         type=Literal["auto", "none"],
         default="auto",
-        help="Say what the task's counted model reaches, where that takes a moment.",
+        help="auto also measures the task's counted model, where that is quick.",
     )
     parser.add_argument("--ckpt_every", type=str | None, help="Write last.ckpt every 200 (steps), 30s, 5m or 1h too.")
     parser.add_argument(
         "--on_nan",
         type=Literal["stop", "skip"],
         default="stop",
-        help="Stop at a loss that is NaN or infinite, or leave such updates out.",
+        help="Stop at a loss that is NaN or infinite, or skip such updates.",
     )
     parser.add_argument(
         "--watch",
         type=Literal["none", "light", "full"],
         default="light",
-        help="What TensorBoard shows beside losses: none, what costs little, or pictures at each validation too.",
+        help="What TensorBoard shows beside losses: nothing, what is cheap, or pictures at each validation too.",
     )
     parser.add_argument(
         "--samples",
         action=ActionYesNo,
         nargs="?",
         default=False,
-        help="Print what the model says after each validation too.",
+        help="Print samples or predictions after each validation.",
     )
 
 

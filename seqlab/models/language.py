@@ -183,7 +183,7 @@ class LanguageModel(Model):
             temperature: Divides the logits; 0 takes the most likely token.
             top_k: Draw among the k most likely tokens only.
             top_p: Draw among the fewest tokens whose probabilities sum to at least p.
-            seed: Of the first sample; the next ones take the next seeds.
+            seed: Random seed of the first sample; the next ones take the next seeds.
             num_samples: Continuations, decoded together; one, as a text and not as a list of texts, if not given.
 
         Returns:

@@ -224,8 +224,8 @@ class Model(pl.LightningModule):
         return []
 
     def command(self, data: DataModule, checkpoint: str) -> str:
-        """What a user may try next with a checkpoint, already quoted for a shell."""
-        return f"python -m seqlab.evaluate {checkpoint}"
+        """What a user may try next with a checkpoint, already quoted for a shell; empty where it has no verb."""
+        return next((f"python -m seqlab.{verb} {checkpoint}" for verb in self.can()), "")
 
     def flops_per_item(self) -> int:
         """Floating-point operations that training takes for an item; 0 where nobody counted them."""

@@ -25,21 +25,19 @@ UNK = 0
 class WordOptions(Options):
     """What a network that classifies texts knows of words."""
 
-    embedding_size: int = option(100, "Size of the vector of a word.", least=1, most=2**20)
-    embedding_std: float = option(
-        0.1, "Standard deviation of the vectors of words before training.", above=0, seldom=True
+    embedding_size: int = option(100, "Size of a word vector.", least=1, most=2**20)
+    embedding_std: float = option(0.1, "Standard deviation of the initial word vectors.", above=0, seldom=True)
+    dropout: float = option(0.5, "Dropout before the output layer.", least=0, below=1)
+    word_dropout: float = option(
+        0.0, "Word dropout: share of words read as <unk> in training.", least=0, below=1, seldom=True
     )
-    dropout: float = option(0.5, "Share of the units zeroed before the output layer.", least=0, below=1)
-    word_dropout: float = option(0.0, "Share of the words read as <unk> while training.", least=0, below=1, seldom=True)
     vectors: str | None = option(
-        None, "File of word vectors that the embedding begins with, a word a line, plain or compressed.", once=True
+        None, "File of pretrained word vectors, a word a line, plain or compressed.", once=True
     )
-    freeze_vectors: bool = option(
-        False, "Whether the embedding stays as the file of vectors has it.", once=True, seldom=True
-    )
+    freeze_vectors: bool = option(False, "Freeze the pretrained vectors.", once=True, seldom=True)
     init: str = option(
         "torch",
-        "First weights: torch, normal (0.01), xavier or orthogonal (of recurrent weights).",
+        "Initialization: torch, normal (0.01), xavier or orthogonal (of recurrent weights).",
         choices=("torch", "normal", "xavier", "orthogonal"),
     )
 

@@ -26,8 +26,8 @@ class ColumnReaderOptions(StackOptions):
     embedding_size: int | None = option(
         64, "Numbers that a step becomes before the recurrence; null feeds it as it is.", least=1, most=2**20
     )
-    dropout: float = option(0.2, "Share of units zeroed on every connection that is not recurrent.", least=0, below=1)
-    bidirectional: bool = option(True, "Whether every layer also reads the string from its end to its start.")
+    dropout: float = option(0.2, "Dropout on every connection that is not recurrent.", least=0, below=1)
+    bidirectional: bool = option(True, "Bidirectional: every layer also reads the string backwards.")
     convolutions: int = option(
         2,
         "Layers of filters of 3 x 3 dots below the recurrence, each halving the rows; 0 reads columns.",

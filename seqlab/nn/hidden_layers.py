@@ -18,8 +18,8 @@ class HiddenOptions(Options):
         64, "Units of each hidden layer; a list has one number for each layer.", least=1, most=2**20
     )
     num_layers: int = option(1, "Hidden layers, where hidden_size is one number.", least=1, most=256)
-    activation: Literal["relu", "gelu", "tanh"] = option("relu", "Of each hidden layer: relu, gelu or tanh.")
-    dropout: float = option(0.0, "Share of the hidden units zeroed.", least=0, below=1)
+    activation: Literal["relu", "gelu", "tanh"] = option("relu", "Activation of the hidden layers: relu, gelu or tanh.")
+    dropout: float = option(0.0, "Dropout of the hidden units.", least=0, below=1)
 
 
 def hidden_layers(into: int, options: HiddenOptions) -> tuple[nn.Sequential, int]:

@@ -24,7 +24,7 @@ class ImageMLPOptions(HiddenOptions, ImageOptions):
     hidden_size: int | list[int] = option(
         256, "Units of each hidden layer; a list has one number for each layer.", least=1, most=2**20
     )
-    dropout: float = option(0.2, "Share of the hidden units zeroed.", least=0, below=1)
+    dropout: float = option(0.2, "Dropout of the hidden units.", least=0, below=1)
 
     def build(self, seen: Seen, classes: int) -> "ImageMLP":
         return ImageMLP(ImageReader(seen, self.views), self, classes)

@@ -46,7 +46,7 @@ class ImageOptions(LabelOptions):
 class DroppingOptions(ImageOptions):
     """Options of networks with dropout before the output layer."""
 
-    dropout: float = option(0.2, "Share of the units zeroed before the output layer.", least=0, below=1)
+    dropout: float = option(0.2, "Dropout before the output layer.", least=0, below=1)
 
 
 class ImageReader(nn.Module):

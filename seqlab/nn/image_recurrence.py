@@ -26,11 +26,9 @@ class ImageRecurrenceOptions(ImageOptions, StackOptions):
         least=1,
         most=2**20,
     )
-    dropout: float = option(0.0, "Share of units zeroed on every connection that is not recurrent.", least=0, below=1)
-    bidirectional: bool = option(False, "Whether every layer also reads the image from its end to its start.")
-    pooling: PoolingKind = option(
-        "last", "What of the outputs over time is classified: last, mean, max or attention's weighted mean."
-    )
+    dropout: float = option(0.0, "Dropout on every connection that is not recurrent.", least=0, below=1)
+    bidirectional: bool = option(False, "Bidirectional: every layer also reads the image backwards.")
+    pooling: PoolingKind = option("last", "Pooling over time: last, mean, max or attention.")
 
     def build(self, seen: Seen, classes: int) -> "ImageRecurrence":
         return ImageRecurrence(ImageReader(seen, self.views), self, classes)

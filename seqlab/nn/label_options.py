@@ -10,19 +10,15 @@ from seqlab.options import Options, option
 class LabelOptions(Options):
     """How classes are learned and said."""
 
-    label_smoothing: float = option(
-        0.0, "Share of the label's probability spread evenly over all classes, in training alone.", least=0, below=1
-    )
+    label_smoothing: float = option(0.0, "Label smoothing, in training alone.", least=0, below=1)
     class_weights: Literal["none", "balanced"] = option(
-        "none", "Whether items of rare classes weigh more in training, so that every class weighs alike."
+        "none", "balanced weighs classes alike in training, whatever their number of items."
     )
     threshold: float | None = option(
         None,
-        "Probability from which on the second of two labels, or each of several, is said; 0.5 if not given.",
+        "Decision threshold of the second of two labels, or of each of several; 0.5 if not given.",
         above=0,
         below=1,
         seldom=True,
     )
-    tune_threshold: bool = option(
-        False, "Whether that probability is the one of the highest F1 on the validation part.", seldom=True
-    )
+    tune_threshold: bool = option(False, "Choose the threshold by F1 on the validation part.", seldom=True)

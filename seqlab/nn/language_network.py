@@ -30,15 +30,15 @@ class LanguageOptions(StackOptions):
     }
 
     embedding_dropout: float | None = option(
-        None, "Share of the embedding's units zeroed; as dropout if not given.", least=0, below=1, seldom=True
+        None, "Dropout of the embedding; as dropout if not given.", least=0, below=1, seldom=True
     )
-    tied: bool = option(False, "Whether input and output share one matrix (Press & Wolf 2017).")
+    tied: bool = option(False, "Tie input and output embeddings (Press & Wolf 2017).")
     vectors: str | None = option(
         None,
-        "File of word vectors, plain or compressed, that the embedding begins with.",
+        "File of pretrained word vectors, plain or compressed.",
         once=True,
     )
-    l1: float = option(0.0, "Weight of the sum of absolute weights in the training loss.", least=0, seldom=True)
+    l1: float = option(0.0, "Weight of the L1 penalty in the training loss.", least=0, seldom=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

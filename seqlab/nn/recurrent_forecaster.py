@@ -29,7 +29,7 @@ class RecurrentForecasterOptions(TrainedForecasterOptions, StackOptions):
     embedding_size: int | None = option(
         None, "Numbers that each step, or segment, becomes first; null feeds it as it is.", least=1
     )
-    dropout: float = option(0.0, "Share of units zeroed on every connection that is not recurrent.", least=0, below=1)
+    dropout: float = option(0.0, "Dropout on every connection that is not recurrent.", least=0, below=1)
     segment_size: int = option(
         1, "Steps that the recurrence reads at once (Lin et al. 2023, arXiv 2308.11200); 1 for step by step.", least=1
     )

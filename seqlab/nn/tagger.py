@@ -54,9 +54,7 @@ class Sentences(Protocol):
 class OutputOptions(Options):
     """Options of every network that tags."""
 
-    constrained: bool = option(
-        False, "Whether tags that their scheme does not allow where they would stand are never said."
-    )
+    constrained: bool = option(False, "Never predict tags that their scheme does not allow where they would stand.")
 
 
 @dataclass(frozen=True)
@@ -67,36 +65,28 @@ class WordOptions(OutputOptions):
         UserError: A value is out of its bounds, or two do not agree.
     """
 
-    embedding_size: int = option(100, "Numbers in the vector of a word.", least=1)
-    embedding_std: float = option(
-        0.1, "Standard deviation of the vectors of words before training.", above=0, seldom=True
-    )
+    embedding_size: int = option(100, "Size of a word vector.", least=1)
+    embedding_std: float = option(0.1, "Standard deviation of the initial word vectors.", above=0, seldom=True)
     vectors: str | None = option(
-        None, "File of word vectors that the embedding begins with, a word a line, plain or compressed.", once=True
+        None, "File of pretrained word vectors, a word a line, plain or compressed.", once=True
     )
-    freeze_vectors: bool = option(
-        False, "Whether the embedding stays as the file of vectors has it.", once=True, seldom=True
-    )
+    freeze_vectors: bool = option(False, "Freeze the pretrained vectors.", once=True, seldom=True)
     word_dropout: float = option(
         0.25,
         "A word that training has n times is read as <unk> in a share a / (a + n) of them; this is a.",
         least=0,
         seldom=True,
     )
-    casing_size: int = option(
-        8, "Numbers in the vector of how a word is written, with capitals or digits.", least=0, seldom=True
-    )
-    characters: str = option(
-        "none", "What reads the characters of a word: none, cnn or a cell.", choices=("none", CONVOLUTION, *CELLS)
-    )
-    character_size: int = option(30, "Numbers in the vector of a character.", least=1, seldom=True)
+    casing_size: int = option(8, "Size of the vector of a word's casing (capitals, digits).", least=0, seldom=True)
+    characters: str = option("none", "Character encoder: none, cnn or a cell.", choices=("none", CONVOLUTION, *CELLS))
+    character_size: int = option(30, "Size of a character's vector.", least=1, seldom=True)
     character_hidden_size: int = option(50, "Filters of each width, or units in each direction.", least=1, seldom=True)
     character_widths: list[int] = option(
-        [3], "Characters that a filter of cnn sees at once, odd numbers.", least=1, seldom=True
+        [3], "Widths of the filters of cnn in characters, odd numbers.", least=1, seldom=True
     )
-    dropout: float = option(0.3, "Share of units zeroed on every connection that is not recurrent.", least=0, below=1)
+    dropout: float = option(0.3, "Dropout on every connection that is not recurrent.", least=0, below=1)
     output: Literal["softmax", "crf"] = option(
-        "softmax", "What says the tags: softmax, each by itself, or crf, all of a sentence together."
+        "softmax", "Output layer: softmax, each tag by itself, or crf, all of a sentence together."
     )
 
     def __post_init__(self) -> None:
@@ -134,19 +124,19 @@ class TaggerOptions(WordOptions, StackOptions):
     hidden_size: int | list[int] = option(
         128, "Units in each recurrent layer, of each direction; a list has one number for each layer.", least=1
     )
-    embedding_size: int = option(100, "Numbers in the vector of a word.", least=1)
-    bidirectional: bool = option(True, "Whether layers also read the sentence from its end to its start.")
+    embedding_size: int = option(100, "Size of a word vector.", least=1)
+    bidirectional: bool = option(True, "Bidirectional: layers also read the sentence backwards.")
     both_layers: int | None = option(
-        None, "Lowest layers that read both ways, those above forward alone; all if not given.", least=1, seldom=True
+        None, "Bidirectional layers at the bottom, forward ones above; all if not given.", least=1, seldom=True
     )
     backward_cell: str | None = option(
         None,
-        "Recurrence of the backward direction; that of the forward one if not given.",
+        "Cell of the backward direction; that of the forward one if not given.",
         choices=(*CELLS,),
         seldom=True,
     )
     lookahead: int | None = option(
-        None, "Most words behind the present one that the backward direction sees, for streams.", least=1, seldom=True
+        None, "Most words ahead that the backward direction sees, for streams.", least=1, seldom=True
     )
 
     def __post_init__(self) -> None:

@@ -23,12 +23,10 @@ class RecurrentClassifierOptions(ClassifierOptions, StackOptions):
         least=1,
         most=2**20,
     )
-    bidirectional: bool = option(True, "Whether every layer also reads the text from its end to its start.")
-    pooling: PoolingKind = option(
-        "max", "What of the outputs over time is classified: last, mean, max or attention's weighted mean."
-    )
-    norm: Norm = option("none", "What the pooled vector is normalized over: none, batch or layer.")
-    embedding_dropout: float = option(0.0, "Share of the units of the words' vectors zeroed.", least=0, below=1)
+    bidirectional: bool = option(True, "Bidirectional: every layer also reads the text backwards.")
+    pooling: PoolingKind = option("max", "Pooling over time: last, mean, max or attention.")
+    norm: Norm = option("none", "Normalization of the pooled vector: none, batch or layer.")
+    embedding_dropout: float = option(0.0, "Dropout of the word vectors.", least=0, below=1)
 
     def build(self, vocab_size: int, classes: int) -> "RecurrentClassifier":
         return RecurrentClassifier(vocab_size, classes, self)

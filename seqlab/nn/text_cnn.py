@@ -16,9 +16,9 @@ from seqlab.recurrence.lengths import valid_steps
 class TextCNNOptions(ClassifierOptions):
     """Options of ``TextCNN``."""
 
-    widths: list[int] = option([3, 4, 5], "Words that a filter sees at once, a list.", least=1, most=1000)
+    widths: list[int] = option([3, 4, 5], "Widths of the filters in words, a list.", least=1, most=1000)
     filters: int = option(100, "Filters of each width.", least=1, most=2**20)
-    embedding_dropout: float = option(0.0, "Share of the units of the words' vectors zeroed.", least=0, below=1)
+    embedding_dropout: float = option(0.0, "Dropout of the word vectors.", least=0, below=1)
 
     def build(self, vocab_size: int, classes: int) -> "TextCNN":
         return TextCNN(vocab_size, classes, self)

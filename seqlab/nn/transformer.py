@@ -34,27 +34,27 @@ class TransformerOptions(Options):
     }
     decays_matrices_alone: ClassVar[bool] = True
 
-    hidden_size: int = option(128, "Numbers in the vector of a position.", least=2, most=2**20)
+    hidden_size: int = option(128, "Size of a position's vector.", least=2, most=2**20)
     num_layers: int = option(4, "Layers on top of each other.", least=1, most=256)
     num_heads: int = option(4, "Heads of attention; they share hidden_size.", least=1, most=2**16)
     feedforward_size: int | None = option(
         None,
-        "Units between the two linear layers of a position; 4 times hidden_size if not given, 8/3 times with swiglu.",
+        "Units of the feed-forward layer; 4 times hidden_size if not given, 8/3 times with swiglu.",
         least=1,
         most=2**24,
     )
     positions: Positions = option(
-        "rotary", "How positions are told apart: rotary, sinusoidal, learned or none (by the causal mask alone)."
+        "rotary", "Position encoding: rotary, sinusoidal, learned or none (by the causal mask alone)."
     )
     norm: Literal["before", "after"] = option(
-        "before", "Where a layer normalizes: before each block, or after it is added (Vaswani et al. 2017)."
+        "before", "Layer norm before each block, or after it is added (Vaswani et al. 2017)."
     )
-    activation: Literal["gelu", "relu", "swiglu"] = option("gelu", "Of the linear layers of a position.")
-    dropout: float = option(0.1, "Share of units zeroed of embeddings and of what a block adds.", least=0, below=1)
-    attention_dropout: float = option(0.0, "Share of attention weights zeroed.", least=0, below=1)
+    activation: Literal["gelu", "relu", "swiglu"] = option("gelu", "Activation between the two linear layers.")
+    dropout: float = option(0.1, "Dropout of embeddings and of what a block adds.", least=0, below=1)
+    attention_dropout: float = option(0.0, "Dropout of attention weights.", least=0, below=1)
     bias: bool = option(True, "Whether linear layers and norms have biases.")
     init: Literal["gpt2", "torch", "normal", "xavier"] = option(
-        "gpt2", "First weights: gpt2 (0.02, smaller where a block ends), torch, normal (0.01) or xavier."
+        "gpt2", "Initialization: gpt2 (0.02, smaller where a block ends), torch, normal (0.01) or xavier."
     )
     context: int | None = option(
         None,

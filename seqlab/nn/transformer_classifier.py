@@ -17,14 +17,12 @@ class TransformerClassifierOptions(ClassifierOptions, TransformerOptions):
     """Options of ``TransformerClassifier``."""
 
     num_layers: int = option(2, "Layers on top of each other.", least=1, most=256)
-    dropout: float = option(0.3, "Share of units zeroed of what a block adds and before the output.", least=0, below=1)
+    dropout: float = option(0.3, "Dropout of what a block adds and before the output.", least=0, below=1)
     init: Literal["gpt2", "torch", "normal", "xavier"] = option(
-        "gpt2", "First weights: gpt2 (0.02, smaller where a block ends), torch, normal (0.01) or xavier."
+        "gpt2", "Initialization: gpt2 (0.02, smaller where a block ends), torch, normal (0.01) or xavier."
     )
-    pooling: Literal["mean", "max", "attention"] = option(
-        "mean", "What of the outputs of all words is classified: mean, max or attention's weighted mean."
-    )
-    embedding_dropout: float = option(0.0, "Share of the units of the words' vectors zeroed.", least=0, below=1)
+    pooling: Literal["mean", "max", "attention"] = option("mean", "Pooling over words: mean, max or attention.")
+    embedding_dropout: float = option(0.0, "Dropout of the word vectors.", least=0, below=1)
 
     def build(self, vocab_size: int, classes: int) -> "TransformerClassifier":
         return TransformerClassifier(vocab_size, classes, self)

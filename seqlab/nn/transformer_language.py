@@ -22,7 +22,7 @@ class TransformerLanguageOptions(TransformerOptions):
         UserError: A value is out of its bounds, or two do not go together.
     """
 
-    tied: bool = option(True, "Whether input and output share one matrix (Press & Wolf 2017).")
+    tied: bool = option(True, "Tie input and output embeddings (Press & Wolf 2017).")
     memory: int = option(
         0,
         "Tokens that each one sees before it, carried from batch to batch (Dai et al. 2019); 0 sees its window alone.",

@@ -18,15 +18,13 @@ from seqlab.recurrence.lengths import valid_steps
 class TransformerTranslationOptions(TranslatorOptions, TransformerOptions):
     """Options of ``TransformerTranslation``; ``num_layers`` of the encoder, and of the decoder."""
 
-    hidden_size: int = option(256, "Numbers in the vector of a position.", least=2, most=2**20)
+    hidden_size: int = option(256, "Size of a position's vector.", least=2, most=2**20)
     num_layers: int = option(3, "Layers of the encoder, and of the decoder.", least=1, most=256)
     positions: Positions = option(
-        "sinusoidal", "How positions are told apart: rotary (within a sentence alone), sinusoidal, learned or none."
+        "sinusoidal", "Position encoding: rotary (within a sentence alone), sinusoidal, learned or none."
     )
-    label_smoothing: float = option(
-        0.1, "Share of the target's probability spread evenly over all ids, in training alone.", least=0, below=1
-    )
-    tied: bool = option(True, "Whether the target embedding and the output layer share one matrix.")
+    label_smoothing: float = option(0.1, "Label smoothing, in training alone.", least=0, below=1)
+    tied: bool = option(True, "Tie the target embedding and the output layer.")
 
     def build(self, source_vocab_size: int, target_vocab_size: int) -> "TransformerTranslation":
         """The network, its weights drawn."""

@@ -24,19 +24,17 @@ class TranslationOptions(TranslatorOptions, CellOptions):
     """
 
     hidden_size: int = option(256, "Units in each layer, of each direction in the encoder.", least=1, most=2**20)
-    embedding_size: int = option(256, "Numbers in both embeddings.", least=1, most=2**20)
+    embedding_size: int = option(256, "Size of both embeddings.", least=1, most=2**20)
     num_layers: int | None = option(
         None, "Layers of the encoder, and of the decoder; 1 if not given.", least=1, most=256
     )
-    bidirectional: bool = option(True, "Whether the encoder also reads from the end to the start.")
+    bidirectional: bool = option(True, "Bidirectional encoder.")
     attention: Literal["none", "dot", "general", "additive"] = option(
         "general",
         "none (the encoder's last output at every step, as in the book), dot, general (Luong et al. 2015) or additive "
         "(Bahdanau et al. 2015).",
     )
-    input_feeding: bool = option(
-        False, "Whether each step reads what the step before handed to the output layer (Luong et al. 2015)."
-    )
+    input_feeding: bool = option(False, "Input feeding (Luong et al. 2015).")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -19,23 +19,19 @@ class TranslatorOptions(Options):
         UserError: A value is out of its bounds, or two do not go together.
     """
 
-    tied: bool = option(False, "Whether the target embedding and the output layer share one matrix.")
-    shared: bool = option(False, "Whether source and target share one embedding; needs --data.shared_vocab true.")
-    source_vectors: str | None = option(
-        None, "File of word vectors, plain or compressed, that the source embedding begins with.", once=True
-    )
-    target_vectors: str | None = option(
-        None, "File of word vectors, plain or compressed, that the target embedding begins with.", once=True
-    )
+    tied: bool = option(False, "Tie the target embedding and the output layer.")
+    shared: bool = option(False, "Share one embedding of source and target; needs --data.shared_vocab true.")
+    source_vectors: str | None = option(None, "File of pretrained word vectors of the source.", once=True)
+    target_vectors: str | None = option(None, "File of pretrained word vectors of the target.", once=True)
     label_smoothing: float = option(
         0.0,
-        "Share of the target's probability that is spread evenly over all ids, in training alone.",
+        "Label smoothing, in training alone.",
         least=0,
         below=1,
     )
     scheduled_sampling: float = option(
         0.0,
-        "Share of the decoder's inputs replaced by its own choices, in training alone.",
+        "Scheduled sampling: share of the decoder's inputs that are its own choices.",
         least=0,
         below=1,
         seldom=True,

@@ -26,9 +26,9 @@ class WindowLanguageOptions(Options):
 
     window: int = option(8, "Tokens that a prediction sees.", least=1, most=2**16)
     hidden_size: int = option(256, "Units of the hidden layer.", least=1, most=2**20)
-    embedding_size: int = option(32, "Numbers in the vector of a token.", least=1, most=2**20)
+    embedding_size: int = option(32, "Size of a token's vector.", least=1, most=2**20)
     direct: bool = option(False, "Whether the output layer also reads the vectors of the window.")
-    dropout: float = option(0.1, "Share of units zeroed of vectors and hidden layer.", least=0, below=1)
+    dropout: float = option(0.1, "Dropout of vectors and hidden layer.", least=0, below=1)
     counts: float = option(
         0.0,
         "Share that n-grams, counted on the same text, have in probabilities where nothing is trained.",
@@ -38,9 +38,9 @@ class WindowLanguageOptions(Options):
     order: int | None = option(
         None, "Tokens in the longest of these n-grams; as --model ngram has it if not given.", least=1, most=62
     )
-    init: str = option("torch", "First weights: torch, normal (0.01), xavier, orthogonal or uniform.")
+    init: str = option("torch", "Initialization: torch, normal (0.01), xavier, orthogonal or uniform.")
     vectors: str | None = option(
-        None, "File of word vectors, a token and its numbers a line, plain or compressed.", once=True
+        None, "File of pretrained word vectors, a token a line, plain or compressed.", once=True
     )
 
     def __post_init__(self) -> None:

@@ -33,20 +33,20 @@ class CellOptions(Options):
         UserError: A value is out of its bounds, or a name is unknown.
     """
 
-    cell: str = option("gru", "Recurrence of every layer.", choices=(*CELLS,))
+    cell: str = option("gru", "Cell of every layer.", choices=(*CELLS,))
     hidden_size: int | list[int] = option(
         256, "Units in each recurrent layer; a list has one number for each layer.", least=1, most=2**20
     )
     num_layers: int | None = option(None, "Recurrent layers on top of each other; 1 if not given.", least=1, most=256)
-    embedding_size: int | None = option(64, "Numbers in an embedding; null feeds one-hot vectors.", least=1, most=2**20)
-    dropout: float = option(0.3, "Share of units zeroed on every connection that is not recurrent.", least=0, below=1)
-    init: str = option("torch", "First weights: torch, normal (0.01), xavier, orthogonal or uniform.")
-    init_range: float = option(0.1, "Largest absolute first weight and bias of init uniform.", above=0, seldom=True)
+    embedding_size: int | None = option(64, "Size of the embedding; null feeds one-hot vectors.", least=1, most=2**20)
+    dropout: float = option(0.3, "Dropout on every connection that is not recurrent.", least=0, below=1)
+    init: str = option("torch", "Initialization: torch, normal (0.01), xavier, orthogonal or uniform.")
+    init_range: float = option(0.1, "Largest absolute initial weight and bias of init uniform.", above=0, seldom=True)
     forget_bias: float | None = option(
-        None, "First bias of the forget gate of an lstm or its kin; as init has it if not given.", seldom=True
+        None, "Initial bias of the forget gate of LSTMs; as init has it if not given.", seldom=True
     )
     backend: Literal["auto", "torch", "scan", "reference"] = option(
-        "auto", "Who runs the recurrence: torch, scan, reference, or auto for the fastest.", seldom=True
+        "auto", "What runs the recurrence: torch, scan, reference, or auto for the fastest.", seldom=True
     )
 
 
@@ -58,25 +58,21 @@ class StackOptions(CellOptions):
         UserError: A value is out of its bounds, or a name is unknown.
     """
 
-    variational: bool = option(
-        False, "Whether a sequence keeps one dropout mask over time (Gal & Ghahramani 2016).", seldom=True
-    )
+    variational: bool = option(False, "Variational dropout: one mask over time (Gal & Ghahramani 2016).", seldom=True)
     weight_drop: float = option(
         0.0,
-        "Share of the recurrent weights zeroed for a whole batch (Merity et al. 2018).",
+        "DropConnect on the recurrent weights, for a whole batch (Merity et al. 2018).",
         least=0,
         below=1,
         seldom=True,
     )
     connections: Literal["plain", "residual", "highway", "dense"] = option(
-        "plain", "What a layer hands up: plain, residual, highway or dense.", seldom=True
+        "plain", "Connections between layers: plain, residual, highway or dense.", seldom=True
     )
-    learned_state: bool = option(
-        False, "Whether the state before the first step is learned rather than zero.", seldom=True
-    )
+    learned_state: bool = option(False, "Learn the state before the first step; it is zero otherwise.", seldom=True)
     recompute_every: int | None = option(
         None,
-        "Steps of time whose gates are computed twice rather than kept, to save memory; null keeps all.",
+        "Checkpoint gates every so many steps to save memory; null keeps all.",
         least=1,
         seldom=True,
     )
@@ -113,10 +109,10 @@ class Recurrent(nn.Module):
         dropout: Share of the outputs zeroed between layers while training.
         bidirectional: Whether every layer also reads the sequence from its end to its start; outputs are then
             twice as wide, the forward half first.
-        variational: Whether a sequence keeps one dropout mask over time (Gal & Ghahramani 2016).
+        variational: Variational dropout: one mask over time (Gal & Ghahramani 2016).
         weight_drop: Share of the recurrent weights zeroed for a whole sequence (Merity et al. 2018).
         connections: ``plain``, ``residual``, ``highway`` or ``dense``, see ``CONNECTIONS``.
-        learned_state: Whether the state before the first step is learned rather than zero.
+        learned_state: Learn the state before the first step; it is zero otherwise.
         backend: ``torch``, ``scan``, ``reference``, or ``auto`` for the fastest of them, see ``fastest``.
         recompute_every: Steps of pieces whose gates are computed again for the gradient rather than kept, see
             ``in_pieces``; keeps all if not given.

@@ -38,7 +38,7 @@ def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64]
     Args:
         path: Of the file.
         vocab: Whose tokens are looked for.
-        size: Numbers in a vector.
+        size: Size of a vector.
 
     Returns:
         Ids ``(found,)`` and their vectors ``(found, size)``.
