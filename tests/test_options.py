@@ -105,7 +105,7 @@ def test_plain_values_are_copies() -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(UserError) as caught:
         Toy.from_plain({"unit": 3})
-    assert str(caught.value) == "unknown option 'unit': did you mean '--units'?"
+    assert str(caught.value) == "unknown option 'unit': did you mean 'units'?"
     with pytest.raises(UserError, match="^share 2 must be at least 0 and below 1$"):
         Toy.from_plain({"share": 2})
 

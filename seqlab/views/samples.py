@@ -25,7 +25,7 @@ class TextSamples(pl.Callback):
     def __init__(
         self,
         prompt: str,
-        num_tokens: int = 64,
+        num_tokens: int = 160,
         temperatures: Sequence[float] = (0.5, 0.8, 1),
         every: int = 1,
     ) -> None:

@@ -79,7 +79,7 @@ def test_options_are_the_keywords_of_the_method() -> None:
 def test_options_that_the_method_does_not_have(ckpt: str) -> None:
     model = load_for("generate", ckpt).model
     assert checked(model, "generate", {"num_tokens": 3}) == {"num_tokens": 3}
-    with pytest.raises(UserError, match="^unknown option 'num_token' of generate: did you mean '--num_tokens'"):
+    with pytest.raises(UserError, match="^unknown option 'num_token' of generate: did you mean 'num_tokens'"):
         checked(model, "generate", {"num_token": 3})
 
 

@@ -312,7 +312,7 @@ def test_a_model_moves_between_backends(cell: str) -> None:
 def test_an_unknown_option_fails() -> None:
     with pytest.raises(TypeError, match="hiden_size"):
         LanguageOptions(hiden_size=3)
-    with pytest.raises(UserError, match=r"^unknown option 'hiden_size': did you mean '--hidden_size'\?$"):
+    with pytest.raises(UserError, match=r"^unknown option 'hiden_size': did you mean 'hidden_size'\?$"):
         LanguageOptions.from_plain({"hiden_size": 3})
 
 

@@ -224,7 +224,7 @@ def test_a_network_of_zeros_predicts_all_alike() -> None:
             {"hidden_size": [3, 4], "num_layers": 3},
             "num_layers 3 does not agree with the 2 widths of hidden_size",
         ),
-        ({"hiden_size": 9}, "unknown option 'hiden_size': did you mean '--hidden_size'?"),
+        ({"hiden_size": 9}, "unknown option 'hiden_size': did you mean 'hidden_size'?"),
         (
             {"cell": "mgu", "backend": "torch"},
             "backend torch does not have this MGU; choose one of auto, reference, scan",
