@@ -19,7 +19,7 @@ def test_data_of_a_recipe_reads_with_the_codec_that_is_given() -> None:
     [
         ({"name": "txt"}, "unknown data 'txt': did you mean 'text'?"),
         ({"name": "fra_eng"}, "fra_eng cannot be read here; choose one of text, time_machine"),
-        ({"name": "text", "num_step": 3}, "unknown option of the data 'num_step': did you mean '--num_steps'?"),
+        ({"name": "text", "num_step": 3}, "unknown option of the data 'num_step': did you mean 'num_steps'?"),
         ({"name": "time_machine", "path": "a.txt"}, "unknown option of the data 'path': "),
     ],
 )
