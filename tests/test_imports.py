@@ -215,6 +215,8 @@ TOGETHER = {
     "nn.word_vectors": ("nn.word_blocks", "nn.skipgram", "nn.cbow"),
     "nn.counted_vectors": ("nn.cooccurrence", "nn.ppmi", "nn.glove"),
     "analysis.word_queries": ("analysis.word_knowledge",),
+    "analysis.projection": ("analysis.labelled_points",),
+    "analysis.word_in_context": ("analysis.context_measures", "analysis.context_pictures"),
     "models.vectors": ("models.vectors_report",),
     "models.strings": ("models.strings_report", "views.readings"),
     "data.digit_strings": ("data.string_batches",),
