@@ -216,6 +216,7 @@ TOGETHER = {
     "nn.counted_vectors": ("nn.cooccurrence", "nn.ppmi", "nn.glove"),
     "analysis.word_queries": ("analysis.word_knowledge",),
     "analysis.projection": ("analysis.labelled_points",),
+    "analysis.vectors_inspection": ("analysis.neighbours_over_runs",),
     "analysis.word_in_context": ("analysis.context_measures", "analysis.context_pictures"),
     "models.vectors": ("models.vectors_report",),
     "models.strings": ("models.strings_report", "views.readings"),
