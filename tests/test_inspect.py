@@ -123,3 +123,12 @@ class TestAWord:
         assert said.startswith("'river' stands once in the text given; cosines between places need")
         assert "which are no words; give --word with a model" in refusal("inspect", ckpt, "--word", "river")
         assert "projection" in refusal("inspect", words, "--word", "river", "--projection", "umap")
+
+    def test_of_both_directions(self, verb: Command, small: list[str], here: Path) -> None:
+        fewer = ["--data.tokens", "word", "--trainer.limit_train_batches", "2", "--bar", "none"]
+        assert verb("fit", *small, *fewer, "--model.backward", "true", "--run", "pair").code == 0
+        said = verb("inspect", "lightning_logs/pair", "--word", "river", "--text", "the river and the river ran").out
+        assert "states of two stacks side by side" in said
+        found = seqlab.inspect("lightning_logs/pair", word="river", text="the river and the river ran")
+        assert found.states["layer 0"].shape == (2, 32)
+        assert verb("evaluate", "lightning_logs/pair").code == 0

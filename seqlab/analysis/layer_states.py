@@ -9,7 +9,7 @@ from torch import Tensor
 from seqlab.cells import Cell
 from seqlab.cells.cell import State, Weights
 from seqlab.nn.evaluating import evaluating
-from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.language_network import ForwardAndBackward, LanguageNetwork
 from seqlab.nn.transformer_language import Read, TransformerLanguage
 from seqlab.recurrence.backends import fastest, run
 
@@ -23,7 +23,8 @@ WINDOWS = 16
 def states_at(network: LanguageNetwork | TransformerLanguage, ids: Tensor, places: Tensor) -> list[Tensor]:
     """The states after the tokens at some places of a text, which is read once from its beginning, with dropout off.
 
-    Those of a recurrence are h, with the state carried from the beginning. Those of a Transformer are what its layers
+    Those of a recurrence are h, with the state carried from the beginning, beside those of its backward stack where it
+    has one, which reads the text from its end. Those of a Transformer are what its layers
     add up to, that of the last after its last normalization, in the windows that it is measured in.
 
     Args:
@@ -34,6 +35,14 @@ def states_at(network: LanguageNetwork | TransformerLanguage, ids: Tensor, place
     Returns:
         Of each layer, the lowest first, ``(places, size)`` float32, on the CPU.
     """
+    if isinstance(network, ForwardAndBackward):
+        ahead = _states_at(network, ids, places)
+        behind = _states_at(network.behind, ids.flip(0), len(ids) - 1 - places.flip(0))
+        return [torch.cat([one, other.flip(0)], 1) for one, other in zip(ahead, behind, strict=True)]
+    return _states_at(network, ids, places)
+
+
+def _states_at(network: LanguageNetwork | TransformerLanguage, ids: Tensor, places: Tensor) -> list[Tensor]:
     ids = ids.to(network.output.weight.device)
     with evaluating(network), torch.autocast(ids.device.type, enabled=False):
         if isinstance(network, LanguageNetwork):

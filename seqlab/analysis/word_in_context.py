@@ -14,7 +14,7 @@ from seqlab.analysis.embeddings import nearest, shown_token
 from seqlab.analysis.layer_states import states_at
 from seqlab.analysis.projection import Method, Projection, principal_components, project
 from seqlab.errors import UserError, nearest_spelling
-from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.language_network import ForwardAndBackward, LanguageNetwork
 from seqlab.nn.transformer_language import TransformerLanguage
 from seqlab.text.codec import Codec
 from seqlab.text.vocab import BOS, EOS
@@ -34,6 +34,8 @@ LONGEST_SIDE = 32
 """Tokens of a sentence on either side of the word."""
 ENDS = (".", "!", "?", "\n", EOS, BOS)
 NEIGHBOURS = 5
+AHEAD = "states after the word was read: of what follows they know nothing"
+BOTH = "states of two stacks side by side: one has read what stands before and the word, one the word and what follows"
 WORDS = ("word", "space", "word_1")
 """Tokenizers whose tokens are words."""
 
@@ -46,6 +48,7 @@ class WordInContext:
         name: Of the run that trained it.
         word: As its vocabulary has it.
         source: What was read, and how often the word stands there.
+        told: What the states know of.
         measures: Of the static vectors, where there are such, and of each layer, the lowest first, by name.
         neighbours: Words whose static vectors are nearest, with cosines; none without an embedding.
         contexts: Of the places that are shown, in the order of the first principal component of the top layer.
@@ -56,6 +59,7 @@ class WordInContext:
     name: str
     word: str
     source: str
+    told: str
     measures: dict[str, ContextMeasures]
     neighbours: dict[str, float]
     contexts: list[str]
@@ -64,8 +68,10 @@ class WordInContext:
 
     def __str__(self) -> str:
         lines = [f"{self.name}: '{self.word}' in {self.source}", ""]
-        lines += ["states after the word was read: of what follows they know nothing; cosines, those of random words,"]
-        lines += ["and what they exceed these by: between places, and of the words of a sentence with their mean"]
+        lines += [self.told]
+        lines += [
+            "cosines between places, and of its sentences' words with their mean; beyond: less those of random words"
+        ]
         lines += [f"{'':>12}{'places':>10}{'random':>10}{'beyond':>10}{'sentence':>10}{'beyond':>10}"]
         for layer, (own, sentence, random) in self.measures.items():
             numbers = own, random, own - random, sentence, sentence - random
@@ -161,6 +167,7 @@ def inspect_word(
         name,
         known,
         f"{source}, {len(ids):,} tokens, at {len(all_places):,} places",
+        BOTH if isinstance(network, ForwardAndBackward) else AHEAD,
         measures,
         _static_neighbours(network, codec, known),
         [_context(codec, ids, int(place)) for place in shown],

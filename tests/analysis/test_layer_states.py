@@ -6,7 +6,7 @@ import torch
 from seqlab.analysis import layer_states
 from seqlab.analysis.activations import read
 from seqlab.analysis.layer_states import states_at
-from seqlab.nn.language_network import LanguageOptions
+from seqlab.nn.language_network import ForwardAndBackward, LanguageOptions
 from seqlab.nn.transformer_language import TransformerLanguageOptions
 
 IDS = torch.randint(1, 9, (50,), generator=torch.Generator().manual_seed(0))
@@ -56,3 +56,21 @@ def test_what_follows_changes_no_state() -> None:
         for one, other in zip(states_at(network, IDS, PLACES), states_at(network, changed, PLACES), strict=True):
             torch.testing.assert_close(one[:5], other[:5])
             assert not torch.allclose(one[5:], other[5:])
+
+
+def test_a_backward_stack_has_read_what_follows() -> None:
+    torch.manual_seed(0)
+    network = LanguageOptions("gru", [6, 4], embedding_size=3, backward=True).build(9)
+    found = states_at(network, IDS, PLACES)
+    assert [layer.shape[1] for layer in found] == [12, 8]
+    changed = IDS.clone()
+    changed[13] = changed[13] % 8 + 1
+    other = states_at(network, changed, PLACES)
+    for one, two, width in zip(found, other, (6, 4), strict=True):
+        torch.testing.assert_close(one[:4, :width], two[:4, :width])
+        assert not torch.allclose(one[4:, :width], two[4:, :width])
+        assert not torch.allclose(one[:5, width:], two[:5, width:])
+        torch.testing.assert_close(one[5:, width:], two[5:, width:])
+    assert isinstance(network, ForwardAndBackward)
+    backward = read(network.behind, IDS.flip(0)[None])
+    torch.testing.assert_close(found[1][:, 4:], backward[1].states[0].flip(0)[PLACES, 0], atol=1e-6, rtol=1e-5)
