@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DRAWN, LISTED = 40, 8
 """Words that are drawn, and of these such whose neighbours are listed, where nobody names any."""
-SKIPPED = 100
+SKIPPED = 300
 """The most frequent words, which say little by themselves and come last."""
 
 

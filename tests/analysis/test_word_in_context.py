@@ -141,3 +141,10 @@ def test_models_of_characters_are_refused() -> None:
         UserError, match="run reads tokens of kind 'char', which are no words; give --word with a model"
     ):
         found(network, characters, TEXT)
+
+
+def test_without_an_embedding_there_is_no_static_vector(codec: Codec) -> None:
+    network = LanguageOptions("gru", 4, embedding_size=None).build(codec.vocab_size)
+    said = found(network, codec, sentences(3, 1))
+    assert ([*said.measures], said.neighbours) == (["layer 0"], {})
+    assert "static" not in str(said)
