@@ -20,13 +20,14 @@ def ids_of(codec: Codec, text: str) -> tuple[NDArray[Any], str]:
         text: The text itself, or the name of a UTF-8 file of it, plain or compressed.
 
     Returns:
-        ``(tokens,)`` int64, and the file's name or "the text given".
+        ``(tokens,)`` int64, and the file's name or "the text given"; a single word may be a misspelt file, and is said.
 
     Raises:
         UserError: There is such a file, and it cannot be read.
     """
     if not _is_file(text):
-        return np.array(codec.encode(text), dtype=np.int64), "the text given"
+        said = "the text given" if text.split()[1:] else f"the text '{text}', which is no file"
+        return np.array(codec.encode(text), dtype=np.int64), said
     try:
         content = read_plain(text).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -41,11 +41,7 @@ class LanguageOptions(StackOptions):
         "File of word vectors, plain or compressed, that the embedding begins with.",
         once=True,
     )
-    backward: bool = option(
-        False,
-        "Whether a second stack learns to predict each token from those after it, with the same embedding and output "
-        "layer (Peters et al. 2018).",
-    )
+    backward: bool = option(False, "Whether a second stack learns to read from the end (Peters et al. 2018).")
     l1: float = option(0.0, "Weight of the sum of absolute weights in the training loss.", least=0)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ def test_a_text_and_a_file_of_it_are_the_same(codec: Codec, tmp_path: Path) -> N
     (tmp_path / "b.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
     given, named = ids_of(codec, TEXT)
     assert named == "the text given"
+    assert ids_of(codec, "dog.txt")[1] == "the text 'dog.txt', which is no file"
     for name in ("a.txt", "b.txt.gz"):
         read, named = ids_of(codec, str(tmp_path / name))
         assert (read.tolist(), named) == (given.tolist(), name)
