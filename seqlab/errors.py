@@ -29,6 +29,12 @@ def nearest(name: str, options: Iterable[str]) -> str:
     return f"did you mean '{best}'?"
 
 
+def nearest_spelling(word: str, words: Iterable[str]) -> str | None:
+    """The way out of a word that is none of many: ``did you mean 'queen'?``, or nothing where none is near."""
+    close = get_close_matches(word, [*words], n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else None
+
+
 def reason_of(error: BaseException) -> str:
     """What an error says, as part of a sentence."""
     numbered = isinstance(error, OSError | ArithmeticError) and len(error.args) > 1

@@ -42,7 +42,10 @@ def _run(argv: list[str]) -> None:
     config = parser.parse_sentence(argv)
     asked = {name: config[name] for name in named}
     found = [one.model.inspect(one.data, **asked) for one in loaded]
-    print("\n\n".join(map(str, found)))
+    said = [*map(str, found)]
+    if len(found) > 1 and hasattr(found[0], "together"):
+        said.append(type(found[0]).together(found))
+    print("\n\n".join(said))
     if config.output is not None:
         files = type(found[0]).draw(found, Path(config.output))
         print("", *(f"Figure: {path}" for path in files), sep="\n")

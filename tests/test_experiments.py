@@ -51,7 +51,7 @@ class TestEach:
         assert f"python -m seqlab.fit --config experiments/{path.name}" in header(path)
 
     def test_opens_with_what_it_reached(self, path: Path) -> None:
-        assert re.search(r"(?:perplexity|accuracy|MSE|error)[^\n]* \d", header(path), re.IGNORECASE)
+        assert re.search(r"(?:perplexity|accuracy|MSE|error|AUC)[^\n]* \d", header(path), re.IGNORECASE)
 
     @pytest.mark.usefixtures("corpora", "here")
     def test_means_what_it_says(self, path: Path) -> None:

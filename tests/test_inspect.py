@@ -25,6 +25,15 @@ def stacked(tmp_path_factory: pytest.TempPathFactory, small: list[str]) -> str:
     return f"{root}/lightning_logs/two/checkpoints/last.ckpt"
 
 
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory, small: list[str]) -> str:
+    """A run of a language model of words."""
+    root = str(tmp_path_factory.mktemp("words"))
+    fewer = ["--data.tokens", "word", "--trainer.limit_train_batches", "2", "--bar", "none"]
+    assert main([*small, *fewer, "--trainer.default_root_dir", root, "--run", "words"]) == 0
+    return f"{root}/lightning_logs/words"
+
+
 @pytest.fixture
 def ckpt(story_run: Path) -> str:
     return f"{story_run}/checkpoints/best.ckpt"
@@ -91,3 +100,35 @@ def test_what_a_trainer_alone_wrote_is_named_after_its_file(verb: Command, ckpt:
     del content["run"]
     torch.save(content, tmp_path / "plain.ckpt")
     assert "plain" in verb("inspect", str(tmp_path / "plain.ckpt")).out
+
+
+class TestAWord:
+    """``--word``: the states at its places, of a language model of words."""
+
+    def test_in_a_file_and_in_the_held_out_part(self, verb: Command, words: str, here: Path) -> None:
+        (here / "own.txt").write_text("He crossed the river.\nThe river was cold.\n", encoding="utf-8")
+        code, out, err = verb("inspect", words, "--word", "river", "--text", "own.txt", "--output", "drawn")
+        assert (code, err) == (0, "")
+        assert out.startswith("words: 'river' in own.txt, 12 tokens, at 2 places\n")
+        assert "Figure: drawn/words-river-places.png" in out
+        assert "story, test part" in verb("inspect", words, "--word", "the").out
+        assert seqlab.inspect(words, word="river", text="the river and the river").states["layer 0"].shape == (2, 16)
+
+    def test_refusals(self, refusal: Command, words: str, ckpt: str) -> None:
+        assert re.match(
+            r"'rivr' is none of the \d+ words that words knows: did you mean",
+            refusal("inspect", words, "--word", "rivr"),
+        )
+        said = refusal("inspect", words, "--word", "river", "--text", "the river")
+        assert said.startswith("'river' stands once in the text given; cosines between places need")
+        assert "which are no words; give --word with a model" in refusal("inspect", ckpt, "--word", "river")
+        assert "projection" in refusal("inspect", words, "--word", "river", "--projection", "umap")
+
+    def test_of_both_directions(self, verb: Command, small: list[str], here: Path) -> None:
+        fewer = ["--data.tokens", "word", "--trainer.limit_train_batches", "2", "--bar", "none"]
+        assert verb("fit", *small, *fewer, "--model.backward", "true", "--run", "pair").code == 0
+        said = verb("inspect", "lightning_logs/pair", "--word", "river", "--text", "the river and the river ran").out
+        assert "states of two stacks side by side" in said
+        found = seqlab.inspect("lightning_logs/pair", word="river", text="the river and the river ran")
+        assert found.states["layer 0"].shape == (2, 32)
+        assert verb("evaluate", "lightning_logs/pair").code == 0

@@ -1,14 +1,13 @@
 """Questions to word vectors: what is near a word, or near a sum of words."""
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqlab.errors import UserError
+from seqlab.errors import UserError, nearest_spelling
 
 SIGNS = {"+": 1.0, "-": -1.0}
 
@@ -75,8 +74,7 @@ class WordSpace:
         if found is None:
             found = self.rows.get(self._clean(word).strip())
         if found is None:
-            close = get_close_matches(word, self.words, n=1, cutoff=0.5)
-            way_out = f"did you mean '{close[0]}'?" if close else "ask for a word of the training text"
+            way_out = nearest_spelling(word, self.words) or "ask for a word of the training text"
             raise UserError(f"'{word}' is none of the {len(self.words):,} words with a vector: {way_out}")
         return found
 

@@ -13,10 +13,10 @@ from seqlab.data.series_corpora import Airline, ETTh1, Sine, Temperatures
 from seqlab.data.tagged import TaggedData
 from seqlab.data.tagged_corpora import WNUT17, Hello, UDEnglishEWT
 from seqlab.data.text import TextData
-from seqlab.data.text_corpora import PennTreebank, TimeMachine, WikiText2
+from seqlab.data.text_corpora import FiveSentences, PennTreebank, TimeMachine, WikiText2
 
 KINDS: tuple[type[DataModule], ...] = (
-    *(TextData, TimeMachine, PennTreebank, WikiText2),
+    *(TextData, TimeMachine, PennTreebank, WikiText2, FiveSentences),
     *(ParallelData, FraEng, LabelledData, RtPolarity, Trec),
     *(TaggedData, UDEnglishEWT, WNUT17, Hello),
     *(SeriesData, Sine, Airline, Temperatures, ETTh1),

@@ -7,7 +7,8 @@ from seqlab.data.named import verified_or_sample
 from seqlab.data.parts import SPLITS, Split
 from seqlab.data.text import TextData
 
-SAMPLE = Path(__file__).parent / "samples" / "the_lamp_keeper.txt"
+SAMPLES = Path(__file__).parent / "samples"
+SAMPLE, FIVE_SENTENCES = SAMPLES / "the_lamp_keeper.txt", SAMPLES / "five_sentences.txt"
 SAMPLE_PROMPT = "the keeper"
 
 ANSWERED = ("path", "val_path", "test_path", "name_shown")
@@ -95,3 +96,47 @@ class WikiText2(_Benchmark):
     data_name = "wikitext2"
     names = ("wikitext2_train", "wikitext2_valid", "wikitext2_test")
     title = "WikiText-2"
+
+
+class FiveSentences(TextData):
+    """Five sentences on learning, 11 distinct words: each part is all of them, so that every word can be seen.
+
+    Args:
+        batch_size: Sentences in a batch, over all processes.
+    """
+
+    data_name = "five_sentences"
+    answered = (
+        *ANSWERED,
+        "cleaning",
+        "tokens",
+        "end_of_line",
+        "lines",
+        "shuffled",
+        "val_fraction",
+        "test_fraction",
+        "root",
+    )
+    prompt = "deep learning"
+
+    def __init__(self, batch_size: int = 1, **kwargs: Any) -> None:
+        super().__init__(
+            path=None,
+            val_path=None,
+            test_path=None,
+            name_shown=None,
+            cleaning="raw",
+            tokens="word",
+            end_of_line=False,
+            lines="items",
+            shuffled=False,
+            val_fraction=0.0,
+            test_fraction=0.0,
+            root=None,
+            batch_size=batch_size,
+            **kwargs,
+        )
+
+    def find(self, files: dict[Split, list[Path]]) -> tuple[dict[Split, list[Path]], str]:
+        """The sentences, as each of the parts."""
+        return {split: [FIVE_SENTENCES] for split in SPLITS}, self.data_name

@@ -109,7 +109,7 @@ FEW_WORDS = {**WORDS, "batch_size": 4}
 TASKS: dict[str, Task] = {
     "language": Task(
         LanguageModel,
-        data=("time_machine", "text", "ptb", "wikitext2"),
+        data=("time_machine", "text", "ptb", "wikitext2", "five_sentences"),
         networks={
             **{cell: Network(LanguageOptions, {"cell": cell}) for cell in EACH_CELL},
             "transformer": Network(TransformerLanguageOptions),
@@ -167,7 +167,7 @@ TASKS: dict[str, Task] = {
     ),
     "vectors": Task(
         WordVectorModel,
-        data=("time_machine", "text", "ptb", "wikitext2"),
+        data=("time_machine", "text", "ptb", "wikitext2", "five_sentences"),
         networks={
             "skipgram": Network(SkipGramOptions),
             "cbow": Network(CBOWOptions),

@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Literal, NamedTuple, cast
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from seqlab.analysis.attention_inspection import inspect_attention
 from seqlab.analysis.inspection import LanguageInspection, inspect_network
+from seqlab.analysis.projection import Method
+from seqlab.analysis.text_to_read import ids_of
+from seqlab.analysis.word_in_context import WordInContext, inspect_word, known_word
 from seqlab.data.data_module import DataModule
 from seqlab.data.parts import SPLITS, Split
 from seqlab.data.streams import TextBatch
@@ -257,36 +259,49 @@ class LanguageModel(Model):
             yield Continuation(prefix, texts[0])
 
     def inspect(
-        self, data: Callable[[], DataModule], *, text: str | None = None, num_steps: int = 64
-    ) -> LanguageInspection:
+        self,
+        data: Callable[[], DataModule],
+        *,
+        text: str | None = None,
+        num_steps: int = 64,
+        word: str | None = None,
+        projection: Method = "pca",
+    ) -> LanguageInspection | WordInContext:
         """What its recurrence does with its memory, or what its attention looks at, while it reads.
 
         Args:
             data: Reads the corpus that it was trained on.
-            text: Text to read; if not given, the held-out part of that corpus.
+            text: Text to read, or a UTF-8 file of it; if not given, the held-out part of that corpus.
             num_steps: Steps that gradients are followed back.
+            word: Compare the states at the places of this word instead, beside its one static vector.
+            projection: How the picture of these states is made: pca, or tsne, which needs scikit-learn.
 
         Raises:
-            UserError: It has neither, or the text is too short.
+            UserError: It has neither, the text is too short, or does not have the word twice.
         """
-        if not isinstance(self.network, LanguageNetwork | TransformerLanguage):
-            held = "n-grams" if isinstance(self.network, NGram) else "a window MLP"
+        network = self.network
+        if not isinstance(network, LanguageNetwork | TransformerLanguage):
+            held = "n-grams" if isinstance(network, NGram) else "a window MLP"
             raise UserError(
                 f"{self.run} holds {held}, with no recurrence and no attention to look at; give a recurrent model or a "
                 "Transformer"
             )
         self.check_finite()
+        if word is not None:
+            word = known_word(self.codec, word, self.run)
         if text is not None:
-            ids: NDArray[Any] = np.array(self.codec.encode(text), dtype=np.int64)
-            source = "the text given"
+            ids, source = ids_of(self.codec, text)
         else:
             corpus = data()
             assert isinstance(corpus, TextData)
             split = next(part for part in SPLITS[::-1] if corpus.has(part))
             ids, source = corpus.part(split).ids, f"{corpus.corpus_name}, {split} part"
-        if isinstance(self.network, TransformerLanguage):
-            return inspect_attention(self.network, self.codec, ids, num_steps, self.run, source)
-        return inspect_network(self.network, self.codec, ids, num_steps, self.run, source)
+        if word is not None:
+            read = torch.from_numpy(ids.astype(np.int64))
+            return inspect_word(network, self.codec, read, word, self.run, source, projection)
+        if isinstance(network, TransformerLanguage):
+            return inspect_attention(network, self.codec, ids, num_steps, self.run, source)
+        return inspect_network(network, self.codec, ids, num_steps, self.run, source)
 
     def sample(self, data: DataModule) -> str:
         try:

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from seqlab.analysis.projection import Method
+from seqlab.analysis.vectors_inspection import VectorsInspection, content_words, inspect_vectors
 from seqlab.analysis.word_knowledge import answer_analogies, rank_similarity
 from seqlab.analysis.word_queries import Nearby, WordSpace
 from seqlab.data.data_module import DataModule
@@ -30,8 +32,6 @@ from seqlab.views.projector import EmbeddingView
 
 SHOWN = 5
 """Words whose neighbours are shown when training ends."""
-SKIPPED = 100
-"""The most frequent words, which are shown last."""
 
 
 def _mean(model: Any) -> MeanLoss:
@@ -146,6 +146,30 @@ class WordVectorModel(Model):
         for query in inputs:
             yield space.near(query, neighbours)
 
+    def inspect(
+        self,
+        data: Callable[[], DataModule],
+        *,
+        words: str | None = None,
+        neighbours: int = 10,
+        projection: Method = "pca",
+    ) -> VectorsInspection:
+        """What stands near words, and a picture of them; of several runs, such as seeds, which neighbours they share.
+
+        Args:
+            data: Is not read.
+            words: Words with commas between, such as king,queen; the most frequent content words if not given.
+            neighbours: How many words near each are listed.
+            projection: How the picture is made: pca, or tsne, which needs scikit-learn.
+
+        Raises:
+            UserError: A word has no vector.
+        """
+        self.check_finite()
+        space = self.space()
+        model = f"{self.name}, {len(space.words):,} words of {space.vectors.shape[1]:,} numbers"
+        return inspect_vectors(space, words, neighbours, projection, self.run, model)
+
     def space(self) -> WordSpace:
         """Its words, and their vectors."""
         known = torch.tensor(occurrences(self.codec)) > 0
@@ -158,15 +182,14 @@ class WordVectorModel(Model):
 
     def sample(self, data: DataModule) -> str:
         space = self.space()
-        words = [*space.words[SKIPPED:], *space.words[:SKIPPED]][:SHOWN]
+        words = content_words(space.words)[:SHOWN]
         return "\n".join(f"{word}: {space.near_word(word, SHOWN)}" for word in words)
 
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
         return [EmbeddingView()]
 
     def command(self, data: DataModule, checkpoint: str) -> str:
-        words = self.space().words
-        return f"python -m seqlab.predict {checkpoint} {shlex.quote(words[min(SKIPPED, len(words) - 1)])}"
+        return f"python -m seqlab.predict {checkpoint} {shlex.quote(content_words(self.space().words)[0])}"
 
     def export(
         self, *, format: Literal["safetensors", "word2vec", "word2vec_binary", "glove"] = "safetensors"

@@ -1,9 +1,10 @@
 """Token ids -> logits of the next token, through a recurrent stack."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
@@ -11,7 +12,9 @@ from seqlab.nn.next_token import NextToken
 from seqlab.options import option
 from seqlab.recurrence.dropout import Dropout
 from seqlab.recurrence.initialization import initialize
+from seqlab.recurrence.lengths import backwards
 from seqlab.recurrence.stack import StackOptions, State
+from seqlab.recurrence.state import AnyState
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class LanguageOptions(StackOptions):
 
     refused: ClassVar[Mapping[str, str]] = {
         "bidirectional": "cannot be had in a language model: its backward half would read the very tokens that are to "
-        "be predicted; leave out --model.bidirectional",
+        "be predicted; give --model.backward true for a stack of its own, or leave out --model.bidirectional",
         "nonlinearity": "is a cell of its own; give --model rnn_relu",
         "reset_after": "is a cell of its own; give --model gru_before",
     }
@@ -38,6 +41,7 @@ class LanguageOptions(StackOptions):
         "File of pretrained word vectors, plain or compressed.",
         once=True,
     )
+    backward: bool = option(False, "Train a second stack that reads from the end (Peters et al. 2018).", seldom=True)
     l1: float = option(0.0, "Weight of the L1 penalty in the training loss.", least=0, seldom=True)
 
     def __post_init__(self) -> None:
@@ -49,6 +53,8 @@ class LanguageOptions(StackOptions):
 
     def build(self, vocab_size: int) -> "LanguageNetwork":
         """The network, its weights drawn."""
+        if self.backward:
+            return ForwardAndBackward(vocab_size, self)
         return LanguageNetwork(vocab_size, self)
 
 
@@ -97,3 +103,43 @@ class LanguageNetwork(NextToken):
         looked_up = next(self.recurrent.each_layer())["weight_ih"].numel() if self.embedding is None else 0
         multiplied = sum(weights.numel() for weights in layers if weights.ndim == 2) - looked_up
         return {"recurrent layers": 2 * multiplied, "output layer": 2 * self.output.weight.numel()}
+
+
+class ForwardAndBackward(LanguageNetwork):
+    """Two stacks with one embedding and one output layer (Peters et al. 2018, N18-1202, section 3.1).
+
+        -1/2 sum_t log p(x_t | x_1, ..., x_{t-1}) + log p(x_t | x_{t+1}, ..., x_N)
+
+    is what training minimizes. The backward stack begins anew at the end of each window. Whatever measures or continues
+    a text is the forward stack alone, whose state is that of a ``LanguageNetwork``.
+
+    Args:
+        vocab_size: Ids that go in and logits that come out.
+        options: Of each stack.
+
+    Attributes:
+        behind: The backward stack with the shared layers, which takes ids in reverse.
+    """
+
+    def __init__(self, vocab_size: int, options: LanguageOptions) -> None:
+        super().__init__(vocab_size, options)
+        self.behind = LanguageNetwork(vocab_size, replace(options, backward=False))
+        self.behind.embedding, self.behind.output = self.embedding, self.output
+
+    def nats(
+        self, ids: Tensor, targets: Tensor, valid: Tensor | None = None, state: AnyState | None = None
+    ) -> tuple[Tensor, int | Tensor, AnyState]:
+        """As ``NextToken.nats``; while it learns, the mean of both directions, tokens counted once.
+
+        The backward stack predicts each of ``ids`` from those after it, the last of ``targets`` among them.
+        """
+        nats, tokens, state = super().nats(ids, targets, valid, state)
+        if not self.training:
+            return nats, tokens, state
+        text = torch.cat([ids[:, :1], targets], 1).t()  # (time + 1, batch)
+        reverse = backwards(text, None if valid is None else valid.sum(1) + 1).t()
+        behind, _, _ = self.behind.nats(reverse[:, :-1], reverse[:, 1:], valid)
+        return (nats + behind) / 2, tokens, state
+
+    def flops(self) -> dict[str, int]:
+        return {part: 2 * cost for part, cost in super().flops().items()}

@@ -12,7 +12,7 @@ from seqlab.data import DATA, named
 from seqlab.data.download import SOURCES, Unavailable
 from seqlab.data.parts import SPLITS
 from seqlab.data.text import TextData
-from seqlab.data.text_corpora import PennTreebank, TimeMachine, WikiText2
+from seqlab.data.text_corpora import FiveSentences, PennTreebank, TimeMachine, WikiText2
 
 __all__ = ["server"]
 
@@ -186,3 +186,18 @@ def test_a_benchmark_from_fit_to_evaluate(benchmarks: Server, tmp_path: Path, ve
     counted = verb("corpus", "--data", "ptb", "--data.root", str(tmp_path))
     assert counted.code == 0, counted.err
     assert "tokens          14 (space), 1 of them <unk>" in counted.out
+
+
+def test_five_sentences_are_all_parts() -> None:
+    data = FiveSentences()
+    assert len(data.codec.vocab.frequencies) == 11
+    assert data.codec.vocab.frequencies[0] == ("learning", 5)
+    texts = [data.codec.decode(data.part(split).ids).split("\n") for split in SPLITS]
+    assert texts[0] == texts[1] == texts[2]
+    assert [line for line in texts[0] if line] == [
+        "i love machine learning",
+        "i love deep learning",
+        "pytorch is great for deep learning",
+        "machine learning uses pytorch",
+        "deep learning is fun",
+    ]

@@ -253,6 +253,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "dropout": {"dropout": 0.3},
     "embedding_dropout": {"embedding_size": 12, "embedding_dropout": 0.3},
     "tied": {"embedding_size": 12, "tied": True},
+    "backward": {"backward": True},
     "init": {"init": "orthogonal"},
     "init_range": {"init": "uniform", "init_range": 0.3},
     "forget_bias": {"cell": "lstm", "forget_bias": 1.0},

@@ -232,3 +232,31 @@ def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not_been(corpus: Path, t
     assert whole["global_step"] == part["global_step"] == 16
     for name, weights in whole["state_dict"].items():
         torch.testing.assert_close(part["state_dict"][name], weights, rtol=0, atol=0)
+
+
+def test_inspect_draws_words_and_says_which_neighbours_runs_share(
+    fitted: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    runs = BEST.format("skipgram"), BEST.format("ppmi")
+    with contextlib.chdir(fitted[0]):
+        code, out, err = run("inspect", *runs, "--words", "dog,red", "--neighbours", "4", "--output", str(tmp_path))
+        assert code == 0, err
+        shared = out[out.index("neighbours over 2 runs") :].splitlines()
+        assert shared[1].split()[0] == "dog"
+        assert all(f"{word} 2/2" in shared[1] for word in HALVES[1].split() if word != "dog")
+        assert shared[1].endswith("overlap of two runs 100%")
+        assert {path.name for path in tmp_path.iterdir()} == {"skipgram-words.png", "ppmi-words.png"}
+        code, out, err = run("inspect", BEST.format("ppmi"), "--words", "dogg")
+        assert (code, out) == (2, "")
+        assert "did you mean 'dog'?" in err
+        assert "neighbours over" not in run("inspect", BEST.format("ppmi"))[1]
+
+
+def test_five_sentences_are_learned_in_a_moment(tmp_path: Path) -> None:
+    recipe = Path(__file__).parents[2] / "experiments" / "five_sentences-skipgram.yaml"
+    with contextlib.chdir(tmp_path):
+        code, out, err = run("fit", "--config", str(recipe), "--run", "five", "--watch", "none")
+        assert code == 0, err
+        near = {one.query: [*one.neighbours] for one in seqlab.predict("lightning_logs/five", ["machine", "learning"])}
+    assert near["machine"][0] == "deep"
+    assert len(near["learning"]) == 10

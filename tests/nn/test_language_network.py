@@ -8,7 +8,7 @@ from few_cells import few_cells
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
-from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
+from seqlab.nn.language_network import ForwardAndBackward, LanguageNetwork, LanguageOptions
 
 VOCAB, HIDDEN = 11, 8
 TORCH = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -256,3 +256,64 @@ def test_a_network_of_zeros_predicts_all_alike() -> None:
 def test_wrong_options(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=f"^{re.escape(words)}$"):
         network(**wrong)
+
+
+TEXT = torch.randint(9, (3, 8), generator=torch.Generator().manual_seed(0))
+
+
+def both_ways(**options: Any) -> ForwardAndBackward:
+    torch.manual_seed(0)
+    network = LanguageOptions("gru", 6, embedding_size=6, dropout=0.0, backward=True, **options).build(9)
+    assert isinstance(network, ForwardAndBackward)
+    return network
+
+
+def nats_of(stack: LanguageNetwork, row: torch.Tensor) -> float:
+    """Of one row alone ``(tokens,)``, by the logits."""
+    logits, _ = stack(row[None, :-1])
+    return float(-logits[0].log_softmax(-1).gather(1, row[1:, None]).sum().detach())
+
+
+def test_training_takes_the_mean_of_both_directions() -> None:
+    network = both_ways()
+    nats, tokens, _ = network.nats(TEXT[:, :-1], TEXT[:, 1:])
+    one, other = (
+        sum(nats_of(stack, row) for row in rows) for stack, rows in ((network, TEXT), (network.behind, TEXT.flip(1)))
+    )
+    assert float(nats.detach()) == pytest.approx((one + other) / 2, rel=1e-5)
+    assert tokens == 21
+    nats, _, _ = network.eval().nats(TEXT[:, :-1], TEXT[:, 1:])
+    assert float(nats.detach()) == pytest.approx(one, rel=1e-5)
+
+
+def test_padding_changes_nothing() -> None:
+    network, lengths = both_ways(), [7, 4, 1]
+    valid = torch.arange(7) < torch.tensor(lengths)[:, None]
+    inputs, targets = (torch.where(valid, part, 0) for part in (TEXT[:, :-1], TEXT[:, 1:]))
+    nats, tokens, _ = network.nats(inputs, targets, valid)
+    rows = [row[: length + 1] for row, length in zip(TEXT, lengths, strict=True)]
+    expected = sum(nats_of(network, row) + nats_of(network.behind, row.flip(0)) for row in rows) / 2
+    assert float(nats.detach()) == pytest.approx(expected, rel=1e-5)
+    assert int(tokens) == 12
+
+
+def test_both_stacks_learn_and_share_embedding_and_output() -> None:
+    network = both_ways(tied=True)
+    assert network.behind.embedding is network.embedding
+    assert network.behind.output is network.output
+    assert network.output.weight is network.embedding.weight
+    network.nats(TEXT[:, :-1], TEXT[:, 1:])[0].backward()
+    assert all(weights.grad is not None and bool(weights.grad.abs().sum() > 0) for weights in network.parameters())
+    alone = LanguageOptions("gru", 6, embedding_size=6, tied=True).build(9)
+    stack = sum(weights.numel() for weights in alone.recurrent.parameters())
+    assert sum(w.numel() for w in network.parameters()) == sum(w.numel() for w in alone.parameters()) + stack
+    assert network.flops() == {part: 2 * cost for part, cost in alone.flops().items()}
+
+
+def test_what_continues_a_text_is_the_forward_stack() -> None:
+    network = both_ways()
+    before, _ = network.eval()(TEXT)
+    with torch.no_grad():
+        for weights in network.behind.recurrent.parameters():
+            weights.zero_()
+    torch.testing.assert_close(network(TEXT)[0], before)

@@ -1,0 +1,121 @@
+"""What every layer of a language network holds after single tokens of a text."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqlab.cells import Cell
+from seqlab.cells.cell import State, Weights
+from seqlab.nn.evaluating import evaluating
+from seqlab.nn.language_network import ForwardAndBackward, LanguageNetwork
+from seqlab.nn.transformer_language import Read, TransformerLanguage
+from seqlab.recurrence.backends import fastest, run
+
+AT_ONCE = 4096
+"""Tokens that a recurrence reads at once."""
+WINDOWS = 16
+"""Windows that a Transformer reads at once."""
+
+
+@torch.no_grad()
+def states_at(network: LanguageNetwork | TransformerLanguage, ids: Tensor, places: Tensor) -> list[Tensor]:
+    """The states after the tokens at some places of a text, which is read once from its beginning, with dropout off.
+
+    Those of a recurrence are h, with the state carried from the beginning, beside those of its backward stack where it
+    has one, which reads the text from its end. Those of a Transformer are what its layers
+    add up to, that of the last after its last normalization, in the windows that it is measured in.
+
+    Args:
+        network: Its options are left as they are.
+        ids: ``(time,)`` int64, read from a state of zero or what was learned.
+        places: In the text, rising ``(places,)`` int64.
+
+    Returns:
+        Of each layer, the lowest first, ``(places, size)`` float32, on the CPU.
+    """
+    if isinstance(network, ForwardAndBackward):
+        ahead = _states_at(network, ids, places)
+        behind = _states_at(network.behind, ids.flip(0), len(ids) - 1 - places.flip(0))
+        return [torch.cat([one, other.flip(0)], 1) for one, other in zip(ahead, behind, strict=True)]
+    return _states_at(network, ids, places)
+
+
+def _states_at(network: LanguageNetwork | TransformerLanguage, ids: Tensor, places: Tensor) -> list[Tensor]:
+    ids = ids.to(network.output.weight.device)
+    with evaluating(network), torch.autocast(ids.device.type, enabled=False):
+        if isinstance(network, LanguageNetwork):
+            parts = _carried(network, ids, places.tolist())
+        elif network.options.memory:
+            parts = _remembered(network, ids, places.tolist())
+        else:
+            parts = _in_windows(network, ids, places)
+        layers = zip(*parts, strict=True)
+        return [torch.cat([part.float().cpu() for part in layer]) for layer in layers]
+
+
+def _within(places: Sequence[int], begin: int, end: int) -> list[int]:
+    return [place - begin for place in places if begin <= place < end]
+
+
+def _carried(network: LanguageNetwork, ids: Tensor, places: Sequence[int]) -> Iterator[list[Tensor]]:
+    state: State | None = None
+    outputs: list[Tensor] = []
+
+    def record(
+        cell: Cell, steps: Tensor, first: State, weights: Weights, lengths: Tensor | None
+    ) -> tuple[Tensor, State]:
+        backend = fastest(cell, steps.device.type, len(steps), learning=False)
+        if not steps.is_floating_point():
+            backend = "scan"
+        found, last = run(backend, cell, steps, first, weights, lengths)
+        outputs.append(found[:, 0])
+        return found, last
+
+    for begin in range(0, places[-1] + 1, AT_ONCE):
+        part = ids[None, begin : begin + AT_ONCE]
+        outputs.clear()
+        inputs = part if network.embedding is None else network.embedding(part)
+        _, state = network.recurrent.forward_by(record, inputs, state)
+        here = _within(places, begin, begin + AT_ONCE)
+        yield [output[here] for output in outputs]
+
+
+def _layers_of(network: TransformerLanguage, ids: Tensor, read: Read | None) -> tuple[list[Tensor], Read]:
+    """Of each layer ``(batch, time, size)``, and what was read by then."""
+    outputs: list[Tensor] = []
+
+    def keep(module: object, given: object, output: Any) -> None:
+        outputs.append(output[0])
+
+    handles = [layer.register_forward_hook(keep) for layer in network.transformer.each_layer()]
+    try:
+        top, read = network.read(ids, read)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [*outputs[:-1], top], read
+
+
+def _remembered(network: TransformerLanguage, ids: Tensor, places: Sequence[int]) -> Iterator[list[Tensor]]:
+    memory, read = network.options.memory, None
+    for begin in range(0, places[-1] + 1, memory):
+        outputs, read = _layers_of(network, ids[None, begin : begin + memory], read)
+        read, here = read.last(memory), _within(places, begin, begin + memory)
+        yield [output[0, here] for output in outputs]
+
+
+def _in_windows(network: TransformerLanguage, ids: Tensor, places: Tensor) -> Iterator[list[Tensor]]:
+    """Each place in the first window that holds it; what stands behind a text is not seen."""
+    window = network.window or len(ids)
+    step = network.step_of(window)
+    numbers = (-((window - 1 - places) // step)).clamp(min=0)  # ceil((place - window + 1) / step)
+    padded = torch.cat([ids, ids.new_zeros(window)])
+    for asked in numbers.unique().split(WINDOWS):
+        rows = torch.stack([padded[number * step :][:window] for number in asked.tolist()])
+        outputs, _ = _layers_of(network, rows, None)
+        here = torch.isin(numbers, asked)
+        row = torch.searchsorted(asked, numbers[here])
+        column = places[here] - numbers[here] * step
+        yield [output[row, column] for output in outputs]

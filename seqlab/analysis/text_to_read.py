@@ -1,0 +1,42 @@
+"""A text, or a file of it, as the ids that a model reads."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqlab.errors import UserError, reason_of
+from seqlab.files import read_plain
+from seqlab.text.codec import Codec
+
+
+def ids_of(codec: Codec, text: str) -> tuple[NDArray[Any], str]:
+    """The ids of a text, and what to call it.
+
+    Args:
+        codec: Of the ids.
+        text: The text itself, or the name of a UTF-8 file of it, plain or compressed.
+
+    Returns:
+        ``(tokens,)`` int64, and the file's name or "the text given"; a single word may be a misspelt file, and is said.
+
+    Raises:
+        UserError: There is such a file, and it cannot be read.
+    """
+    if not _is_file(text):
+        said = "the text given" if text.split()[1:] else f"the text '{text}', which is no file"
+        return np.array(codec.encode(text), dtype=np.int64), said
+    try:
+        content = read_plain(text).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {text}: {reason_of(error)}; name a UTF-8 file") from None
+    pieces = [*codec.encode_lines(content.splitlines(keepends=True))]
+    return np.concatenate([*pieces, np.zeros(0)]).astype(np.int64), Path(text).name
+
+
+def _is_file(text: str) -> bool:
+    with suppress(OSError, ValueError):  # too long for a name
+        return Path(text).is_file()
+    return False

@@ -1,0 +1,123 @@
+"""Word vectors as one sees them: neighbours, a picture, and what of it other runs say too."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqlab.analysis.neighbours_over_runs import over_runs
+from seqlab.analysis.projection import Method, Projection, project
+from seqlab.analysis.word_queries import WordSpace
+from seqlab.errors import UserError
+
+if TYPE_CHECKING:
+    from seqlab.figures import Figure
+
+DRAWN, LISTED = 40, 8
+"""Words that are drawn, and of these such whose neighbours are listed, where nobody names any."""
+SKIPPED = 300
+"""The most frequent words, which say little by themselves and come last."""
+
+
+@dataclass(frozen=True)
+class VectorsInspection:
+    """The vectors of one run.
+
+    Args:
+        name: Of the run that trained it.
+        model: What it is, in words.
+        space: All words.
+        drawn: Those that are drawn.
+        listed: Those whose neighbours are listed.
+        neighbours: How many of each.
+        projection: Of the directions of those that are drawn.
+    """
+
+    name: str
+    model: str
+    space: WordSpace = field(repr=False)
+    drawn: list[str]
+    listed: list[str]
+    neighbours: int
+    projection: Projection = field(repr=False)
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.model}", "", "nearest, with cosines"]
+        near = {word: self.space.near(word, self.neighbours).neighbours.items() for word in self.listed}
+        lines += [
+            f"{word:>16}  " + "  ".join(f"{other} {cosine:.2f}" for other, cosine in pairs)
+            for word, pairs in near.items()
+        ]
+        return "\n".join([*lines, "", f"{len(self.drawn)} words as points: {', '.join(self.projection.axes)}"])
+
+    @staticmethod
+    def together(inspections: "Sequence[VectorsInspection]") -> str:
+        """In how many of several runs, such as seeds, the neighbours of words are the same."""
+        first = inspections[0]
+        words = [word for word in first.listed if all(word in each.space.rows for each in inspections)]
+        told = (
+            f"{word:>16}  {over_runs([one.space for one in inspections], word, first.neighbours)}" for word in words
+        )
+        head = f"neighbours over {len(inspections)} runs: in how many each is among the {first.neighbours} nearest"
+        return "\n".join([f"{head}, and its mean cosine", *told])
+
+    @staticmethod
+    def draw(inspections: "Sequence[VectorsInspection]", folder: Path) -> list[Path]:
+        """Draws the words of each run as points with labels; returns the files.
+
+        Raises:
+            UserError: A file cannot be written.
+        """
+        from seqlab.analysis.labelled_points import draw_points
+        from seqlab.figures import save_figure
+
+        figures: dict[str, Figure] = {}
+        for each in inspections:
+            title = f"Directions of {len(each.drawn)} words: {each.name}"
+            figures[f"{each.name}-words.png"] = draw_points(each.projection, each.drawn, title)
+        for name, figure in figures.items():
+            save_figure(figure, folder / name)
+        return [folder / name for name in figures]
+
+
+def inspect_vectors(
+    space: WordSpace, words: str | None, neighbours: int, projection: Method, name: str, model: str
+) -> VectorsInspection:
+    """Looks at word vectors.
+
+    Args:
+        space: Of all words.
+        words: With commas between; the most frequent content words if not given.
+        neighbours: How many of each word are listed.
+        projection: How the picture is made.
+        name: Of the run that trained it.
+        model: What it is, in words.
+
+    Raises:
+        UserError: A word has no vector, there are none, or neighbours is below 1.
+    """
+    if neighbours < 1:
+        raise UserError(f"neighbours {neighbours} must be a whole number of at least 1")
+    if words is None:
+        drawn = content_words(space.words)[:DRAWN]
+        listed = drawn[:LISTED]
+    else:
+        asked = [word for part in words.split(",") if (word := part.strip())]
+        drawn = listed = [*dict.fromkeys(space.words[space.row(word)] for word in asked)]
+    if not drawn:
+        raise UserError(f"words '{words or ''}' names none; give words with commas between, such as king,queen")
+    found = project(space.unit[[space.rows[word] for word in drawn]], projection)
+    return VectorsInspection(name, model, space, drawn, listed, neighbours, found)
+
+
+def content_words(words: Sequence[str]) -> list[str]:
+    """Words of letters alone, the most frequent first, but those that are the most frequent of all come last.
+
+    Args:
+        words: The most frequent first.
+
+    Returns:
+        Such words; all of them where none is of letters alone.
+    """
+    order = [*words[SKIPPED:], *words[:SKIPPED]]
+    return [word for word in order if word.isalpha()] or order

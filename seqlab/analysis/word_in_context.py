@@ -1,0 +1,239 @@
+"""One word at all of its places: the states of a language model beside the one vector of its embedding."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from seqlab.analysis.context_measures import ContextMeasures, cosines, measure, random_places
+from seqlab.analysis.embeddings import nearest, shown_token
+from seqlab.analysis.layer_states import states_at
+from seqlab.analysis.projection import Method, Projection, principal_components, project
+from seqlab.errors import UserError, nearest_spelling
+from seqlab.nn.language_network import ForwardAndBackward, LanguageNetwork
+from seqlab.nn.transformer_language import TransformerLanguage
+from seqlab.text.codec import Codec
+from seqlab.text.vocab import BOS, EOS
+
+if TYPE_CHECKING:
+    from seqlab.figures import Figure
+
+MOST_PLACES = 200
+"""Places that numbers are taken over, at equal distances where there are more."""
+SHOWN = 12
+"""Places that are listed and drawn, likewise."""
+RANDOM = 1000
+"""Random words, as in the paper."""
+BEFORE, AFTER = 5, 3
+"""Tokens of a context that are shown."""
+LONGEST_SIDE = 32
+"""Tokens of a sentence on either side of the word."""
+ENDS = (".", "!", "?", "\n", EOS, BOS)
+NEIGHBOURS = 5
+AHEAD = "states after the word was read: of what follows they know nothing"
+BOTH = "states of two stacks side by side: one has read what stands before and the word, one the word and what follows"
+WORDS = ("word", "space", "word_1")
+"""Tokenizers whose tokens are words."""
+
+
+@dataclass(frozen=True)
+class WordInContext:
+    """What one language model makes of one word.
+
+    Args:
+        name: Of the run that trained it.
+        word: As its vocabulary has it.
+        source: What was read, and how often the word stands there.
+        told: What the states know of.
+        measures: Of the static vectors, where there are such, and of each layer, the lowest first, by name.
+        neighbours: Words whose static vectors are nearest, with cosines; none without an embedding.
+        contexts: Of the places that are shown, in the order of the first principal component of the top layer.
+        states: Of each layer by name, at these places ``(places, size)``.
+        projection: Of the top layer.
+    """
+
+    name: str
+    word: str
+    source: str
+    told: str
+    measures: dict[str, ContextMeasures]
+    neighbours: dict[str, float]
+    contexts: list[str]
+    states: dict[str, Tensor] = field(repr=False)
+    projection: Projection = field(repr=False)
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: '{self.word}' in {self.source}", ""]
+        lines += [self.told]
+        lines += [
+            "cosines between places, and of its sentences' words with their mean; beyond: less those of random words"
+        ]
+        lines += [f"{'':>12}{'places':>10}{'random':>10}{'beyond':>10}{'sentence':>10}{'beyond':>10}"]
+        for layer, (own, sentence, random) in self.measures.items():
+            numbers = own, random, own - random, sentence, sentence - random
+            lines.append(f"{layer:>12}" + "".join(f"{number:>10.3f}" for number in numbers))
+        if self.neighbours:
+            near = ", ".join(f"{word} {cosine:.2f}" for word, cosine in self.neighbours.items())
+            lines += ["", f"nearest to the one static vector: {near}"]
+        layer, states = [*self.states.items()][-1]
+        columns = range(1, len(self.contexts) + 1)
+        lines += ["", f"cosines between places in {layer}, ordered by their first principal component"]
+        lines += [" " * 4 + "".join(f"{number:>6}" for number in columns)]
+        for number, row, context in zip(columns, cosines(states).tolist(), self.contexts, strict=True):
+            lines.append(f"{number:>4}" + "".join(f"{cosine:>6.2f}" for cosine in row) + f"  {context}")
+        return "\n".join(lines)
+
+    def figures(self) -> "dict[str, Figure]":
+        """The cosines of each layer, and the places of the top layer as points, by the names of their files."""
+        from seqlab.analysis.context_pictures import draw_cosines
+        from seqlab.analysis.labelled_points import draw_points
+
+        written, top = re.sub(r"[^\w-]", "_", self.word), [*self.states][-1]
+        begin = f"{self.name}-{written}"
+        matrices = {layer: cosines(states) for layer, states in self.states.items()}
+        title = f"'{self.word}' in its contexts: {top} of {self.name}"
+        return {
+            f"{begin}-cosines.png": draw_cosines(matrices, self.contexts, f"Cosines between places of '{self.word}'"),
+            f"{begin}-places.png": draw_points(self.projection, self.contexts, title),
+        }
+
+    @staticmethod
+    def draw(inspections: "Sequence[WordInContext]", folder: Path) -> list[Path]:
+        """Draws the figures of each model; returns the files.
+
+        Raises:
+            UserError: A file cannot be written.
+        """
+        from seqlab.figures import save_figure
+
+        figures = {name: figure for each in inspections for name, figure in each.figures().items()}
+        for name, figure in figures.items():
+            save_figure(figure, folder / name)
+        return [folder / name for name in figures]
+
+
+def inspect_word(
+    network: LanguageNetwork | TransformerLanguage,
+    codec: Codec,
+    ids: Tensor,
+    word: str,
+    name: str,
+    source: str,
+    projection: Method,
+) -> WordInContext:
+    """Reads a text and compares the states at the places of a word.
+
+    Args:
+        network: With its weights.
+        codec: Of its ids.
+        ids: Text to read ``(time,)`` int64.
+        word: To look for.
+        name: Of the run that trained it.
+        source: What the text is.
+        projection: How the picture is made.
+
+    Raises:
+        UserError: The model does not read words, does not know this one, or the text does not have it twice.
+    """
+    known = known_word(codec, word, name)
+    all_places = (ids == codec.vocab[known]).nonzero().squeeze(1)
+    if len(all_places) < 2:
+        often = "once" if len(all_places) else "nowhere"
+        raise UserError(f"'{known}' stands {often} in {source}; cosines between places need a text that has it twice")
+    places = _spread(all_places, MOST_PLACES)
+    sentences = _sentences(codec, ids, places)
+    random = random_places(ids, RANDOM)
+    needed = torch.cat([places, random, *sentences]).unique()
+    layers = dict(zip(_names(network), states_at(network, ids, needed), strict=True))
+    if network.embedding is not None:
+        layers = {"static": network.embedding.weight.detach().float().cpu()[ids[needed]], **layers}
+
+    def at(vectors: Tensor, asked: Tensor) -> Tensor:
+        return vectors[torch.searchsorted(needed, asked)]
+
+    measures = {
+        layer: measure(at(vectors, places), [at(vectors, one) for one in sentences], at(vectors, random))
+        for layer, vectors in layers.items()
+    }
+    shown = _spread(places, SHOWN)
+    top = at(layers[_names(network)[-1]], shown)
+    shown = shown[principal_components(top)[0][:, 0].argsort(stable=True)]
+    top = at(layers[_names(network)[-1]], shown)
+    return WordInContext(
+        name,
+        known,
+        f"{source}, {len(ids):,} tokens, at {len(all_places):,} places",
+        BOTH if isinstance(network, ForwardAndBackward) else AHEAD,
+        measures,
+        _static_neighbours(network, codec, known),
+        [_context(codec, ids, int(place)) for place in shown],
+        {layer: at(vectors, shown) for layer, vectors in layers.items() if layer != "static"},
+        project(top, projection),
+    )
+
+
+def known_word(codec: Codec, word: str, name: str) -> str:
+    """The one token that a word is.
+
+    Raises:
+        UserError: The model reads other tokens than words, it is several, or unknown.
+    """
+    if codec.tokenizer.name not in WORDS:
+        raise UserError(
+            f"{name} reads tokens of kind '{codec.tokenizer.name}', which are no words; give --word with a model that "
+            "was trained with --data.tokens word or space"
+        )
+    tokens = [token for token in codec.tokenizer.tokenize(codec.clean(word)) if token.strip()]
+    if len(tokens) != 1:
+        raise UserError(f"word '{word}' is {len(tokens)} tokens; give one word")
+    if tokens[0] not in codec.vocab:
+        words = [token for token, _ in codec.vocab.frequencies if token.strip()]
+        way_out = nearest_spelling(word, words) or "give a word of its training text"
+        raise UserError(f"'{word}' is none of the {len(words):,} words that {name} knows: {way_out}")
+    return tokens[0]
+
+
+def _names(network: LanguageNetwork | TransformerLanguage) -> list[str]:
+    if isinstance(network, LanguageNetwork):
+        many = len(network.recurrent.widths)
+    else:
+        many = len(network.transformer.each_layer())
+    return [f"layer {layer}" for layer in range(many)]
+
+
+def _spread(places: Tensor, most: int) -> Tensor:
+    """So many of them at equal distances, the first and the last among them."""
+    if len(places) <= most:
+        return places
+    return places[torch.linspace(0, len(places) - 1, most).round().long()]
+
+
+def _sentences(codec: Codec, ids: Tensor, places: Tensor) -> list[Tensor]:
+    """The places of the words of the sentence that each place lies in."""
+    ends = torch.tensor([codec.vocab[mark] for mark in ENDS if mark in codec.vocab], dtype=torch.int64)
+    found = []
+    for place in places.tolist():
+        begin, end = max(0, place - LONGEST_SIDE), min(len(ids), place + LONGEST_SIDE + 1)
+        marks = torch.isin(ids[begin:end], ends).nonzero().squeeze(1) + begin
+        before, after = marks[marks < place], marks[marks > place]
+        first = int(before[-1]) + 1 if len(before) else begin
+        found.append(torch.arange(first, int(after[0]) if len(after) else end))
+    return found
+
+
+def _context(codec: Codec, ids: Tensor, place: int) -> str:
+    """The words around a place, on one line, the one at it in brackets."""
+    before, here, after = ids[max(0, place - BEFORE) : place], ids[[place]], ids[place + 1 : place + 1 + AFTER]
+    left, word, right = (" ".join(codec.written(part.numpy()).split()) for part in (before, here, after))
+    return f"{left} [{word}] {right}".strip()
+
+
+def _static_neighbours(network: LanguageNetwork | TransformerLanguage, codec: Codec, word: str) -> dict[str, float]:
+    if network.embedding is None:
+        return {}
+    (near,) = nearest(network.embedding.weight.detach().cpu(), [codec.vocab[word]], NEIGHBOURS)
+    return {shown_token(codec.vocab.tokens([one.id])[0]): one.cosine for one in near}
