@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from seqlab.errors import UserError
 from seqlab.models import schedules
+from seqlab.models.sparse_adagrad import SparseAdagrad
 
 OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
 SchedulerCallable = Callable[[Optimizer], LRScheduler]
@@ -109,7 +110,7 @@ def in_order(parameters: Iterable[tuple[str, nn.Parameter]], matrices_alone: boo
 
 
 def of_sparse(optimizer: Optimizer) -> Optimizer:
-    """An optimizer that is to take sparse gradients.
+    """An optimizer that is to take sparse gradients; Adagrad is compiled where it can be.
 
     Raises:
         UserError: It cannot.
@@ -122,7 +123,7 @@ def of_sparse(optimizer: Optimizer) -> Optimizer:
         if any(group.get(name) for group in optimizer.param_groups):
             raise UserError(f"--optimizer.{name} is not for the sparse gradients of this model; leave it out")
     torch.sparse.check_sparse_tensor_invariants.disable()  # as they are by themselves, but without a warning
-    return optimizer
+    return SparseAdagrad.like(optimizer) if type(optimizer) is torch.optim.Adagrad else optimizer
 
 
 def in_one_pass(optimizer: Optimizer) -> Optimizer:

@@ -34,6 +34,8 @@ class CBOW(SkipGram):
         options: Of the network.
     """
 
+    means: ClassVar[bool] = True
+
     def scored(self, blocks: Blocks, weights: Tensor) -> Scored:
         hidden, there = _means(self.inputs()[blocks.around], weights)
         said = (hidden * self.outputs()[blocks.centers]).sum(-1, keepdim=True)

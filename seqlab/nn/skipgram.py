@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqlab.nn.word_blocks import Blocks
+from seqlab.native.sparse_rows import able
+from seqlab.native.word_pairs import Places, pairs_against_noise
+from seqlab.nn.word_blocks import BLOCK, Blocks, in_blocks, number_of_blocks
 from seqlab.nn.word_vectors import Scored, Told, WordVectorOptions, WordVectors
 from seqlab.options import option
 
@@ -59,6 +61,9 @@ class SkipGram(WordVectors):
         options: Of the network.
     """
 
+    means: ClassVar[bool] = False
+    """Whether the words near a place say together which word stands there."""
+
     def __init__(self, counts: Tensor, options: SkipGramOptions) -> None:
         super().__init__(counts, options, options.negatives, options.noise_power)
         size, self.full = options.embedding_size, options.objective == "full"
@@ -78,11 +83,11 @@ class SkipGram(WordVectors):
     def outputs(self) -> Tensor:
         return self.context_embedding.weight
 
-    def blocks_of(self, ids: Tensor, valid: Tensor | None) -> Blocks:
+    def words_of(self, ids: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
         if self.training:
             kept = torch.rand(ids.shape, device=ids.device) < self.kept[ids]
             valid = kept if valid is None else kept & valid
-        return super().blocks_of(ids, valid)
+        return super().words_of(ids, valid)
 
     def nats(self, ids: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """What rows of text cost in training, and over how many pairs.
@@ -94,13 +99,17 @@ class SkipGram(WordVectors):
         Returns:
             Two scalars, float and int64.
         """
-        blocks = self.blocks_of(ids, valid)
-        reach = torch.randint(1, self.window + 1, blocks.centers.shape, device=ids.device).unsqueeze(-1)
-        near = (blocks.distance > 0) & (blocks.distance <= reach)
-        if self.full:
-            return self.cost(blocks, near, None)
-        places = torch.rand(len(blocks.centers), SHARED, dtype=torch.float64, device=ids.device)
-        return self.cost(blocks, near, self.drawn(places))
+        words, rows = self.words_of(ids, valid)
+        count = number_of_blocks(len(words))
+        reach = torch.randint(1, self.window + 1, (count, BLOCK), device=ids.device)
+        if not self.full:
+            drawn = self.drawn(torch.rand(count, SHARED, dtype=torch.float64, device=ids.device))
+            if able(self.inputs(), self.outputs()):
+                places = Places(words, rows, reach.flatten(), drawn, BLOCK, self.window)
+                return pairs_against_noise(self.inputs(), self.outputs(), places, self.negatives / SHARED, self.means)
+        blocks = in_blocks(words, rows, self.window)
+        near = (blocks.distance > 0) & (blocks.distance <= reach.unsqueeze(-1))
+        return self.cost(blocks, near, None if self.full else drawn)
 
     def cost(self, blocks: Blocks, near: Tensor, drawn: Tensor | None) -> tuple[Tensor, Tensor]:
         """What blocks cost, and over how many pairs.

@@ -103,15 +103,19 @@ class WordVectors(nn.Module):
         hidden = self.inputs()[blocks.centers]
         return Scored(hidden, hidden @ self.outputs()[blocks.around].transpose(1, 2), weights)
 
-    def blocks_of(self, ids: Tensor, valid: Tensor | None) -> Blocks:
-        """The words of rows of text that are known, in blocks.
+    def words_of(self, ids: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The words of rows of text that are known, and the number of the row of each, as ``kept_words`` gives them.
 
         Args:
             ids: ``(batch, time)`` int64.
             valid: Which are real ``(batch, time)`` bool; all if not given.
         """
         real = self.counts[ids] > 0
-        return in_blocks(*kept_words(ids, real if valid is None else real & valid), self.window)
+        return kept_words(ids, real if valid is None else real & valid)
+
+    def blocks_of(self, ids: Tensor, valid: Tensor | None) -> Blocks:
+        """These words in blocks."""
+        return in_blocks(*self.words_of(ids, valid), self.window)
 
     @torch.no_grad()
     def told(self, ids: Tensor, valid: Tensor | None = None, ranks: bool = True) -> Told:

@@ -15,6 +15,8 @@ import seqlab
 from seqlab.data.text import TextData
 from seqlab.errors import UserError
 from seqlab.models.vectors import WordVectorModel
+from seqlab.native import sparse_rows, word_pairs
+from seqlab.native.compiler import portable
 from seqlab.nn.cbow import CBOWOptions
 from seqlab.nn.glove import GloVeOptions
 from seqlab.nn.ppmi import PPMIOptions
@@ -88,6 +90,22 @@ def test_the_same_seed_gives_the_same_vectors(corpus: Path) -> None:
     text, found = data(corpus), []
     for _ in range(2):
         learned = model(text, SMALL["skipgram"])
+        trainer(1).fit(learned, text)
+        found.append(learned.network.vectors())
+    torch.testing.assert_close(*found, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["skipgram", "cbow"])
+@pytest.mark.skipif(portable().library is None, reason=portable().reason or "there is")
+def test_vectors_do_not_depend_on_the_number_of_threads(
+    kind: str, corpus: Path, two_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (word_pairs, sparse_rows):
+        monkeypatch.setattr(module, "EACH", 1)
+    text, found = data(corpus), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        learned = model(text, SMALL[kind])
         trainer(1).fit(learned, text)
         found.append(learned.network.vectors())
     torch.testing.assert_close(*found, rtol=0, atol=0)
