@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -124,6 +124,18 @@ def of_sparse(optimizer: Optimizer) -> Optimizer:
             raise UserError(f"--optimizer.{name} is not for the sparse gradients of this model; leave it out")
     torch.sparse.check_sparse_tensor_invariants.disable()  # as they are by themselves, but without a warning
     return SparseAdagrad.like(optimizer) if type(optimizer) is torch.optim.Adagrad else optimizer
+
+
+def coalesced(gradient: Tensor) -> Tensor:
+    """A sparse gradient with each row once; torch forgets of one that it accumulates that this is so already.
+
+    Args:
+        gradient: Of rows of a table; its rising ids are seen in less time than sorting them takes.
+    """
+    ids = gradient._indices()[0]
+    if gradient.sparse_dim() == 1 and bool((ids.diff() > 0).all()):
+        return gradient._coalesced_(True)
+    return gradient.coalesce()
 
 
 def in_one_pass(optimizer: Optimizer) -> Optimizer:

@@ -56,7 +56,7 @@ class WordVectorModel(Model):
     def network_of(cls, options: Any, codecs: Codecs) -> nn.Module:
         codec = codecs["text"]
         assert isinstance(codec, Codec)
-        made: nn.Module = options.build(torch.tensor(occurrences(codec)))
+        made: nn.Module = options.build(torch.tensor(occurrences(codec)), tokens_of(codec))
         return made
 
     @property
@@ -149,20 +149,24 @@ class WordVectorModel(Model):
     def space(self) -> WordSpace:
         """Its words, and their vectors."""
         known = torch.tensor(occurrences(self.codec)) > 0
-        words = [word for word, one in zip(self._tokens(), known.tolist(), strict=True) if one]
-        return WordSpace(words, self.network.vectors().cpu()[known], self.codec.clean)
-
-    def _tokens(self) -> list[str]:
-        tokens: list[str] = self.codec.vocab.tokens(range(self.codec.vocab_size))
-        return tokens
+        words = [word for word, one in zip(tokens_of(self.codec), known.tolist(), strict=True) if one]
+        return WordSpace(words, self.network.vectors().cpu()[known], self.codec.clean, self.network.unseen)
 
     def sample(self, data: DataModule) -> str:
         space = self.space()
         words = [*space.words[SKIPPED:], *space.words[:SKIPPED]][:SHOWN]
         return "\n".join(f"{word}: {space.near_word(word, SHOWN)}" for word in words)
 
+    def remarks(self, measured: Mapping[str, float]) -> list[str]:
+        if not self.options.by_gradients or self.network.compiled():
+            return []
+        return [
+            "Plain torch trained these vectors; on another number of threads it may give other last digits, which "
+            "compiled code does not."
+        ]
+
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
-        return [EmbeddingView()]
+        return [EmbeddingView(self.network.vectors)]
 
     def command(self, data: DataModule, checkpoint: str) -> str:
         words = self.space().words
@@ -184,6 +188,12 @@ class WordVectorModel(Model):
         self.check_finite()
         space = self.space()
         return WRITERS[format](space.words, space.vectors.numpy())
+
+
+def tokens_of(codec: Codec) -> list[str]:
+    """The token of each id."""
+    tokens: list[str] = codec.vocab.tokens(range(codec.vocab_size))
+    return tokens
 
 
 def occurrences(codec: Codec) -> list[int]:

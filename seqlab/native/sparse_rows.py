@@ -1,7 +1,8 @@
 """Rows of tables that are added up, and steps on some rows of a table, by compiled code where there is some."""
 
 import ctypes
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -70,6 +71,50 @@ def sum_rows(rows: Tensor, places: Tensor, ends: Tensor, weights: Tensor, width:
     threads = threads_for(len(places) * width, EACH)
     call("sum_rows", SUM_ROWS, *given, threads, library=portable().library)
     return sums
+
+
+class _Means(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, rows: Tensor, ends: Tensor) -> Tensor:
+        lengths = ends.diff(prepend=ends.new_zeros(1))
+        shares = 1 / lengths.clamp(min=1).to(table.dtype)
+        ctx.save_for_backward(rows, lengths, shares)
+        ctx.shape = table.shape
+        return sum_rows(table, rows, ends, shares)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        rows, lengths, shares = ctx.saved_tensors
+        scaled = (gradient.to_dense() if gradient.is_sparse else gradient) * shares.unsqueeze(1)
+        owners, groups = torch.repeat_interleave(lengths), grouped(rows)
+        sums = sum_rows(scaled, owners[groups.places], groups.ends, torch.ones_like(groups.ids, dtype=scaled.dtype))
+        return of_rows(groups.ids, sums, ctx.shape), None, None
+
+
+def of_rows(ids: Tensor, values: Tensor, shape: torch.Size) -> Tensor:
+    """The sparse gradient of some rows of a table.
+
+    Args:
+        ids: Rising ``(rows,)`` int64.
+        values: ``(rows, width)``.
+        shape: Of the table.
+    """
+    return torch.sparse_coo_tensor(ids.unsqueeze(0), values, shape, is_coalesced=True, check_invariants=False)
+
+
+def mean_rows(table: Tensor, rows: Tensor, ends: Tensor) -> Tensor:
+    """Means of rows of a table, whose gradient is sparse; its digits are the same on any number of threads.
+
+    Args:
+        table: ``(rows, width)``.
+        rows: Of the first mean, then of the second, and so on ``(places,)`` int64.
+        ends: Where the rows of each mean end ``(means,)`` int64.
+
+    Returns:
+        ``(means, width)``; zeros of no rows.
+    """
+    apply: Callable[..., Tensor] = _Means.apply
+    return apply(table, rows, ends)
 
 
 def adagrad_rows_(table: Tensor, squares: Tensor, gradient: Tensor, rate: float, epsilon: float) -> None:

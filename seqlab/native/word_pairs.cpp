@@ -37,18 +37,18 @@ inline void tile(const float* a, long a_row, long a_step, const float* b, long b
                  long inner) {
     V sums[ROWS][WIDE] = {}, own[WIDE];
     for (long p = 0; p < inner; p++) {
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int w = 0; w < WIDE; w++) Floats::load(own[w], b + p * b_pitch + w * LANES);
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int r = 0; r < ROWS; r++) {
             const float x = a[r * a_row + p * a_step];
-#pragma GCC unroll 4
+#pragma GCC unroll 6
             for (int w = 0; w < WIDE; w++) sums[r][w] += x * own[w];
         }
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (int r = 0; r < ROWS; r++)
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int w = 0; w < WIDE; w++) Floats::store(c + r * c_pitch + w * LANES, sums[r][w]);
 }
 
@@ -56,27 +56,20 @@ template <int ROWS>
 void stripe(const float* a, long a_row, long a_step, const float* b, long b_pitch, float* c, long c_pitch, long inner,
             long columns) {
     long at = 0;
-    auto next = [&]<int WIDE>() {
-        tile<ROWS, WIDE>(a, a_row, a_step, b + at, b_pitch, c + at, c_pitch, inner);
-        at += WIDE * LANES;
-    };
-    while (at < columns) {
-        const long left = (columns - at) / LANES;
-        if (left == 3 || left > 4)
-            next.template operator()<3>();
-        else if (left > 1)
-            next.template operator()<2>();
-        else
-            next.template operator()<1>();
-    }
+    for (; at + 2 * LANES <= columns; at += 2 * LANES)
+        tile<ROWS, 2>(a, a_row, a_step, b + at, b_pitch, c + at, c_pitch, inner);
+    if (at < columns) tile<ROWS, 1>(a, a_row, a_step, b + at, b_pitch, c + at, c_pitch, inner);
 }
 
-// c = a b, of matrices whose rows are as long as whole lanes; those of a lie as its steps say.
+// c = a b, of matrices whose rows are as long as whole lanes; those of a lie as its steps say. Six rows and two lanes at
+// a time fill the registers.
 void multiply(const float* a, long a_row, long a_step, const float* b, long b_pitch, float* c, long c_pitch, long rows,
               long inner, long columns) {
     long row = 0;
-    for (; row + 4 <= rows; row += 4)
-        stripe<4>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns);
+    for (; row + 6 <= rows; row += 6)
+        stripe<6>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns);
+    for (; row + 2 <= rows; row += 2)
+        stripe<2>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns);
     for (; row < rows; row++)
         stripe<1>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns);
 }
@@ -102,8 +95,9 @@ void add(float* to, float factor, const float* from, long pitch) {
 
 struct Step {
     const float *inputs, *outputs;          // v and u (words, size)
-    const int64_t *words, *owners, *reach;  // of each place (count): its word, its row of text, how far it reaches
-    const int64_t* drawn;                   // (blocks, shared)
+    const int64_t *heads, *words;           // of each place (count): the row of inputs and that of outputs
+    const int64_t *owners, *reach;          // and its row of text, and how far it reaches
+    const int64_t* drawn;                   // rows of outputs (blocks, shared)
     long count, size, block, window, shared;
     float share;                            // how often a noise word counts beside a pair
     float *d_inputs, *d_outputs;            // (slots, pitch), see below
@@ -149,7 +143,7 @@ struct Bench {
         const long from = number * step.block, to = std::min(from + step.block + step.window, step.count);
         for (long n = 0; n < step.shared; n++) fetch(row_of(step.outputs, step.drawn[number * step.shared + n]), step.size);
         for (long place = from; place < to; place++) {
-            fetch(row_of(step.inputs, step.words[place]), step.size);
+            fetch(row_of(step.inputs, step.heads[place]), step.size);
             fetch(row_of(step.outputs, step.words[place]), step.size);
         }
     }
@@ -158,13 +152,13 @@ struct Bench {
     float* centered(Padded<float>& rows, long place) { return rows.row(place - first); }
     float* near(Padded<float>& rows, long place) { return rows.row(place - first + step.window); }
     float* near(float* slots, long place) { return slots + (place - first + step.window) * step.pitch(); }
-    void take_around(const float* table) {
+    void take_around(const float* table, const int64_t* ids) {
         for (long place = begin; place < end; place++)
-            std::copy_n(row_of(table, step.words[place]), step.size, near(around, place));
+            std::copy_n(row_of(table, ids[place]), step.size, near(around, place));
     }
-    void take_centers(const float* table, Padded<float>& rows) {
+    void take_centers(const float* table, const int64_t* ids, Padded<float>& rows) {
         for (long place = first; place < last; place++)
-            std::copy_n(row_of(table, step.words[place]), step.size, centered(rows, place));
+            std::copy_n(row_of(table, ids[place]), step.size, centered(rows, place));
     }
     void clear(float* slots, long rows) { std::fill_n(slots, rows * step.pitch(), 0.f); }
 
@@ -210,9 +204,9 @@ void skipgram(Bench& bench, long number) {
     const long pitch = step.pitch();
     float *d_hidden = step.d_inputs + bench.first * pitch;
     float *d_around = step.d_outputs + number * (step.width() + step.shared) * pitch;
-    bench.take_around(step.outputs);
+    bench.take_around(step.outputs, step.words);
     bench.clear(d_around, step.width());
-    bench.take_centers(step.inputs, bench.hidden);
+    bench.take_centers(step.inputs, step.heads, bench.hidden);
     auto times = [&](long i) {
         long near = 0;
         step.each_near(bench.first + i, [&](long) { near++; });
@@ -240,7 +234,7 @@ void cbow(Bench& bench, long number) {
     const long pitch = step.pitch();
     float* d_around = step.d_inputs + number * step.width() * pitch;
     float* d_centers = step.d_outputs + number * (step.block + step.shared) * pitch;
-    bench.take_around(step.inputs);
+    bench.take_around(step.inputs, step.heads);
     bench.clear(d_around, step.width());
     bench.clear(d_centers, step.block);
     auto near_of = [&](long place) {
@@ -257,7 +251,7 @@ void cbow(Bench& bench, long number) {
     }
     auto times = [&](long i) { return near_of(bench.first + i) ? 1.f : 0.f; };
     bench.tell_noise(bench.d_hidden.row(0), d_centers + step.block * pitch, times);
-    bench.take_centers(step.outputs, bench.centers);
+    bench.take_centers(step.outputs, step.words, bench.centers);
     for (long place = bench.first; place < bench.last; place++) {
         const long near = near_of(place);
         if (!near) continue;
@@ -272,11 +266,11 @@ void cbow(Bench& bench, long number) {
 }
 
 // Blocks are handed to whichever thread is free, and each has its own slots, so that nothing depends on the threads.
-extern "C" void word_pairs(const float* inputs, const float* outputs, const int64_t* words, const int64_t* owners,
+extern "C" void word_pairs(const float* inputs, const float* outputs, const int64_t* heads, const int64_t* words, const int64_t* owners,
                            const int64_t* reach, const int64_t* drawn, int64_t blocks, int64_t count, int64_t size,
                            int64_t block, int64_t window, int64_t shared, float share, bool means, float* d_inputs,
                            float* d_outputs, double* nats, int64_t* pairs, int64_t threads) {
-    const Step step{inputs, outputs, words, owners, reach,    drawn,     count, size,
+    const Step step{inputs, outputs, heads, words, owners, reach,    drawn,     count, size,
                     block,  window,  shared, share, d_inputs, d_outputs, nats,  pairs};
 #pragma omp parallel num_threads(threads)
     {

@@ -9,14 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.native.compiler import FLAG, NUMBER, POINTER, call, portable, threads_for
-from seqlab.native.sparse_rows import grouped, sum_rows
+from seqlab.native.sparse_rows import grouped, of_rows, sum_rows
 
 EACH = 20_000
 """Numbers in the vectors of places for which a thread is worth waking."""
 LANES = 8
 """Floats that are worked on at a time; noise words of a block are a multiple of it."""
 
-WORD_PAIRS = (*[POINTER] * 6, *[NUMBER] * 6, ctypes.c_float, FLAG, *[POINTER] * 4, NUMBER)
+WORD_PAIRS = (*[POINTER] * 7, *[NUMBER] * 6, ctypes.c_float, FLAG, *[POINTER] * 4, NUMBER)
 """Arguments of the function in word_pairs.cpp."""
 
 
@@ -25,6 +25,7 @@ class Places(NamedTuple):
 
     Args:
         words: Ids ``(places,)`` int64.
+        heads: Row of ``inputs`` of each ``(places,)`` int64; its id, where all words have one there.
         rows: Number of the row of each ``(places,)`` int64; words of different rows are not near each other.
         reach: How many words from each are near it ``(places,)`` int64, at most ``window``.
         drawn: Noise words of each block ``(blocks, shared)`` int64.
@@ -33,17 +34,18 @@ class Places(NamedTuple):
     """
 
     words: Tensor
+    heads: Tensor
     rows: Tensor
     reach: Tensor
     drawn: Tensor
     block: int
     window: int
 
-    def slots(self) -> tuple[Tensor, Tensor]:
-        """Ids that blocks have gradients for: of their centers ``(blocks, block)``, and of all words around them
-        ``(blocks, block + 2 window)``; 0 where there is no word."""
+    def slots(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """What blocks have gradients for, of ids of places ``(places,)``: their centers ``(blocks, block)``, and all
+        places around them ``(blocks, block + 2 window)``; 0 where there is none."""
         filled, width = len(self.drawn) * self.block, self.block + 2 * self.window
-        around = F.pad(self.words, (self.window, filled - len(self.words) + self.window)).unfold(0, width, self.block)
+        around = F.pad(ids, (self.window, filled - len(ids) + self.window)).unfold(0, width, self.block)
         return around[:, self.window : self.window + self.block], around
 
 
@@ -54,13 +56,13 @@ class _Pairs(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         blocks, count, size = len(places.drawn), len(places.words), inputs.shape[1]
         pitch = -(-size // LANES) * LANES
-        centers, around = places.slots()
+        centers, around = places.slots(places.words)
         noised = torch.cat([centers if means else around, places.drawn], 1)
-        ctx.ids = around.flatten() if means else places.words, noised.flatten()
+        ctx.ids = places.slots(places.heads)[1].flatten() if means else places.heads, noised.flatten()
         ctx.slots = [inputs.new_empty(len(ids), pitch) for ids in ctx.ids]
         ctx.shapes = inputs.shape, outputs.shape
         nats, pairs = (torch.empty(blocks, dtype=dtype) for dtype in (torch.float64, torch.int64))
-        text = (one.contiguous() for one in places[:4])
+        text = (one.contiguous() for one in (places.heads, places.words, places.rows, places.reach, places.drawn))
         sizes = blocks, count, size, places.block, places.window, places.drawn.shape[1], share, means
         given = inputs, outputs, *text, *sizes, *ctx.slots, nats, pairs
         call("word_pairs", WORD_PAIRS, *given, threads_for(count * size, EACH), library=portable().library)
@@ -77,8 +79,7 @@ class _Pairs(torch.autograd.Function):
 def _sparse(ids: Tensor, slots: Tensor, shape: torch.Size, factor: Tensor) -> Tensor:
     groups = grouped(ids)
     sums = sum_rows(slots, groups.places, groups.ends, factor.expand(len(groups.ids)).contiguous(), shape[1])
-    ids = groups.ids.unsqueeze(0)
-    return torch.sparse_coo_tensor(ids, sums, shape, is_coalesced=True, check_invariants=False)
+    return of_rows(groups.ids, sums, shape)
 
 
 def pairs_against_noise(
@@ -91,7 +92,7 @@ def pairs_against_noise(
     number of threads.
 
     Args:
-        inputs: v of all words ``(vocab_size, size)`` float32, whose gradient is sparse.
+        inputs: v ``(heads, size)`` float32, whose gradient is sparse.
         outputs: u of all words ``(vocab_size, size)`` float32, whose gradient is sparse.
         places: The text; its ids are below ``vocab_size``, and its noise words a multiple of ``LANES``.
         share: How often each noise word counts beside a true pair.

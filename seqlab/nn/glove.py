@@ -1,5 +1,6 @@
 """GloVe: vectors whose products are logarithms of co-occurrences."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,11 +21,12 @@ class GloVeOptions(CountedVectorOptions):
     alpha: float = option(0.75, "Power by which rarer pairs weigh less.", least=0.0, most=2.0)
     batch_cells: int = option(16384, "Co-occurrences of a step.", least=1)
 
-    def build(self, counts: Tensor) -> "GloVe":
+    def build(self, counts: Tensor, words: Sequence[str] = ()) -> "GloVe":
         """The network of these options, before it has counted anything.
 
         Args:
             counts: Occurrences of each word ``(vocab_size,)``.
+            words: Are not read.
         """
         return GloVe(counts, self)
 

@@ -1,6 +1,6 @@
 """Skip-gram: a word says which words are near it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -38,11 +38,12 @@ class SkipGramOptions(WordVectorOptions):
         least=0,
     )
 
-    def build(self, counts: Tensor) -> "SkipGram":
+    def build(self, counts: Tensor, words: Sequence[str] = ()) -> "SkipGram":
         """The network of these options.
 
         Args:
             counts: Occurrences of each word ``(vocab_size,)``.
+            words: The word of each id, for networks that read how they are written.
         """
         return SkipGram(counts, self)
 
@@ -83,6 +84,21 @@ class SkipGram(WordVectors):
     def outputs(self) -> Tensor:
         return self.context_embedding.weight
 
+    def heads(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors v ``(vectors, size)``, and which of them is that of each word.
+
+        Args:
+            ids: ``(words,)`` int64.
+
+        Returns:
+            The vectors, and rows of them ``(words,)`` int64.
+        """
+        return self.embedding.weight, ids
+
+    def centers(self, ids: Tensor) -> Tensor:
+        vectors, rows = self.heads(ids.flatten())
+        return F.embedding(rows, vectors, sparse=not self.full).view(*ids.shape, -1)
+
     def words_of(self, ids: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
         if self.training:
             kept = torch.rand(ids.shape, device=ids.device) < self.kept[ids]
@@ -102,14 +118,19 @@ class SkipGram(WordVectors):
         words, rows = self.words_of(ids, valid)
         count = number_of_blocks(len(words))
         reach = torch.randint(1, self.window + 1, (count, BLOCK), device=ids.device)
-        if not self.full:
-            drawn = self.drawn(torch.rand(count, SHARED, dtype=torch.float64, device=ids.device))
-            if able(self.inputs(), self.outputs()):
-                places = Places(words, rows, reach.flatten(), drawn, BLOCK, self.window)
-                return pairs_against_noise(self.inputs(), self.outputs(), places, self.negatives / SHARED, self.means)
+        places = torch.rand(0 if self.full else count, SHARED, dtype=torch.float64, device=ids.device)
+        drawn = self.drawn(places)
+        if self.compiled():
+            inputs, heads = self.heads(words)
+            text = Places(words, heads, rows, reach.flatten(), drawn, BLOCK, self.window)
+            return pairs_against_noise(inputs, self.outputs(), text, self.negatives / SHARED, self.means)
         blocks = in_blocks(words, rows, self.window)
         near = (blocks.distance > 0) & (blocks.distance <= reach.unsqueeze(-1))
         return self.cost(blocks, near, None if self.full else drawn)
+
+    def compiled(self) -> bool:
+        """Whether compiled code trains it, with the same digits on any number of threads."""
+        return not self.full and able(self.embedding.weight, self.outputs())
 
     def cost(self, blocks: Blocks, near: Tensor, drawn: Tensor | None) -> tuple[Tensor, Tensor]:
         """What blocks cost, and over how many pairs.
@@ -132,7 +153,7 @@ class SkipGram(WordVectors):
 
     def _against(self, blocks: Blocks, near: Tensor, drawn: Tensor | None) -> tuple[Scored, Tensor]:
         """The pairs, and what each center says of the noise ``(blocks, BLOCK, SHARED)``, or of all words."""
-        hidden = self.embedding(blocks.centers)
+        hidden = self.centers(blocks.centers)
         asked, width = blocks.around, blocks.around.shape[1]
         found = self.context_embedding(asked if drawn is None else torch.cat([asked, drawn], 1))
         said = hidden @ found[:, :width].transpose(1, 2)
@@ -149,7 +170,7 @@ class SkipGram(WordVectors):
         for part in zip(*(part.split(AT_ONCE_FULL) for part in blocks), strict=True):
             own = Blocks(*part)
             weights = torch.where(own.distance > 0, self.window + 1 - own.distance, 0)
-            hidden, said, weights = self.scored(own, weights.to(self.inputs().dtype))
+            hidden, said, weights = self.scored(own, weights.to(self.outputs().dtype))
             normalizers = (hidden @ self.outputs().t()).logsumexp(-1, keepdim=True)
             total += (weights * (normalizers - said)).double().sum()
         return total

@@ -1,5 +1,6 @@
 """What networks of word vectors share: noise, which words are kept, and what telling true pairs from noise costs."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -89,9 +90,23 @@ class WordVectors(nn.Module):
         """u of all words ``(vocab_size, size)``."""
         raise NotImplementedError
 
+    def centers(self, ids: Tensor) -> Tensor:
+        """v of words.
+
+        Args:
+            ids: Of any shape, int64.
+
+        Returns:
+            Vectors of the shape of ``ids`` and ``(size,)``.
+        """
+        return self.inputs()[ids]
+
     def vectors(self) -> Tensor:
         """What stands for each word elsewhere ``(vocab_size, embedding_size)`` float32."""
         return self.inputs().detach().float()
+
+    unseen: Callable[[Sequence[str]], Tensor] | None = None
+    """Gives vectors ``(words, size)`` of words that have no id, where it can."""
 
     def scored(self, blocks: Blocks, weights: Tensor) -> Scored:
         """Log-odds of the pairs of blocks.
@@ -100,7 +115,7 @@ class WordVectors(nn.Module):
             blocks: Of words.
             weights: How often each pair counts ``(blocks, BLOCK, BLOCK + 2 window)``.
         """
-        hidden = self.inputs()[blocks.centers]
+        hidden = self.centers(blocks.centers)
         return Scored(hidden, hidden @ self.outputs()[blocks.around].transpose(1, 2), weights)
 
     def words_of(self, ids: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from seqlab.native import sparse_rows
 from seqlab.native.compiler import portable
-from seqlab.native.sparse_rows import adagrad_rows_, grouped, sum_rows
+from seqlab.native.sparse_rows import adagrad_rows_, grouped, mean_rows, sum_rows
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +37,19 @@ def test_rows_are_added_up(dtype: torch.dtype) -> None:
 def test_no_rows() -> None:
     none = torch.tensor([], dtype=torch.int64)
     assert sum_rows(rows_of(2, 3), none, none, torch.ones(0)).shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_means_of_rows_and_their_gradient(dtype: torch.dtype) -> None:
+    table = rows_of(6, 7).to(dtype).requires_grad_()
+    rows, ends, weights = torch.tensor([5, 0, 0, 1]), torch.tensor([1, 1, 4]), rows_of(3, 7).to(dtype)
+    found = mean_rows(table, rows, ends)
+    wanted = torch.stack([table[5], torch.zeros(7, dtype=dtype), (2 * table[0] + table[1]) / 3])
+    torch.testing.assert_close(found, wanted)
+    (gradient,) = torch.autograd.grad((found * weights).sum(), table)
+    assert gradient.is_sparse
+    assert gradient.is_coalesced()
+    torch.testing.assert_close(gradient.to_dense(), torch.autograd.grad((wanted * weights).sum(), table)[0])
 
 
 @pytest.mark.skipif(portable().library is None, reason=portable().reason or "there is")

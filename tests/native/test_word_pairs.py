@@ -30,25 +30,25 @@ def places_of(count: int, window: int, block: int = 4) -> Places:
     rows = torch.arange(count) // 7
     reach = torch.randint(1, window + 1, (blocks * block,), generator=generator)
     drawn = torch.randint(1, WORDS, (blocks, SHARED), generator=generator)
-    return Places(words, rows, reach, drawn, block, window)
+    return Places(words, (words + 1) % WORDS, rows, reach, drawn, block, window)
 
 
 def by_loops(inputs: Tensor, outputs: Tensor, places: Places, share: float, means: bool) -> tuple[Tensor, int]:
     """What the pairs cost, in float64, place by place."""
     v, u = inputs.double(), outputs.double()
     nats, pairs = torch.zeros((), dtype=torch.float64), 0
-    for place, (word, row, reach) in enumerate(zip(*(one.tolist() for one in places[:3]), strict=False)):
+    for place, (word, head, row, reach) in enumerate(zip(*(one.tolist() for one in places[:4]), strict=False)):
         near = [
-            int(places.words[other])
+            other
             for other in range(max(0, place - reach), min(len(places.words), place + reach + 1))
             if other != place and places.rows[other] == row
         ]
         if not near:
             continue
         noise = u[places.drawn[place // places.block]]
-        hidden = v[near].mean(0) if means else v[word]
-        true = [word] if means else near
-        nats = nats + F.softplus(-(u[true] @ hidden)).sum() + share * len(true) * F.softplus(noise @ hidden).sum()
+        hidden = v[places.heads[near]].mean(0) if means else v[head]
+        true = u[[word]] if means else u[places.words[near]]
+        nats = nats + F.softplus(-(true @ hidden)).sum() + share * len(true) * F.softplus(noise @ hidden).sum()
         pairs += len(true)
     return nats, pairs
 
