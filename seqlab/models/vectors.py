@@ -19,6 +19,7 @@ from seqlab.data.streams import TextBatch
 from seqlab.data.text import TextData
 from seqlab.errors import UserError
 from seqlab.metrics import MeanLoss, Measure, ratio
+from seqlab.models.continued import Continued, continue_from
 from seqlab.models.model import Codecs, Model
 from seqlab.models.vectors_report import VectorsReport
 from seqlab.models.window import Sums
@@ -51,12 +52,26 @@ class WordVectorModel(Model):
     loss_unit: ClassVar[str] = "nats per pair"
     measures: Mapping[str, Measure] = {"auc": Measure("AUC", "{:.2%}", "higher", _mean, ratio("ranked", "pairs"))}
     network: Any
+    _continued: Continued | None
 
     @classmethod
     def network_of(cls, options: Any, codecs: Codecs) -> nn.Module:
         codec = codecs["text"]
         assert isinstance(codec, Codec)
         made: nn.Module = options.build(torch.tensor(occurrences(codec)), tokens_of(codec))
+        return made
+
+    def build(self) -> nn.Module:
+        made, self._continued = super().build(), None
+        if (where := getattr(self.options, "vectors", None)) is not None:
+            self._continued = continue_from(made, where, self.name, self.codec.vocab)
+            self.loaded.append(self._continued.said)
+        return made
+
+    def configure_optimizers(self) -> Any:
+        made = super().configure_optimizers()
+        if self._continued is not None:
+            self._continued.carry(made["optimizer"] if isinstance(made, dict) else made, self.network)
         return made
 
     @property

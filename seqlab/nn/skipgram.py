@@ -37,6 +37,12 @@ class SkipGramOptions(WordVectorOptions):
         "Share of the text above which words are left out at random, the more the oftener; 0 keeps all.",
         least=0,
     )
+    vectors: str | None = option(
+        None,
+        "What training goes on from: a run or checkpoint of the same model, or a file of word vectors; words that are "
+        "new to it begin afresh.",
+        once=True,
+    )
 
     def build(self, counts: Tensor, words: Sequence[str] = ()) -> "SkipGram":
         """The network of these options.
