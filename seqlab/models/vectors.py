@@ -25,6 +25,7 @@ from seqlab.models.vectors_report import VectorsReport
 from seqlab.models.window import Sums
 from seqlab.nn.word_vectors import Told, WordVectors
 from seqlab.text.codec import Codec
+from seqlab.text.phrases import PhraseTokenizer
 from seqlab.text.vector_files import WRITERS
 from seqlab.text.word_questions import read_analogies, read_similarity
 from seqlab.views.projector import EmbeddingView
@@ -159,7 +160,12 @@ class WordVectorModel(Model):
         self.check_finite()
         space = self.space()
         for query in inputs:
-            yield space.near(query, neighbours)
+            yield space.near(self._phrased(query), neighbours)._replace(query=query)
+
+    def _phrased(self, query: str) -> str:
+        """A query with the words of phrases joined: new york is new_york."""
+        tokenizer = self.codec.tokenizer
+        return " ".join(tokenizer.phrased(query.split())) if isinstance(tokenizer, PhraseTokenizer) else query
 
     def space(self) -> WordSpace:
         """Its words, and their vectors."""

@@ -163,6 +163,18 @@ def test_plain_torch_says_that_digits_may_differ(kind: str, corpus: Path, monkey
     assert said == [] if kind == "ppmi" else "on another number of threads" in said[0]
 
 
+def test_phrases_are_asked_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("".join(f"{n % 31} new york {n % 30}\n" for n in range(120)), encoding="utf-8")
+    text = data(tmp_path / "a.txt", phrases=1, phrase_threshold=2.0, num_steps=16)
+    learned = model(text, SMALL["ppmi"])
+    learned.count(text)
+    first, second = learned.predict(["new york", "new_york"], neighbours=2)
+    assert first.query == "new york"
+    assert first.neighbours == second.neighbours
+    with pytest.raises(UserError, match="'york' is none of the"):
+        [*learned.predict(["york"])]
+
+
 def test_a_text_without_words_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("one " * 200, encoding="utf-8")
