@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from seqlab.errors import UserError
 from seqlab.models.pretrained import set_vectors
+from seqlab.nn.skipgram import SkipGram
 from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.folders import checkpoint_in
 from seqlab.text.codec import Codec, codec_of
@@ -37,7 +38,7 @@ class Continued(NamedTuple):
                 optimizer.state[parameter][SQUARES].copy_(self.squares[name])
 
 
-def continue_from(network: nn.Module, where: str, model: str, vocab: Vocab) -> Continued:
+def continue_from(network: SkipGram, where: str, model: str, vocab: Vocab) -> Continued:
     """Sets the vectors of those words that a file or a run has; others stay as they were drawn.
 
     Args:
@@ -52,10 +53,9 @@ def continue_from(network: nn.Module, where: str, model: str, vocab: Vocab) -> C
     """
     path = Path(where).expanduser()
     if not path.is_dir() and path.suffix != ".ckpt":
-        embedding = cast(nn.Embedding, network.get_submodule("embedding"))
-        if embedding.num_embeddings > len(vocab):
+        if network.embedding.num_embeddings > len(vocab):
             raise UserError(f"{path} has no vectors of the parts of words; give a run of {model} as --model.vectors")
-        return Continued(set_vectors(embedding, where, vocab, "words"))
+        return Continued(set_vectors(network.embedding, where, vocab, "words"))
     checkpoint = read_checkpoint(checkpoint_in(path))
     record = checkpoint["seqlab"]
     if record["model"] != model or "text" not in record["codecs"]:
@@ -65,36 +65,36 @@ def continue_from(network: nn.Module, where: str, model: str, vocab: Vocab) -> C
         )
     codec = codec_of(record["codecs"]["text"])
     assert isinstance(codec, Codec)
-    rows = _shared(codec.vocab, vocab)
+    rows = _shared(vocab, codec.vocab)
     if not len(rows[0]):
         raise UserError(f"{path} has none of the {len(vocab):,} words of this text; give a run on the same language")
-    sizes = len(codec.vocab), len(vocab)
     squares: dict[str, Tensor] = {}
     for name, parameter in network.named_parameters():
         kept = checkpoint["state_dict"][f"network.{name}"]
-        if kept.shape[1:] != parameter.shape[1:] or len(kept) - sizes[0] != len(parameter) - sizes[1]:
-            raise UserError(f"{path} has tables of other sizes; give the --model options of that run")
-        _copy(kept, parameter.data, rows, sizes)
+        if kept.shape[1:] != parameter.shape[1:]:
+            raise UserError(
+                f"{path} has vectors of size {kept.shape[1]}, not {parameter.shape[1]}; give --model.embedding_size "
+                f"{kept.shape[1]}"
+            )
+        own, there = rows
+        if len(parameter) > len(vocab):
+            behind, others = network.rows_behind(len(kept) - len(codec.vocab))
+            own, there = torch.cat([own, behind]), torch.cat([there, others + len(codec.vocab)])
+        parameter.data[own] = kept[there].to(parameter)
         summed = _squares_of(checkpoint, f"network.{name}")
         if summed is not None:
             squares[name] = torch.zeros_like(parameter)
-            _copy(summed, squares[name], rows, sizes)
+            squares[name][own] = summed[there].to(parameter)
     run = checkpoint.get("run", {}).get("name", path.name)
     return Continued(f"vectors of {len(rows[0]):,} of {len(vocab):,} words from {run}", squares)
 
 
-def _shared(old: Vocab, new: Vocab) -> tuple[Tensor, Tensor]:
+def _shared(new: Vocab, old: Vocab) -> tuple[Tensor, Tensor]:
     """Rows of the tokens that both vocabularies have, in each of them."""
     tokens = new.tokens(range(len(new)))
-    pairs = [(old[token], row) for row, token in enumerate(tokens) if token in old]
+    pairs = [(row, old[token]) for row, token in enumerate(tokens) if token in old]
     columns = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
     return columns[:, 0], columns[:, 1]
-
-
-def _copy(kept: Tensor, table: Tensor, rows: tuple[Tensor, Tensor], sizes: tuple[int, int]) -> None:
-    """Copies rows of words, and all rows behind those of words."""
-    table[rows[1]] = kept[rows[0]].to(table)
-    table[sizes[1] :] = kept[sizes[0] :].to(table)
 
 
 def _squares_of(checkpoint: Mapping[str, Any], name: str) -> Tensor | None:

@@ -4,7 +4,7 @@ import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import lightning.pytorch as pl
 import numpy as np
@@ -23,6 +23,7 @@ from seqlab.models.continued import Continued, continue_from
 from seqlab.models.model import Codecs, Model
 from seqlab.models.vectors_report import VectorsReport
 from seqlab.models.window import Sums
+from seqlab.nn.skipgram import SkipGram
 from seqlab.nn.word_vectors import Told, WordVectors
 from seqlab.text.codec import Codec
 from seqlab.text.phrases import PhraseTokenizer
@@ -65,7 +66,7 @@ class WordVectorModel(Model):
     def build(self) -> nn.Module:
         made, self._continued = super().build(), None
         if (where := getattr(self.options, "vectors", None)) is not None:
-            self._continued = continue_from(made, where, self.name, self.codec.vocab)
+            self._continued = continue_from(cast(SkipGram, made), where, self.name, self.codec.vocab)
             self.loaded.append(self._continued.said)
         return made
 

@@ -63,10 +63,10 @@ def sum_rows(rows: Tensor, places: Tensor, ends: Tensor, weights: Tensor, width:
         ``(sums, width)``.
     """
     width = rows.shape[1] if width is None else width
-    sums = rows.new_zeros(len(ends), width)
     if not able(rows, weights):
         owners = torch.repeat_interleave(ends.diff(prepend=ends.new_zeros(1)))
-        return sums.index_add_(0, owners, rows[places, :width]) * weights.unsqueeze(1)
+        return rows.new_zeros(len(ends), width).index_add_(0, owners, rows[places, :width]) * weights.unsqueeze(1)
+    sums = rows.new_empty(len(ends), width)
     given = rows, rows.shape[1], places.contiguous(), ends, weights, sums, *sums.shape
     threads = threads_for(len(places) * width, EACH)
     call("sum_rows", SUM_ROWS, *given, threads, library=portable().library)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ class FastTextOptions(SkipGramOptions):
     min_gram: int = option(3, "Least characters of the parts of a word.", least=1, most=100)
     max_gram: int = option(6, "Most characters of the parts of a word.", least=1, most=100)
     buckets: int = option(
-        200_000, "Vectors that the parts of words share by a hash; each takes embedding_size numbers.", least=1
+        200_000, "Most vectors that the parts of words share by a hash; fewer where there are fewer parts.", least=1
     )
 
     def __post_init__(self) -> None:
@@ -63,6 +63,12 @@ def hashes(grams: Sequence[str]) -> NDArray[np.uint32]:
     return found
 
 
+@lru_cache(maxsize=2)
+def hashes_of(words: tuple[str, ...], least: int, most: int) -> NDArray[np.uint32]:
+    """The hash of each distinct n-gram of words ``(n-grams,)`` uint32."""
+    return hashes([*dict.fromkeys(gram for word in words for gram in grams_of(word, least, most))])
+
+
 class Parts(NamedTuple):
     """Rows whose mean is a word, word after word.
 
@@ -91,14 +97,16 @@ class FastText(SkipGram):
         super().__init__(counts, options)
         self.options, self.words = options, words
         size = options.embedding_size
-        self.embedding = nn.Embedding(len(counts) + options.buckets, size, sparse=True)
+        self.hashes = hashes_of(tuple(words), options.min_gram, options.max_gram)
+        self.buckets = max(1, min(options.buckets, len(self.hashes)))
+        self.embedding = nn.Embedding(len(counts) + self.buckets, size, sparse=True)
         nn.init.uniform_(self.embedding.weight, -1 / size, 1 / size)
 
     def grams(self, words: Iterable[str]) -> Parts:
         """The rows of the n-grams of words."""
         found = [grams_of(word, self.options.min_gram, self.options.max_gram) for word in words]
         distinct = {gram: number for number, gram in enumerate(dict.fromkeys(gram for one in found for gram in one))}
-        rows = len(self.counts) + (hashes([*distinct]) % np.uint32(self.options.buckets)).astype(np.int64)
+        rows = len(self.counts) + (hashes([*distinct]) % np.uint32(self.buckets)).astype(np.int64)
         places = np.array([distinct[gram] for one in found for gram in one], dtype=np.int64)
         ends = np.array([*map(len, found)], dtype=np.int64).cumsum()
         return Parts(torch.from_numpy(rows[places]), torch.from_numpy(ends))
@@ -128,6 +136,12 @@ class FastText(SkipGram):
         own = lengths.cumsum(0)
         places = torch.arange(int(lengths.sum()), device=ids.device)
         return Parts(rows[places + torch.repeat_interleave(begins - (own - lengths), lengths)], own)
+
+    def rows_behind(self, buckets: int) -> tuple[Tensor, Tensor]:
+        rows, others = (
+            torch.from_numpy((self.hashes % np.uint32(n)).astype(np.int64)) for n in (self.buckets, buckets)
+        )
+        return rows + len(self.counts), others
 
     def inputs(self) -> Tensor:
         return mean_rows(self.embedding.weight, *self.known)

@@ -101,6 +101,18 @@ class SkipGram(WordVectors):
         """
         return self.embedding.weight, ids
 
+    def rows_behind(self, count: int) -> tuple[Tensor, Tensor]:
+        """Rows behind those of words in the first table, and where the same stands behind those of another network.
+
+        Args:
+            count: Rows that the other network has there.
+
+        Returns:
+            Rows of this table, and how far behind the words of the other one they stand, both ``(rows,)`` int64.
+        """
+        none = torch.empty(0, dtype=torch.int64)
+        return none, none
+
     def centers(self, ids: Tensor) -> Tensor:
         vectors, rows = self.heads(ids.flatten())
         return F.embedding(rows, vectors, sparse=not self.full).view(*ids.shape, -1)

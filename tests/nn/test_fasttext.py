@@ -14,7 +14,7 @@ COUNTS = torch.tensor([0, 40, 30, 20, 0, 5])
 
 def network(**options: Any) -> FastText:
     torch.manual_seed(3)
-    made = FastTextOptions(**{"embedding_size": 4, "buckets": 50, "subsample": 0.0, **options}).build(COUNTS, WORDS)
+    made = FastTextOptions(**{"embedding_size": 4, "buckets": 30, "subsample": 0.0, **options}).build(COUNTS, WORDS)
     torch.nn.init.normal_(made.embedding.weight)
     torch.nn.init.normal_(made.context_embedding.weight)
     return made
@@ -43,7 +43,7 @@ def test_hashes_are_fnv_1a() -> None:
 
 def test_a_word_is_the_mean_of_itself_and_its_parts() -> None:
     made = network(min_gram=3, max_gram=4)
-    rows = [1, *(len(WORDS) + int(one) % 50 for one in hashes(["<ca", "cat", "at>", "<cat", "cat>"]))]
+    rows = [1, *(len(WORDS) + int(one) % made.buckets for one in hashes(["<ca", "cat", "at>", "<cat", "cat>"]))]
     torch.testing.assert_close(made.vectors()[1], made.embedding.weight.detach()[rows].mean(0))
     torch.testing.assert_close(made.vectors()[0], made.embedding.weight.detach()[0])
     torch.testing.assert_close(
@@ -51,9 +51,23 @@ def test_a_word_is_the_mean_of_itself_and_its_parts() -> None:
     )
 
 
+def test_there_are_no_more_buckets_than_parts() -> None:
+    parts = {gram for word in WORDS for gram in grams_of(word, 3, 4)}
+    assert network(min_gram=3, max_gram=4, buckets=10_000).buckets == len(parts)
+    assert network(buckets=7).embedding.num_embeddings == len(WORDS) + 7
+
+
+def test_parts_are_found_behind_the_words_of_another_network() -> None:
+    made, other = network(buckets=20), network(buckets=11)
+    own, there = made.rows_behind(11)
+    assert torch.equal(torch.sort(own.unique()).values, torch.sort(made.grams(WORDS).rows.unique()).values)
+    rows = other.grams(["cat"]).rows
+    assert {*rows.tolist()} <= {*(there + len(WORDS)).tolist()}
+
+
 def test_an_unseen_word_is_the_mean_of_its_parts() -> None:
     made = network(min_gram=3, max_gram=3)
-    rows = [len(WORDS) + int(one) % 50 for one in hashes(["<at", "at>"])]
+    rows = [len(WORDS) + int(one) % made.buckets for one in hashes(["<at", "at>"])]
     found = made.unseen(["at", "", "cat"])
     torch.testing.assert_close(found[0], made.embedding.weight.detach()[rows].mean(0))
     assert found[1].tolist() == [0.0] * 4
