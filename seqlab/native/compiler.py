@@ -22,7 +22,10 @@ from seqlab.native.store import stored
 UNITS = ("cells.cpp", "gains.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
 PORTABLE = ("chains.cpp", "sparse_rows.cpp", "word_pairs.cpp")
 """Those that every processor runs."""
-HEADERS = ("exponential.h", "lanes.h", "rows.h", "recurrence.h", "share.h", "product.h", "tiles.h", "vector.h")
+HEADERS = (
+    *("exponential.h", "lanes.h", "rows.h", "recurrence.h", "share.h", "small_products.h", "product.h", "tiles.h"),
+    "vector.h",
+)
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"
 """Environment variable: 0 leaves compiled code out."""

@@ -30,7 +30,10 @@ extern "C" void adagrad_rows(float* table, float* squares, const int64_t* ids, c
     for (long n = 0; n < count; n++) {
         float *row = table + ids[n] * width, *sums = squares + ids[n] * width;
         const float* g = gradients + n * width;
-        if (n + AHEAD < count) fetch(table + ids[n + AHEAD] * width, width), fetch(squares + ids[n + AHEAD] * width, width);
+        if (n + AHEAD < count) {
+            fetch(table + ids[n + AHEAD] * width, width);
+            fetch(squares + ids[n + AHEAD] * width, width);
+        }
         for (long i = 0; i < width; i++) {
             sums[i] += g[i] * g[i];
             row[i] -= rate * g[i] / (std::sqrt(sums[i]) + epsilon);

@@ -1,16 +1,13 @@
-// Pairs of words near each other against noise words that a block shares: what they cost, and the gradients. Mirrored by
-// seqlab/native/word_pairs.py.
+// Pairs of words near each other against noise words that a block shares: what they cost, and the gradients. Mirrored
+// by seqlab/native/word_pairs.py.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 
 #include "exponential.h"
-#include "lanes.h"
+#include "small_products.h"
 
-using Floats = Block<float>;
-using V = Floats::V;
 typedef int32_t Int __attribute__((vector_size(WIDTH)));
-constexpr long LANES = Floats::LANES;
 
 // What log-odds x cost as noise, log(1 + e^x), summed over several.
 class Costs {
@@ -30,68 +27,6 @@ class Costs {
         return sum + std::log(factor);
     }
 };
-
-// c[i][j] = sum over p of a[i * a_row + p * a_step] b[p][j], of a few rows and lanes.
-template <int ROWS, int WIDE>
-inline void tile(const float* a, long a_row, long a_step, const float* b, long b_pitch, float* c, long c_pitch,
-                 long inner) {
-    V sums[ROWS][WIDE] = {}, own[WIDE];
-    for (long p = 0; p < inner; p++) {
-#pragma GCC unroll 6
-        for (int w = 0; w < WIDE; w++) Floats::load(own[w], b + p * b_pitch + w * LANES);
-#pragma GCC unroll 6
-        for (int r = 0; r < ROWS; r++) {
-            const float x = a[r * a_row + p * a_step];
-#pragma GCC unroll 6
-            for (int w = 0; w < WIDE; w++) sums[r][w] += x * own[w];
-        }
-    }
-#pragma GCC unroll 6
-    for (int r = 0; r < ROWS; r++)
-#pragma GCC unroll 6
-        for (int w = 0; w < WIDE; w++) Floats::store(c + r * c_pitch + w * LANES, sums[r][w]);
-}
-
-template <int ROWS>
-void stripe(const float* a, long a_row, long a_step, const float* b, long b_pitch, float* c, long c_pitch, long inner,
-            long columns) {
-    long at = 0;
-    for (; at + 2 * LANES <= columns; at += 2 * LANES)
-        tile<ROWS, 2>(a, a_row, a_step, b + at, b_pitch, c + at, c_pitch, inner);
-    if (at < columns) tile<ROWS, 1>(a, a_row, a_step, b + at, b_pitch, c + at, c_pitch, inner);
-}
-
-// c = a b, of matrices whose rows are as long as whole lanes; those of a lie as its steps say. Six rows and two lanes at
-// a time fill the registers.
-void multiply(const float* a, long a_row, long a_step, const float* b, long b_pitch, float* c, long c_pitch, long rows,
-              long inner, long columns) {
-    long row = 0;
-    for (; row + 6 <= rows; row += 6)
-        stripe<6>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns);
-    for (; row + 2 <= rows; row += 2)
-        stripe<2>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns);
-    for (; row < rows; row++)
-        stripe<1>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns);
-}
-
-float dot(const float* a, const float* b, long pitch) {
-    V total = {}, x, y;
-    for (long at = 0; at < pitch; at += LANES) {
-        Floats::load(x, a + at), Floats::load(y, b + at);
-        total += x * y;
-    }
-    float sum = 0;
-    for (long i = 0; i < LANES; i++) sum += total[i];
-    return sum;
-}
-
-void add(float* to, float factor, const float* from, long pitch) {
-    V x, y;
-    for (long at = 0; at < pitch; at += LANES) {
-        Floats::load(x, to + at), Floats::load(y, from + at);
-        Floats::store(to + at, x + factor * y);
-    }
-}
 
 struct Step {
     const float *inputs, *outputs;          // v and u (words, size)
@@ -138,14 +73,6 @@ struct Bench {
             std::copy_n(row_of(step.outputs, step.drawn[number * step.shared + n]), step.size, noise.row(n));
         for (long k = 0; k < step.size; k++)
             for (long n = 0; n < step.shared; n++) turned.row(k)[n] = noise.row(n)[k];
-    }
-    void fetch_rows(long number) const {
-        const long from = number * step.block, to = std::min(from + step.block + step.window, step.count);
-        for (long n = 0; n < step.shared; n++) fetch(row_of(step.outputs, step.drawn[number * step.shared + n]), step.size);
-        for (long place = from; place < to; place++) {
-            fetch(row_of(step.inputs, step.heads[place]), step.size);
-            fetch(row_of(step.outputs, step.words[place]), step.size);
-        }
     }
     const float* row_of(const float* table, long word) const { return table + word * step.size; }
     // Rows of a bench, and of slots, by place.
@@ -266,11 +193,12 @@ void cbow(Bench& bench, long number) {
 }
 
 // Blocks are handed to whichever thread is free, and each has its own slots, so that nothing depends on the threads.
-extern "C" void word_pairs(const float* inputs, const float* outputs, const int64_t* heads, const int64_t* words, const int64_t* owners,
-                           const int64_t* reach, const int64_t* drawn, int64_t blocks, int64_t count, int64_t size,
-                           int64_t block, int64_t window, int64_t shared, float share, bool means, float* d_inputs,
-                           float* d_outputs, double* nats, int64_t* pairs, int64_t threads) {
-    const Step step{inputs, outputs, heads, words, owners, reach,    drawn,     count, size,
+extern "C" void word_pairs(const float* inputs, const float* outputs, const int64_t* heads, const int64_t* words,
+                           const int64_t* owners, const int64_t* reach, const int64_t* drawn, int64_t blocks,
+                           int64_t count, int64_t size, int64_t block, int64_t window, int64_t shared, float share,
+                           bool means, float* d_inputs, float* d_outputs, double* nats, int64_t* pairs,
+                           int64_t threads) {
+    const Step step{inputs, outputs, heads,  words,  owners, reach,    drawn,     count, size,
                     block,  window,  shared, share, d_inputs, d_outputs, nats,  pairs};
 #pragma omp parallel num_threads(threads)
     {
@@ -278,7 +206,6 @@ extern "C" void word_pairs(const float* inputs, const float* outputs, const int6
 #pragma omp for schedule(dynamic, 4)
         for (long number = 0; number < blocks; number++) {
             bench.enter(number);
-            if (number + 1 < blocks) bench.fetch_rows(number + 1);
             means ? cbow(bench, number) : skipgram(bench, number);
             nats[number] = bench.nats, pairs[number] = bench.pairs;
         }
