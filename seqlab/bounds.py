@@ -43,8 +43,6 @@ BOUNDS: Mapping[str, Bounds] = {
     "data.batch_size": Bounds(most=2**24),
     "data.num_steps": Bounds(most=2**24),
     "data.num_subwords": Bounds(most=10**6),
-    "data.phrases": Bounds(least=0, most=10),
-    "data.phrase_threshold": Bounds(least=0),
     "data.max_length": Bounds(most=10**6),
     "data.eval_streams": Bounds(most=10**6),
     "data.strings": Bounds(most=10**7),

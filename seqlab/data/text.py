@@ -40,10 +40,8 @@ class TextData(DataModule):
         shuffled: Whether items are cut into parts in a random order, always the same.
         min_freq: Tokens seen less often than this in the training part become <unk>.
         num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
-        phrases: Passes over the training part that join words which stand together more often than by chance, as in
-            new_york; words and space alone have them.
-        phrase_threshold: Score above which two words are a phrase (Mikolov et al. 2013, equation 6, times the words of
-            the text).
+        phrases: Passes that join words of phrases found by counts, as in new_york.
+        phrase_threshold: Score above which two words are a phrase.
         batch_size: Streams, windows (random) or lines (items) in a batch, over all processes.
         num_steps: Tokens of each row in a batch; gradients reach this far back.
         sampling: contiguous (state carried from batch to batch) or random windows.
