@@ -3,6 +3,7 @@
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
 
@@ -33,6 +34,8 @@ from seqlab.views.projector import EmbeddingView
 
 SHOWN = 5
 """Words whose neighbours are shown when training ends."""
+PASS_LOSS = "val/loss_by_pass"
+"""Name under which the validation loss after each pass over co-occurrences is logged."""
 SKIPPED = 100
 """The most frequent words, which are shown last."""
 
@@ -54,6 +57,8 @@ class WordVectorModel(Model):
     loss_unit: ClassVar[str] = "nats per pair"
     measures: Mapping[str, Measure] = {"auc": Measure("AUC", "{:.2%}", "higher", _mean, ratio("ranked", "pairs"))}
     network: Any
+    passes: list[float]
+    """Validation loss after each pass over what was counted."""
     _continued: Continued | None
 
     @classmethod
@@ -64,7 +69,7 @@ class WordVectorModel(Model):
         return made
 
     def build(self) -> nn.Module:
-        made, self._continued = super().build(), None
+        made, self._continued, self.passes = super().build(), None, []
         if (where := getattr(self.options, "vectors", None)) is not None:
             self._continued = continue_from(cast(SkipGram, made), where, self.name, self.codec.vocab)
             self.loaded.append(self._continued.said)
@@ -96,14 +101,24 @@ class WordVectorModel(Model):
     def _told(self, batch: TextBatch, ranks: bool = True) -> Told:
         network: WordVectors = self.network
         training = network.training
+        valid = None if batch.valid is None else batch.valid.to(self.device)
         try:
-            return network.eval().told(batch.inputs, batch.valid, ranks)
+            return network.eval().told(batch.inputs.to(self.device), valid, ranks)
         finally:
             network.train(training)
 
     def count(self, data: DataModule) -> None:
         assert isinstance(data, TextData)
-        self.network.count(torch.from_numpy(np.asarray(data.part("train").ids).astype(np.int64)))
+        ids = torch.from_numpy(np.asarray(data.part("train").ids).astype(np.int64))
+        self.network.count(ids, partial(self._after_pass, data) if data.has("val") else None)
+
+    def _after_pass(self, data: TextData) -> None:
+        """Measures and logs the loss of the validation part."""
+        told = [self._told(batch, ranks=False) for batch in data.evaluation_loader("val")]
+        nats, pairs = sum(float(one.nats) for one in told), sum(int(one.pairs) for one in told)
+        self.passes.append(nats / max(1, pairs))
+        for logger in self.trainer.loggers if self._trainer is not None else ():
+            logger.log_metrics({PASS_LOSS: self.passes[-1]}, len(self.passes))
 
     def evaluate(
         self,
@@ -130,8 +145,7 @@ class WordVectorModel(Model):
         asked = None if analogies is None else read_analogies(Path(analogies))
         judged = None if similarity is None else read_similarity(Path(similarity))
         for batch in data.evaluation_loader(split):
-            valid = None if batch.valid is None else batch.valid.to(self.device)
-            told = self._told(batch._replace(inputs=batch.inputs.to(self.device), valid=valid))
+            told = self._told(batch)
             rows.append([float(one) for one in told])
         nats, pairs, ranked = np.array(rows).sum(0)
         if not pairs:
@@ -180,6 +194,9 @@ class WordVectorModel(Model):
         return "\n".join(f"{word}: {space.near_word(word, SHOWN)}" for word in words)
 
     def remarks(self, measured: Mapping[str, float]) -> list[str]:
+        if self.passes:
+            losses = ", ".join(f"{loss:.4f}" for loss in self.passes)
+            return [f"Validation loss after each pass ({self.loss_unit}): {losses}"]
         if not self.options.by_gradients or self.network.compiled():
             return []
         return [

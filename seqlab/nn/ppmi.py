@@ -1,7 +1,7 @@
 """PPMI and its truncated SVD: word vectors by counting alone."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -116,7 +116,7 @@ class PPMI(CountedVectors):
         super().__init__(counts, options)
         self.options = options
 
-    def count(self, ids: Tensor) -> None:
+    def count(self, ids: Tensor, after_pass: Callable[[], None] | None = None) -> None:
         options, words = self.options, len(self.counts)
         cells = self.cells(ids, lambda distance: 1 + (1 - distance) / self.window)
         found = ppmi_of(cells, words, options.noise_power, options.shifted)

@@ -154,6 +154,16 @@ def test_unseen_words_have_vectors_of_their_parts(corpus: Path) -> None:
         [*model(text, SMALL["skipgram"]).predict(["greeny"])]
 
 
+def test_the_loss_of_the_validation_part_is_told_after_each_pass(corpus: Path) -> None:
+    text = data(corpus)
+    learned = model(text, GloVeOptions(embedding_size=8, window=2, epochs=30, learning_rate=0.5))
+    trainer(1).fit(learned, text)
+    assert len(learned.passes) == 30
+    assert learned.passes[-1] < learned.passes[0]
+    assert learned.passes[-1] == pytest.approx(learned.evaluate(text, "val").loss)
+    assert learned.remarks({})[0].endswith(f", {learned.passes[-1]:.4f}")
+
+
 @pytest.mark.parametrize("kind", ["skipgram", "fasttext", "ppmi"])
 def test_plain_torch_says_that_digits_may_differ(kind: str, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learned = model(data(corpus), SMALL[kind])
