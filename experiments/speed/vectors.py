@@ -1,17 +1,20 @@
 """Word vectors of this project beside gensim's, on the same words, one after the other.
 
-    python experiments/speed/vectors.py TEXT [--models skipgram cbow] [--epochs 3] [--workers 2]
-                                        [--similarity FILE] [--analogies FILE]
+    GOMP_SPINCOUNT=1000 python experiments/speed/vectors.py TEXT [--models skipgram cbow] [--whose seqlab gensim]
+        [--epochs 3] [--threads 2] [--workers 2] [--similarity FILE] [--analogies FILE]
 
 100 dimensions, window 5, 5 negatives, min_count 5, subsampling from 1e-3, no held-out part. A word is one of the text,
-whether or not it is kept. gensim is a peer to measure and no dependency: install it beside.
+whether or not it is kept. Memory is the most that the process has held until then, the text included: ask for one of
+both alone. gensim is a peer to measure and no dependency: install it beside.
 """
 
 import argparse
 import time
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 import torch
@@ -50,11 +53,12 @@ def ours(name: str, data: TextData, epochs: int) -> tuple[float, WordSpace]:
 
 
 def gensims(name: str, words: Sequence[str], epochs: int, workers: int) -> tuple[float, WordSpace]:
-    from gensim.models import Word2Vec
+    from gensim.models import FastText, Word2Vec
 
     sentences = [words[begin : begin + SENTENCE] for begin in range(0, len(words), SENTENCE)]
     sizes = {"vector_size": 100, "window": 5, "negative": 5, "min_count": 5, "sample": 1e-3}
-    model = Word2Vec(**sizes, sg=int(name == "skipgram"), workers=workers, seed=1)
+    made = FastText if name == "fasttext" else Word2Vec
+    model = made(**sizes, sg=int(name != "cbow"), workers=workers, seed=1)
     model.build_vocab(sentences)
     started = time.perf_counter()
     model.train(sentences, total_examples=model.corpus_count, epochs=epochs)
@@ -66,29 +70,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("text")
     parser.add_argument("--models", nargs="+", default=["skipgram", "cbow"])
+    parser.add_argument("--whose", nargs="+", choices=["seqlab", "gensim"], default=["seqlab", "gensim"])
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--similarity")
     parser.add_argument("--analogies")
     given = parser.parse_args()
     keep_freed_memory()
+    torch.set_num_threads(given.threads)
     shares = {"val_fraction": 0.0, "test_fraction": 0.0}
-    data = TextData(given.text, tokens="word", min_freq=5, batch_size=32, num_steps=256, **shares)
+    text = {"tokens": "word", "min_freq": 5, "batch_size": 32, "num_steps": 256, **shares}
+    data = TextData(given.text, **text) if "seqlab" in given.whose else None
     words = Path(given.text).read_text(encoding="utf-8").split()
     print(f"{machine()}; gensim with {given.workers} workers; {len(words):,} words, {given.epochs} epochs")
-    for name in given.models:
-        for whose in ("seqlab", "gensim"):
-            seconds, space = (
-                ours(name, data, given.epochs)
-                if whose == "seqlab"
-                else gensims(name, words, given.epochs, given.workers)
-            )
-            row = f"{name:<10}{whose:<8}{given.epochs * len(words) / seconds:>10,.0f} words/s"
-            if given.similarity:
-                row += f"  {rank_similarity(space, read_similarity(Path(given.similarity)))}"
-            if given.analogies:
-                row += f"  analogies {answer_analogies(space, read_analogies(Path(given.analogies))).all()}"
-            print(row, flush=True)
+    for name, whose in product(given.models, given.whose):
+        if whose == "seqlab":
+            seconds, space = ours(name, data, given.epochs)
+        else:
+            seconds, space = gensims(name, words, given.epochs, given.workers)
+        row = f"{name:<10}{whose:<8}{given.epochs * len(words) / seconds:>10,.0f} words/s"
+        row += f"  {getrusage(RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB"
+        if given.similarity:
+            row += f"  {rank_similarity(space, read_similarity(Path(given.similarity)))}"
+        if given.analogies:
+            row += f"  analogies {answer_analogies(space, read_analogies(Path(given.analogies))).all()}"
+        print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,16 @@ class Nearby(NamedTuple):
     Args:
         query: As it was asked.
         neighbours: Words with their cosines, the nearest first.
+        unseen: Words of the query that the training text lacks, with commas between; their parts have vectors.
     """
 
     query: str
     neighbours: dict[str, float]
+    unseen: str = ""
 
     def __str__(self) -> str:
-        return ", ".join(f"{word} {cosine:.3f}" for word, cosine in self.neighbours.items())
+        near = ", ".join(f"{word} {cosine:.3f}" for word, cosine in self.neighbours.items())
+        return f"{near} (unseen, by its parts: {self.unseen})" if self.unseen else near
 
 
 def terms_of(query: str) -> list[tuple[str, float]]:
@@ -56,13 +59,21 @@ class WordSpace:
         words: The most frequent first.
         vectors: Of each ``(words, size)`` float32.
         clean: How a word of a query is cleaned.
+        unseen: Other words -> their vectors ``(words, size)`` float32, zeros of a word that has none; none where
+            other words have no vectors.
     """
 
-    def __init__(self, words: Sequence[str], vectors: Tensor, clean: Callable[[str], str] = str) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        vectors: Tensor,
+        clean: Callable[[str], str] = str,
+        unseen: Callable[[Sequence[str]], Tensor] | None = None,
+    ) -> None:
         self.words, self.vectors = words, vectors
         self.unit = F.normalize(vectors, dim=1)
         self.rows = {word: row for row, word in enumerate(words)}
-        self._clean = clean
+        self._clean, self._unseen = clean, unseen
 
     def row(self, word: str) -> int:
         """The row of a word.
@@ -70,13 +81,25 @@ class WordSpace:
         Raises:
             UserError: It has no vector.
         """
-        found = self.rows.get(word)
-        if found is None:
-            found = self.rows.get(self._clean(word).strip())
+        found = self._known(word)
         if found is None:
             way_out = nearest_spelling(word, self.words) or "ask for a word of the training text"
             raise UserError(f"'{word}' is none of the {len(self.words):,} words with a vector: {way_out}")
         return found
+
+    def _known(self, word: str) -> int | None:
+        found = self.rows.get(word)
+        return self.rows.get(self._cleaned(word)) if found is None else found
+
+    def _cleaned(self, word: str) -> str:
+        return self._clean(word).strip()
+
+    def _of_parts(self, word: str) -> Tensor | None:
+        """The direction ``(size,)`` of a word that has no row; none where it has none."""
+        if self._unseen is None or self._known(word) is not None:
+            return None
+        (vector,) = self._unseen([self._cleaned(word)])
+        return F.normalize(vector.cpu(), dim=0) if bool(vector.any()) else None
 
     def near(self, query: str, k: int) -> Nearby:
         """The words nearest to a sum of words, which are not among them (3CosAdd, Levy & Goldberg 2014, W14-1618).
@@ -87,14 +110,16 @@ class WordSpace:
         """
         if k < 1:
             raise UserError(f"neighbours {k} must be a whole number of at least 1")
-        terms = [(self.row(word), sign) for word, sign in terms_of(query)]
-        rows = [row for row, _ in terms]
-        target = (self.unit[rows] * torch.tensor([[sign] for _, sign in terms])).sum(0)
+        terms = terms_of(query)
+        made = {word: vector for word, _ in terms if (vector := self._of_parts(word)) is not None}
+        rows = [self.row(word) for word, _ in terms if word not in made]
+        units = torch.stack([made[word] if word in made else self.unit[self.row(word)] for word, _ in terms])
+        target = (units * torch.tensor([[sign] for _, sign in terms])).sum(0)
         cosines = self.unit @ F.normalize(target, dim=0)
         cosines[rows] = -torch.inf
         best = cosines.topk(min(k, max(0, len(self.words) - len({*rows}))))
         near = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-        return Nearby(query, {self.words[row]: round(cosine, 6) for row, cosine in near})
+        return Nearby(query, {self.words[row]: round(cosine, 6) for row, cosine in near}, ", ".join(made))
 
     def near_word(self, word: str, k: int) -> str:
         """The words nearest to one."""

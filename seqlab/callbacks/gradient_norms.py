@@ -19,8 +19,14 @@ def gradient_norm(module: pl.LightningModule) -> Tensor:
 
 
 def total_norm(gradients: Iterable[Tensor]) -> Tensor:
-    """Euclidean norm of gradients together, sparse ones too, a scalar."""
-    return torch.nn.utils.get_total_norm([one.coalesce().values() if one.is_sparse else one for one in gradients])
+    """Euclidean norm of gradients together, a scalar; of sparse ones row by row, which no number of threads changes."""
+    return torch.nn.utils.get_total_norm([_norms_of_rows(one) if one.is_sparse else one for one in gradients])
+
+
+def _norms_of_rows(gradient: Tensor) -> Tensor:
+    """Of a sparse gradient ``(rows,)``."""
+    values = gradient.coalesce().values()
+    return torch.linalg.vector_norm(values, dim=[*range(1, values.ndim)])
 
 
 class GradientNorms(pl.Callback):

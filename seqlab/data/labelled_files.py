@@ -9,7 +9,9 @@ from seqlab.errors import UserError, reason_of
 from seqlab.text.line_reader import read_bytes, with_line_ends, without_compression
 
 ENDINGS = {".tsv": "tsv", ".txt": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl"}
-FORMATS = ("tsv", "csv", "jsonl", "label_first", "fasttext")
+OF_LINES = ("label_first", "fasttext")
+"""Formats of a text and its label a line, which are no tables."""
+FORMATS = ("tsv", "csv", "jsonl", *OF_LINES)
 PREFIX = "__label__"
 
 
@@ -40,7 +42,7 @@ def read_labelled(paths: Sequence[Path], layout: Layout) -> tuple[Rows, Layout]:
     for path in paths:
         text, note = read_text(path, layout.encoding)
         format_ = layout.format or _format_of(path, text)
-        if format_ in ("label_first", "fasttext"):
+        if format_ in OF_LINES:
             rows = [_split(line, format_, f"{path}, line {number}", layout) for number, line in lines_of(text)]
         else:
             rows, layout, found = read_table(text, format_, str(path), layout)

@@ -41,6 +41,8 @@ class TextData(DataModule):
         shuffled: Whether items are cut into parts in a random order, always the same.
         min_freq: Tokens seen less often than this in the training part become <unk>.
         num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
+        phrases: Passes that join words of phrases found by counts, as in new_york.
+        phrase_threshold: Score above which two words are a phrase.
         batch_size: Streams, windows (random) or lines (items) in a batch, over all processes.
         num_steps: Tokens of each row in a batch; gradients reach this far back.
         sampling: contiguous (state carried from batch to batch) or random windows.
@@ -55,7 +57,13 @@ class TextData(DataModule):
     """
 
     data_name: ClassVar[str] = "text"
-    of_codecs: ClassVar[tuple[str, ...]] = (*DataModule.of_codecs, "end_of_line", "lines")
+    of_codecs: ClassVar[tuple[str, ...]] = (
+        *DataModule.of_codecs,
+        "end_of_line",
+        "lines",
+        "phrases",
+        "phrase_threshold",
+    )
     of_training: ClassVar[tuple[str, ...]] = ("sampling", "batch_size")
     of_limits: ClassVar[tuple[str, ...]] = ("max_tokens",)
     of_batches: ClassVar[tuple[str, ...]] = ("num_steps", "eval_streams")
@@ -74,6 +82,8 @@ class TextData(DataModule):
         shuffled: bool = False,
         min_freq: int = 0,
         num_subwords: int = 2000,
+        phrases: int = 0,
+        phrase_threshold: float = 100.0,
         batch_size: int = 32,
         num_steps: int = 35,
         sampling: Literal["contiguous", "random"] = "contiguous",
@@ -107,7 +117,8 @@ class TextData(DataModule):
         self.corpus_name = name_shown or found
         items = lines == "items"
         marks = end_of_line or items, items
-        recipe = Recipe(cleaning, tokens, min_freq, num_subwords, val_fraction, test_fraction, *marks, shuffled)
+        joins = phrases, phrase_threshold
+        recipe = Recipe(cleaning, tokens, min_freq, num_subwords, val_fraction, test_fraction, *marks, shuffled, *joins)
         self.corpus = read_corpus(self.files, recipe, cache_folder(), (codecs or {}).get("text"))
         if not self.codec.vocab.frequencies and len(self.corpus.parts["train"].ids):
             raise UserError(f"all tokens of '{self.corpus_name}' are <unk>; lower --data.min_freq {min_freq}")

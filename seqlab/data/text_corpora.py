@@ -18,7 +18,7 @@ class TimeMachine(TextData):
     """H. G. Wells, The Time Machine (1895): 170,580 characters, 32,775 words.
 
     Args:
-        cleaning: classic (a-z, lines joined as in the book), letters (a-z, words kept apart) or raw.
+        cleaning: classic (a-z, lines joined as in the book), letters (a-z, spaced) or raw.
     """
 
     data_name = "time_machine"

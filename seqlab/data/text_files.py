@@ -40,6 +40,8 @@ class Recipe:
         line_ends: Whether each line end is a token.
         line_begins: Whether each line begins with a token.
         shuffled: Whether the parts are cut from the lines in a random order, always the same.
+        phrases: Passes over the training part that find phrases.
+        phrase_threshold: Score above which two words are a phrase.
     """
 
     cleaning: str = "classic"
@@ -51,6 +53,8 @@ class Recipe:
     line_ends: bool = False
     line_begins: bool = False
     shuffled: bool = False
+    phrases: int = 0
+    phrase_threshold: float = 100.0
 
 
 class Part(NamedTuple):
@@ -112,6 +116,8 @@ def _build(
         vocab_size=recipe.num_subwords,
         line_ends=recipe.line_ends,
         line_begins=recipe.line_begins,
+        phrases=recipe.phrases,
+        phrase_threshold=recipe.phrase_threshold,
     )
     held: dict[Split, Part] = {}
     for split, lines in parts.items():

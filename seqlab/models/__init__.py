@@ -24,6 +24,7 @@ from seqlab.nn.bag import BagOptions
 from seqlab.nn.cbow import CBOWOptions
 from seqlab.nn.closed_form import ClosedFormOptions
 from seqlab.nn.column_reader import ColumnReaderOptions
+from seqlab.nn.fasttext import FastTextOptions
 from seqlab.nn.glove import GloVeOptions
 from seqlab.nn.grey_bayes import GreyBayesOptions
 from seqlab.nn.ibm1 import IBM1Options
@@ -171,6 +172,7 @@ TASKS: dict[str, Task] = {
         networks={
             "skipgram": Network(SkipGramOptions),
             "cbow": Network(CBOWOptions),
+            "fasttext": Network(FastTextOptions),
             "glove": Network(GloVeOptions),
             "ppmi": Network(PPMIOptions),
         },

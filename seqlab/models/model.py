@@ -26,6 +26,7 @@ from seqlab.models.optimization import (
     OptimizerCallable,
     SchedulerCallable,
     by_name,
+    coalesced,
     in_groups,
     in_one_pass,
     in_order,
@@ -251,7 +252,7 @@ class Model(pl.LightningModule):
     def on_after_backward(self) -> None:
         for parameter in self.parameters() if self.sparse else ():
             if parameter.grad is not None and parameter.grad.is_sparse:
-                parameter.grad = parameter.grad.coalesce()
+                parameter.grad = coalesced(parameter.grad)
         self.window.correct(self.parameters())
 
     @cached_property

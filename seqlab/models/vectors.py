@@ -3,8 +3,9 @@
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import lightning.pytorch as pl
 import numpy as np
@@ -21,17 +22,22 @@ from seqlab.data.streams import TextBatch
 from seqlab.data.text import TextData
 from seqlab.errors import UserError
 from seqlab.metrics import MeanLoss, Measure, ratio
+from seqlab.models.continued import Continued, continue_from
 from seqlab.models.model import Codecs, Model
 from seqlab.models.vectors_report import VectorsReport
 from seqlab.models.window import Sums
+from seqlab.nn.skipgram import SkipGram
 from seqlab.nn.word_vectors import Told, WordVectors
 from seqlab.text.codec import Codec
+from seqlab.text.phrases import PhraseTokenizer
 from seqlab.text.vector_files import WRITERS
 from seqlab.text.word_questions import read_analogies, read_similarity
 from seqlab.views.projector import EmbeddingView
 
 SHOWN = 5
 """Words whose neighbours are shown when training ends."""
+PASS_LOSS = "val/loss_by_pass"
+"""Name under which the validation loss after each pass over co-occurrences is logged."""
 
 
 def _mean(model: Any) -> MeanLoss:
@@ -51,12 +57,28 @@ class WordVectorModel(Model):
     loss_unit: ClassVar[str] = "nats per pair"
     measures: Mapping[str, Measure] = {"auc": Measure("AUC", "{:.2%}", "higher", _mean, ratio("ranked", "pairs"))}
     network: Any
+    passes: list[float]
+    """Validation loss after each pass over what was counted."""
+    _continued: Continued | None
 
     @classmethod
     def network_of(cls, options: Any, codecs: Codecs) -> nn.Module:
         codec = codecs["text"]
         assert isinstance(codec, Codec)
-        made: nn.Module = options.build(torch.tensor(occurrences(codec)))
+        made: nn.Module = options.build(torch.tensor(occurrences(codec)), tokens_of(codec))
+        return made
+
+    def build(self) -> nn.Module:
+        made, self._continued, self.passes = super().build(), None, []
+        if (where := getattr(self.options, "vectors", None)) is not None:
+            self._continued = continue_from(cast(SkipGram, made), where, self.name, self.codec.vocab)
+            self.loaded.append(self._continued.said)
+        return made
+
+    def configure_optimizers(self) -> Any:
+        made = super().configure_optimizers()
+        if self._continued is not None:
+            self._continued.carry(made["optimizer"] if isinstance(made, dict) else made, self.network)
         return made
 
     @property
@@ -79,14 +101,24 @@ class WordVectorModel(Model):
     def _told(self, batch: TextBatch, ranks: bool = True) -> Told:
         network: WordVectors = self.network
         training = network.training
+        valid = None if batch.valid is None else batch.valid.to(self.device)
         try:
-            return network.eval().told(batch.inputs, batch.valid, ranks)
+            return network.eval().told(batch.inputs.to(self.device), valid, ranks)
         finally:
             network.train(training)
 
     def count(self, data: DataModule) -> None:
         assert isinstance(data, TextData)
-        self.network.count(torch.from_numpy(np.asarray(data.part("train").ids).astype(np.int64)))
+        ids = torch.from_numpy(np.asarray(data.part("train").ids).astype(np.int64))
+        self.network.count(ids, partial(self._after_pass, data) if data.has("val") else None)
+
+    def _after_pass(self, data: TextData) -> None:
+        """Measures and logs the loss of the validation part."""
+        told = [self._told(batch, ranks=False) for batch in data.evaluation_loader("val")]
+        nats, pairs = sum(float(one.nats) for one in told), sum(int(one.pairs) for one in told)
+        self.passes.append(nats / max(1, pairs))
+        for logger in self.trainer.loggers if self._trainer is not None else ():
+            logger.log_metrics({PASS_LOSS: self.passes[-1]}, len(self.passes))
 
     def evaluate(
         self,
@@ -113,8 +145,7 @@ class WordVectorModel(Model):
         asked = None if analogies is None else read_analogies(Path(analogies))
         judged = None if similarity is None else read_similarity(Path(similarity))
         for batch in data.evaluation_loader(split):
-            valid = None if batch.valid is None else batch.valid.to(self.device)
-            told = self._told(batch._replace(inputs=batch.inputs.to(self.device), valid=valid))
+            told = self._told(batch)
             rows.append([float(one) for one in told])
         nats, pairs, ranked = np.array(rows).sum(0)
         if not pairs:
@@ -144,7 +175,12 @@ class WordVectorModel(Model):
         self.check_finite()
         space = self.space()
         for query in inputs:
-            yield space.near(query, neighbours)
+            yield space.near(self._phrased(query), neighbours)._replace(query=query)
+
+    def _phrased(self, query: str) -> str:
+        """A query with the words of phrases joined: new york is new_york."""
+        tokenizer = self.codec.tokenizer
+        return " ".join(tokenizer.phrased(query.split())) if isinstance(tokenizer, PhraseTokenizer) else query
 
     def inspect(
         self,
@@ -173,20 +209,27 @@ class WordVectorModel(Model):
     def space(self) -> WordSpace:
         """Its words, and their vectors."""
         known = torch.tensor(occurrences(self.codec)) > 0
-        words = [word for word, one in zip(self._tokens(), known.tolist(), strict=True) if one]
-        return WordSpace(words, self.network.vectors().cpu()[known], self.codec.clean)
-
-    def _tokens(self) -> list[str]:
-        tokens: list[str] = self.codec.vocab.tokens(range(self.codec.vocab_size))
-        return tokens
+        words = [word for word, one in zip(tokens_of(self.codec), known.tolist(), strict=True) if one]
+        return WordSpace(words, self.network.vectors().cpu()[known], self.codec.clean, self.network.unseen)
 
     def sample(self, data: DataModule) -> str:
         space = self.space()
         words = content_words(space.words)[:SHOWN]
         return "\n".join(f"{word}: {space.near_word(word, SHOWN)}" for word in words)
 
+    def remarks(self, measured: Mapping[str, float]) -> list[str]:
+        if self.passes:
+            losses = ", ".join(f"{loss:.4f}" for loss in self.passes)
+            return [f"Validation loss after each pass ({self.loss_unit}): {losses}"]
+        if not self.options.by_gradients or self.network.compiled():
+            return []
+        return [
+            "Plain torch trained these vectors; on another number of threads it may give other last digits, which "
+            "compiled code does not."
+        ]
+
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
-        return [EmbeddingView()]
+        return [EmbeddingView(self.network.vectors)]
 
     def command(self, data: DataModule, checkpoint: str) -> str:
         return f"python -m seqlab.predict {checkpoint} {shlex.quote(content_words(self.space().words)[0])}"
@@ -207,6 +250,12 @@ class WordVectorModel(Model):
         self.check_finite()
         space = self.space()
         return WRITERS[format](space.words, space.vectors.numpy())
+
+
+def tokens_of(codec: Codec) -> list[str]:
+    """The token of each id."""
+    tokens: list[str] = codec.vocab.tokens(range(codec.vocab_size))
+    return tokens
 
 
 def occurrences(codec: Codec) -> list[int]:

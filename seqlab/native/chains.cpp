@@ -2,33 +2,9 @@
 // processor, so that every compiler takes it. Mirrored by seqlab/native/chains.py.
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <limits>
-#include <vector>
 
-#include "share.h"
-
-constexpr long WIDTH = 32;  // bytes that are worked on at a time
-
-template <class Number>
-struct Block {
-    static constexpr long LANES = WIDTH / sizeof(Number);
-    typedef Number V __attribute__((vector_size(WIDTH)));
-
-    static void load(V& v, const Number* from) { std::memcpy(&v, from, sizeof v); }
-    static void store(Number* to, const V& v) { std::memcpy(to, &v, sizeof v); }
-};
-
-// A matrix (rows, size) with rows as long as whole blocks, filled with a number.
-template <class Number>
-struct Padded {
-    long pitch;
-    std::vector<Number> numbers;
-
-    Padded(long rows, long size, Number fill)
-        : pitch(divided(size, Block<Number>::LANES) * Block<Number>::LANES), numbers(rows * pitch, fill) {}
-    Number* row(long at) { return &numbers[at * pitch]; }
-};
+#include "lanes.h"
 
 // scores[t][j] = emissions[t][j] + max over i of (scores[t - 1][i] + transitions[i][j]); from the best of the last ones,
 // the tag that led there, back to the first.

@@ -1,4 +1,4 @@
-"""Compiles recurrences and chains once for a machine and keeps them in the user's cache folder."""
+"""Compiles C++ once for a machine and keeps them in the user's cache folder."""
 
 import ctypes
 import hashlib
@@ -20,9 +20,12 @@ from torch import Tensor
 from seqlab.native.store import stored
 
 UNITS = ("cells.cpp", "gains.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
-PORTABLE = ("chains.cpp",)
+PORTABLE = ("chains.cpp", "sparse_rows.cpp", "word_pairs.cpp")
 """Those that every processor runs."""
-HEADERS = ("rows.h", "recurrence.h", "share.h", "product.h", "tiles.h", "vector.h")
+HEADERS = (
+    *("exponential.h", "lanes.h", "rows.h", "recurrence.h", "share.h", "small_products.h", "product.h", "tiles.h"),
+    "vector.h",
+)
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"
 """Environment variable: 0 leaves compiled code out."""

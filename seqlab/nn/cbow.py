@@ -1,6 +1,6 @@
 """CBOW: the words near a place say which word stands there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ class CBOWOptions(SkipGramOptions):
         "lr_scheduler": {"name": "none"},
     }
 
-    def build(self, counts: Tensor) -> "CBOW":
+    def build(self, counts: Tensor, words: Sequence[str] = ()) -> "CBOW":
         return CBOW(counts, self)
 
 
@@ -34,13 +34,15 @@ class CBOW(SkipGram):
         options: Of the network.
     """
 
+    means: ClassVar[bool] = True
+
     def scored(self, blocks: Blocks, weights: Tensor) -> Scored:
-        hidden, there = _means(self.inputs()[blocks.around], weights)
+        hidden, there = _means(self.centers(blocks.around), weights)
         said = (hidden * self.outputs()[blocks.centers]).sum(-1, keepdim=True)
         return Scored(hidden, said, there)
 
     def _against(self, blocks: Blocks, near: Tensor, drawn: Tensor | None) -> tuple[Scored, Tensor]:
-        vectors = self.embedding(blocks.around)
+        vectors = self.centers(blocks.around)
         hidden, there = _means(vectors, near.to(vectors.dtype))
         asked, width = blocks.centers, blocks.centers.shape[1]
         found = self.context_embedding(asked if drawn is None else torch.cat([asked, drawn], 1))

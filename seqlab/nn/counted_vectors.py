@@ -54,11 +54,12 @@ class CountedVectors(WordVectors):
     def vectors(self) -> Tensor:
         return self.embedding.weight.detach().float()
 
-    def count(self, ids: Tensor) -> None:
+    def count(self, ids: Tensor, after_pass: Callable[[], None] | None = None) -> None:
         """Counts a training text, in place of what was counted before.
 
         Args:
             ids: ``(tokens,)`` int64.
+            after_pass: Is called after each pass over what was counted, of a network that takes several.
         """
         raise NotImplementedError
 

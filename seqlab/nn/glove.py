@@ -1,5 +1,6 @@
 """GloVe: vectors whose products are logarithms of co-occurrences."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,11 +21,12 @@ class GloVeOptions(CountedVectorOptions):
     alpha: float = option(0.75, "Power by which rarer pairs weigh less.", least=0.0, most=2.0)
     batch_cells: int = option(16384, "Co-occurrences of a step.", least=1)
 
-    def build(self, counts: Tensor) -> "GloVe":
+    def build(self, counts: Tensor, words: Sequence[str] = ()) -> "GloVe":
         """The network of these options, before it has counted anything.
 
         Args:
             counts: Occurrences of each word ``(vocab_size,)``.
+            words: Are not read.
         """
         return GloVe(counts, self)
 
@@ -91,15 +93,20 @@ class GloVe(CountedVectors):
     def vectors(self) -> Tensor:
         return (self.embedding.weight + self.context_embedding.weight).detach().float()
 
-    def count(self, ids: Tensor) -> None:
-        words = len(self.counts)
+    def count(self, ids: Tensor, after_pass: Callable[[], None] | None = None) -> None:
         cells = self.cells(ids, lambda distance: 1 / distance)
         w, other = (Side(self._drawn()) for _ in range(2))
         for _ in range(self.options.epochs):
             self._pass(cells, w, other)
+            self._take(cells, w, other)
+            if after_pass is not None:
+                after_pass()
+
+    def _take(self, cells: Cells, w: Side, other: Side) -> None:
+        """Makes the tables as they are those of the network."""
         self.embedding.weight.copy_(w.table[:, :-1])
         self.context_embedding.weight.copy_(other.table[:, :-1])
-        zeros = torch.zeros(words, dtype=torch.float64, device=self.counts.device)
+        zeros = torch.zeros(len(self.counts), dtype=torch.float64, device=self.counts.device)
         sums = zeros.index_add(0, cells.first, cells.counts).clamp(min=1e-9)
         noise = self.noise.diff(prepend=self.noise.new_zeros(1)).clamp(min=1e-12)
         self.shift.copy_(w.table[:, -1:] - sums.log().unsqueeze(1))

@@ -1,6 +1,7 @@
 """PPMI and its truncated SVD: word vectors by counting alone."""
 
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,11 +29,12 @@ class PPMIOptions(CountedVectorOptions):
         0.5, "Power of the singular values in the vectors; 0 weighs all directions alike.", least=0.0, most=1.0
     )
 
-    def build(self, counts: Tensor) -> "PPMI":
+    def build(self, counts: Tensor, words: Sequence[str] = ()) -> "PPMI":
         """The network of these options, before it has counted anything.
 
         Args:
             counts: Occurrences of each word ``(vocab_size,)``.
+            words: Are not read.
         """
         return PPMI(counts, self)
 
@@ -114,7 +116,7 @@ class PPMI(CountedVectors):
         super().__init__(counts, options)
         self.options = options
 
-    def count(self, ids: Tensor) -> None:
+    def count(self, ids: Tensor, after_pass: Callable[[], None] | None = None) -> None:
         options, words = self.options, len(self.counts)
         cells = self.cells(ids, lambda distance: 1 + (1 - distance) / self.window)
         found = ppmi_of(cells, words, options.noise_power, options.shifted)

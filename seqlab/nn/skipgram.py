@@ -1,6 +1,6 @@
 """Skip-gram: a word says which words are near it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqlab.nn.word_blocks import Blocks
+from seqlab.native.sparse_rows import able
+from seqlab.native.word_pairs import Places, pairs_against_noise
+from seqlab.nn.word_blocks import BLOCK, Blocks, in_blocks, number_of_blocks
 from seqlab.nn.word_vectors import Scored, Told, WordVectorOptions, WordVectors
 from seqlab.options import option
 
@@ -35,12 +37,19 @@ class SkipGramOptions(WordVectorOptions):
         "Share of the text above which words are left out at random, the more the oftener; 0 keeps all.",
         least=0,
     )
+    vectors: str | None = option(
+        None,
+        "What training goes on from: a run or checkpoint of the same model, or a file of word vectors; words that are "
+        "new to it begin afresh.",
+        once=True,
+    )
 
-    def build(self, counts: Tensor) -> "SkipGram":
+    def build(self, counts: Tensor, words: Sequence[str] = ()) -> "SkipGram":
         """The network of these options.
 
         Args:
             counts: Occurrences of each word ``(vocab_size,)``.
+            words: The word of each id, for networks that read how they are written.
         """
         return SkipGram(counts, self)
 
@@ -58,6 +67,9 @@ class SkipGram(WordVectors):
         counts: Occurrences of each word in the training part ``(vocab_size,)``; what has 0 is no word.
         options: Of the network.
     """
+
+    means: ClassVar[bool] = False
+    """Whether the words near a place say together which word stands there."""
 
     def __init__(self, counts: Tensor, options: SkipGramOptions) -> None:
         super().__init__(counts, options, options.negatives, options.noise_power)
@@ -78,11 +90,38 @@ class SkipGram(WordVectors):
     def outputs(self) -> Tensor:
         return self.context_embedding.weight
 
-    def blocks_of(self, ids: Tensor, valid: Tensor | None) -> Blocks:
+    def heads(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors v ``(vectors, size)``, and which of them is that of each word.
+
+        Args:
+            ids: ``(words,)`` int64.
+
+        Returns:
+            The vectors, and rows of them ``(words,)`` int64.
+        """
+        return self.embedding.weight, ids
+
+    def rows_behind(self, count: int) -> tuple[Tensor, Tensor]:
+        """Rows behind those of words in the first table, and where the same stands behind those of another network.
+
+        Args:
+            count: Rows that the other network has there.
+
+        Returns:
+            Rows of this table, and how far behind the words of the other one they stand, both ``(rows,)`` int64.
+        """
+        none = torch.empty(0, dtype=torch.int64)
+        return none, none
+
+    def centers(self, ids: Tensor) -> Tensor:
+        vectors, rows = self.heads(ids.flatten())
+        return F.embedding(rows, vectors, sparse=not self.full).view(*ids.shape, -1)
+
+    def words_of(self, ids: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
         if self.training:
             kept = torch.rand(ids.shape, device=ids.device) < self.kept[ids]
             valid = kept if valid is None else kept & valid
-        return super().blocks_of(ids, valid)
+        return super().words_of(ids, valid)
 
     def nats(self, ids: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """What rows of text cost in training, and over how many pairs.
@@ -94,13 +133,22 @@ class SkipGram(WordVectors):
         Returns:
             Two scalars, float and int64.
         """
-        blocks = self.blocks_of(ids, valid)
-        reach = torch.randint(1, self.window + 1, blocks.centers.shape, device=ids.device).unsqueeze(-1)
-        near = (blocks.distance > 0) & (blocks.distance <= reach)
-        if self.full:
-            return self.cost(blocks, near, None)
-        places = torch.rand(len(blocks.centers), SHARED, dtype=torch.float64, device=ids.device)
-        return self.cost(blocks, near, self.drawn(places))
+        words, rows = self.words_of(ids, valid)
+        count = number_of_blocks(len(words))
+        reach = torch.randint(1, self.window + 1, (count, BLOCK), device=ids.device)
+        places = torch.rand(0 if self.full else count, SHARED, dtype=torch.float64, device=ids.device)
+        drawn = self.drawn(places)
+        if self.compiled():
+            inputs, heads = self.heads(words)
+            text = Places(words, heads, rows, reach.flatten(), drawn, BLOCK, self.window)
+            return pairs_against_noise(inputs, self.outputs(), text, self.negatives / SHARED, self.means)
+        blocks = in_blocks(words, rows, self.window)
+        near = (blocks.distance > 0) & (blocks.distance <= reach.unsqueeze(-1))
+        return self.cost(blocks, near, None if self.full else drawn)
+
+    def compiled(self) -> bool:
+        """Whether compiled code trains it, with the same digits on any number of threads."""
+        return not self.full and able(self.embedding.weight, self.outputs())
 
     def cost(self, blocks: Blocks, near: Tensor, drawn: Tensor | None) -> tuple[Tensor, Tensor]:
         """What blocks cost, and over how many pairs.
@@ -123,7 +171,7 @@ class SkipGram(WordVectors):
 
     def _against(self, blocks: Blocks, near: Tensor, drawn: Tensor | None) -> tuple[Scored, Tensor]:
         """The pairs, and what each center says of the noise ``(blocks, BLOCK, SHARED)``, or of all words."""
-        hidden = self.embedding(blocks.centers)
+        hidden = self.centers(blocks.centers)
         asked, width = blocks.around, blocks.around.shape[1]
         found = self.context_embedding(asked if drawn is None else torch.cat([asked, drawn], 1))
         said = hidden @ found[:, :width].transpose(1, 2)
@@ -140,7 +188,7 @@ class SkipGram(WordVectors):
         for part in zip(*(part.split(AT_ONCE_FULL) for part in blocks), strict=True):
             own = Blocks(*part)
             weights = torch.where(own.distance > 0, self.window + 1 - own.distance, 0)
-            hidden, said, weights = self.scored(own, weights.to(self.inputs().dtype))
+            hidden, said, weights = self.scored(own, weights.to(self.outputs().dtype))
             normalizers = (hidden @ self.outputs().t()).logsumexp(-1, keepdim=True)
             total += (weights * (normalizers - said)).double().sum()
         return total

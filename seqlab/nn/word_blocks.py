@@ -39,6 +39,11 @@ def kept_words(ids: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
     return ids[keep], keep.nonzero()[:, 0]
 
 
+def number_of_blocks(words: int) -> int:
+    """Blocks that so many words fill, at least one."""
+    return max(1, -(-words // BLOCK))
+
+
 def in_blocks(words: Tensor, rows: Tensor, window: int) -> Blocks:
     """Cuts words into blocks; the last one is filled up.
 
@@ -47,7 +52,7 @@ def in_blocks(words: Tensor, rows: Tensor, window: int) -> Blocks:
         rows: Number of the row of each ``(words,)`` int64; words of different rows are not around each other.
         window: Most words from a center to a word around it.
     """
-    filled = max(BLOCK, -(-len(words) // BLOCK) * BLOCK)
+    filled = number_of_blocks(len(words)) * BLOCK
     padding = (window, filled - len(words) + window)
     ids = torch.nn.functional.pad(words, padding)
     owners = torch.nn.functional.pad(rows, padding, value=NOWHERE)

@@ -1,5 +1,6 @@
 """What networks of word vectors share: noise, which words are kept, and what telling true pairs from noise costs."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -89,9 +90,23 @@ class WordVectors(nn.Module):
         """u of all words ``(vocab_size, size)``."""
         raise NotImplementedError
 
+    def centers(self, ids: Tensor) -> Tensor:
+        """v of words.
+
+        Args:
+            ids: Of any shape, int64.
+
+        Returns:
+            Vectors of the shape of ``ids`` and ``(size,)``.
+        """
+        return self.inputs()[ids]
+
     def vectors(self) -> Tensor:
         """What stands for each word elsewhere ``(vocab_size, embedding_size)`` float32."""
         return self.inputs().detach().float()
+
+    unseen: Callable[[Sequence[str]], Tensor] | None = None
+    """Gives vectors ``(words, size)`` of words that have no id, where it can."""
 
     def scored(self, blocks: Blocks, weights: Tensor) -> Scored:
         """Log-odds of the pairs of blocks.
@@ -100,18 +115,22 @@ class WordVectors(nn.Module):
             blocks: Of words.
             weights: How often each pair counts ``(blocks, BLOCK, BLOCK + 2 window)``.
         """
-        hidden = self.inputs()[blocks.centers]
+        hidden = self.centers(blocks.centers)
         return Scored(hidden, hidden @ self.outputs()[blocks.around].transpose(1, 2), weights)
 
-    def blocks_of(self, ids: Tensor, valid: Tensor | None) -> Blocks:
-        """The words of rows of text that are known, in blocks.
+    def words_of(self, ids: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The words of rows of text that are known, and the number of the row of each, as ``kept_words`` gives them.
 
         Args:
             ids: ``(batch, time)`` int64.
             valid: Which are real ``(batch, time)`` bool; all if not given.
         """
         real = self.counts[ids] > 0
-        return in_blocks(*kept_words(ids, real if valid is None else real & valid), self.window)
+        return kept_words(ids, real if valid is None else real & valid)
+
+    def blocks_of(self, ids: Tensor, valid: Tensor | None) -> Blocks:
+        """These words in blocks."""
+        return in_blocks(*self.words_of(ids, valid), self.window)
 
     @torch.no_grad()
     def told(self, ids: Tensor, valid: Tensor | None = None, ranks: bool = True) -> Told:

@@ -14,11 +14,20 @@ from seqlab.text.clean import check_cleaning, clean_lines, marks_apart, restored
 from seqlab.text.image_codec import ImageCodec
 from seqlab.text.labels import Labels
 from seqlab.text.line_reader import Unended, ended_lines
+from seqlab.text.phrases import PhraseTokenizer, learn_phrases
 from seqlab.text.points_codec import PointsCodec
 from seqlab.text.series_codec import SeriesCodec
 from seqlab.text.strip import Strip
 from seqlab.text.subwords import LONGEST_LEARNED, in_parts
-from seqlab.text.tokenize import CharTokenizer, Tokenizer, check_tokens, learning, tokenizer_from_state, untrained
+from seqlab.text.tokenize import (
+    PHRASED,
+    CharTokenizer,
+    Tokenizer,
+    check_tokens,
+    learning,
+    tokenizer_from_state,
+    untrained,
+)
 from seqlab.text.vocab import BOS, EOS, UNK, Vocab
 
 PIECE = 2**20
@@ -67,6 +76,8 @@ class Codec:
         reserved: Sequence[str] = (UNK,),
         line_ends: bool = False,
         line_begins: bool = False,
+        phrases: int = 0,
+        phrase_threshold: float = 100.0,
     ) -> Self:
         """Learns tokens and vocabulary from a training text, which is never held whole.
 
@@ -81,13 +92,18 @@ class Codec:
             reserved: Tokens that have ids whether or not the text holds them.
             line_ends: Whether each line end is a token, ``<eos>``.
             line_begins: Whether each line begins with a token, ``<bos>``.
+            phrases: Passes over the text that find phrases, of words alone; see ``seqlab.text.phrases``.
+            phrase_threshold: Score above which two words are a phrase.
 
         Raises:
             UserError: A name is unknown, or a number out of range.
         """
         check_cleaning(cleaning)
         check_tokens(tokens)
-        for name, value, least in (("min_freq", min_freq, 0), ("vocab_size", vocab_size, 1)):
+        if phrases and tokens not in PHRASED:
+            ways = " or ".join(PHRASED)
+            raise UserError(f"phrases are of words, not of {tokens}; give --data.tokens {ways}, or --data.phrases 0")
+        for name, value, least in (("min_freq", min_freq, 0), ("vocab_size", vocab_size, 1), ("phrases", phrases, 0)):
             if value < least:
                 raise UserError(f"{name} {value} must be a whole number of at least {least}")
         marked = (BOS,) * line_begins + (EOS,) * line_ends
@@ -103,6 +119,12 @@ class Codec:
             vocab = Vocab({piece: seen[piece] for piece in trained.pieces}, reserved=reserved)
             return cls(cleaning, trained, vocab, None, line_ends, line_begins)
         tokenizer = untrained(tokens, marks_apart(cleaning))
+        if phrases:
+            words = tokenizer
+            found = learn_phrases(
+                lambda: map(words.tokenize, clean_lines(_bodies(lines(), line_ends), rule)), phrases, phrase_threshold
+            )
+            tokenizer = PhraseTokenizer(words, found)
         counts: Counter[str] = Counter()
         for line in clean_lines(_bodies(lines(), line_ends), rule):
             counts.update(line if tokens == "char" else tokenizer.tokenize(line))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, Self
 from tokenizers import Tokenizer as Library
 
 from seqlab.errors import UserError, nearest
+from seqlab.text.phrases import PhraseTokenizer
 from seqlab.text.rules_1 import BPETokenizer1, UnigramTokenizer1, WordPieceTokenizer1, WordTokenizer1
 from seqlab.text.subwords import BPETokenizer, SubwordTokenizer, UnigramTokenizer
 from seqlab.text.treebank import TreebankTokenizer
@@ -21,8 +22,13 @@ class Tokenizer(Protocol):
     and its repetitions aside.
     """
 
-    name: ClassVar[str]
-    keeps_text: ClassVar[bool]
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def keeps_text(self) -> bool:
+        """See above."""
 
     def tokenize(self, text: str) -> list[str]:
         """The tokens of a text."""
@@ -112,6 +118,9 @@ OF_WORDS: dict[str, type[Tokenizer]] = {
 }
 """How raw text is cut into words, or characters, that a task says something of, one by one."""
 
+PHRASED = ("word", "space")
+"""Tokens that phrases are found of."""
+
 OLD_SUBWORDS: dict[str, type[SubwordTokenizer]] = {
     kind.name: kind for kind in (BPETokenizer1, WordPieceTokenizer1, UnigramTokenizer1)
 }
@@ -152,6 +161,9 @@ def tokenizer_from_state(state: Mapping[str, Any]) -> Tokenizer:
     Raises:
         UserError: It names an unknown tokenizer.
     """
+    if "phrases" in state:
+        words = tokenizer_from_state({key: value for key, value in state.items() if key != "phrases"})
+        return PhraseTokenizer(words, [frozenset((first, second) for first, second in one) for one in state["phrases"]])
     name = name_of_state(state)
     if name in OF_WORDS:
         return OF_WORDS[name]()

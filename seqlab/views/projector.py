@@ -1,8 +1,10 @@
 """What an embedding learned, when training ends."""
 
+from collections.abc import Callable
 from typing import cast
 
 import lightning.pytorch as pl
+from torch import Tensor
 
 from seqlab.analysis.embeddings import nearest, shown_token
 from seqlab.nn.next_token import NextToken
@@ -14,14 +16,22 @@ MOST_POINTS = 10_000
 
 
 class EmbeddingView(pl.Callback):
-    """Fills TensorBoard's projector with the embedding, labelled by tokens, and lists nearest neighbours by cosine."""
+    """Fills TensorBoard's projector with the embedding, labelled by tokens, and lists nearest neighbours by cosine.
+
+    Args:
+        vectors: Gives that of each id ``(ids, size)``; the weights of the network's embedding if not given.
+    """
+
+    def __init__(self, vectors: Callable[[], Tensor] | None = None) -> None:
+        self._vectors = vectors
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         model = cast(Writes, pl_module)
         network, codec = cast(NextToken, model.network), model.codec
         if network.embedding is None:
             return
-        vectors = network.embedding.weight.detach().float().cpu()[:MOST_POINTS]
+        every = network.embedding.weight if self._vectors is None else self._vectors()
+        vectors = every.detach().float().cpu()[:MOST_POINTS]
         labels = [shown_token(token) for token in codec.vocab.tokens(range(len(vectors)))]
         lines = ["| token | nearest, with cosines |", "|---|---|"]
         rows = list(range(min(ROWS, len(vectors))))

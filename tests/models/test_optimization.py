@@ -11,6 +11,7 @@ from seqlab.models.optimization import (
     SCHEDULERS,
     STEP_WISE,
     by_name,
+    coalesced,
     in_groups,
     in_one_pass,
     in_order,
@@ -94,3 +95,12 @@ def test_a_state_of_another_machine_leaves_the_kernels_to_this_one() -> None:
     kept["param_groups"][0] |= {"fused": None, "foreach": None, "lr": 0.5}
     optimizer.load_state_dict(kept)
     assert (optimizer.param_groups[0]["fused"], optimizer.param_groups[0]["lr"]) == (True, 0.5)
+
+
+@pytest.mark.parametrize("ids", [[0, 2, 3], [3, 0, 2], [0, 0, 3]])
+def test_sparse_gradients_have_each_row_once(ids: list[int]) -> None:
+    made = torch.sparse_coo_tensor([ids], torch.arange(6.0).view(3, 2), (4, 2), check_invariants=True)
+    wanted, found = made.to_dense(), coalesced(made)
+    assert found.is_coalesced()
+    assert found.indices()[0].tolist() == sorted({*ids})
+    assert torch.equal(found.to_dense(), wanted)

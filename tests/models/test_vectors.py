@@ -15,7 +15,10 @@ import seqlab
 from seqlab.data.text import TextData
 from seqlab.errors import UserError
 from seqlab.models.vectors import WordVectorModel
+from seqlab.native import sparse_rows, word_pairs
+from seqlab.native.compiler import Native, portable
 from seqlab.nn.cbow import CBOWOptions
+from seqlab.nn.fasttext import FastTextOptions
 from seqlab.nn.glove import GloVeOptions
 from seqlab.nn.ppmi import PPMIOptions
 from seqlab.nn.skipgram import SkipGramOptions
@@ -27,6 +30,7 @@ SMALL: dict[str, Options] = {
     "skipgram": SkipGramOptions(embedding_size=8, window=2, subsample=0.0),
     "full": SkipGramOptions(embedding_size=8, window=2, subsample=0.0, objective="full"),
     "cbow": CBOWOptions(embedding_size=8, window=2, subsample=0.0),
+    "fasttext": FastTextOptions(embedding_size=8, window=2, subsample=0.0, buckets=300),
     "ppmi": PPMIOptions(embedding_size=8, window=2),
     "glove": GloVeOptions(embedding_size=8, window=2, epochs=200, learning_rate=0.5),
 }
@@ -93,6 +97,22 @@ def test_the_same_seed_gives_the_same_vectors(corpus: Path) -> None:
     torch.testing.assert_close(*found, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("kind", ["skipgram", "cbow", "fasttext"])
+@pytest.mark.skipif(portable().library is None, reason=portable().reason or "there is")
+def test_vectors_do_not_depend_on_the_number_of_threads(
+    kind: str, corpus: Path, two_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (word_pairs, sparse_rows):
+        monkeypatch.setattr(module, "EACH", 1)
+    text, found = data(corpus), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        learned = model(text, SMALL[kind])
+        trainer(1).fit(learned, text)
+        found.append(learned.network.vectors())
+    torch.testing.assert_close(*found, rtol=0, atol=0)
+
+
 def test_sparse_gradients_are_clipped_by_their_norm(corpus: Path) -> None:
     text = data(corpus)
     moved = []
@@ -118,6 +138,51 @@ def test_optimizers_that_take_no_sparse_gradients_are_refused(optimizer: Any, wo
     with pytest.raises(UserError, match=words):
         model(text, SMALL["skipgram"], optimizer).configure_optimizers()
     assert model(text, SMALL["full"], optimizer).configure_optimizers() is not None
+
+
+def test_unseen_words_have_vectors_of_their_parts(corpus: Path) -> None:
+    text = data(corpus)
+    learned = model(text, SMALL["fasttext"])
+    trainer(6).fit(learned, text)
+    seen, unseen = learned.predict(["dog", "Greenish - dog"], neighbours=3)
+    assert seen.unseen == ""
+    assert unseen.unseen == "Greenish"
+    assert "dog" not in unseen.neighbours
+    assert str(unseen).endswith(" (unseen, by its parts: Greenish)")
+    assert next(iter(learned.predict(["greeny"], neighbours=1))).neighbours.keys() <= {*HALVES[0].split()}
+    with pytest.raises(UserError, match="is none of the 10 words with a vector"):
+        [*model(text, SMALL["skipgram"]).predict(["greeny"])]
+
+
+def test_the_loss_of_the_validation_part_is_told_after_each_pass(corpus: Path) -> None:
+    text = data(corpus)
+    learned = model(text, GloVeOptions(embedding_size=8, window=2, epochs=30, learning_rate=0.5))
+    trainer(1).fit(learned, text)
+    assert len(learned.passes) == 30
+    assert learned.passes[-1] < learned.passes[0]
+    assert learned.passes[-1] == pytest.approx(learned.evaluate(text, "val").loss)
+    assert learned.remarks({})[0].endswith(f", {learned.passes[-1]:.4f}")
+
+
+@pytest.mark.parametrize("kind", ["skipgram", "fasttext", "ppmi"])
+def test_plain_torch_says_that_digits_may_differ(kind: str, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned = model(data(corpus), SMALL[kind])
+    assert bool(learned.remarks({})) == (kind != "ppmi" and portable().library is None)
+    monkeypatch.setattr(sparse_rows, "portable", lambda: Native(None))
+    said = learned.remarks({})
+    assert said == [] if kind == "ppmi" else "on another number of threads" in said[0]
+
+
+def test_phrases_are_asked_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("".join(f"{n % 31} new york {n % 30}\n" for n in range(120)), encoding="utf-8")
+    text = data(tmp_path / "a.txt", phrases=1, phrase_threshold=2.0, num_steps=16)
+    learned = model(text, SMALL["ppmi"])
+    learned.count(text)
+    first, second = learned.predict(["new york", "new_york"], neighbours=2)
+    assert first.query == "new york"
+    assert first.neighbours == second.neighbours
+    with pytest.raises(UserError, match="'york' is none of the"):
+        [*learned.predict(["york"])]
 
 
 def test_a_text_without_words_is_refused(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqlab.native.compiler import portable
+from seqlab.nn import skipgram
 from seqlab.nn.cbow import CBOWOptions
 from seqlab.nn.skipgram import SHARED, SkipGram, SkipGramOptions
 from seqlab.nn.word_blocks import BLOCK, in_blocks, kept_words
@@ -127,6 +129,24 @@ def test_cbow_is_the_mean_of_those_around() -> None:
     torch.testing.assert_close(nats, total)
     (found,) = torch.autograd.grad(nats, made.embedding.weight)
     torch.testing.assert_close(found.to_dense(), torch.autograd.grad(total, made.embedding.weight)[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.skipif(portable().library is None, reason=portable().reason or "there is")
+def test_compiled_code_gives_the_loss_and_the_gradient_of_torch(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    called, apply = [], skipgram.pairs_against_noise
+    monkeypatch.setattr(skipgram, "pairs_against_noise", lambda *given: (called.append(1), apply(*given))[1])
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        made = network(kind, subsample=0.1, window=4).to(dtype).train()
+        made.kept = made.kept.float()
+        torch.manual_seed(0)
+        nats, pairs = made.nats(text(200, 3))
+        nats.backward()
+        gradients = made.embedding.weight.grad, made.context_embedding.weight.grad
+        found.append((int(pairs), nats.double(), *(one.to_dense().double() for one in gradients)))
+    assert called == [1]
+    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-4)
 
 
 def test_windows_reach_as_far_as_is_drawn() -> None:

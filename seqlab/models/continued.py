@@ -1,0 +1,106 @@
+"""Training of word vectors that goes on with another text."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from seqlab.errors import UserError
+from seqlab.models.pretrained import set_vectors
+from seqlab.nn.skipgram import SkipGram
+from seqlab.runs.checkpoint import read_checkpoint
+from seqlab.runs.folders import checkpoint_in
+from seqlab.text.codec import Codec, codec_of
+from seqlab.text.vocab import Vocab
+
+SQUARES = "sum"
+"""What Adagrad keeps of each weight."""
+
+
+class Continued(NamedTuple):
+    """What training goes on from.
+
+    Args:
+        said: A phrase that says it.
+        squares: Adagrad's sums of squared gradients, by the name of the weight that they are of; of a file none.
+    """
+
+    said: str
+    squares: Mapping[str, Tensor] = {}
+
+    def carry(self, optimizer: Optimizer, network: nn.Module) -> None:
+        """Has an optimizer that keeps such sums go on from these, so that its steps are as small as they had become."""
+        for name, parameter in network.named_parameters():
+            if name in self.squares and SQUARES in optimizer.state.get(parameter, {}):
+                optimizer.state[parameter][SQUARES].copy_(self.squares[name])
+
+
+def continue_from(network: SkipGram, where: str, model: str, vocab: Vocab) -> Continued:
+    """Sets the vectors of those words that a file or a run has; others stay as they were drawn.
+
+    Args:
+        network: Of word vectors; its tables have a row a word, and perhaps others behind.
+        where: A file of vectors, which has those that export writes; or a checkpoint or a run's folder, which has both
+            tables and what the optimizer kept.
+        model: What ``--model`` calls the network.
+        vocab: Of the network.
+
+    Raises:
+        UserError: It holds no vectors of such words, of this size and of such a model.
+    """
+    path = Path(where).expanduser()
+    if not path.is_dir() and path.suffix != ".ckpt":
+        if network.embedding.num_embeddings > len(vocab):
+            raise UserError(f"{path} has no vectors of the parts of words; give a run of {model} as --model.vectors")
+        return Continued(set_vectors(network.embedding, where, vocab, "words"))
+    checkpoint = read_checkpoint(checkpoint_in(path))
+    record = checkpoint["seqlab"]
+    if record["model"] != model or "text" not in record["codecs"]:
+        raise UserError(
+            f"{path} holds a model '{record['model']}', from which {model} cannot go on; give the vectors that "
+            "python -m seqlab.export writes of it, or a run of the same model"
+        )
+    codec = codec_of(record["codecs"]["text"])
+    assert isinstance(codec, Codec)
+    rows = _shared(vocab, codec.vocab)
+    if not len(rows[0]):
+        raise UserError(f"{path} has none of the {len(vocab):,} words of this text; give a run on the same language")
+    squares: dict[str, Tensor] = {}
+    for name, parameter in network.named_parameters():
+        kept = checkpoint["state_dict"][f"network.{name}"]
+        if kept.shape[1:] != parameter.shape[1:]:
+            raise UserError(
+                f"{path} has vectors of size {kept.shape[1]}, not {parameter.shape[1]}; give --model.embedding_size "
+                f"{kept.shape[1]}"
+            )
+        own, there = rows
+        if len(parameter) > len(vocab):
+            behind, others = network.rows_behind(len(kept) - len(codec.vocab))
+            own, there = torch.cat([own, behind]), torch.cat([there, others + len(codec.vocab)])
+        parameter.data[own] = kept[there].to(parameter)
+        summed = _squares_of(checkpoint, f"network.{name}")
+        if summed is not None:
+            squares[name] = torch.zeros_like(parameter)
+            squares[name][own] = summed[there].to(parameter)
+    run = checkpoint.get("run", {}).get("name", path.name)
+    return Continued(f"vectors of {len(rows[0]):,} of {len(vocab):,} words from {run}", squares)
+
+
+def _shared(new: Vocab, old: Vocab) -> tuple[Tensor, Tensor]:
+    """Rows of the tokens that both vocabularies have, in each of them."""
+    tokens = new.tokens(range(len(new)))
+    pairs = [(row, old[token]) for row, token in enumerate(tokens) if token in old]
+    columns = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
+    return columns[:, 0], columns[:, 1]
+
+
+def _squares_of(checkpoint: Mapping[str, Any], name: str) -> Tensor | None:
+    """What Adagrad kept of a weight; none where another optimizer trained it."""
+    states, names = checkpoint.get("optimizer_states"), checkpoint["seqlab"]["parameters"]
+    if not states or name not in names:
+        return None
+    found: Tensor | None = states[0]["state"].get(names.index(name), {}).get(SQUARES)
+    return found

@@ -1,0 +1,42 @@
+// Rows of tables that are taken together, and steps on some rows of a table. Mirrored by seqlab/native/sparse_rows.py.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "lanes.h"
+
+constexpr long AHEAD = 8;  // rows that are asked for before they are read
+
+// sums[s] = weights[s] times the sum of rows[places[k]] for k from ends[s - 1] to ends[s].
+extern "C" void sum_rows(const float* rows, int64_t pitch, const int64_t* places, const int64_t* ends,
+                         const float* weights, float* sums, int64_t count, int64_t width, int64_t threads) {
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 64)
+    for (long s = 0; s < count; s++) {
+        float* own = sums + s * width;
+        std::fill_n(own, width, 0.f);
+        for (long k = s ? ends[s - 1] : 0; k < ends[s]; k++) {
+            const float* row = rows + places[k] * pitch;
+            if (k + AHEAD < ends[count - 1]) fetch(rows + places[k + AHEAD] * pitch, width);
+            for (long i = 0; i < width; i++) own[i] += row[i];
+        }
+        for (long i = 0; i < width; i++) own[i] *= weights[s];
+    }
+}
+
+// squares += g^2,  table -= rate g / (sqrt(squares) + epsilon), of the rows that have a gradient g, each once.
+extern "C" void adagrad_rows(float* table, float* squares, const int64_t* ids, const float* gradients, int64_t count,
+                             int64_t width, float rate, float epsilon, int64_t threads) {
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 64)
+    for (long n = 0; n < count; n++) {
+        float *row = table + ids[n] * width, *sums = squares + ids[n] * width;
+        const float* g = gradients + n * width;
+        if (n + AHEAD < count) {
+            fetch(table + ids[n + AHEAD] * width, width);
+            fetch(squares + ids[n + AHEAD] * width, width);
+        }
+        for (long i = 0; i < width; i++) {
+            sums[i] += g[i] * g[i];
+            row[i] -= rate * g[i] / (std::sqrt(sums[i]) + epsilon);
+        }
+    }
+}

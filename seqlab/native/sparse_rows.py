@@ -1,0 +1,134 @@
+"""Rows of tables that are added up, and steps on some rows of a table, by compiled code where there is some."""
+
+import ctypes
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqlab.native.compiler import NUMBER, POINTER, call, portable, threads_for
+
+EACH = 50_000
+"""Numbers for which a thread is worth waking."""
+
+SUM_ROWS = (POINTER, NUMBER, *[POINTER] * 4, NUMBER, NUMBER, NUMBER)
+ADAGRAD_ROWS = (*[POINTER] * 4, NUMBER, NUMBER, ctypes.c_float, ctypes.c_float, NUMBER)
+"""Arguments of the functions in sparse_rows.cpp."""
+
+
+def able(*tensors: Tensor) -> bool:
+    """Whether compiled code can take tables: there is some, and they are float32 on a CPU, each in one piece."""
+    return portable().library is not None and all(
+        one.dtype == torch.float32 and one.device.type == "cpu" and one.is_contiguous() for one in tensors
+    )
+
+
+class Groups(NamedTuple):
+    """Places by what stands there.
+
+    Args:
+        ids: Distinct, rising ``(groups,)`` int64.
+        places: Where the first id stands, rising, then where the second stands, and so on ``(places,)`` int64.
+        ends: Where the places of each id end ``(groups,)`` int64.
+    """
+
+    ids: Tensor
+    places: Tensor
+    ends: Tensor
+
+
+def grouped(ids: Tensor) -> Groups:
+    """The places of each id.
+
+    Args:
+        ids: ``(places,)`` int64.
+    """
+    rising, places = ids.sort(stable=True)
+    distinct, times = rising.unique_consecutive(return_counts=True)
+    return Groups(distinct, places, times.cumsum(0))
+
+
+def sum_rows(rows: Tensor, places: Tensor, ends: Tensor, weights: Tensor, width: int | None = None) -> Tensor:
+    """Adds up rows, in their order, so that the digits are the same on any number of threads.
+
+    Args:
+        rows: ``(rows, pitch)``.
+        places: Rows of the first sum, then of the second, and so on ``(places,)`` int64.
+        ends: Where the places of each sum end ``(sums,)`` int64.
+        weights: That each sum is multiplied by ``(sums,)``.
+        width: Numbers of each row that are taken; all if not given.
+
+    Returns:
+        ``(sums, width)``.
+    """
+    width = rows.shape[1] if width is None else width
+    if not able(rows, weights):
+        owners = torch.repeat_interleave(ends.diff(prepend=ends.new_zeros(1)))
+        return rows.new_zeros(len(ends), width).index_add_(0, owners, rows[places, :width]) * weights.unsqueeze(1)
+    sums = rows.new_empty(len(ends), width)
+    given = rows, rows.shape[1], places.contiguous(), ends, weights, sums, *sums.shape
+    threads = threads_for(len(places) * width, EACH)
+    call("sum_rows", SUM_ROWS, *given, threads, library=portable().library)
+    return sums
+
+
+class _Means(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, rows: Tensor, ends: Tensor) -> Tensor:
+        lengths = ends.diff(prepend=ends.new_zeros(1))
+        shares = 1 / lengths.clamp(min=1).to(table.dtype)
+        ctx.save_for_backward(rows, lengths, shares)
+        ctx.shape = table.shape
+        return sum_rows(table, rows, ends, shares)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        rows, lengths, shares = ctx.saved_tensors
+        scaled = (gradient.to_dense() if gradient.is_sparse else gradient) * shares.unsqueeze(1)
+        owners, groups = torch.repeat_interleave(lengths), grouped(rows)
+        sums = sum_rows(scaled, owners[groups.places], groups.ends, torch.ones_like(groups.ids, dtype=scaled.dtype))
+        return of_rows(groups.ids, sums, ctx.shape), None, None
+
+
+def of_rows(ids: Tensor, values: Tensor, shape: torch.Size) -> Tensor:
+    """The sparse gradient of some rows of a table.
+
+    Args:
+        ids: Rising ``(rows,)`` int64.
+        values: ``(rows, width)``.
+        shape: Of the table.
+    """
+    return torch.sparse_coo_tensor(ids.unsqueeze(0), values, shape, is_coalesced=True, check_invariants=False)
+
+
+def mean_rows(table: Tensor, rows: Tensor, ends: Tensor) -> Tensor:
+    """Means of rows of a table, whose gradient is sparse; its digits are the same on any number of threads.
+
+    Args:
+        table: ``(rows, width)``.
+        rows: Of the first mean, then of the second, and so on ``(places,)`` int64.
+        ends: Where the rows of each mean end ``(means,)`` int64.
+
+    Returns:
+        ``(means, width)``; zeros of no rows.
+    """
+    apply: Callable[..., Tensor] = _Means.apply
+    return apply(table, rows, ends)
+
+
+def adagrad_rows_(table: Tensor, squares: Tensor, gradient: Tensor, rate: float, epsilon: float) -> None:
+    """One step of Adagrad (Duchi et al. 2011) on the rows that have a gradient; only where ``able`` says so.
+
+        squares += g^2,    table -= rate g / (sqrt(squares) + epsilon)
+
+    Args:
+        table: ``(rows, width)`` float32; changed in place.
+        squares: As ``table``; changed in place.
+        gradient: Sparse and coalesced, as ``table``.
+        rate: Of the step.
+        epsilon: Added to the root.
+    """
+    ids, values = gradient.indices()[0].contiguous(), gradient.values().contiguous()
+    given = table, squares, ids, values, *values.shape, rate, epsilon
+    call("adagrad_rows", ADAGRAD_ROWS, *given, threads_for(values.numel(), EACH), library=portable().library)
