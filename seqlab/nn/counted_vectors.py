@@ -18,7 +18,7 @@ class CountedVectorOptions(WordVectorOptions):
 
     by_gradients: ClassVar[bool] = False
 
-    negatives: int = option(5, "Noise words that each true pair is told from, where its loss is measured.", least=1)
+    negatives: int = option(5, "Negative samples for each true pair, where its loss is measured.", least=1)
     noise_power: float = option(
         0.75, "Power of the counts of words around, where shares are taken of them.", least=0.0, most=2.0
     )

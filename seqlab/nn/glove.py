@@ -16,10 +16,10 @@ class GloVeOptions(CountedVectorOptions):
     """Options of ``GloVe``."""
 
     epochs: int = option(25, "Passes over the co-occurrences.", least=1)
-    learning_rate: float = option(0.05, "First step of AdaGrad.", above=0)
-    x_max: float = option(100.0, "Co-occurrences from which on a pair weighs 1.", above=0)
-    alpha: float = option(0.75, "Power by which rarer pairs weigh less.", least=0.0, most=2.0)
-    batch_cells: int = option(16384, "Co-occurrences of a step.", least=1)
+    learning_rate: float = option(0.05, "Learning rate of AdaGrad.", above=0)
+    x_max: float = option(100.0, "x_max: co-occurrences from which on a pair weighs 1.", above=0)
+    alpha: float = option(0.75, "alpha: power by which rarer pairs weigh less.", least=0.0, most=2.0)
+    batch_cells: int = option(16384, "Co-occurrences in a batch.", least=1)
 
     def build(self, counts: Tensor, words: Sequence[str] = ()) -> "GloVe":
         """The network of these options, before it has counted anything.

@@ -28,13 +28,13 @@ class SkipGramOptions(WordVectorOptions):
     }
 
     objective: Literal["negative", "full"] = option(
-        "negative", "negative (true pairs against noise) or full (softmax over all words, for small corpora)."
+        "negative", "negative (negative sampling) or full (softmax over all words, for small corpora)."
     )
-    negatives: int = option(5, "Noise words that each true pair is told from.", least=1, most=1000)
-    noise_power: float = option(0.75, "Power of the counts that noise words are drawn by.", least=0.0, most=2.0)
+    negatives: int = option(5, "Negative samples for each true pair.", least=1, most=1000)
+    noise_power: float = option(0.75, "Power of the unigram counts that negatives are drawn by.", least=0.0, most=2.0)
     subsample: float = option(
         1e-3,
-        "Share of the text above which words are left out at random, the more the oftener; 0 keeps all.",
+        "Subsampling threshold t of frequent words (Mikolov et al. 2013); 0 keeps all.",
         least=0,
     )
     vectors: str | None = option(

@@ -23,8 +23,8 @@ AT_ONCE = 128
 class WordVectorOptions(Options):
     """Options that all word vectors have."""
 
-    embedding_size: int = option(100, "Numbers in a vector.", least=1, most=10_000)
-    window: int = option(5, "Most words from a word to one that counts as near it.", least=1, most=100)
+    embedding_size: int = option(100, "Size of a vector.", least=1, most=10_000)
+    window: int = option(5, "Most words from the center to a context word.", least=1, most=100)
 
 
 class Scored(NamedTuple):
