@@ -80,6 +80,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         "trec": texts,
         "ud_english": ("--data", "tagged", "--data.path", str(TAGGED), "--model", "suffix"),
         "sine": ("--data", "sine", "--model", "ridge"),
+        "wordmodel": (*words, "--data.tokens", "word", "--model", "lstm", *small),
         "words": (*words, "--model", "ppmi"),
         "digits": ("--data", "digits", "--model", "gru", *small),
         "strings": (*STRINGS, "--model", "gru", *small),
