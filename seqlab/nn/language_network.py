@@ -27,7 +27,7 @@ class LanguageOptions(StackOptions):
 
     refused: ClassVar[Mapping[str, str]] = {
         "bidirectional": "cannot be had in a language model: its backward half would read the very tokens that are to "
-        "be predicted; give --model.backward true for a stack of its own, or leave out --model.bidirectional",
+        "be predicted; leave out --model.bidirectional, or give --model.backward true for a stack of its own",
         "nonlinearity": "is a cell of its own; give --model rnn_relu",
         "reset_after": "is a cell of its own; give --model gru_before",
     }
