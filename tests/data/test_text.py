@@ -75,6 +75,11 @@ OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "tokens": ({}, {"tokens": "word"}),
     "min_freq": ({}, {"min_freq": 5}),
     "num_subwords": ({"tokens": "bpe", "num_subwords": 270}, {"tokens": "bpe", "num_subwords": 300}),
+    "phrases": ({"tokens": "word"}, {"tokens": "word", "phrases": 1, "phrase_threshold": 1.0}),
+    "phrase_threshold": (
+        {"tokens": "word", "phrases": 1},
+        {"tokens": "word", "phrases": 1, "phrase_threshold": 1.0},
+    ),
     "batch_size": ({}, {"batch_size": 5}),
     "num_steps": ({}, {"num_steps": 11}),
     "sampling": ({}, {"sampling": "random"}),
