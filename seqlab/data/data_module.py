@@ -25,8 +25,8 @@ class DataModule(pl.LightningDataModule):
     options, ``answered`` are those that a corpus takes from nobody, such as the path of its file; ``of_files`` name
     what it is cut from and ``held_out`` parts of it; ``of_codecs`` say how text becomes ids, which a checkpoint has
     settled, ``of_training`` how training batches are made, ``of_limits`` how much is trained on, ``of_batches`` how all
-    batches are made, ``of_splits`` how it is cut into parts. Under the options ``whole`` all of it is the training
-    part.
+    batches are made, ``of_splits`` how it is cut into parts; ``--help_all`` alone lists ``SELDOM``, and nothing asks
+    for ``UNASKED``. Under the options ``whole`` all of it is the training part.
     """
 
     data_name: ClassVar[str]
@@ -39,7 +39,7 @@ class DataModule(pl.LightningDataModule):
     of_batches: ClassVar[tuple[str, ...]] = ()
     of_splits: ClassVar[tuple[str, ...]] = ("val_fraction", "test_fraction")
     whole: ClassVar[Mapping[str, Any]] = {"val_fraction": 0.0, "test_fraction": 0.0}
-    SELDOM: ClassVar[tuple[str, ...]] = ("name_shown", "eval_streams", "shuffled", "num_subwords")
+    SELDOM: ClassVar[tuple[str, ...]] = ("name_shown", "eval_streams", "shuffled", "phrases", "phrase_threshold")
     UNASKED: ClassVar[tuple[str, ...]] = ("seed", "codecs")
     corpus_name: str
     prompt: str | None = None
