@@ -1,5 +1,6 @@
 """Between which values the options lie that are arguments of functions, by their names; those of models say theirs."""
 
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -8,6 +9,7 @@ from seqlab.errors import UserError
 from seqlab.options import Bounds
 
 COUNT = Bounds(least=1, most=10**9)
+WHOLE = re.compile(r"-?\d{1,30}")
 
 BOUNDS: Mapping[str, Bounds] = {
     "patience": Bounds(least=0, most=10**9),
@@ -90,6 +92,8 @@ def check_bounds(option: str, value: object) -> None:
         UserError: It is outside.
     """
     bounds = BOUNDS.get(option)
+    if isinstance(value, str) and WHOLE.fullmatch(value):  # where a type admits words too, digits stay one
+        value = int(value)
     if bounds is None or isinstance(value, bool) or not isinstance(value, int | float) or bounds.hold(value):
         return
     raise UserError(

@@ -16,15 +16,16 @@ from seqlab.errors import UserError
         ("lr_scheduler.T_max", 0, "a whole number of at least 1"),
         ("data.num_subwords", 3 * 10**9, "a whole number of at most 1,000,000"),
         ("beam_size", 10**9, "a whole number of at most 1,000"),
+        ("trainer.devices", "1000000000000", "a whole number of at most 10,000"),
     ],
 )
-def test_a_number_out_of_bounds_is_named(option: str, value: int, rule: str) -> None:
+def test_a_number_out_of_bounds_is_named(option: str, value: int | str, rule: str) -> None:
     with pytest.raises(UserError) as caught:
         check_bounds(option, value)
     assert str(caught.value) == f"--{option} {value} must be {rule}"
 
 
-@pytest.mark.parametrize("value", [None, True, "auto", 1, 0.5])
+@pytest.mark.parametrize("value", [None, True, "auto", "4", 1, 0.5])
 def test_what_is_within_or_no_number_is_not_its_concern(value: object) -> None:
     check_bounds("trainer.val_check_interval", value)
     check_bounds("unknown", value)
