@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.optim import SGD, Adam, Adamax
 
+from seqlab.errors import UserError
 from seqlab.models.language import LanguageModel
 from seqlab.models.optimization import (
     OPTIMIZERS,
@@ -17,7 +18,9 @@ from seqlab.models.optimization import (
     in_order,
     of_plain,
     plainly,
+    rates_of,
 )
+from seqlab.models.schedules import DivideAfterLR
 from seqlab.nn.language_network import LanguageOptions
 from seqlab.text.codec import Codec
 
@@ -104,3 +107,19 @@ def test_sparse_gradients_have_each_row_once(ids: list[int]) -> None:
     assert found.is_coalesced()
     assert found.indices()[0].tolist() == sorted({*ids})
     assert torch.equal(found.to_dense(), wanted)
+
+
+@pytest.mark.parametrize("by", [1e300, 1e-300])
+def test_a_schedule_whose_rates_are_no_numbers_says_so(by: float) -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = DivideAfterLR(optimizer, after_epochs=0, by=by)
+
+    def two_epochs() -> None:
+        with rates_of(schedule):
+            for _ in range(2):
+                optimizer.step()
+                schedule.step()
+
+    words = "^the schedule divideafterlr gives no learning rate with these options "
+    with pytest.raises(UserError, match=words):
+        two_epochs()
