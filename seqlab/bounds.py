@@ -9,6 +9,8 @@ from seqlab.errors import UserError
 from seqlab.options import Bounds
 
 COUNT = Bounds(least=1, most=10**9)
+ANY = Bounds(least=-(2**62), most=2**62)
+"""Those of whole numbers that have none of their own: what a machine counts with."""
 WHOLE = re.compile(r"-?\d{1,30}")
 
 BOUNDS: Mapping[str, Bounds] = {
@@ -91,10 +93,12 @@ def check_bounds(option: str, value: object) -> None:
     Raises:
         UserError: It is outside.
     """
-    bounds = BOUNDS.get(option)
+    bounds = BOUNDS.get(option, ANY)
+    if bounds is ANY and not isinstance(value, int):
+        return
     if isinstance(value, str) and WHOLE.fullmatch(value):  # where a type admits words too, digits stay one
         value = int(value)
-    if bounds is None or isinstance(value, bool) or not isinstance(value, int | float) or bounds.hold(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or bounds.hold(value):
         return
     raise UserError(
         f"--{option} {value} must be {bounds.broken(value).rule(isinstance(value, int) and bounds.above is None)}"

@@ -16,6 +16,7 @@ from seqlab.errors import UserError
         ("lr_scheduler.T_max", 0, "a whole number of at least 1"),
         ("data.num_subwords", 3 * 10**9, "a whole number of at most 1,000,000"),
         ("beam_size", 10**9, "a whole number of at most 1,000"),
+        ("data.horizon", 10**30, f"a whole number of at most {2**62:,}"),
         ("length_penalty", 2**63, "a whole number of at most 100"),
         ("trainer.devices", "1000000000000", "a whole number of at most 10,000"),
     ],
@@ -30,6 +31,8 @@ def test_a_number_out_of_bounds_is_named(option: str, value: int | str, rule: st
 def test_what_is_within_or_no_number_is_not_its_concern(value: object) -> None:
     check_bounds("trainer.val_check_interval", value)
     check_bounds("unknown", value)
+    check_bounds("unknown", float("inf"))
+    check_bounds("prefix", "9" * 25)
 
 
 def test_every_option_of_the_trainer_is_one() -> None:
