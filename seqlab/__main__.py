@@ -29,7 +29,7 @@ def main() -> int:
     """Hands the rest of the command line to the verb; returns its exit code."""
     verb, *arguments = sys.argv[1:] or ["--help"]
     if verb in ASKED:
-        told: int = import_module("seqlab.cli.parser").run_verb(lambda _: print(ASKED[verb]), [])
+        told: int = import_module("seqlab.cli.process").run_verb(lambda _: print(ASKED[verb]), [])
         return told
     if verb not in VERBS:
         print(f"seqlab: unknown verb '{verb}': {nearest(verb, VERBS)}", file=sys.stderr)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from seqlab import VERBS
-from seqlab.cli.parser import Parser, arguments_of, run_verb, values_of
+from seqlab.cli.parser import Parser, arguments_of, values_of
+from seqlab.cli.process import run_verb
 from seqlab.comparison.bars import Bars, with_bars
 from seqlab.comparison.execution import at_work, carry_out_all, plan_runs, read_once
 from seqlab.comparison.grid import Grid, key_of, read_variations, split_values

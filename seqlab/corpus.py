@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqlab import VERBS
-from seqlab.cli.parser import Parser, pick, run_verb, spell_choices, values_of
+from seqlab.cli.parser import Parser, pick, spell_choices, values_of
+from seqlab.cli.process import run_verb
 from seqlab.cli.recipes import data_of
 from seqlab.data import DATA
 from seqlab.data.text import TextData

@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 
 from seqlab import VERBS
 from seqlab.cli.objects import in_python
-from seqlab.cli.parser import Parser, pick, run_verb, spell_choices, values_of
+from seqlab.cli.parser import Parser, pick, spell_choices, values_of
+from seqlab.cli.process import run_verb
 from seqlab.cli.recipes import data_of, is_new, reused
 from seqlab.cli.verbs import Loaded, add_options_of, checked, load_for, named_checkpoint, of_checkpoint
 from seqlab.data import DATA

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from seqlab import VERBS
+from seqlab.cli.annotations import literals_of
 from seqlab.cli.objects import in_python
-from seqlab.cli.parser import Parser, options_of, run_verb
-from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint, of_checkpoint
-from seqlab.cli.verbs import options_of as options_of_method
+from seqlab.cli.parser import Parser
+from seqlab.cli.process import run_verb
+from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint, of_checkpoint, options_of
 from seqlab.errors import UserError, nearest, reason_of
 from seqlab.files import whole_file
 from seqlab.models.model import Model
@@ -41,7 +42,7 @@ def export(ckpt: str, output: str | None = None, format: str = "safetensors") ->
 
 
 def _write(model: Model, ckpt: str, output: str | None, **options: Any) -> Path:
-    known = options_of(options_of_method(type(model), "export")["format"].annotation)
+    known = literals_of(options_of(type(model), "export")["format"].annotation)
     if options["format"] not in known:
         raise UserError(f"unknown format '{options['format']}' of a {model.says}: {nearest(options['format'], known)}")
     content = model.export(**options)

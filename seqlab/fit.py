@@ -25,8 +25,9 @@ from seqlab.callbacks.training_log import TrainingLog
 from seqlab.cli.bar import Bar, bar_of
 from seqlab.cli.build import make_data, make_model, name_of_run
 from seqlab.cli.objects import in_python, split_objects
-from seqlab.cli.parser import arguments_of, run_verb
+from seqlab.cli.parser import arguments_of
 from seqlab.cli.plan import plan
+from seqlab.cli.process import run_verb
 from seqlab.cli.settings import Settings, read_settings
 from seqlab.cli.trainer import make_trainer
 from seqlab.data.data_module import DataModule

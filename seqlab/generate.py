@@ -7,7 +7,8 @@ from jsonargparse import ActionYesNo
 
 from seqlab import VERBS
 from seqlab.cli.objects import in_python
-from seqlab.cli.parser import Parser, run_verb
+from seqlab.cli.parser import Parser
+from seqlab.cli.process import run_verb
 from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint
 from seqlab.models.model import Model
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from seqlab import VERBS
 from seqlab.cli.objects import in_python
-from seqlab.cli.parser import Parser, run_verb
+from seqlab.cli.parser import Parser
+from seqlab.cli.process import run_verb
 from seqlab.cli.verbs import add_options_of, checked, first_words, load_all, load_for, of_checkpoint
 
 USAGE = "python -m seqlab.inspect CKPT [CKPT ...] [--output FOLDER] [--OPTION VALUE ...]"

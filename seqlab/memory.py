@@ -14,7 +14,8 @@ from seqlab.analysis.learning import SOLVED, learn
 from seqlab.analysis.memory_rows import Row, RowFile
 from seqlab.analysis.memory_tables import markdown_table, means
 from seqlab.cells import CELLS
-from seqlab.cli.parser import Parser, pick, run_verb
+from seqlab.cli.parser import Parser, pick
+from seqlab.cli.process import run_verb
 from seqlab.data.memory_tasks import TASKS
 from seqlab.errors import UserError, reason_of
 from seqlab.files import write_whole

@@ -14,7 +14,8 @@ from tqdm import tqdm
 from seqlab import VERBS
 from seqlab.cli.lines import beside_blanks, given_lines, say_incomplete, write_lines
 from seqlab.cli.objects import in_python
-from seqlab.cli.parser import Parser, run_verb
+from seqlab.cli.parser import Parser
+from seqlab.cli.process import run_verb
 from seqlab.cli.verbs import add_options_of, checked, load_for, named_checkpoint, of_checkpoint
 from seqlab.runs.devices import choose_device
 from seqlab.runs.writable import check_file

@@ -1,87 +1,26 @@
 """Command-line parsing for every verb: help that fits the screen, and errors of one sentence."""
 
-import contextlib
-import errno
-import os
 import re
 import shutil
 import sys
 import textwrap
-import types
 from argparse import SUPPRESS, Action, _HelpAction
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
-from functools import reduce
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from operator import or_
-from typing import Any, Literal, NoReturn, Union, get_args, get_origin
+from typing import Any, NoReturn
 
-from jsonargparse import ActionYesNo, ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from jsonargparse._actions import _ActionConfigLoad
 from jsonargparse._typehints import ActionTypeHint
 
-from seqlab.bounds import check_bounds, check_named, rule_of
+from seqlab.bounds import check_bounds, check_named
+from seqlab.cli.annotations import admits_none, integers_first, literals_of, type_words
 from seqlab.cli.configuration import check_typed
-from seqlab.cli.unread import lasting_output, ready_streams
-from seqlab.errors import UserError, nearest, reason_of
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
-"""What the system says where a disk is full or takes nothing more."""
-
-NO_PLACE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EPERM)
-"""What it says of a path that leads nowhere."""
-
-OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory|storage size calculation overflowed")
-
-TYPED = (bool, int, float, str, list, tuple, type(None))
-"""Classes whose values a user can type."""
+from seqlab.cli.help_rows import help_rows
+from seqlab.errors import UserError, nearest
 
 NEVER_MEANT = {"h", "print_shtab"}
 """Options that no message proposes."""
-
-HELP_COLUMN = 41
-
-
-def options_of(annotation: Any) -> list[str]:
-    """The literal values that a type admits, none if it admits others too."""
-    if get_origin(annotation) is Literal:
-        return [str(value) for value in get_args(annotation)]
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [option for part in get_args(annotation) for option in options_of(part)]
-    return []
-
-
-def type_words(annotation: Any) -> str:
-    """A type as a user would say it: ``INT``, ``FLOAT|null``, ``contiguous|random``."""
-    if annotation is None or annotation is type(None):
-        return "null"
-    if get_origin(annotation) is Literal:
-        return "|".join(map(str, get_args(annotation)))
-    if get_origin(annotation) in (Union, types.UnionType):
-        parts = [part for part in get_args(annotation) if not isinstance(part, type) or part in TYPED] or [str]
-        parts = [part for part in parts if part is not int or float not in parts]
-        return "|".join(dict.fromkeys(map(type_words, parts)))
-    if get_origin(annotation) in (list, set, tuple):
-        return "LIST"
-    if annotation is bool:
-        return "true|false"
-    return getattr(annotation, "__name__", str(annotation)).upper()
-
-
-def integers_first(annotation: Any) -> Any:
-    """``int | float`` for ``float | int``, so that ``1`` stays a count of batches and is not the share 1.0.
-
-    ``typing`` holds the two for equal and hands out whichever of them the process named first.
-    """
-    if get_origin(annotation) in (Union, types.UnionType) and {int, float} <= set(get_args(annotation)):
-        return reduce(or_, sorted(get_args(annotation), key=lambda part: part is not int))
-    return annotation
-
-
-def _admits_none(annotation: Any) -> bool:
-    if get_origin(annotation) in (Union, types.UnionType):
-        return any(_admits_none(part) for part in get_args(annotation))
-    return annotation in (None, type(None), Any, object)
 
 
 class Parser(ArgumentParser):
@@ -159,7 +98,7 @@ class Parser(ArgumentParser):
             if annotation is None or action.dest not in config:
                 continue
             value = config[action.dest]
-            if value is None and action.default is not None and not _admits_none(annotation):
+            if value is None and action.default is not None and not admits_none(annotation):
                 raise UserError(f"--{action.dest} does not take null: it takes {type_words(annotation)}")
             check_bounds(action.dest, value)
 
@@ -212,7 +151,7 @@ class Parser(ArgumentParser):
         if action is None or given is None or annotation is None:
             return f"--{key}: {' '.join(message.split(':', 1)[-1].split())}"
         value = given.group(1).strip().strip("'")
-        known = options_of(annotation) or [str(choice) for choice in action.choices or []]
+        known = literals_of(annotation) or [str(choice) for choice in action.choices or []]
         rule = f"it takes {type_words(annotation)}" if not known else nearest(value, known)
         return f"--{key} does not take '{value}': {rule}"
 
@@ -225,7 +164,7 @@ class Parser(ArgumentParser):
             if rows:
                 lines += [
                     *textwrap.wrap(self._heading(group), width),
-                    *(line for a in rows for line in _help_rows(a, width)),
+                    *(line for a in rows for line in help_rows(a, width)),
                     "",
                 ]
         lines += [*textwrap.wrap(self.epilog or "", width), ""] if self.epilog else []
@@ -261,30 +200,6 @@ class _HelpAllAction(Action):
         parser.common = None
         parser.print_help()
         parser.exit()
-
-
-def _help_rows(action: Action, width: int) -> list[str]:
-    annotation = getattr(action, "_typehint", None) or getattr(action, "type", None)
-    name = f"--{action.dest.removesuffix('.name')}" if action.option_strings else action.dest.upper()
-    words = type_words(annotation) if annotation is not None and action.option_strings else ""
-    words = "" if isinstance(action, ActionYesNo) else words
-    if isinstance(action, _HelpAction | _HelpAllAction):
-        name = action.option_strings[-1]
-    given = "" if isinstance(action, ActionYesNo) else action.metavar
-    shown = "".join(filter(str.isprintable, given or (words if len(words) < 22 else "")))
-    left = f"  {name} {shown}".rstrip()
-    default = action.default
-    value = "" if default in (None, SUPPRESS) or isinstance(action, _HelpAction) else f" [{_plain(default)}]"
-    within = f" ({rule})" if (rule := rule_of(action.dest)) else ""
-    text = textwrap.wrap(" ".join((action.help or "").split()) + within + value, width - HELP_COLUMN) or [""]
-    first = (
-        f"{left:<{HELP_COLUMN}}{text[0]}" if len(left) < HELP_COLUMN - 1 else f"{left}\n{' ' * HELP_COLUMN}{text[0]}"
-    )
-    return [first, *(" " * HELP_COLUMN + line for line in text[1:])]
-
-
-def _plain(value: object) -> str:
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 
 
 def arguments_of(options: dict[str, Any], prefix: str = "") -> list[str]:
@@ -337,77 +252,3 @@ def pick(kind: str, name: str, known: Iterable[str]) -> str:
         if re.sub(r"[_-]", "", option) == wanted:
             return option
     raise UserError(f"unknown {kind} '{name}': {nearest(name, known)}")
-
-
-def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None, lasting: bool = False) -> int:
-    """Runs a verb as a process should: one sentence on stderr and code 2 for what the user can mend.
-
-    Args:
-        verb: Takes the arguments after the program's name; may return an exit code.
-        argv: Those arguments; of this process if not given.
-        lasting: Whether it goes on although nobody reads what it prints, unless it was asked for words alone.
-
-    Returns:
-        The exit code.
-    """
-    arguments = sys.argv[1:] if argv is None else argv
-    ready_streams()
-    try:
-        with lasting_output() if lasting and not asks_for_words(arguments) else nullcontext():
-            code = verb(arguments) or 0
-            sys.stdout.flush()
-            return code
-    except UserError as error:
-        _say(f"seqlab: {_as_typed(' '.join(str(error).split()), arguments)}")
-        return 2
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not OUT_OF_MEMORY.search(str(error)):
-            raise
-        _say(f"seqlab: there is not enough memory: {reason_of(error)}; make it smaller")
-        return 2
-    except KeyboardInterrupt:
-        _say("\nseqlab: stopped")
-        return 130
-    except BrokenPipeError:
-        _leave(sys.stdout)
-        return 0
-    except OSError as error:
-        if error.errno in NO_PLACE and error.filename is not None:
-            _say(f"seqlab: {str(error.filename)[:60]!r} cannot be used: {reason_of(error)}; give another path")
-            return 2
-        if error.errno not in FULL:
-            raise
-        _leave(sys.stdout)
-        _say(f"seqlab: {_place_of(error)}: {reason_of(error)}; make room, and do it again")
-        return 2
-
-
-def _as_typed(refusal: str, arguments: Iterable[str]) -> str:
-    """A refusal that begins with the name of an option and its value, with the name as it was typed with that value."""
-    name, value, *_ = (*refusal.split(maxsplit=2), "", "")
-    for option, given in typed(arguments):
-        if option[2:].rpartition(".")[2] == name and value == given:
-            return f"{option} {refusal.removeprefix(name).lstrip()}"
-    return refusal
-
-
-def asks_for_words(arguments: Iterable[str]) -> bool:
-    """Whether a command line asks for help or a configuration alone."""
-    return any(word == "-h" or word.startswith(("--help", "--print_")) for word in arguments)
-
-
-def _say(words: str) -> None:
-    try:
-        print(words, file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        _leave(sys.stderr)
-
-
-def _place_of(error: OSError) -> str:
-    return f"cannot write {error.filename}" if error.filename else "not all could be written"
-
-
-def _leave(stream: Any) -> None:
-    """Lets nothing more be written to a stream that takes nothing, so that Python says nothing of it at its end."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

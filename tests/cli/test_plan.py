@@ -28,7 +28,7 @@ def test_the_two_words_imply_each_other(model: str | None, data: str | None, cho
     ("model", "data", "words"),
     [
         ("seq2seq", "text", "--model seq2seq does not read --data text; it reads fra_eng, parallel, and text is for"),
-        ("ngram", "trec", "--model ngram does not read --data trec; it reads time_machine, text, ptb, wikitext2, and"),
+        ("ngram", "trec", "--model ngram does not read --data trec; it reads time_machine, text, ptb, wikitext2, five"),
         ("gruu", None, "unknown model 'gruu': did you mean 'gru'"),
         (None, "trek", "unknown data 'trek': did you mean 'trec'"),
     ],

@@ -1,0 +1,53 @@
+"""Types of options: how they are said, and what they admit."""
+
+import types
+from functools import reduce
+from operator import or_
+from typing import Any, Literal, Union, get_args, get_origin
+
+TYPED = (bool, int, float, str, list, tuple, type(None))
+"""Classes whose values a user can type."""
+
+
+def literals_of(annotation: Any) -> list[str]:
+    """The literal values that a type admits, none if it admits others too."""
+    if get_origin(annotation) is Literal:
+        return [str(value) for value in get_args(annotation)]
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [option for part in get_args(annotation) for option in literals_of(part)]
+    return []
+
+
+def type_words(annotation: Any) -> str:
+    """A type as a user would say it: ``INT``, ``FLOAT|null``, ``contiguous|random``."""
+    if annotation is None or annotation is type(None):
+        return "null"
+    if get_origin(annotation) is Literal:
+        return "|".join(map(str, get_args(annotation)))
+    if get_origin(annotation) in (Union, types.UnionType):
+        parts = [part for part in get_args(annotation) if not isinstance(part, type) or part in TYPED]
+        parts = parts if any(part is not type(None) for part in parts) else [str, *parts]
+        parts = [part for part in parts if part is not int or float not in parts]
+        return "|".join(dict.fromkeys(map(type_words, parts)))
+    if get_origin(annotation) in (list, set, tuple):
+        return "LIST"
+    if annotation is bool:
+        return "true|false"
+    return getattr(annotation, "__name__", str(annotation)).upper()
+
+
+def integers_first(annotation: Any) -> Any:
+    """``int | float`` for ``float | int``, so that ``1`` stays a count of batches and is not the share 1.0.
+
+    ``typing`` holds the two for equal and hands out whichever of them the process named first.
+    """
+    if get_origin(annotation) in (Union, types.UnionType) and {int, float} <= set(get_args(annotation)):
+        return reduce(or_, sorted(get_args(annotation), key=lambda part: part is not int))
+    return annotation
+
+
+def admits_none(annotation: Any) -> bool:
+    """Whether a type takes null."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return any(admits_none(part) for part in get_args(annotation))
+    return annotation in (None, type(None), Any, object)
