@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,9 @@ from seqlab.comparison.grid import Cell
 from seqlab.comparison.records import Record
 from seqlab.comparison.rows import Row
 from seqlab.metrics import LOSS, Measure
+
+VAST = 1e9
+"""From which on numbers are shown as powers of ten."""
 
 
 class Column(NamedTuple):
@@ -79,8 +83,13 @@ def markdown_of(lines: Sequence[Sequence[str]]) -> str:
 
 def shown_mean(form: str, mean: Mean) -> str:
     """``4.2 [4.1 .. 4.3]``, or the mean alone where its interval shows nothing more."""
-    value, *ends = (None if number is None else form.format(number) for number in mean)
+    value, *ends = (None if number is None else _in_form(form, number) for number in mean)
     return f"{value} [{ends[0]} .. {ends[1]}]" if len({value, *ends} - {None}) > 1 else str(value)
+
+
+def _in_form(form: str, number: float) -> str:
+    """A number in its form; as a power of ten where that would have more digits than anybody reads."""
+    return form.format(number) if abs(number) < VAST or math.isinf(number) else f"{number:.3g}"
 
 
 def as_csv(rows: Sequence[Row]) -> str:

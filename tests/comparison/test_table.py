@@ -65,3 +65,5 @@ def test_means() -> None:
     assert shown_mean("{:.1f}", Mean(1.0, 0.5, 1.5)) == "1.0 [0.5 .. 1.5]"
     assert shown_mean("{:.1f}", Mean(1.0, 1.01, 1.02)) == "1.0"
     assert shown_mean("{:.0%}", Mean(0.5)) == "50%"
+    assert shown_mean("{:.3f}", Mean(2.5e74, 1.1e19, float("inf"))) == "2.5e+74 [1.1e+19 .. inf]"
+    assert shown_mean("{:,.0f} tokens/s", Mean(123456.0)) == "123,456 tokens/s"
