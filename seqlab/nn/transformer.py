@@ -42,6 +42,7 @@ class TransformerOptions(Options):
         "Units of the feed-forward layer; 4 times hidden_size if not given, 8/3 times with swiglu.",
         least=1,
         most=2**24,
+        seldom=True,
     )
     positions: Positions = option(
         "rotary", "Position encoding: rotary, sinusoidal, learned or none (by the causal mask alone)."
@@ -51,10 +52,10 @@ class TransformerOptions(Options):
     )
     activation: Literal["gelu", "relu", "swiglu"] = option("gelu", "Activation between the two linear layers.")
     dropout: float = option(0.1, "Dropout of embeddings and of what a block adds.", least=0, below=1)
-    attention_dropout: float = option(0.0, "Dropout of attention weights.", least=0, below=1)
-    bias: bool = option(True, "Whether linear layers and norms have biases.")
+    attention_dropout: float = option(0.0, "Dropout of attention weights.", least=0, below=1, seldom=True)
+    bias: bool = option(True, "Whether linear layers and norms have biases.", seldom=True)
     init: Literal["gpt2", "torch", "normal", "xavier"] = option(
-        "gpt2", "Initialization: gpt2 (0.02, smaller where a block ends), torch, normal (0.01) or xavier."
+        "gpt2", "Initialization: gpt2 (0.02, smaller where a block ends), torch, normal (0.01) or xavier.", seldom=True
     )
     context: int | None = option(
         None,

@@ -33,10 +33,11 @@ class TransformerLanguageOptions(TransformerOptions):
         None,
         "Tokens from one window to the next where a text is longer than one; half a window if not given.",
         least=1,
+        seldom=True,
     )
     vectors: str | None = option(
         None,
-        "File of word vectors, plain or compressed, of hidden_size numbers that the embedding begins with.",
+        "File of pretrained word vectors of hidden_size numbers, plain or compressed.",
         once=True,
     )
 
