@@ -9,7 +9,7 @@ from seqlab.errors import UserError
 from seqlab.options import Bounds
 
 COUNT = Bounds(least=1, most=10**9)
-ANY = Bounds(least=-(2**62), most=2**62)
+ANY = Bounds(least=-(2**63), most=2**63)
 """Those of whole numbers that have none of their own: what a machine counts with."""
 WHOLE = re.compile(r"-?\d{1,30}")
 

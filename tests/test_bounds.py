@@ -16,7 +16,7 @@ from seqlab.errors import UserError
         ("lr_scheduler.T_max", 0, "a whole number of at least 1"),
         ("data.num_subwords", 3 * 10**9, "a whole number of at most 1,000,000"),
         ("beam_size", 10**9, "a whole number of at most 1,000"),
-        ("data.horizon", 10**30, f"a whole number of at most {2**62:,}"),
+        ("data.horizon", 10**30, f"a whole number of at most {2**63:,}"),
         ("length_penalty", 2**63, "a whole number of at most 100"),
         ("trainer.devices", "1000000000000", "a whole number of at most 10,000"),
     ],

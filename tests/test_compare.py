@@ -153,6 +153,7 @@ def test_killed_and_gone_on_with(
     assert numbers(here / "results") == numbers(compared, "rnn")
 
 
+@pytest.mark.slow
 def test_from_python(words: list[str], here: Path) -> None:
     data = {"name": "text", "path": words[3], "batch_size": 4, "num_steps": 8}
     trainer = {"max_epochs": 1, "limit_train_batches": 2, "accelerator": "cpu"}

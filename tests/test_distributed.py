@@ -178,7 +178,7 @@ slow = pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "rank"),
     [
-        ("raising", "1"),
+        pytest.param("raising", "1", marks=slow),
         ("killed", "0"),
         pytest.param("raising", "0", marks=slow),
         pytest.param("killed", "1", marks=slow),

@@ -84,7 +84,7 @@ def test_its_options_are_those_of_the_command_line(refusal: Command, verb: Comma
     assert refusal("fit", "--model", "parity", "--data", "fra_eng").startswith("--model parity does not read")
     known = "--monitor 'val/perplexity' is none of what validation measures: "
     assert refusal("fit", *FIT, "--monitor", "val/perplexity").startswith(known)
-    assert "Standard deviation of the first scores. (above 0) [0.1]" in verb("fit", *FIT[:4], "--help").out
+    assert "Standard deviation of the first scores. (0 < x) [0.1]" in verb("fit", *FIT[:4], "--help").out
 
 
 def test_resume(run: str, verb: Command) -> None:
@@ -139,6 +139,7 @@ def test_verbs_that_it_has_not(run: str, verb: Command) -> None:
     assert verb("export", BEST).code == 0
 
 
+@pytest.mark.slow
 def test_compare(row_elsewhere: dict[str, str], verb: Command, here: Path) -> None:
     words = [word for word in FIT[:-4] if word not in ("--model", "parity")]
     finished = verb("compare", "--model", "parity", "--vary", "model.spread=0.1,1.0", "--seeds", "1", *words)
@@ -159,6 +160,7 @@ def test_compare(row_elsewhere: dict[str, str], verb: Command, here: Path) -> No
     )
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_learns(
     run: str, row_elsewhere: dict[str, str], shell: Command, here: Path
 ) -> None:

@@ -351,7 +351,7 @@ def training(
         process.wait()
 
 
-@pytest.mark.parametrize("name", STOPS)
+@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_a_signal_leaves_a_checkpoint_and_the_way_on(
     name: str, training: Callable[..., "subprocess.Popen[str]"], verb: Command, here: Path, small: list[str]
 ) -> None:
