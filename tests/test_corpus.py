@@ -72,7 +72,9 @@ def test_refusals(refusal: Command, corpora: None, words: str, sentence: str) ->
 
 @pytest.mark.parametrize("name", ["fra_eng", "parallel"])
 def test_pairs_are_not_counted(name: str, refusal: Command) -> None:
-    assert refusal("corpus", "--data", name).startswith(f"unknown data '{name}': choose one of five_sentences, ptb, text, time_machine")
+    assert refusal("corpus", "--data", name).startswith(
+        f"unknown data '{name}': choose one of five_sentences, ptb, text"
+    )
 
 
 def test_a_path_for_a_corpus_that_has_its_own() -> None:
