@@ -29,6 +29,8 @@ EXAMPLES = (
     "python -m seqlab.memory --lengths 10,25",
     "python -m seqlab.memory --model rnn,gru,lstm --output memory",
 )
+LONGEST = 10**6
+"""Steps of a sequence."""
 
 
 @dataclass(frozen=True)
@@ -192,9 +194,12 @@ def _unique(words: Iterable[object] | str) -> list[str]:
 
 def _whole(word: str) -> int:
     try:
-        return int(word)
+        length = int(word)
     except ValueError:
         raise UserError(f"--lengths '{word}' must be whole numbers with commas between, as in 10,25,50") from None
+    if length > LONGEST:
+        raise UserError(f"--lengths {length} must be at most {LONGEST:,} steps each")
+    return length
 
 
 def _run(argv: list[str]) -> None:

@@ -119,6 +119,7 @@ def test_every_option_changes_something_and_has_a_csv_of_its_own(
         ("--lengths 10,1", "length 1 must be at least 2 in the task adding"),
         ("--task copy --lengths 0", "length 0 must be at least 1 in the task copy"),
         ("--lengths 10,x", "--lengths 'x' must be whole numbers with commas between, as in 10,25,50"),
+        ("--lengths 10,1000000000", "--lengths 1000000000 must be at most 1,000,000 steps each"),
         ("--seeds 0", "--seeds 0 must be a whole number of at least 1"),
         ("--seed -1", "--seed -1 must be a whole number of at least 0"),
         ("--max_steps 0", "--max_steps 0 must be a whole number of at least 1"),
