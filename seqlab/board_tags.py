@@ -57,10 +57,8 @@ def board_tag(name: str) -> str:
         return name
     for pattern, words in PATTERNS:
         rest = re.sub(pattern, words, rest)
-    head, _, gate = rest.partition("/")
-    letter, comma, how = gate.partition(",")
-    rest = f"{head}, {GATES.get(letter, letter)}{comma}{how}" if gate else rest
-    return f"watch {GROUPS[group]}/{rest}"
+    what, comma, how = rest.partition(",")
+    return f"watch {GROUPS[group]}/{gate_words(what)}{comma}{how}"
 
 
 def layout(names: Iterable[str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Figures as PNG files: where they are begun, how they look, how they are written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from seqlab.errors import UserError, reason_of
 from seqlab.files import whole_file
 
-__all__ = ["Axes", "Figure", "new_figure", "new_grid", "new_panels", "new_stack", "save_figure"]
+__all__ = ["Axes", "Figure", "new_figure", "new_grid", "new_panels", "new_stack", "save_figure", "save_figures"]
 
 DOTS_PER_INCH = 150
 
@@ -58,3 +58,10 @@ def save_figure(figure: Figure, path: Path) -> None:
         raise UserError(
             f"cannot write {path}: {reason_of(error)}; name a file in a folder that can be written"
         ) from None
+
+
+def save_figures(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
+    """Writes figures by the names of their files, as ``save_figure`` does; returns the files."""
+    for name, figure in figures.items():
+        save_figure(figure, folder / name)
+    return [folder / name for name in figures]

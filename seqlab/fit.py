@@ -33,7 +33,7 @@ from seqlab.cli.trainer import make_trainer
 from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Shard
 from seqlab.errors import UserError, reason_of
-from seqlab.metrics import LOSS
+from seqlab.metrics import LOSS, with_loss
 from seqlab.models.model import Model
 from seqlab.runs.allocator import keep_freed_memory
 from seqlab.runs.checkpoint import read_checkpoint
@@ -281,7 +281,7 @@ def _write_hparams(settings: Settings, finished: Run) -> None:
     flat = {f"{key}.{name}": value for key, group in groups.items() for name, value in group.items()}
     flat = {**{key: flat[key] for key in FIRST if key in flat}, **flat}
     table = {**chosen, **flat, "seed": settings.config.seed}
-    names = [LOSS, *(name for name in finished.model.measures if name != LOSS)]
+    names = with_loss(finished.model.measures)
     reached = [
         name for stage in ("best/val_", "val/", "train/") for one in names if (name := f"{stage}{one}") in metrics
     ]

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -49,6 +49,11 @@ WHOLE = "whole"
 
 LOSS = "loss"
 """Name of the measure that every model has: what is minimized, per item."""
+
+
+def with_loss(measures: Iterable[str]) -> list[str]:
+    """The names of the loss and of measures, each once."""
+    return [*dict.fromkeys((LOSS, *measures))]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,7 +60,7 @@ class ImageInspection:
             UserError: A file cannot be written.
         """
         from seqlab.analysis.pictures import draw_gradient_flow
-        from seqlab.figures import save_figure
+        from seqlab.figures import save_figures
 
         figures = {f"{one.name}-pixels.png": one.figure() for one in inspections}
         curves: dict[str, Tensor] = {}
@@ -69,9 +69,7 @@ class ImageInspection:
             curves |= {one.name if len(layers) == 1 else f"{one.name}, layer {k}": row for k, row in enumerate(layers)}
         if curves:
             figures["gradient_flow.png"] = draw_gradient_flow(curves)
-        for name, figure in figures.items():
-            save_figure(figure, folder / name)
-        return [folder / name for name in figures]
+        return save_figures(figures, folder)
 
     def figure(self) -> "Figure":
         """An image of each class, the pixels that speak for the class in red and those against it in blue."""

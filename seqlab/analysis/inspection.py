@@ -64,18 +64,17 @@ class LanguageInspection(ABC):
             UserError: A file cannot be written.
         """
         from seqlab.analysis import pictures  # matplotlib, which those who draw nothing need not wait for
-        from seqlab.figures import save_figure
+        from seqlab.figures import save_figures
 
         lines = {name: values for each in inspections for name, values in each.curves().items()}
         figures = {"gradient_flow.png": pictures.draw_gradient_flow(lines)}
         for each in inspections:
             figures |= each.figures()
-        for name, figure in figures.items():
-            save_figure(figure, folder / name)
+        written = save_figures(figures, folder)
         pages = {name: page for each in inspections for name, page in each.pages().items()}
         for name, page in pages.items():
             write_whole(folder / name, page)
-        return [folder / name for name in (*figures, *pages)]
+        return [*written, *(folder / name for name in pages)]
 
 
 @dataclass(frozen=True)

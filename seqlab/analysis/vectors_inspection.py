@@ -69,15 +69,13 @@ class VectorsInspection:
             UserError: A file cannot be written.
         """
         from seqlab.analysis.labelled_points import draw_points
-        from seqlab.figures import save_figure
+        from seqlab.figures import save_figures
 
         figures: dict[str, Figure] = {}
         for each in inspections:
             title = f"Directions of {len(each.drawn)} words: {each.name}"
             figures[f"{each.name}-words.png"] = draw_points(each.projection, each.drawn, title)
-        for name, figure in figures.items():
-            save_figure(figure, folder / name)
-        return [folder / name for name in figures]
+        return save_figures(figures, folder)
 
 
 def inspect_vectors(

@@ -108,12 +108,10 @@ class WordInContext:
         Raises:
             UserError: A file cannot be written.
         """
-        from seqlab.figures import save_figure
+        from seqlab.figures import save_figures
 
         figures = {name: figure for each in inspections for name, figure in each.figures().items()}
-        for name, figure in figures.items():
-            save_figure(figure, folder / name)
-        return [folder / name for name in figures]
+        return save_figures(figures, folder)
 
 
 def inspect_word(

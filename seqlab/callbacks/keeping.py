@@ -15,7 +15,7 @@ from seqlab.callbacks.board import Board
 from seqlab.callbacks.interruption import ends_step, is_border
 from seqlab.errors import UserError, reason_of
 from seqlab.files import remove_unfinished, write_whole
-from seqlab.metrics import LOSS
+from seqlab.metrics import with_loss
 from seqlab.runs.checkpoint import read_checkpoint, write_checkpoint
 from seqlab.runs.provenance import arithmetic
 
@@ -81,7 +81,7 @@ class KeepBest(ModelCheckpoint):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_validation_end(trainer, pl_module)
-        known = {LOSS, *getattr(pl_module, "measures", ())}
+        known = with_loss(getattr(pl_module, "measures", ()))
         values = {f"best/val_{name}": value for name, value in self.reached.items() if name in known}
         for logger in trainer.loggers if values and not trainer.sanity_checking else []:
             logger.log_metrics(values, step=trainer.global_step)

@@ -13,7 +13,7 @@ from seqlab.callbacks.board import Board
 from seqlab.callbacks.divergence import Divergence
 from seqlab.callbacks.gradient_norms import GradientNorms, gradient_norm
 from seqlab.callbacks.tally import figures
-from seqlab.metrics import LOSS
+from seqlab.metrics import with_loss
 from seqlab.runs.ranks import of_all_processes, own_sums
 
 
@@ -61,7 +61,7 @@ class TrainingLog(pl.Callback):
         self._since = time.monotonic()
         for logger in trainer.loggers if trainer.is_global_zero and not trainer.global_step else []:
             if isinstance(logger, Board):
-                names = dict.fromkeys((LOSS, *getattr(pl_module, "measures", ())))
+                names = with_loss(getattr(pl_module, "measures", ()))
                 logger.experiment.add_custom_scalars(layout(names))
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

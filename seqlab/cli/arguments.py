@@ -61,7 +61,7 @@ HELP = {
     "trainer.gradient_clip_val": "Largest norm of all gradients together; null does not clip.",
     "trainer.default_root_dir": "Folder that lightning_logs is made in; the current one if not given.",
 }
-SELDOM = ("take_over", "on_nan", "trainer.fast_dev_run", "trainer.check_val_every_n_epoch", "trainer.log_every_n_steps")
+SELDOM = ("trainer.fast_dev_run", "trainer.check_val_every_n_epoch", "trainer.log_every_n_steps")
 """Options that ``--help_all`` alone lists, beside those that are not ours."""
 
 COMMON = (

@@ -136,10 +136,9 @@ class Parser(ArgumentParser):
             return f"{key.upper()} is given without --{key}, as in: {self._example()}"
         names = {option.lstrip("-") for action in self._actions for option in action.option_strings}
         names = (names | {*self.others}) - NEVER_MEANT
-        dash = "--" if not key.startswith("-") else ""
         same_group = {name for name in names if name.rpartition(".")[0] == key.rpartition(".")[0]} or names
         known = [f"--{name}" for name in same_group]
-        return f"unknown option {dash}{key}: {nearest(f'--{key}', known)}; --help_all lists them"
+        return f"unknown option --{key}: {nearest(f'--{key}', known)}; --help_all lists them"
 
     def _invalid(self, key: str, message: str) -> str:
         if "is required" in message:

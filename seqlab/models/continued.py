@@ -1,7 +1,6 @@
 """Training of word vectors that goes on with another text."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seqlab.errors import UserError
+from seqlab.files import user_path
 from seqlab.models.pretrained import set_vectors
 from seqlab.nn.skipgram import SkipGram
 from seqlab.runs.checkpoint import read_checkpoint
@@ -51,7 +51,7 @@ def continue_from(network: SkipGram, where: str, model: str, vocab: Vocab) -> Co
     Raises:
         UserError: It holds no vectors of such words, of this size and of such a model.
     """
-    path = Path(where).expanduser()
+    path = user_path(where)
     if not path.is_dir() and path.suffix != ".ckpt":
         if network.embedding.num_embeddings > len(vocab):
             raise UserError(f"{path} has no vectors of the parts of words; give a run of {model} as --model.vectors")

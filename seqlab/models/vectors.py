@@ -26,6 +26,7 @@ from seqlab.models.continued import Continued, continue_from
 from seqlab.models.model import Codecs, Model
 from seqlab.models.vectors_report import VectorsReport
 from seqlab.models.window import Sums
+from seqlab.nn.evaluating import evaluating
 from seqlab.nn.skipgram import SkipGram
 from seqlab.nn.word_vectors import Told, WordVectors
 from seqlab.text.codec import Codec
@@ -100,12 +101,9 @@ class WordVectorModel(Model):
 
     def _told(self, batch: TextBatch, ranks: bool = True) -> Told:
         network: WordVectors = self.network
-        training = network.training
         valid = None if batch.valid is None else batch.valid.to(self.device)
-        try:
-            return network.eval().told(batch.inputs.to(self.device), valid, ranks)
-        finally:
-            network.train(training)
+        with evaluating(network):
+            return network.told(batch.inputs.to(self.device), valid, ranks)
 
     def count(self, data: DataModule) -> None:
         assert isinstance(data, TextData)

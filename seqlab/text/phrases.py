@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqlab.text.tokenize import Tokenizer
 
 JOINT = "_"
 """Between the words of a phrase."""
@@ -15,30 +18,6 @@ MOST_PAIRS = 4_000_000
 Pairs = frozenset[tuple[str, str]]
 
 
-class Words(Protocol):
-    """A tokenizer of words."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def keeps_text(self) -> bool:
-        """Whether ``join`` gives back a text."""
-
-    def tokenize(self, text: str) -> list[str]:
-        """The words of a text."""
-
-    def tokenize_lines(self, lines: Sequence[str]) -> Iterator[list[str]]:
-        """The words of each line."""
-
-    def join(self, tokens: Sequence[str]) -> str:
-        """The text of words."""
-
-    def state(self) -> dict[str, object]:
-        """Plain values."""
-
-
 class PhraseTokenizer:
     """A tokenizer of words that joins those of phrases; ``join`` takes them apart again.
 
@@ -47,7 +26,7 @@ class PhraseTokenizer:
         passes: Pairs that are joined, from left to right, pass after pass; what one has joined is a word of the next.
     """
 
-    def __init__(self, words: Words, passes: Sequence[Pairs]) -> None:
+    def __init__(self, words: "Tokenizer", passes: Sequence[Pairs]) -> None:
         self._words, self.passes = words, passes
         self._parts = {JOINT.join(pair): pair for pairs in passes for pair in pairs}
 
