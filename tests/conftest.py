@@ -173,11 +173,17 @@ def story_root(story_run: Path, here: Path) -> Path:
 
 
 @pytest.fixture
-def corpora(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+def corpusless(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process finds the corpora neither on this machine nor on the network."""
+    monkeypatch.delenv("SEQLAB_DATA", raising=False)
+    for name in ("HOME", "XDG_CACHE_HOME", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, environment[name])
+
+
+@pytest.fixture
+def corpora(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Named corpora from the folder of this machine that has them; where there is none, the bundled sample."""
     if (CORPORA / "timemachine.txt").is_file():
         monkeypatch.setenv("SEQLAB_DATA", str(CORPORA))
         return
-    monkeypatch.delenv("SEQLAB_DATA", raising=False)
-    for name in ("XDG_CACHE_HOME", "http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, environment[name])
+    request.getfixturevalue("corpusless")

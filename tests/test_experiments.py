@@ -33,12 +33,10 @@ def header(path: Path) -> str:
 
 
 @pytest.fixture
-def corpora(corpora: None, path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+def corpora(corpora: None, path: Path, request: pytest.FixtureRequest) -> None:
     """The corpus of an experiment, or the bundled sample."""
     if path.stem.partition("-")[0] in NOT_HERE:
-        monkeypatch.delenv("SEQLAB_DATA", raising=False)
-        for name in ("XDG_CACHE_HOME", "http_proxy", "https_proxy"):
-            monkeypatch.setenv(name, environment[name])
+        request.getfixturevalue("corpusless")
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import nbformat
-import pytest
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[1] / "experiments" / "tour.ipynb"
@@ -12,13 +11,7 @@ def test_it_is_kept_without_outputs() -> None:
     assert not any(cell.get("outputs") for cell in nbformat.read(NOTEBOOK, as_version=4).cells)
 
 
-def test_it_runs_from_top_to_bottom(
-    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("SEQLAB_DATA", "HOME", "XDG_CACHE_HOME", "http_proxy", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        if name in environment:
-            monkeypatch.setenv(name, environment[name])
+def test_it_runs_from_top_to_bottom(tmp_path: Path, corpusless: None) -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     client = NotebookClient(
         notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}

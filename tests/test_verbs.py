@@ -52,14 +52,6 @@ def sample_fit(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return folder, finished
 
 
-@pytest.fixture
-def corpusless(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process finds the corpora neither on this machine nor on the network."""
-    monkeypatch.delenv("SEQLAB_DATA", raising=False)
-    for name in ("HOME", "XDG_CACHE_HOME", "http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, environment[name])
-
-
 class TestOnTheBundledSample:
     """Verbs with neither corpora nor network, one of each way to call them as a process of its own."""
 
