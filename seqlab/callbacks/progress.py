@@ -147,4 +147,4 @@ class Lines(ProgressBar):
 
 def progress(tally: Tally) -> Callback:
     """A bar where somebody watches, on a terminal or in a notebook, else lines."""
-    return Bar(tally) if sys.stderr.isatty() or "ipykernel" in sys.modules else Lines(tally)
+    return Bar(tally) if sys.stderr.isatty() or hasattr(sys, "ps1") else Lines(tally)
