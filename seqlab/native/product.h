@@ -24,7 +24,7 @@ INLINE void tile(const float* a, long stride, const float* panel, long depth, V*
         for (int r = 0; r < R; r++) {
             float x = a[r * stride + k];
 #pragma GCC unroll 4
-            for (int n = 0; n < N; n++) acc[r][n] += x * b[n];
+            for (int n = 0; n < N; n++) acc[r][n] = fused(x, b[n], acc[r][n]);
         }
     }
     for (int r = 0; r < R; r++)

@@ -40,6 +40,9 @@ INLINE V otherwise(V v, int lanes, float value) {
     return (V)_mm512_mask_mov_ps((__m512)splat(value), __mmask16((1u << lanes) - 1), (__m512)v);
 }
 
+// x * y + z rounded once, whatever the compiler makes of the loop around it.
+INLINE V fused(float x, V y, V z) { return (V)_mm512_fmadd_ps((__m512)splat(x), (__m512)y, (__m512)z); }
+
 INLINE float sum(V v) { return _mm512_reduce_add_ps((__m512)v); }
 
 INLINE V clamp(V x, float least, float most) {

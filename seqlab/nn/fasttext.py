@@ -144,7 +144,8 @@ class FastText(SkipGram):
         return rows + len(self.counts), others
 
     def inputs(self) -> Tensor:
-        return mean_rows(self.embedding.weight, *self.known)
+        rows, ends = (one.to(self.embedding.weight.device) for one in self.known)
+        return mean_rows(self.embedding.weight, rows, ends)
 
     def heads(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         distinct, places = ids.unique(return_inverse=True)

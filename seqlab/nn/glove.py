@@ -95,7 +95,7 @@ class GloVe(CountedVectors):
 
     def count(self, ids: Tensor, after_pass: Callable[[], None] | None = None) -> None:
         cells = self.cells(ids, lambda distance: 1 / distance)
-        w, other = (Side(self._drawn()) for _ in range(2))
+        w, other = (Side(self._drawn().to(cells.counts.device)) for _ in range(2))
         for _ in range(self.options.epochs):
             self._pass(cells, w, other)
             self._take(cells, w, other)
@@ -106,16 +106,16 @@ class GloVe(CountedVectors):
         """Makes the tables as they are those of the network."""
         self.embedding.weight.copy_(w.table[:, :-1])
         self.context_embedding.weight.copy_(other.table[:, :-1])
-        zeros = torch.zeros(len(self.counts), dtype=torch.float64, device=self.counts.device)
+        zeros = torch.zeros(len(self.counts), dtype=torch.float64, device=cells.counts.device)
         sums = zeros.index_add(0, cells.first, cells.counts).clamp(min=1e-9)
-        noise = self.noise.diff(prepend=self.noise.new_zeros(1)).clamp(min=1e-12)
+        noise = self.noise.diff(prepend=self.noise.new_zeros(1)).clamp(min=1e-12).to(sums.device)
         self.shift.copy_(w.table[:, -1:] - sums.log().unsqueeze(1))
         self.context_shift.copy_(other.table[:, -1:] - (self.negatives * noise).log().unsqueeze(1))
 
     def _drawn(self) -> Tensor:
         """A table of vectors and biases, as the paper's code draws it."""
         shape = len(self.counts), self.options.embedding_size + 1
-        return ((torch.rand(shape) - 0.5) / shape[1]).to(self.counts.device)
+        return (torch.rand(shape) - 0.5) / shape[1]
 
     def _pass(self, cells: Cells, w: Side, other: Side) -> None:
         options = self.options

@@ -16,6 +16,8 @@ SCANNED = [name for name, cell in CELLS.items() if isinstance(cell, ScannedCell)
 Shape = tuple[int, int, int]
 SHAPES: list[Shape] = [(7, 4, 9), (16, 1, 3), (33, 11, 5), (48, 70, 2), (130, 20, 6)]
 """Hidden size, batch, steps: units that fill no vector, rows that fill no tile, more rows than are summed at once."""
+SMALL = 64 * torch.finfo(torch.float32).eps
+"""A relative distance that rounding of other numbers of few units makes, where all of them are normalized."""
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def test_three_parts_are_as_exact_as_float32(variant: str, shape: Shape, monkeyp
         results.append(everything(variant, shape, torch.float32))
     assert parts == [*[0] * 4, *[3] * 4]
     vectors, tiles = (distance(found, precise) for found in results)
-    assert tiles < 1.5 * vectors
+    assert tiles < max(1.5 * vectors, SMALL)
 
 
 @compiled
