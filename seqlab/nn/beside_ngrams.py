@@ -44,9 +44,8 @@ class BesideNGrams(NextToken):
             return self.network(ids, state)
         own, counted = state or (None, None)
         logits, own = self.network(ids, own)
-        contexts, counted = self.counts.contexts(ids, counted)
-        p = self.counts.distributions(contexts.flatten(0, 1)).view_as(logits).to(logits.device)
-        mixed = torch.lerp(logits.double().softmax(-1), p, self.share)
+        p, counted = self.counts.after(ids, counted)
+        mixed = torch.lerp(logits.double().softmax(-1), p.to(logits.device), self.share)
         return mixed.log(), (own, counted)
 
     def nats(

@@ -1,10 +1,12 @@
 """n-gram probabilities from counts: unsmoothed, Laplace, and interpolated modified Kneser-Ney."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
@@ -245,32 +247,60 @@ class NGram(nn.Module, RowsOfState):
         Returns:
             ``(rows,)`` float64.
         """
-        p = torch.full(targets.shape, 1 / self.vocab_size, dtype=torch.float64)
-        levels = self.levels()
-        for m, level in enumerate(levels, 1):
-            recent = contexts[:, self.order - m :]  # (rows, m - 1)
-            number = torch.zeros_like(targets)
-            for shorter, token in zip(levels, recent.unbind(1), strict=False):
-                number = _find(shorter.keys, number, token, self.vocab_size)
-            whole = (recent >= 0).all(1)
-            gram = _find(level.keys, number, targets, self.vocab_size)
-            known, there = number.clamp(min=0), number >= 0
-            counts = torch.where(gram >= 0, _taken(level.counts, gram), 0)
-            totals = torch.where(there, _taken(level.totals, known), 0)
-            if self.smoothing == "laplace":
-                p = torch.where(whole, (counts + 1) / (totals + self.vocab_size), p)
-            elif self.smoothing == "none":
-                p = torch.where(whole, counts / totals.clamp(min=1), p)
-            else:
-                rest = counts - level.discounts[counts.clamp(max=3)] + _taken(level.left, known) * p
-                p = torch.where(whole & (totals > 0), rest / totals.clamp(min=1), p)
-        return p
+        return self._smoothed(F.pad(contexts, (1, 0), value=-1), targets.unsqueeze(1)).squeeze(1)
 
     def distributions(self, contexts: Tensor) -> Tensor:
         """p of every token after each of the contexts ``(rows, order - 1)``: ``(rows, vocab_size)`` float64."""
-        rows = contexts.repeat_interleave(self.vocab_size, 0)
-        targets = torch.arange(self.vocab_size).repeat(len(contexts))
-        return self.probabilities(rows, targets).view(len(contexts), self.vocab_size)
+        history = F.pad(contexts, (1, 0), value=-1)
+        return self._smoothed(history, torch.arange(self.vocab_size).view(1, 1, -1)).squeeze(1)
+
+    def _smoothed(self, history: Tensor, targets: Tensor) -> Tensor:
+        """p of targets after each position of rows but the first order - 1, as ``probabilities`` has it.
+
+        Args:
+            history: ``(rows, order - 1 + positions)`` int64.
+            targets: Of each position ``(rows, positions)``, or several of them in a further axis, int64.
+
+        Returns:
+            float64, of the shape of ``targets``, or of what it is broadcast to.
+        """
+        positions = history.shape[1] - self.order + 1
+        p = torch.tensor(1 / self.vocab_size, dtype=torch.float64)
+        for m, (level, number) in enumerate(zip(self.levels(), self._numbers(history), strict=True), 1):
+            number, first = number[:, self.order - 1 :], history[:, self.order - m + 1 :][:, :positions]
+            whole = first >= 0 if m > 1 else torch.ones_like(number, dtype=torch.bool)
+            if targets.ndim > number.ndim:
+                number, whole = number.unsqueeze(2), whole.unsqueeze(2)
+            p = self._raised(level, number, whole, targets, p)
+        return p
+
+    def _numbers(self, history: Tensor) -> Iterator[Tensor]:
+        """The number of the last 0, 1, ..., order - 1 tokens up to each position of rows, -1 where there is none."""
+        before = torch.zeros_like(history)
+        yield before
+        for level in self.levels()[:-1]:
+            number = _find(level.keys, before, history, self.vocab_size)
+            yield number
+            before = F.pad(number[:, :-1], (1, 0), value=-1)
+
+    def _raised(self, level: Level, number: Tensor, whole: Tensor, targets: Tensor, p: Tensor) -> Tensor:
+        """p_m of p_(m-1), of the numbers of contexts of m - 1 tokens, and of whether these are tokens of the text."""
+        gram = _find(level.keys, number, targets, self.vocab_size)
+        known = number.clamp(min=0)
+        counts = torch.where(gram >= 0, _taken(level.counts, gram), 0)
+        totals = torch.where(number >= 0, _taken(level.totals, known), 0)
+        if self.smoothing == "laplace":
+            return torch.where(whole, (counts + 1) / (totals + self.vocab_size), p)
+        if self.smoothing == "none":
+            return torch.where(whole, counts / totals.clamp(min=1), p)
+        rest = counts - level.discounts[counts.clamp(max=3)] + _taken(level.left, known) * p
+        return torch.where(totals > 0, rest / totals.clamp(min=1), p)
+
+    def after(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """p of every token after each position of ids ``(batch, time)``: ``(batch, time, vocab_size)`` float64, and the
+        state, see ``forward``."""
+        history, state = self._history(ids, state)
+        return self._smoothed(history, torch.arange(self.vocab_size).view(1, 1, -1)), state
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logarithms of the probabilities of the token after each position.
@@ -285,8 +315,7 @@ class NGram(nn.Module, RowsOfState):
         Raises:
             UserError: An unsmoothed model never saw the last context, so that nothing can follow it.
         """
-        contexts, state = self.contexts(ids, state)
-        p = self.distributions(contexts.flatten(0, 1)).view(*ids.shape, self.vocab_size)
+        p, state = self.after(ids, state)
         if (p[:, -1].sum(-1) == 0).any():
             raise UserError(
                 f"nothing ever followed these {self.order - 1} tokens in the training text, and an unsmoothed model "
@@ -308,18 +337,15 @@ class NGram(nn.Module, RowsOfState):
         Returns:
             The sum in nats, how many tokens it is over, and the state after the last position.
         """
-        contexts, state = self.contexts(ids, state)
-        p = self.probabilities(contexts.flatten(0, 1), targets.flatten().cpu())
-        if valid is not None:
-            p = p[valid.flatten().cpu()]
-        return -p.log().sum().to(ids.device) + self.nothing.sum(), len(p), state
+        each, state = self.token_nats(ids, targets, state)
+        real = each if valid is None else each[valid]
+        return real.sum() + self.nothing.sum(), real.numel(), state
 
     @torch.no_grad()
     def token_nats(self, ids: Tensor, targets: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """As ``nats``, of each position by itself ``(batch, time)`` float64."""
-        contexts, state = self.contexts(ids, state)
-        p = self.probabilities(contexts.flatten(0, 1), targets.flatten().cpu())
-        return -p.log().view_as(targets).to(ids.device), state
+        history, state = self._history(ids, state)
+        return -self._smoothed(history, targets.cpu()).log().to(ids.device), state
 
     def memory_in_words(self, streams: int, noun: str) -> str:
         """What a report says of the state in so many streams, or whatever the noun calls them."""
@@ -330,12 +356,9 @@ class NGram(nn.Module, RowsOfState):
         """Bytes that the state of so many rows takes after so many tokens."""
         return rows * (self.order - 1) * torch.int64.itemsize
 
-    def contexts(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """The order - 1 tokens up to each position ``(batch, time, order - 1)``, and the state after the last."""
+    def _history(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """The tokens up to each position ``(batch, order - 1 + time)``, and the state after the last."""
         length = self.order - 1
         before = state[0].long() if state is not None else ids.new_full((len(ids), length), -1)
-        history = torch.cat([before, ids], 1)  # (batch, order - 1 + time)
-        kept = (history[:, history.shape[1] - length :],)
-        if not length:
-            return ids.new_empty(*ids.shape, 0).cpu(), kept
-        return history.unfold(1, length, 1)[:, 1:].cpu(), kept
+        history = torch.cat([before, ids], 1)
+        return history.cpu(), (history[:, history.shape[1] - length :],)
