@@ -61,6 +61,11 @@ def board_tag(name: str) -> str:
     return f"watch {GROUPS[group]}/{gate_words(what)}{comma}{how}"
 
 
+def picture_tag(name: str) -> str:
+    """The tag of a figure, which TensorBoard shows after losses and measures, as in ``board_tag``."""
+    return f"watch pictures/{name}"
+
+
 def layout(names: Iterable[str]) -> dict[str, Any]:
     """Charts of training against validation, one for each of several measures, for TensorBoard's custom scalars."""
     charts = {name: ["Multiline", [f"train/{name}$", f"val/{name}$"]] for name in names}

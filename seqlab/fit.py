@@ -72,7 +72,7 @@ class Run:
         return f"Run({self.folder.name}: {reached or 'nothing measured'}; {self.checkpoint or 'no checkpoint'})"
 
 
-FIRST = ("model.hidden_size", "model.num_layers", "optimizer.lr", "data.batch_size")
+FIRST = ("model.name", "data.name", "model.hidden_size", "optimizer.lr")
 """Options that open the table of HParams."""
 
 CallbackT = TypeVar("CallbackT", bound=pl.Callback)
@@ -279,7 +279,6 @@ def _write_hparams(settings: Settings, finished: Run) -> None:
     chosen = {"model.name": plan.model, "data.name": plan.data, "corpus": finished.data.corpus_name}
     groups = {key: settings.config[key].as_dict() for key in ("model", "data", "optimizer", "lr_scheduler")}
     flat = {f"{key}.{name}": value for key, group in groups.items() for name, value in group.items()}
-    flat = {**{key: flat[key] for key in FIRST if key in flat}, **flat}
     table = {**chosen, **flat, "seed": settings.config.seed}
     names = with_loss(finished.model.measures)
     reached = [
@@ -287,7 +286,7 @@ def _write_hparams(settings: Settings, finished: Run) -> None:
     ]
     for logger in trainer.loggers:
         if isinstance(logger, Board):
-            logger.log_table(table, reached)
+            logger.log_table(table, reached, FIRST)
         else:
             logger.log_hyperparams(table)
         logger.save()

@@ -40,7 +40,7 @@ def driver() -> Iterator[Any]:
     [
         ("timeseries", ("train /loss", "shown", "Smoothed")),
         ("scalars", ("watch gradient flow", "watch gates", "watch update over weight", "watch speed")),
-        ("images", ("gradient_flow", "units", "gates")),
+        ("images", ("watch pictures", "gradient flow by lag", "units", "gates")),
         ("histograms", ("watch gates",)),
         ("text", ("embedding/neighbours", "nearest, with cosines")),
         ("hparams", ("shown", "model.hidden_size", "watch best so far/val_perplexity")),

@@ -1,6 +1,7 @@
 """TensorBoard's logger: a full disk ends the log and not the training, and a run that goes on logs nothing twice."""
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +50,28 @@ class Board(TensorBoardLogger):
         super().log_metrics({board_tag(name): value for name, value in metrics.items() if name != "epoch"}, step)
 
     @rank_zero_only
-    def log_table(self, chosen: dict[str, Any], reached: list[str]) -> None:
-        """Fills the HParams tab with what was chosen, and the last values of what was logged under several names."""
+    def log_table(self, chosen: dict[str, Any], reached: list[str], first: Collection[str]) -> None:
+        """Fills the HParams tab.
+
+        Args:
+            chosen: The options of the run.
+            reached: Names under which results were logged; the tab shows the last value of each.
+            first: Options whose columns come first. TensorBoard puts those first that it is told to differ.
+        """
+        from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
         from torch.utils.tensorboard.summary import hparams
 
         self.hparams.update(chosen)
         plain = {
             name: value if isinstance(value, bool | int | float | str) else str(value) for name, value in chosen.items()
         }
-        for summary in hparams(plain, {board_tag(name): 0.0 for name in reached}):
+        table, *session = hparams(plain, {board_tag(name): 0.0 for name in reached})
+        plugin = table.value[0].metadata.plugin_data
+        data = HParamsPluginData.FromString(plugin.content)
+        for column in data.experiment.hparam_infos:
+            column.differs = column.name in first
+        plugin.content = data.SerializeToString()
+        for summary in (table, *session):
             self.experiment._get_file_writer().add_summary(summary)
 
     def end(self) -> LogEnd:

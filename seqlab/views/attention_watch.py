@@ -8,7 +8,7 @@ import torch
 from seqlab.analysis.activations import windows
 from seqlab.analysis.looking_back import attention_of, distances, gradient_by_lag_of_layers
 from seqlab.nn.transformer_language import TransformerLanguage
-from seqlab.views.boards import boards
+from seqlab.views.boards import add_picture, boards
 from seqlab.views.gradient_watch import GradientWatch, flow, held_out
 
 ROWS = 8
@@ -61,4 +61,4 @@ class AttentionWatch(GradientWatch):
         weights = attention_of(network, text.unsqueeze(0).to(pl_module.device))[:, 0].cpu()
         for writer in boards(trainer):
             figure = draw_heads(data.codec.vocab.tokens(text.tolist()), weights)
-            writer.add_figure("attention/heads", figure, trainer.global_step, close=False)
+            add_picture(writer, "attention by head", figure, trainer.global_step)

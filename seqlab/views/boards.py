@@ -9,6 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
+from seqlab.board_tags import picture_tag
 from seqlab.text.codec import Codec
 
 
@@ -63,6 +64,11 @@ def boards(trainer: pl.Trainer) -> list[SummaryWriter]:
     if trainer.sanity_checking or not trainer.is_global_zero:
         return []
     return [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+
+
+def add_picture(writer: SummaryWriter, name: str, figure: Any, step: int) -> None:
+    """Shows a figure of matplotlib under the tag of ``picture_tag``."""
+    writer.add_figure(picture_tag(name), figure, step, close=False)
 
 
 def boards_of_validation(trainer: pl.Trainer) -> tuple[list[SummaryWriter], Any]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqlab.figures import Figure, new_figure
-from seqlab.views.boards import boards_of_validation
+from seqlab.views.boards import add_picture, boards_of_validation
 
 SHOWN = 8
 """Right and wrong texts that are listed, so many of each."""
@@ -62,7 +62,7 @@ class ConfusionView(pl.Callback):
             writer.add_text("attention", coloured(model, report.items), trainer.global_step)
             if draw and report.confusion is not None and len(report.classes) <= MOST_CLASSES:
                 figure = draw_confusion(report.confusion, [*report.classes])
-                writer.add_figure("confusion", figure, trainer.global_step, close=False)
+                add_picture(writer, "confusion", figure, trainer.global_step)
 
 
 def listed(items: Any) -> str:

@@ -12,7 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from seqlab.analysis.loss_surface import Surface
 from seqlab.figures import Axes, new_figure, new_panels, save_figure
-from seqlab.views.boards import ValidationView
+from seqlab.views.boards import ValidationView, add_picture
 
 Floats = NDArray[np.float64]
 
@@ -102,11 +102,11 @@ class FitView(ValidationView):
         for writer in writers:
             figure, axes = new_figure(WIDTH, HEIGHT)
             draw_fit(axes, shown)
-            writer.add_figure("fit", figure, step, close=False)
+            add_picture(writer, "fit", figure, step)
             if surface is not None:
                 figure, axes = new_figure(WIDTH, HEIGHT)
                 draw_surface(axes, surface)
-                writer.add_figure("loss surface", figure, step, close=False)
+                add_picture(writer, "loss surface", figure, step)
 
 
 def draw_both(shown: Shown, surface: Surface | None, path: Path) -> None:

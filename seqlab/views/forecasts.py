@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
 from seqlab.figures import Figure, new_figure, new_panels, save_figure
-from seqlab.views.boards import ValidationView
+from seqlab.views.boards import ValidationView, add_picture
 
 SHOWN = 4
 """Windows that are drawn."""
@@ -54,9 +54,9 @@ class ForecastView(ValidationView):
             report = model.evaluate(data, "val", False)
             history, said, came = (part.numpy()[:, :, 0] for part in model.shown(data, "val", SHOWN))
         for writer in writers:
-            writer.add_figure("forecasts", draw_windows(history, said, came), step, close=False)
+            add_picture(writer, "forecasts", draw_windows(history, said, came), step)
             figure = draw_by_step(report.by_step)
-            writer.add_figure("error by step ahead", figure, step, close=False)
+            add_picture(writer, "error by step ahead", figure, step)
 
 
 def draw_windows(history: NDArray[Any], said: NDArray[Any], came: NDArray[Any]) -> Figure:

@@ -15,7 +15,7 @@ from seqlab.board_tags import board_tag
 from seqlab.errors import reason_of
 from seqlab.files import write_whole
 from seqlab.nn.language_network import LanguageNetwork
-from seqlab.views.boards import boards
+from seqlab.views.boards import add_picture, boards
 from seqlab.views.gradient_watch import GradientWatch, flow, held_out
 
 ROWS = 8
@@ -80,7 +80,7 @@ class RecurrenceWatch(GradientWatch):
         if gates := saturations(layers):
             figures["gates"] = pictures.draw_saturation(gates)
         for name, figure in figures.items():
-            writer.add_figure(name, figure, trainer.global_step, close=False)
+            add_picture(writer, name, figure, trainer.global_step)
         page = pictures.units_as_html(tokens, values, names)
         try:
             write_whole(self.folder / "units.html", page)

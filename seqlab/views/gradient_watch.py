@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqlab.views.boards import Text, boards
+from seqlab.views.boards import Text, add_picture, boards
 
 
 class GradientWatch(pl.Callback):
@@ -42,7 +42,7 @@ class GradientWatch(pl.Callback):
             from seqlab.analysis.pictures import draw_gradient_history
 
             history = draw_gradient_history(self.steps, torch.tensor(self.norms))
-            writer.add_figure("gradient_flow/by_lag", history, trainer.global_step, close=False)
+            add_picture(writer, "gradient flow by lag", history, trainer.global_step)
 
 
 def held_out(data: Text) -> NDArray[Any]:

@@ -7,7 +7,7 @@ import lightning.pytorch as pl
 from torch.utils.tensorboard import SummaryWriter
 
 from seqlab.analysis.alignments import Alignment, draw_alignment
-from seqlab.views.boards import ValidationView
+from seqlab.views.boards import ValidationView, add_picture
 
 SHOWN = 3
 """Strings that are drawn."""
@@ -27,4 +27,4 @@ class AlignmentView(ValidationView):
             rows = cast(Reads, pl_module).shown(data, "val", SHOWN)
         for writer in writers:
             for number, (wanted, one) in enumerate(rows):
-                writer.add_figure(f"alignment/{number}", draw_alignment(wanted, one), step, close=False)
+                add_picture(writer, f"alignment/{number}", draw_alignment(wanted, one), step)

@@ -6,7 +6,7 @@ from typing import Any, Protocol, cast
 import lightning.pytorch as pl
 from torch.utils.tensorboard import SummaryWriter
 
-from seqlab.views.boards import ValidationView
+from seqlab.views.boards import ValidationView, add_picture
 from seqlab.views.confusions import MOST_CLASSES, draw_confusion, escaped
 
 SHOWN = 12
@@ -29,7 +29,7 @@ class TagView(ValidationView):
             writer.add_text("wrong tags", listed(report.items), step)
             if len(report.names) <= MOST_CLASSES:
                 figure = draw_confusion(report.confusion, [*report.names])
-                writer.add_figure("confusion", figure, step, close=False)
+                add_picture(writer, "confusion", figure, step)
 
 
 def listed(items: Any) -> str:

@@ -7,7 +7,7 @@ import torch
 
 from seqlab.decoding.translation import translate, translate_ids
 from seqlab.nn.evaluating import evaluating
-from seqlab.views.boards import Pairs, Translates, boards
+from seqlab.views.boards import Pairs, Translates, add_picture, boards
 
 EXAMINED = 512
 """Held-out sentences whose losses are compared."""
@@ -76,7 +76,7 @@ class TranslationView(pl.Callback):
         for row, translations in enumerate(found):
             for writer in writers:
                 figure = draw_attention(translations[0])
-                writer.add_figure(f"attention/{row}", figure, trainer.global_step, close=False)
+                add_picture(writer, f"attention/{row}", figure, trainer.global_step)
 
 
 @torch.no_grad()

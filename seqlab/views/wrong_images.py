@@ -7,7 +7,7 @@ import lightning.pytorch as pl
 from torch.utils.tensorboard import SummaryWriter
 
 from seqlab.figures import Figure, new_grid
-from seqlab.views.boards import ValidationView
+from seqlab.views.boards import ValidationView, add_picture
 from seqlab.views.confusions import MOST_CLASSES, draw_confusion
 
 COLUMNS, ROWS = 8, 3
@@ -30,9 +30,9 @@ class PictureView(ValidationView):
         for writer in writers:
             if report.confusion is not None and len(report.classes) <= MOST_CLASSES:
                 figure = draw_confusion(report.confusion, [*report.classes])
-                writer.add_figure("confusion", figure, step, close=False)
+                add_picture(writer, "confusion", figure, step)
             if wrong is not None:
-                writer.add_figure("wrong", wrong, step, close=False)
+                add_picture(writer, "wrong", wrong, step)
 
 
 def draw_wrong(items: Any, pixels: Any) -> Figure | None:

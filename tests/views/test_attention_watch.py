@@ -32,6 +32,6 @@ def test_the_numbers_are_those_of_the_model(tmp_path: Path, data: TextData, pict
         assert last[f"gradient_flow/layer{layer}_lag_4"] == pytest.approx(float(norms[layer, 4]), rel=1e-4)
         for head, steps in enumerate(distances(attention_of(network, pieces[:, :-1]))[layer]):
             assert last[f"attention_distance/layer{layer}_head{head}"] == pytest.approx(float(steps), rel=1e-4)
-    assert sorted(seen.Tags()["images"]) == ["attention/heads", "gradient_flow/by_lag"]
-    assert len(seen.Images("attention/heads")) == 1 + 2 * pictures
+    assert sorted(seen.Tags()["images"]) == ["watch pictures/attention by head", "watch pictures/gradient flow by lag"]
+    assert len(seen.Images("watch pictures/attention by head")) == 1 + 2 * pictures
     assert watch.state_dict()["steps"] == [10, 20]

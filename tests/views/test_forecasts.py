@@ -56,4 +56,6 @@ def test_a_run_shows_its_forecasts(watch: str, tmp_path: Path, monkeypatch: pyte
     options = {"accelerator": "cpu", "max_epochs": 2, "limit_train_batches": 3, "enable_progress_bar": False}
     seqlab.fit(model="linear", data="sine", trainer=options, watch=watch, bar="none")
     times = [3, 6] if watch == "full" else [6]
-    assert drawn == [(tag, step) for step in times for tag in ("forecasts", "error by step ahead")]
+    assert drawn == [
+        (tag, step) for step in times for tag in ("watch pictures/forecasts", "watch pictures/error by step ahead")
+    ]

@@ -44,7 +44,7 @@ def test_the_numbers_are_those_of_the_model(cell: str, tmp_path: Path, fit: Any,
         assert last[f"gates/{name}_open"] == pytest.approx(float(opened.mean()), abs=1e-6)
     assert sorted(seen.Tags()["histograms"]) == sorted(board_tag(f"gates/{name}") for name in gates)
     assert [event.step for event in seen.Scalars("state_norm/layer1")] == [10, 20]
-    assert seen.Tags()["images"] == ["gradient_flow/by_lag"]
+    assert seen.Tags()["images"] == ["watch pictures/gradient flow by lag"]
 
 
 def test_looks_are_apart_also_in_a_resumed_run(tmp_path: Path, fit: Any) -> None:
@@ -59,8 +59,10 @@ def test_looks_are_apart_also_in_a_resumed_run(tmp_path: Path, fit: Any) -> None
 def test_pictures_on_request(tmp_path: Path, fit: Any) -> None:
     fit(RecurrenceWatch(tmp_path, pictures=True), logger=board(tmp_path))
     seen = events(tmp_path)
-    assert sorted(seen.Tags()["images"]) == ["gates", "gradient_flow/by_lag", "units"]
-    assert [event.step for event in seen.Images("units")] == [10, 20]
+    assert sorted(seen.Tags()["images"]) == [
+        f"watch pictures/{name}" for name in ("gates", "gradient flow by lag", "units")
+    ]
+    assert [event.step for event in seen.Images("watch pictures/units")] == [10, 20]
     assert (tmp_path / "units.html").read_text(encoding="utf-8").count("<h3>") == 4
 
 

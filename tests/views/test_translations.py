@@ -66,7 +66,7 @@ def test_what_tensorboard_shows(pictures: bool, attention: str, pairs: ParallelD
         == WORST
     )
     images = seen.Tags()["images"]
-    assert images == ([] if attention == "none" else ["attention/0", "attention/1", "attention/2"])
+    assert images == ([] if attention == "none" else [f"watch pictures/attention/{row}" for row in range(3)])
     assert all(len(seen.Images(tag)) == (2 if pictures else 1) for tag in images)
 
 
