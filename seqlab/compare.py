@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from seqlab import VERBS
@@ -84,7 +85,7 @@ def _compare(grid: Grid, bars: Bars, jobs: int, output: Path) -> Comparison:
     check_folder(output)
     planned = plan_runs(cells, output, read)
     with at_work(output, jobs, _test) as runs:
-        progress = _Progress(len(cells))
+        progress = Progress(len(cells), jobs)
         try:
             records = carry_out_all(runs, planned, jobs, progress.say)
         except KeyboardInterrupt:
@@ -102,11 +103,11 @@ def _search(grid: Grid, bars: Bars, sampler: str, trials: int, jobs: int, output
     check_folder(output)
     search = Search(grid.axes(), grid.options, sampler, trials, output, read, _main)
     with at_work(output, jobs, _test) as runs:
-        found = search.run(runs, jobs, _Progress(trials).say)
+        found = search.run(runs, jobs, Progress(trials, jobs).say)
         if (best := search.best(found)) is not None:
             cells = with_bars([best], read, bars)
             found = [(cells[0] if cell == best else cell, record) for cell, record in found]
-            records = carry_out_all(runs, plan_runs(cells[1:], output, read), jobs, _Progress(len(cells) - 1).say)
+            records = carry_out_all(runs, plan_runs(cells[1:], output, read), jobs, Progress(len(cells) - 1, jobs).say)
             found += zip(cells[1:], records, strict=True)
         return write_comparison(found, output, _resampled)
 
@@ -116,11 +117,12 @@ def _check_jobs(jobs: int) -> None:
         raise UserError(f"jobs {jobs} must be a whole number of at least 1")
 
 
-class _Progress:
-    """Says of each run that it is done."""
+class Progress:
+    """Says of each run that it is done, and how long those that are left take if they are like those before them."""
 
-    def __init__(self, total: int) -> None:
-        self.total, self.done = total, 0
+    def __init__(self, total: int, jobs: int) -> None:
+        self.total, self.jobs, self.done = total, jobs, 0
+        self._seconds: list[float] = []
 
     def say(self, record: Record) -> None:
         self.done += 1
@@ -129,7 +131,12 @@ class _Progress:
         if record.main is not None and (value := result.get(f"val_{record.main}")) is not None:
             measure = record.measures[record.main]
             reached += f", best validation {measure.title} {measure.shown(value)}"
-        print(f"{self.done}/{self.total} {record.name}: {reached}", flush=True)
+        print(f"{self.done}/{self.total} {record.name}: {reached}{self._left(result)}", flush=True)
+
+    def _left(self, result: Mapping[str, Any]) -> str:
+        self._seconds += [result["seconds"]] if "seconds" in result else []
+        left = (self.total - self.done) * mean(self._seconds or [0.0]) / self.jobs
+        return f"; about {left / 60:,.0f} min left" if left >= 60 else ""
 
 
 def _test(checkpoint: Path) -> Report | None:
