@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from seqlab.errors import UserError, reason_of
 from seqlab.files import read_plain
 from seqlab.text.codec import Codec
+from seqlab.text.line_reader import ended_lines
 
 
 def ids_of(codec: Codec, text: str) -> tuple[NDArray[Any], str]:
@@ -32,7 +33,7 @@ def ids_of(codec: Codec, text: str) -> tuple[NDArray[Any], str]:
         content = read_plain(text).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {text}: {reason_of(error)}; name a UTF-8 file") from None
-    pieces = [*codec.encode_lines(content.splitlines(keepends=True))]
+    pieces = [*codec.encode_lines(ended_lines(content))]
     return np.concatenate([*pieces, np.zeros(0)]).astype(np.int64), Path(text).name
 
 

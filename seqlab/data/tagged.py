@@ -248,7 +248,8 @@ class TaggedData(DataModule):
         return ", ".join(words)
 
     def _sized(self, split: Split) -> str:
-        return f"{len(self._parts[split]):,} sentences of {sum(map(len, self.words(split))):,} words"
+        sentences = len(self._parts[split])
+        return f"{sentences:,} sentence{'s' * (sentences > 1)} of {sum(map(len, self.words(split))):,} words"
 
     def train_batches(self, shard: Shard) -> TaggedBatches:
         for tags in self.tags("train"):
