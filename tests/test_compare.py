@@ -186,7 +186,7 @@ def test_from_python(words: list[str], here: Path) -> None:
             "cannot read the configuration none.yaml: no such file or directory; give --config an existing file",
         ),
         ("--jobs 0", "--jobs 0 must be a whole number of at least 1"),
-        ("--vary data.num_steps=x,3", "--data.num_steps does not take 'x': it takes INT"),
+        ("--vary data.num_steps=x,3", "--data.num_steps does not take 'x': it takes a whole number"),
         ("--seeds", "--seeds has no value; --help says what it takes"),
         ("--folds 1", "--folds 1 must be a whole number of at least 2"),
         (

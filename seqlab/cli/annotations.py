@@ -5,6 +5,15 @@ from functools import reduce
 from operator import or_
 from typing import Any, Literal, Union, get_args, get_origin
 
+WORDS = {
+    "INT": "a whole number",
+    "FLOAT": "a number",
+    "STR": "a text",
+    "LIST": "a list such as [2,3]",
+    "DICT": "options such as {name: value}",
+}
+"""What a message says for a type in the help."""
+
 TYPED = (bool, int, float, str, list, tuple, type(None))
 """Classes whose values a user can type."""
 
@@ -34,6 +43,12 @@ def type_words(annotation: Any) -> str:
     if annotation is bool:
         return "true|false"
     return getattr(annotation, "__name__", str(annotation)).upper()
+
+
+def type_in_sentence(annotation: Any) -> str:
+    """A type in a message: ``a whole number or null``."""
+    *most, last = (WORDS.get(part, part) for part in type_words(annotation).split("|"))
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def integers_first(annotation: Any) -> Any:

@@ -14,7 +14,7 @@ from jsonargparse._actions import _ActionConfigLoad
 from jsonargparse._typehints import ActionTypeHint
 
 from seqlab.bounds import check_bounds, check_named
-from seqlab.cli.annotations import admits_none, integers_first, literals_of, type_words
+from seqlab.cli.annotations import admits_none, integers_first, literals_of, type_in_sentence
 from seqlab.cli.configuration import check_typed
 from seqlab.cli.help_rows import help_rows
 from seqlab.errors import UserError, nearest
@@ -99,7 +99,7 @@ class Parser(ArgumentParser):
                 continue
             value = config[action.dest]
             if value is None and action.default is not None and not admits_none(annotation):
-                raise UserError(f"--{action.dest} does not take null: it takes {type_words(annotation)}")
+                raise UserError(f"--{action.dest} does not take null: it takes {type_in_sentence(annotation)}")
             check_bounds(action.dest, value)
 
     def _one_sentence(self, message: str) -> str:
@@ -151,7 +151,7 @@ class Parser(ArgumentParser):
             return f"--{key}: {' '.join(message.split(':', 1)[-1].split())}"
         value = given.group(1).strip().strip("'")
         known = literals_of(annotation) or [str(choice) for choice in action.choices or []]
-        rule = f"it takes {type_words(annotation)}" if not known else nearest(value, known)
+        rule = f"it takes {type_in_sentence(annotation)}" if not known else nearest(value, known)
         return f"--{key} does not take '{value}': {rule}"
 
     def format_help(self, formatter: Any = None) -> str:
