@@ -4,11 +4,13 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from seqlab.data.encoded import kept
 from seqlab.data.parts import SPLITS, HeldOut, Split
@@ -18,6 +20,9 @@ from seqlab.files import real_path
 from seqlab.text.clean import clean_lines
 from seqlab.text.codec import Codec
 from seqlab.text.line_reader import is_compressed, read_lines
+
+BARRED = 8 * 2**20
+"""Bytes of text files from which on a bar shows how far they are read."""
 
 MEMORY_LIMIT = 32 * 2**20
 """Bytes of text files up to which ids are held in memory; ids of larger corpora are read through a memory map."""
@@ -79,6 +84,19 @@ class Corpus:
     at_line_ends: bool = False
 
 
+def _watched(paths: list[Path]) -> Iterator[str]:
+    """The lines of files; of large ones a bar on a terminal shows how far they are read."""
+    size = sum(path.stat().st_size for path in paths)
+    if size < BARRED:
+        yield from read_lines(paths)
+        return
+    total = None if any(map(is_compressed, paths)) else size
+    with tqdm(total=total, desc="reading", unit="B", unit_scale=True, leave=False, disable=None) as bar:
+        for line in read_lines(paths):
+            bar.update(len(line.encode()))
+            yield line
+
+
 def _encode(codec: Codec, lines: Lines, file: Path | None) -> Ids:
     pieces = codec.encode_lines(lines())
     if file is None:
@@ -97,7 +115,7 @@ def _build(
     files: dict[Split, list[Path]], recipe: Recipe, folder: Path | None = None, codec: Codec | None = None
 ) -> Corpus:
     def lines_of(paths: list[Path]) -> Lines:
-        return lambda: read_lines(paths)
+        return lambda: _watched(paths)
 
     parts: dict[Split, Lines] = {split: lines_of(paths) for split, paths in files.items()}
     at_line_ends = False

@@ -4,6 +4,7 @@ import json
 import lzma
 import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -335,3 +336,16 @@ def test_an_empty_part_holds_no_line_end_either(tmp_path: Path, begins: bool) ->
     assert [text_of(corpus, split) for split in ("train", "val")] == ["one line\n", ""]
     with pytest.raises(UserError, match="^test_fraction 0.01 of .* leaves the test part empty"):
         read(tmp_path, path, recipe=Recipe("raw", "word", val_fraction=0, test_fraction=0.01, **ends))
+
+
+@pytest.mark.parametrize(("terminal", "large"), [(True, True), (True, False), (False, True)])
+def test_a_bar_shows_how_far_a_large_text_is_read(
+    terminal: bool, large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(corpus_module, "BARRED", 1 if large else 10**6)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    text = "the café\n" * 100
+    corpus = read(tmp_path, write(tmp_path / "a.txt", text))
+    assert text_of(corpus, "train") == text[: len(corpus.parts["train"].ids)]
+    shown = capsys.readouterr().err
+    assert ("reading:" in shown) == (terminal and large)
