@@ -72,7 +72,7 @@ def fit(
         lr_scheduler: Name of the schedule, or its options.
         trainer: Arguments of Lightning's Trainer; objects such as callbacks and loggers too.
         config: YAML file of options, or several; what is given here wins over them.
-        options: Of the run: ``seed``, ``run``, ``overwrite``, ``ckpt_path``, ``patience``, ``monitor``,
+        options: Options of the run: ``seed``, ``run``, ``overwrite``, ``ckpt_path``, ``patience``, ``monitor``,
             ``ckpt_every``, ``on_nan``, ``watch``, ``samples``, ``bar``.
 
     Raises:

@@ -77,7 +77,7 @@ def over_items(rows: Sequence[Sequence[Columns]], items: int, resampled: Resampl
 
     Args:
         rows: Of each its runs, of each run the columns of its items.
-        items: How many there are.
+        items: Number of items.
         resampled: The measure.
     """
 

@@ -60,7 +60,7 @@ def compare(
         trials: Runs of a search, each with seed 1.
         folds: Parts that the data is cut into; each combination is run once for each, which it is tested on.
         bar: Model that is one more row, for each task and data: auto is the task's own, none adds nothing.
-        options: Of ``seqlab.fit``, the same for all runs.
+        options: Options of ``seqlab.fit``, the same for all runs.
 
     Raises:
         UserError: An option is wrong, or the folder holds runs that were made with others.

@@ -34,7 +34,7 @@ class Statistics:
     Args:
         corpus: Name of the corpus.
         ids: Its tokens ``(tokens,)``.
-        characters: Of cleaned text.
+        characters: Characters of cleaned text.
         codec: Between text and ids.
         laws: Counts and Zipf's law of its 1-, 2- and 3-grams.
         num_frequent: How many of the most frequent tokens to show.

@@ -48,7 +48,7 @@ def evaluate(
         device: auto, cpu or cuda.
         data: Options of the data that replace those the model was trained with; ``name`` chooses another corpus.
         items: Whether the report tells of each item too.
-        options: Of the model's own ``evaluate``, such as ``beam_size``.
+        options: Options of the model's own ``evaluate``, such as ``beam_size``.
 
     Returns:
         The report of the model's task: the loss, its measures, and what was counted.

@@ -196,7 +196,7 @@ def read_stream_or_regular(path: str | Path | None, most: int = LARGEST_STREAM) 
     """What a file or a stream holds: the standard input for ``-`` and for none, or a pipe by its path.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         most: Bytes that it may hold.
 
     Raises:

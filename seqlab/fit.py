@@ -55,7 +55,7 @@ class Run:
         checkpoint: The best by what was monitored; the last where nothing validated, none if nothing was kept.
         metrics: Last values logged, by name, of ``train/loss`` and what follows from it those of the last epoch over
             all its items, and as ``best/val_loss`` what the best validation measured.
-        folder: Of the run.
+        folder: Folder of the run.
         bar: What the task's counted model reached, where that was measured.
     """
 
@@ -100,7 +100,7 @@ def fit(
         lr_scheduler: Name of the schedule, or its options.
         trainer: Arguments of Lightning's Trainer; objects such as callbacks and loggers too.
         config: YAML file of options, or several; what is given here wins over them.
-        options: Of the run: ``seed``, ``run``, ``overwrite``, ``ckpt_path``, ``patience``, ``monitor``,
+        options: Options of the run: ``seed``, ``run``, ``overwrite``, ``ckpt_path``, ``patience``, ``monitor``,
             ``ckpt_every``, ``on_nan``, ``watch``, ``samples``, ``bar``.
 
     Raises:

@@ -25,7 +25,7 @@ def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
     Args:
         ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
         prefix: Text to continue, cleaned as the training text was.
-        options: Of the model's own ``generate``, such as ``num_tokens``, ``temperature`` and ``num_samples``.
+        options: Options of the model's own ``generate``, such as ``num_tokens``, ``temperature`` and ``num_samples``.
 
     Returns:
         The text of each sample, prefix and all.

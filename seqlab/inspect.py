@@ -22,7 +22,7 @@ def inspect(ckpt: str, **options: Any) -> Any:
 
     Args:
         ckpt: Checkpoint of the model.
-        options: Of the model's own ``inspect``, such as ``text`` and ``num_steps``.
+        options: Options of the model's own ``inspect``, such as ``text`` and ``num_steps``.
 
     Raises:
         UserError: The checkpoint cannot be read, or there is nothing to look at.

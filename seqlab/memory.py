@@ -38,7 +38,7 @@ class Memory:
     """What cells reached in tasks that need a memory.
 
     Args:
-        rows: Of each network.
+        rows: Rows of each network.
     """
 
     rows: list[Row]

@@ -34,7 +34,7 @@ def predict(ckpt: str, inputs: str | Iterable[str], device: str = "auto", **opti
         ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
         inputs: Raw texts.
         device: auto, cpu or cuda.
-        options: Of the model's own ``predict``.
+        options: Options of the model's own ``predict``.
 
     Returns:
         One named tuple an input, with the fields of the model's task.

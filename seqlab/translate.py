@@ -31,7 +31,7 @@ def translate(ckpt: str, sentences: str | Sequence[str], **options: Any) -> list
     Args:
         ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
         sentences: To translate.
-        options: Of the model's own ``translate``, such as ``beam_size`` and ``n_best``.
+        options: Options of the model's own ``translate``, such as ``beam_size`` and ``n_best``.
 
     Returns:
         For each sentence its translations, best first.

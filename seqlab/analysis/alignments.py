@@ -24,8 +24,8 @@ class Alignment(NamedTuple):
 
     Args:
         columns: Ink from 0 to 255 as it was read ``(columns, height)``.
-        probabilities: Of the blank and each symbol at each step ``(steps, symbols + 1)``.
-        names: Of the symbols.
+        probabilities: Probabilities of the blank and each symbol at each step ``(steps, symbols + 1)``.
+        names: Names of the symbols.
         columns_per_step: Columns that a step stands for.
         symbols: That were said.
         steps: Of each the first and last step, and its highest probability there.
@@ -68,7 +68,7 @@ class StringInspection:
     """What a reader of strings says of some pictures.
 
     Args:
-        name: Of the run that trained it.
+        name: Name of the run that trained it.
         strings: The right string of each, empty where nobody knows it, and what was said.
     """
 

@@ -32,12 +32,12 @@ class AttentionInspection(LanguageInspection):
     """What the attention of one model does.
 
     Args:
-        name: Of the run that trained it.
+        name: Name of the run that trained it.
         model: Sizes and parameters.
         corpus: Read, and how.
-        flops: Of a token going forward, by part.
+        flops: FLOPs of a token going forward, by part.
         gradients: Norms by lag ``(layers, lags)``, see ``gradient_by_lag_of_layers``.
-        weights: Of each head by lag ``(layers, heads, lags)``.
+        weights: Weights of each head by lag ``(layers, heads, lags)``.
         distances: Steps that each head looks back on average ``(layers, heads)``.
         tokens: Text between whose tokens the weights are drawn.
         shown: Their weights ``(layers, heads, time, time)``.
@@ -85,10 +85,10 @@ def inspect_attention(
 
     Args:
         network: With its weights.
-        codec: Of its ids.
+        codec: Codec of its ids.
         ids: Text to read ``(tokens,)``.
         num_steps: Tokens that are read at once, at most a window.
-        name: Of the run that trained it.
+        name: Name of the run that trained it.
         source: What the text is.
 
     Raises:

@@ -52,11 +52,11 @@ class ChainInspection:
     """What one tagger does.
 
     Args:
-        name: Of the run that trained it.
-        names: Of its tags.
+        name: Name of the run that trained it.
+        names: Names of its tags.
         table: Scores of what follows what: from each tag, and in the last row from the start, to each tag, and in the
             last column to the end ``(tags + 1, tags + 1)``; none without a CRF.
-        words: Of the sentence that was looked at; empty if none was given.
+        words: Words of the sentence that was looked at; empty if none was given.
         tags: Said of them.
         influence: How much each word, by column, counted for the tag of each, by row ``(words, words)``.
     """

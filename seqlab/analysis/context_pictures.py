@@ -14,9 +14,9 @@ def draw_cosines(matrices: Mapping[str, Tensor], contexts: Sequence[str], title:
     """Draws which places have like states in each layer, all in one scale of colours.
 
     Args:
-        matrices: Of each layer by name ``(places, places)``, the lowest first.
-        contexts: Of the places.
-        title: Of the figure.
+        matrices: Matrices of each layer by name ``(places, places)``, the lowest first.
+        contexts: Contexts of the places.
+        title: Title of the figure.
     """
     layers = [*matrices]
     drawn = min(MOST_LAYERS, len(layers))

@@ -11,8 +11,8 @@ class Neighbour(NamedTuple):
     """A token near another.
 
     Args:
-        id: Of the token.
-        cosine: Of the angle between the two vectors, from -1 to 1.
+        id: Id of the token.
+        cosine: Cosine of the angle between the two vectors, from -1 to 1.
     """
 
     id: int
@@ -24,7 +24,7 @@ def nearest(vectors: Tensor, rows: list[int], k: int) -> list[list[Neighbour]]:
     """The tokens whose vectors point most nearly the same way.
 
     Args:
-        vectors: Of all tokens ``(vocab_size, size)``.
+        vectors: Vectors of all tokens ``(vocab_size, size)``.
         rows: Ids to find the neighbours of.
         k: How many of each; all others where there are fewer.
 

@@ -47,7 +47,7 @@ def gradient_at_steps(recurrent: Recurrent, inputs: Tensor, loss: Callable[[Tens
     Args:
         recurrent: One direction, in evaluation mode; its weights are left as they are, and so are their gradients.
         inputs: What it reads: ``(batch, time)`` or ``(batch, time, size)``.
-        loss: Of the outputs over time ``(batch, time, size)``, the sum over the sequences.
+        loss: Loss of the outputs over time ``(batch, time, size)``, the sum over the sequences.
 
     Returns:
         Mean norm over the sequences, ``(layers, time + 1)`` float32; at the end that of the state before the first

@@ -25,7 +25,7 @@ class ImageInspection:
     """What one classifier of images does.
 
     Args:
-        name: Of the run that trained it.
+        name: Name of the run that trained it.
         model: What it is, in words.
         classes: Names.
         images: Grey levels of an image of each class ``(classes, height, width)``.
@@ -95,7 +95,7 @@ def inspect_images(
         pixels: Grey levels from 0 to 255, ``(images, height, width)``.
         labels: Of them ``(images,)`` int64; each class stands among them at least once.
         classes: Names.
-        name: Of the run.
+        name: Name of the run.
         model: What it is, in words.
     """
     first = torch.tensor([int((labels == label).nonzero()[0, 0]) for label in range(len(classes))])

@@ -39,7 +39,7 @@ class LanguageInspection(ABC):
     """What one language model does, whatever carries its memory.
 
     Attributes:
-        name: Of the run that trained it.
+        name: Name of the run that trained it.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Inspection(LanguageInspection):
     """What one recurrent model does.
 
     Args:
-        name: Of the run that trained it.
+        name: Name of the run that trained it.
         model: Cell, widths and parameters.
         corpus: Read, and how.
         gradients: Norms by lag ``(layers, lags)``, see ``gradient_by_lag``.
@@ -186,10 +186,10 @@ def inspect_network(
 
     Args:
         network: With its weights.
-        codec: Of its ids.
+        codec: Codec of its ids.
         ids: Text to read ``(tokens,)``.
         num_steps: Steps that gradients are followed back.
-        name: Of the run that trained it.
+        name: Name of the run that trained it.
         source: What the text is.
 
     Raises:

@@ -36,7 +36,7 @@ def draw_points(projection: Projection, labels: Sequence[str], title: str) -> Fi
     Args:
         projection: The points, and what the axes are.
         labels: Of each.
-        title: Of the figure.
+        title: Title of the figure.
     """
     figure, axes = new_figure(8.0, 6.0)
     x, y = projection.points.double().numpy().T

@@ -19,7 +19,7 @@ class Plane(NamedTuple):
     """Two weights, and how they are shown.
 
     Args:
-        places: Of the two among weights and bias.
+        places: Places of the two among weights and bias.
         labels: What they are called.
         scales: Units that one of each stands for.
         offsets: What a weight of zero is in units.
@@ -44,7 +44,7 @@ class Surface(NamedTuple):
     """The mean loss over two weights; the others are at the optimum.
 
     Args:
-        labels: Of the weights.
+        labels: Labels of the weights.
         across: Values of the first in units ``(cells,)``.
         up: Values of the second in units ``(cells,)``.
         loss: ``(cells up, cells across)``.

@@ -19,12 +19,12 @@ class Row:
     Args:
         task: A name of ``TASKS``.
         model: A name of ``CELLS``.
-        length: Of the task, in steps.
+        length: Length of the task, in steps.
         seed: Random seed of the initial weights and the sequences.
         success: Share of right answers on held-out sequences, 0 to 1.
         loss: On the same.
         steps: Optimizer steps taken.
-        seconds: Of training and evaluation.
+        seconds: Seconds of training and evaluation.
     """
 
     task: str

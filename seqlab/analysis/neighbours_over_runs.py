@@ -11,7 +11,7 @@ class Agreed(NamedTuple):
     """One neighbour of a word.
 
     Args:
-        share: Of the runs, those in which it is among the nearest.
+        share: Share of the runs, those in which it is among the nearest.
         cosine: Mean over all runs.
     """
 
@@ -47,7 +47,7 @@ def over_runs(spaces: Sequence[WordSpace], word: str, k: int) -> OverRuns:
     """Compares the k nearest words of a word over runs (Antoniak & Mimno 2018, Q18-1008, do so over samples).
 
     Args:
-        spaces: Of the runs; all have the word.
+        spaces: Spaces of the runs; all have the word.
         word: To look near.
         k: How many words.
     """

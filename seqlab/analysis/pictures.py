@@ -87,7 +87,7 @@ def draw_units(tokens: Sequence[str], values: Tensor, names: Sequence[str]) -> F
         tokens: That were read.
         values: ``(tokens, units)``; each unit's largest distance from its mean is its full colour, blue
             below and red above.
-        names: Of the units.
+        names: Names of the units.
     """
     rows = -(-len(tokens) // COLUMNS)
     figure, _ = new_figure(0.17 * COLUMNS, 0.28 * (rows + 1.2) * len(names))

@@ -16,7 +16,7 @@ def ids_of(codec: Codec, text: str) -> tuple[NDArray[Any], str]:
     """The ids of a text, and what to call it.
 
     Args:
-        codec: Of the ids.
+        codec: Codec of the ids.
         text: The text itself, or the name of a UTF-8 file of it, plain or compressed.
 
     Returns:

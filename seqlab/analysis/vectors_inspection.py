@@ -24,13 +24,13 @@ class VectorsInspection:
     """The vectors of one run.
 
     Args:
-        name: Of the run that trained it.
+        name: Name of the run that trained it.
         model: What it is, in words.
         space: All words.
         drawn: Those that are drawn.
         listed: Those whose neighbours are listed.
         neighbours: How many of each.
-        projection: Of the directions of those that are drawn.
+        projection: Projection of the directions of those that are drawn.
     """
 
     name: str
@@ -84,11 +84,11 @@ def inspect_vectors(
     """Looks at word vectors.
 
     Args:
-        space: Of all words.
+        space: Space of all words.
         words: With commas between; the most frequent content words if not given.
         neighbours: How many of each word are listed.
         projection: How the picture is made.
-        name: Of the run that trained it.
+        name: Name of the run that trained it.
         model: What it is, in words.
 
     Raises:

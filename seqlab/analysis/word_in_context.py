@@ -45,15 +45,15 @@ class WordInContext:
     """What one language model makes of one word.
 
     Args:
-        name: Of the run that trained it.
+        name: Name of the run that trained it.
         word: As its vocabulary has it.
         source: What was read, and how often the word stands there.
         told: What the states know of.
-        measures: Of the static vectors, where there are such, and of each layer, the lowest first, by name.
+        measures: Measures of the static vectors, where there are such, and of each layer, the lowest first, by name.
         neighbours: Words whose static vectors are nearest, with cosines; none without an embedding.
-        contexts: Of the places that are shown, in the order of the first principal component of the top layer.
-        states: Of each layer by name, at these places ``(places, size)``.
-        projection: Of the top layer.
+        contexts: Contexts of the places that are shown, in the order of the first principal component of the top layer.
+        states: States of each layer by name, at these places ``(places, size)``.
+        projection: Projection of the top layer.
     """
 
     name: str
@@ -127,10 +127,10 @@ def inspect_word(
 
     Args:
         network: With its weights.
-        codec: Of its ids.
+        codec: Codec of its ids.
         ids: Text to read ``(time,)`` int64.
         word: To look for.
-        name: Of the run that trained it.
+        name: Name of the run that trained it.
         source: What the text is.
         projection: How the picture is made.
 

@@ -24,7 +24,7 @@ class Section(NamedTuple):
         name: Of it.
         right: Questions answered rightly.
         covered: Questions whose four words have vectors; others are left out.
-        questions: How many there are.
+        questions: Number of questions.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Similarity(NamedTuple):
         low: Lower end of its bootstrap interval of 95%.
         high: Upper end.
         covered: Pairs whose words have vectors; others are left out.
-        pairs: How many there are.
+        pairs: Number of pairs.
     """
 
     spearman: float
@@ -80,7 +80,7 @@ def answer_analogies(space: WordSpace, questions: Sequence[Question]) -> Analogi
     Words are looked up as they stand, else in small letters.
 
     Args:
-        space: Of the words.
+        space: Space of the words.
         questions: In the order of the file.
     """
     known = [[_row(space, word) for word in question[1:]] for question in questions]

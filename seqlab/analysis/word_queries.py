@@ -57,7 +57,7 @@ class WordSpace:
 
     Args:
         words: The most frequent first.
-        vectors: Of each ``(words, size)`` float32.
+        vectors: Vectors of each ``(words, size)`` float32.
         clean: How a word of a query is cleaned.
         unseen: Other words -> their vectors ``(words, size)`` float32, zeros of a word that has none; none where
             other words have no vectors.

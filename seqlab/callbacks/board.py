@@ -17,7 +17,7 @@ class Board(TensorBoardLogger):
     """Lightning's logger for TensorBoard, whose events are written as ``Events`` does.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
         end: Of the log of a run that goes on, as its checkpoint has it; what was logged after that is hidden.
         purge_step: First step that is hidden where the checkpoint does not say how its log ended.
 

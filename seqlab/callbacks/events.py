@@ -25,7 +25,7 @@ class Events:
     ``end`` is the end of what was written.
 
     Args:
-        folder: Of the file, made if need be.
+        folder: Folder of the file, made if need be.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -92,7 +92,7 @@ class Writer(SummaryWriter):
     """TensorBoard's own object, through ``Events``.
 
     Args:
-        folder: Of the log.
+        folder: Folder of the log.
         purge_step: First step that TensorBoard hides of what was logged before.
     """
 

@@ -46,7 +46,7 @@ class KeepBest(ModelCheckpoint):
     ``reached`` holds the values of that validation by name, without ``val/``.
 
     Args:
-        folder: Of the file.
+        folder: Folder of the file.
         monitor: Name of the logged value that tells.
         mode: ``min`` where lower is better, else ``max``.
     """
@@ -114,7 +114,7 @@ class KeepLast(Checkpoint):
     as asked for. An epoch that ends before its last batch is kept as of that batch, from which a resumed run goes on.
 
     Args:
-        folder: Of the file.
+        folder: Folder of the file.
         every_n_epochs: Epochs from one to the next.
         often: How often within an epoch, if at all.
     """
@@ -165,7 +165,7 @@ class RunRecord(pl.Callback):
     """Keeps the configuration of the run in its folder and in each of its checkpoints, and there the end of its log.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
         config: What ``--config`` takes, as YAML.
     """
 

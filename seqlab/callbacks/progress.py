@@ -61,7 +61,7 @@ class Lines(ProgressBar):
     """Lines for logs and pipes, each with the figures of the steps, and of the validation, since the one before.
 
     Args:
-        tally: Of this run; comes before this one in the list of callbacks.
+        tally: Tally of this run; comes before this one in the list of callbacks.
         seconds: From one line to the next at the ends of epochs, at least.
         often: Seconds from one line to the next within an epoch, at most, whatever takes so long.
     """

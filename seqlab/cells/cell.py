@@ -96,7 +96,7 @@ class Cell(ABC):
         Args:
             projected: ``(batch, gates * hidden_size)``, of ``project``.
             state: Before the step, each part ``(batch, hidden_size)``.
-            weights: Of the cell.
+            weights: Weights of the cell.
 
         Returns:
             The state after the step; its first part is the output.
@@ -135,7 +135,7 @@ class Kernel(NamedTuple):
     """Compiled code that runs a cell over time as ``forward`` and ``backward`` do, see ``seqlab.native``.
 
     Args:
-        name: Of its functions.
+        name: Name of its functions.
         vectors: Weights that it reads besides the recurrent ones.
         kept: Buffers of the tape that it fills besides the blocks.
         norms: Normalizations of the tape.

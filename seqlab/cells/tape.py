@@ -118,7 +118,7 @@ class Tape:
             id. It is overwritten, or where it is of ids or there are more blocks than gates waits under this name to be
             put among them, see ``fill``.
         state: First state, each part ``(batch, hidden_size)``.
-        weights: Of the cell. ``bias_hh`` counts for the gates alone whose product lies in a block of its own.
+        weights: Weights of the cell. ``bias_hh`` counts for the gates alone whose product lies in a block of its own.
         low: Dtype of the products with the recurrent weights, if it is not that of the state.
         ids: ``(time, batch)`` int64 of the rows that the steps take, if ``projected`` has them by their ids.
     """
@@ -203,7 +203,7 @@ class Gradient:
     state that the backward walk has reached.
 
     Args:
-        tape: Of the forward run.
+        tape: Tape of the forward run.
         incoming: For each part of the state the gradient of its values ``(time, batch, hidden_size)``, if any.
     """
 
@@ -255,7 +255,7 @@ class Gradient:
             gate: First of the gates in a row.
             last: Last of them.
             operand: ``(time, batch, hidden_size)`` that was multiplied.
-            gradient: Of the product ``(time, batch, gates * hidden_size)``; that of the blocks if not given.
+            gradient: Gradient of the product ``(time, batch, gates * hidden_size)``; that of the blocks if not given.
         """
         tape = self.tape
         if gradient is None:

@@ -29,7 +29,7 @@ class Bar:
     """What a counted model reached on the validation part, or the command that says so.
 
     Args:
-        name: Of the model.
+        name: Name of the model.
         values: By measure; empty where it was not measured.
         seconds: That it took.
         text: What is printed.
@@ -52,7 +52,7 @@ def bar_of(settings: Settings, data: DataModule, reached: dict[str, float], trai
     """The bar of a run's task; none where there is none, where the run is the bar, or where nothing validates.
 
     Args:
-        settings: Of the run.
+        settings: Settings of the run.
         data: That it learned from.
         reached: What the run's best validation measured, by measure.
         trained: Seconds of its training.

@@ -106,7 +106,7 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
     """The model, its weights drawn, with its optimizer and schedule.
 
     Args:
-        settings: Of the run.
+        settings: Settings of the run.
         data: That it will learn from.
         objects: Python's, that no command line can spell: an ``optimizer``.
 

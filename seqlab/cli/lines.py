@@ -16,7 +16,7 @@ def lines_of(path: str | None, what: str) -> list[str]:
     """The lines of a UTF-8 file, plain or compressed, or of a stream that ends within 256 MiB.
 
     Args:
-        path: Of the file, or of a pipe; stdin for ``-`` and if not given.
+        path: Path of the file, or of a pipe; stdin for ``-`` and if not given.
         what: That there should be, for messages: "sentence to translate".
 
     Raises:

@@ -19,7 +19,7 @@ def data_of(recipe: Mapping[str, Any], names: Sequence[str], codecs: Mapping[str
 
     Args:
         recipe: Its name under ``name``, and its options.
-        names: Of the data that may be read here.
+        names: Names of the data that may be read here.
         codecs: That exist already, of a checkpoint.
 
     Raises:

@@ -48,7 +48,7 @@ def check_states(checkpoint: Mapping[str, Any], trainer: Trainer, model: Model, 
         trainer: That will go on.
         model: That will.
         data: That will.
-        path: Of the checkpoint, for messages.
+        path: Path of the checkpoint, for messages.
 
     Raises:
         UserError: A state is not like that of the part that it is for.

@@ -67,10 +67,10 @@ def make_trainer(
     """The Trainer.
 
     Args:
-        settings: Of the run.
+        settings: Settings of the run.
         data: That is learned from.
         model: That learns.
-        folder: Of the run.
+        folder: Folder of the run.
         objects: Python's: ``callbacks``, a ``logger`` and other arguments of a Trainer that no command line can spell.
 
     Raises:

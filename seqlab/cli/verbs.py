@@ -28,7 +28,7 @@ class Loaded(NamedTuple):
     Args:
         ckpt: Its checkpoint.
         model: In evaluation mode.
-        recipe: Of the data that it was trained on, with its name; none where nobody noted it.
+        recipe: Recipe of the data that it was trained on, with its name; none where nobody noted it.
     """
 
     ckpt: str

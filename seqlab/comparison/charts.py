@@ -24,9 +24,9 @@ def draw_figures(rows: Sequence[Row], logs: Path, output: Path) -> list[Path]:
     """Draws the finished runs, each task by its main measure; returns the files, none where nothing was validated.
 
     Args:
-        rows: Of the table.
+        rows: Rows of the table.
         logs: Folder of the runs.
-        output: Of the figures, whose names end with the task where there are several.
+        output: Output of the figures, whose names end with the task where there are several.
 
     Raises:
         UserError: A file cannot be written.
@@ -119,10 +119,10 @@ def draw_best(rows: Sequence[Row], key: str, unit: str, name: str, measure: Meas
     """Draws the best validated measure of each row against what it cost, with 95% intervals.
 
     Args:
-        rows: Of one task.
+        rows: Rows of one task.
         key: The cost, a name of a result.
         unit: What it is called.
-        name: Of the measure.
+        name: Name of the measure.
         measure: What it is called.
     """
     figure, axes = new_figure()

@@ -73,10 +73,10 @@ class Cell:
     """One run of a comparison.
 
     Args:
-        name: Of the run.
+        name: Name of the run.
         varied: What varies and its value here, the seed apart.
-        seed: Of the run.
-        arguments: Of ``fit``, but for the run's name and folder; the last is ``--seed=N``.
+        seed: Seed of the run.
+        arguments: Arguments of ``fit``, but for the run's name and folder; the last is ``--seed=N``.
         fold: Part of the data that the run is tested on, from 0 on; none if the data is not cut into folds.
         bar: Whether its model is the one that others should beat.
     """
@@ -108,7 +108,7 @@ class Grid:
         models: Names of models; the experiments', or the default one, if none.
         varied: Values of each option that varies.
         seeds: Runs of each combination, with the seeds 1, 2, ...
-        options: Of ``fit``, the same for all runs.
+        options: Options of ``fit``, the same for all runs.
         folds: Parts that the data is cut into, each of which one run is tested on; none cuts nothing.
 
     Raises:
@@ -183,8 +183,8 @@ def cell(
 
     Args:
         chosen: Value of each axis.
-        seed: Of the run.
-        options: Of ``fit``, the same for all runs.
+        seed: Seed of the run.
+        options: Options of ``fit``, the same for all runs.
         prefix: First words of the name.
         fold: Which fold, and of how many.
     """

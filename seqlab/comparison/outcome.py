@@ -24,8 +24,8 @@ class Comparison:
     """What a comparison found.
 
     Args:
-        rows: Of the table, one for each combination.
-        records: Of all runs that finished or failed.
+        rows: Rows of the table, one for each combination.
+        records: Records of all runs that finished or failed.
         pairs: Rows against the best and against the bar, on the same held-out items; none of a row alone.
         files: Tables and figures.
     """

@@ -22,7 +22,7 @@ class Pair:
     Args:
         row: Label of the row.
         against: Label of the other; empty if there is none.
-        name: Of the measure.
+        name: Name of the measure.
         measure: What it is called and how it is written; none if no run of the row has finished.
         difference: The row's measure of the test part minus the other's; none if the two cannot be compared.
         low: Lower end of its 95% interval.
@@ -52,7 +52,7 @@ def pair_rows(rows: Sequence[Row], logs: Path, resampled: ResampledOf) -> list[P
     The best is that of the rows whose items are known.
 
     Args:
-        rows: Of the table.
+        rows: Rows of the table.
         logs: Folder of the runs.
         resampled: Measures over items.
     """

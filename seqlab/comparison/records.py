@@ -29,14 +29,14 @@ class Record:
     """A run of a comparison.
 
     Args:
-        name: Of the run.
-        arguments: Of ``fit``, but for the run's name and folder.
+        name: Name of the run.
+        arguments: Arguments of ``fit``, but for the run's name and folder.
         options: All that they stand for.
         result: What was reached, see ``measure_run``; none until the run is finished.
         corpus: That it was trained on; empty until then.
         reason: Why it failed; empty if it did not.
         task: That it learnt; empty until then, and where the result does not say it.
-        measures: Of the task, by name, the main one first.
+        measures: Measures of the task, by name, the main one first.
         items: File in the run's folder of what was reached on each item of the test part; empty if there is none.
     """
 
@@ -115,7 +115,7 @@ class Measured(NamedTuple):
             ``train_<measure>`` (the last) and ``val_<measure>`` (the best).
         corpus: That it was trained on.
         task: That it learnt.
-        measures: Of the task, by name.
+        measures: Measures of the task, by name.
     """
 
     result: Mapping[str, float]

@@ -130,7 +130,7 @@ def items_of(row: Row, logs: Path) -> list[Columns] | str:
     """What a row reached on each item of the test part, those of all folds together.
 
     Args:
-        row: Of the table.
+        row: Row of the table.
         logs: Folder of the runs.
 
     Returns:

@@ -61,7 +61,7 @@ class Search:
 
     Args:
         axes: What varies: values, or one range.
-        options: Of ``fit``, the same for all trials.
+        options: Options of ``fit``, the same for all trials.
         sampler: ``tpe`` (Bergstra et al. 2011) or ``random``.
         trials: In all.
         output: Folder of the study.

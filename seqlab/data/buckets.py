@@ -51,7 +51,7 @@ class Buckets:
         batch_size: Rows in a batch, over all processes.
         batch_tokens: Positions of a batch with padding, over all processes, instead of ``batch_size``; none counts
             rows.
-        seed: Of the orders.
+        seed: Seed of the orders.
         shard: The rows that this process reads.
         noun: What the rows are, for a refusal.
         full: Whether rows that fill no batch, others each epoch, are left out of it, and do not make a smaller one.
@@ -166,7 +166,7 @@ class TrainingBatches(Generic[BatchT]):
 
     Args:
         part: To train on.
-        buckets: Of its rows.
+        buckets: Buckets of its rows.
     """
 
     def __init__(self, part: Rows[BatchT], buckets: Buckets) -> None:

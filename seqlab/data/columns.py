@@ -51,7 +51,7 @@ def find_columns(
     Without any names a file of two columns has its label in that with fewer distinct values, or else shorter ones.
 
     Args:
-        name: Of the file.
+        name: Name of the file.
         head: Names of its columns, where it has any.
         rows: All its lines.
         text: Column of the text.
@@ -103,7 +103,7 @@ def place_of(column: int | str, option: str, name: str, head: Sequence[str] | No
     Args:
         column: Its name, or its number from 1.
         option: That names it, for messages.
-        name: Of the file, for messages.
+        name: Name of the file, for messages.
         head: Names of the columns, where the file has any.
         width: Columns of the file.
 

@@ -52,8 +52,8 @@ class DigitStrings(DataModule):
         most_gap: Most blank columns between two digits, and at either end.
         batch_size: Strings in a batch, over all processes.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of training strings and the order of batches; follows the run's seed if not given.
-        codecs: Of image and symbol, that exist already (of a checkpoint).
+        seed: Seed of training strings and the order of batches; follows the run's seed if not given.
+        codecs: Codecs of image and symbol, that exist already (of a checkpoint).
 
     Raises:
         UserError: A value is out of its range, or the pictures show symbols that a checkpoint does not know.

@@ -45,8 +45,8 @@ class ImageData(ClassData):
         fold: Which of the folds tests, from 0.
         name_shown: What the corpus is called; by its folder if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of the order of batches; follows the run's seed if not given.
-        codecs: Of image and label, that exist already (of a checkpoint).
+        seed: Seed of the order of batches; follows the run's seed if not given.
+        codecs: Codecs of image and label, that exist already (of a checkpoint).
     """
 
     data_name: ClassVar[str] = "images"

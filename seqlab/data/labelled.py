@@ -46,7 +46,7 @@ class LabelledData(ClassData):
         text_column: Column of the text, by name or by number from 1; found out if not given.
         second_text_column: Column of the second text, where texts are pairs.
         label_column: Column of the label, by name or by number from 1; found out if not given.
-        encoding: Of the files; UTF-8, or where that fails Latin-1, if not given.
+        encoding: Encoding of the files; UTF-8, or where that fails Latin-1, if not given.
         multilabel_separator: What separates the labels of a text that has several; one label if not given.
         cleaning: spaced (lowercase, a space before , . ! ?), letters (a-z, words kept apart), classic or raw.
         tokens: word, char, space (cut at white space alone), bpe, wordpiece or unigram.
@@ -61,8 +61,8 @@ class LabelledData(ClassData):
         fold: Which of the folds tests, from 0.
         name_shown: What the corpus is called; by its file, or the folder of several, if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of the order of batches; follows the run's seed if not given.
-        codecs: Of text and label, that exist already (of a checkpoint).
+        seed: Seed of the order of batches; follows the run's seed if not given.
+        codecs: Codecs of text and label, that exist already (of a checkpoint).
     """
 
     data_name: ClassVar[str] = "labelled"

@@ -51,10 +51,10 @@ class LabelledBatches(TrainingBatches[LabelledBatch]):
     """Training batches, every text once an epoch, as ``Buckets`` makes them.
 
     Args:
-        texts: Of the training part.
+        texts: Texts of the training part.
         batch_size: Texts in a batch, over all processes.
         batch_tokens: Positions of a batch with padding, over all processes, instead of ``batch_size``.
-        seed: Of the orders.
+        seed: Seed of the orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -71,7 +71,7 @@ class EvaluationTexts(EvaluationBatches[LabelledBatch]):
     """Every text exactly once over all processes, sorted by length, as ``OnceEach`` reads them.
 
     Args:
-        texts: Of the part.
+        texts: Texts of the part.
         batch_size: Texts in a batch of one process.
         shard: The texts that this process reads.
     """

@@ -60,7 +60,7 @@ def read_text(path: Path, encoding: str | None = None) -> tuple[str, str]:
 
     Args:
         path: Plain or compressed.
-        encoding: Of its characters; UTF-8, and where that fails Latin-1, if not given.
+        encoding: Encoding of its characters; UTF-8, and where that fails Latin-1, if not given.
 
     Raises:
         UserError: The file cannot be read, or not in that encoding.

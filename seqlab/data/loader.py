@@ -74,7 +74,7 @@ class Loader(Generic[LoadedT]):
     with the batch that would have come next, also when the state was taken on the border of an epoch.
 
     Args:
-        batches: Of every epoch.
+        batches: Batches of every epoch.
         used: How many of them are used of each epoch, by whoever iterates; all if not given.
     """
 

@@ -36,7 +36,7 @@ class MemoryTask(ABC):
     Args:
         length: Steps, see the task.
         batch_size: Sequences in a batch.
-        seed: Of all sequences.
+        seed: Seed of all sequences.
 
     Raises:
         UserError: The length is too short for the task.

@@ -21,7 +21,7 @@ class NumberTable(NamedTuple):
     """The rows of a file.
 
     Args:
-        names: Of its columns; their numbers from 1 where the file gives them none.
+        names: Names of its columns; their numbers from 1 where the file gives them none.
         lines: Of each row its line in the file.
         rows: The cells of each row.
         headed: Whether the file names its columns.
@@ -109,7 +109,7 @@ def numbers_of(table: NumberTable, columns: Sequence[str], name: str) -> Values:
     Args:
         table: The rows.
         columns: Names of those that are read.
-        name: Of the file, for messages.
+        name: Name of the file, for messages.
 
     Raises:
         UserError: A cell holds no finite number.

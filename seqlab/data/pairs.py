@@ -96,11 +96,11 @@ class BucketBatches(TrainingBatches[PairBatch]):
     Where batches hold a number of pairs, those that fill none, others each epoch, are left out of it.
 
     Args:
-        pairs: Of the training part.
+        pairs: Pairs of the training part.
         batch_size: Pairs in a batch, over all processes.
         batch_tokens: Positions of a batch, source and target with padding, over all processes, instead of
             ``batch_size``; none counts pairs.
-        seed: Of the orders.
+        seed: Seed of the orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -117,7 +117,7 @@ class EvaluationPairs(EvaluationBatches[PairBatch]):
     """Every pair exactly once over all processes, sorted by length, as ``OnceEach`` reads them.
 
     Args:
-        pairs: Of the part.
+        pairs: Pairs of the part.
         batch_size: Pairs in a batch of one process.
         shard: The pairs that this process reads.
     """

@@ -60,7 +60,7 @@ class ParallelData(DataModule):
         name_shown: What the corpus is called; by its file, or the folder of several, if not given.
         target_language: Code of the language to translate to, such as zh; by the ending of target_path if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of the order of batches; follows the run's seed if not given.
+        seed: Seed of the order of batches; follows the run's seed if not given.
         codecs: The codecs ``source`` and ``target`` that exist already (of a checkpoint).
     """
 

@@ -40,7 +40,7 @@ class PointsData(DataModule):
         target_column: What is said, by name or by number from 1; the last column if not given.
         columns: Features, names or numbers between commas; every other column of numbers if not given.
         kind: What the target holds: numbers, or two (values); two where it has two distinct ones, if not given.
-        encoding: Of the files; UTF-8, or where that fails Latin-1, if not given.
+        encoding: Encoding of the files; UTF-8, or where that fails Latin-1, if not given.
         scaling: standard (features and a target of numbers by mean and deviation of the training part) or none.
         batch_size: Rows in a batch, over all processes.
         val_fraction: Share of the rows that validates; with folds, of those that do not test.
@@ -48,8 +48,8 @@ class PointsData(DataModule):
         folds: Equal parts that the rows are cut into, of which one tests.
         fold: Which of the folds tests, from 0.
         name_shown: What the corpus is called; by its file, or the folder of several, if not given.
-        seed: Of the order of batches; follows the run's seed if not given.
-        codecs: Of the points, that exist already (of a checkpoint).
+        seed: Seed of the order of batches; follows the run's seed if not given.
+        codecs: Codecs of the points, that exist already (of a checkpoint).
     """
 
     data_name: ClassVar[str] = "points"

@@ -43,9 +43,9 @@ class PointsBatches(TrainingBatches[PointsBatch]):
     """Training batches, every row once an epoch, in a new order each: a pure function of (seed, epoch, index).
 
     Args:
-        points: Of the training part.
+        points: Points of the training part.
         batch_size: Rows in a batch, over all processes.
-        seed: Of the orders.
+        seed: Seed of the orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -60,7 +60,7 @@ class EveryPoint(EvaluationBatches[PointsBatch]):
     """Every row exactly once over all processes, in order, as ``OnceEach`` reads them.
 
     Args:
-        points: Of the part.
+        points: Points of the part.
         batch_size: Rows in a batch of one process.
         shard: The rows that this process reads.
     """

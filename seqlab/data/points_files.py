@@ -27,7 +27,7 @@ class PointsLayout:
     Args:
         target: Column of the target, by its name or its number from 1; the last one.
         columns: The features, by name or number; every other column of numbers.
-        encoding: Of the characters; UTF-8, and where that fails Latin-1.
+        encoding: Encoding of the characters; UTF-8, and where that fails Latin-1.
         order: Names of all columns of the file, in its order.
         headed: Whether the file names its columns.
     """
@@ -149,7 +149,7 @@ def kind_of(points: RawPoints, target: str, asked: Kind | None) -> Kind:
     """What the target of a training file holds.
 
     Args:
-        points: Of the file.
+        points: Points of the file.
         target: Name of the column.
         asked: What the user says; two where there are two distinct values, if nothing.
 

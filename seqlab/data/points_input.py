@@ -18,7 +18,7 @@ def read_inputs(lines: Sequence[str], codec: PointsCodec) -> Values:
     Args:
         lines: The features of each row in the order of the codec, or all columns of the file that was trained on; or
             under a line of names any columns, the features among them.
-        codec: Of the model.
+        codec: Codec of the model.
 
     Raises:
         UserError: A feature is missing or no finite number.

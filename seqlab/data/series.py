@@ -48,7 +48,7 @@ class SeriesData(DataModule):
         id_column: Column that says which of several series a row is of.
         timezone: Zone of the times, such as Europe/Berlin; as they are written if not given.
         calendar: Features of the time that are read beside: hour, weekday, month, between commas.
-        encoding: Of the file; UTF-8, or where that fails Latin-1, if not given.
+        encoding: Encoding of the file; UTF-8, or where that fails Latin-1, if not given.
         history: Steps that a forecast reads.
         horizon: Steps that are forecast at once.
         season: Steps of one season; a day of hours, a week of days, a year of months if not given.
@@ -60,8 +60,8 @@ class SeriesData(DataModule):
         val_from: Time of the first step that validates, instead of a share.
         test_from: Time of the first step that tests, instead of a share.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of the order of batches; follows the run's seed if not given.
-        codecs: Of the series, that exist already (of a checkpoint).
+        seed: Seed of the order of batches; follows the run's seed if not given.
+        codecs: Codecs of the series, that exist already (of a checkpoint).
     """
 
     data_name: ClassVar[str] = "series"

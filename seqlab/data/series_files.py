@@ -26,7 +26,7 @@ class SeriesLayout:
         known: Names of the columns that are known in advance.
         time: Name of the column of the time.
         id: Name of the column that says which series a row is of.
-        timezone: Of the times.
+        timezone: Timezone of the times.
     """
 
     columns: list[str] | None = None
@@ -41,7 +41,7 @@ class RawSeries(NamedTuple):
 
     Args:
         name: From the column of its id; empty where there is none.
-        times: Of its rows.
+        times: Times of its rows.
         values: What is forecast ``(steps, columns)``, NaN where missing.
         known: Columns known in advance ``(steps, known)``, NaN where missing.
         inserted: Rows that the file lacks.
@@ -70,7 +70,7 @@ def read_series(text: str, name: str, layout: SeriesLayout) -> tuple[list[RawSer
 
     Args:
         text: All of the file: cells between commas, semicolons or tabs, with or without a line of names.
-        name: Of the file, for messages.
+        name: Name of the file, for messages.
         layout: What is known of it.
 
     Returns:

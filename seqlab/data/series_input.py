@@ -17,9 +17,9 @@ class Input(NamedTuple):
     """A series that is to be forecast.
 
     Args:
-        name: Of the series; empty where there is one.
-        times: Of the history.
-        values: Of the history in units ``(history, columns)``.
+        name: Name of the series; empty where there is one.
+        times: Times of the history.
+        values: Values of the history in units ``(history, columns)``.
         history: In standard scores ``(history, columns)`` float32.
         known: In advance, of the history and of the steps to come ``(history + steps, features)`` float32.
         ahead: Times of the steps to come.
@@ -37,8 +37,8 @@ def read_inputs(lines: Sequence[str], codec: SeriesCodec, steps: int) -> list[In
     """The series of some lines, each as far as a forecast reads it.
 
     Args:
-        lines: Of a file laid out as the one that was trained on; it needs no value behind the history.
-        codec: Of the model.
+        lines: Lines of a file laid out as the one that was trained on; it needs no value behind the history.
+        codec: Codec of the model.
         steps: To come.
 
     Raises:

@@ -62,7 +62,7 @@ def parts_of(one: RawSeries, parts: Parts, timezone: str | None) -> Bounds:
     Args:
         one: The series.
         parts: How it is cut.
-        timezone: Of times without one.
+        timezone: Timezone of times without one.
 
     Raises:
         UserError: Counts are more than its steps, or a time is none or out of order.

@@ -39,8 +39,8 @@ class Windows:
     """The windows of one part.
 
     Args:
-        values: Of each series ``(steps, columns)``.
-        known: Of each series ``(steps, features)``.
+        values: Values of each series ``(steps, columns)``.
+        known: Known of each series ``(steps, features)``.
         series: Number of the series of each window ``(windows,)``.
         starts: Step of its first target ``(windows,)``; its history lies before that.
         history: Steps that are read.
@@ -85,9 +85,9 @@ def windows_of(
     """Every window of a part: all of its targets lie in the part, and its history may reach back before it.
 
     Args:
-        values: Of each series ``(steps, columns)``.
-        known: Of each series ``(steps, features)``.
-        bounds: Of the part in each series: its first step, and the one behind its last.
+        values: Values of each series ``(steps, columns)``.
+        known: Known of each series ``(steps, features)``.
+        bounds: Bounds of the part in each series: its first step, and the one behind its last.
         history: Steps that are read.
         horizon: Steps that follow.
     """
@@ -100,9 +100,9 @@ class WindowBatches(TrainingBatches[SeriesBatch]):
     """Training batches, every window once an epoch, in a new order each: a pure function of (seed, epoch, index).
 
     Args:
-        windows: Of the training part.
+        windows: Windows of the training part.
         batch_size: Windows in a batch, over all processes.
-        seed: Of the orders.
+        seed: Seed of the orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -118,7 +118,7 @@ class EveryWindow(EvaluationBatches[SeriesBatch]):
     """Every window exactly once over all processes, in order, as ``OnceEach`` reads them.
 
     Args:
-        windows: Of the part.
+        windows: Windows of the part.
         batch_size: Windows in a batch of one process.
         shard: The windows that this process reads.
     """

@@ -20,7 +20,7 @@ def apportioned(keys: Sequence[str], labels: Sequence[str], shares: Sequence[flo
     Args:
         keys: What decides that items are equal, one an item.
         labels: One an item.
-        shares: Of the parts; they sum to 1. A part whose share is 0 gets nothing.
+        shares: Shares of the parts; they sum to 1. A part whose share is 0 gets nothing.
 
     Returns:
         ``(items,)`` int64, positions in ``shares``.

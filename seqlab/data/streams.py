@@ -63,7 +63,7 @@ class ContiguousBatches:
         ids: The text.
         batch_size: Number of streams, over all processes.
         num_steps: Tokens of each stream in a batch.
-        seed: Of the offsets.
+        seed: Seed of the offsets.
         shard: The streams that this process reads.
 
     Raises:
@@ -98,7 +98,7 @@ class RandomBatches:
         ids: The text.
         batch_size: Windows in a batch, over all processes.
         num_steps: Tokens in a window.
-        seed: Of the offsets and orders.
+        seed: Seed of the offsets and orders.
         shard: The rows that this process reads.
 
     Raises:

@@ -78,7 +78,7 @@ class Strings:
 
     Args:
         signs: Drawn from, with replacement.
-        layout: Of each string.
+        layout: Layout of each string.
         count: Strings.
         draw: Numbers that the strings are a pure function of.
     """
@@ -146,11 +146,11 @@ class StringBatches:
 
     Args:
         signs: Of the training part.
-        layout: Of each string.
+        layout: Layout of each string.
         count: Strings of an epoch.
         fresh: Whether each epoch has strings of its own.
         batch_size: Strings in a batch, over all processes.
-        seed: Of the strings and of their orders.
+        seed: Seed of the strings and of their orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -200,7 +200,7 @@ class EvaluationStrings(EvaluationBatches[StringBatch]):
     """Every string of a part exactly once over all processes, sorted by width, as ``OnceEach`` reads them.
 
     Args:
-        strings: Of the part.
+        strings: Strings of the part.
         batch_size: Strings in a batch of one process.
         shard: The strings that this process reads.
     """

@@ -23,7 +23,7 @@ class Layout:
         text: Column of the text, by its name or its number from 1.
         second_text: Column of the second text of a pair.
         label: Column of the label.
-        encoding: Of the characters.
+        encoding: Encoding of the characters.
         separator: Between several labels of one text.
     """
 
@@ -57,7 +57,7 @@ def read_table(text: str, format_: str, name: str, layout: Layout) -> tuple[list
     Args:
         text: All of the file.
         format_: tsv, csv or jsonl.
-        name: Of the file.
+        name: Name of the file.
         layout: What is known of the columns.
 
     Returns:

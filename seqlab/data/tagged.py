@@ -43,7 +43,7 @@ class TaggedData(DataModule):
         word_column: Column of the word, by name or by number from 1; the first, or form of CoNLL-U, if not given.
         tag_column: Column of the tag, by name or by number from 1, or from the last as -1; the last, or upos of CoNLL-U
             (beside xpos, feats and deprel), if not given.
-        encoding: Of the files; UTF-8, or where that fails Latin-1, if not given.
+        encoding: Encoding of the files; UTF-8, or where that fails Latin-1, if not given.
         file_scheme: Scheme of the files' spans: iob1, iob2, iobes, bilou or none; found out if not given.
         scheme: Scheme that spans are learned in: iob1, iob2, iobes or bilou; that of the files if not given.
         cleaning: raw, or lower for words in small letters; characters and casing are as written.
@@ -60,8 +60,8 @@ class TaggedData(DataModule):
         fold: Which of the folds tests, from 0.
         name_shown: What the corpus is called; by its file, or the folder of several, if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of the order of batches; follows the run's seed if not given.
-        codecs: Of text, characters and tag, that exist already (of a checkpoint).
+        seed: Seed of the order of batches; follows the run's seed if not given.
+        codecs: Codecs of text, characters and tag, that exist already (of a checkpoint).
     """
 
     data_name: ClassVar[str] = "tagged"

@@ -24,7 +24,7 @@ class TaggedBatch(NamedTuple):
     """Sentences, or parts of long ones, each padded to the longest of the batch.
 
     Args:
-        ids: Of the words ``(batch, time)`` int64, behind each sentence ``<pad>``.
+        ids: Ids of the words ``(batch, time)`` int64, behind each sentence ``<pad>``.
         casing: How each word is written ``(batch, time)`` int64, places in ``CASINGS``.
         places: Row of each word in ``spellings`` ``(batch, time)`` int64.
         spellings: Characters of every different word of the batch ``(words, characters)`` int64, behind each ``<pad>``.
@@ -62,7 +62,7 @@ class TaggedSentences:
     """Sentences as ids, every different word spelled once; those of more words than the bound are cut into parts.
 
     Args:
-        words: Of each sentence, at least one.
+        words: Words of each sentence, at least one.
         codecs: ``text``, whose ``max_length`` bounds a sentence, ``characters``, whose ``max_length`` bounds a word by
             leaving out its middle, and ``tag``.
         tags: One a word; none where they are to be said.
@@ -154,10 +154,10 @@ class TaggedBatches(TrainingBatches[TaggedBatch]):
     """Training batches, every part of a sentence once an epoch, as ``Buckets`` makes them.
 
     Args:
-        sentences: Of the training part.
+        sentences: Sentences of the training part.
         batch_size: Sentences in a batch, over all processes.
         batch_tokens: Positions of a batch with padding, over all processes, instead of ``batch_size``.
-        seed: Of the orders.
+        seed: Seed of the orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -174,7 +174,7 @@ class EvaluationSentences(EvaluationBatches[TaggedBatch]):
     """Every part of a sentence exactly once over all processes, sorted by length, as ``OnceEach`` reads them.
 
     Args:
-        sentences: Of the part of the corpus.
+        sentences: Sentences of the part of the corpus.
         batch_size: Sentences in a batch of one process.
         shard: The sentences that this process reads.
     """

@@ -26,7 +26,7 @@ class TaggedLayout:
         format: A name of ``FORMATS``; by the ending of the file.
         word: Column of the word, by its name or its number from 1; the first, or ``form`` of CoNLL-U.
         tag: Column of the tag; the last, or ``upos`` of CoNLL-U.
-        encoding: Of the characters; UTF-8, and where that fails Latin-1.
+        encoding: Encoding of the characters; UTF-8, and where that fails Latin-1.
     """
 
     format: str | None = None

@@ -52,7 +52,7 @@ class TextData(DataModule):
         eval_streams: Streams that validation and test text is read in; chosen by length if not given.
         name_shown: What the corpus is called; by its file, or the folder of several, if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of offsets and orders; follows the run's seed if not given.
+        seed: Seed of offsets and orders; follows the run's seed if not given.
         codecs: The codec ``text`` that exists already (of a checkpoint), instead of one built from the training part.
     """
 

@@ -37,7 +37,7 @@ def cut_text(lines: Lines, cleaning: str, tokens: str, val_fraction: float, test
     border of a token.
 
     Args:
-        lines: Of the text, uncleaned.
+        lines: Lines of the text, uncleaned.
         cleaning: By whose characters shares are measured.
         tokens: Between which it may be cut.
         val_fraction: Share of the second part.

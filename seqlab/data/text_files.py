@@ -70,7 +70,7 @@ class Corpus:
 
     Args:
         codec: Between text and ids; built from the training part alone.
-        parts: Of train, val and test those that hold text.
+        parts: Parts of train, val and test those that hold text.
         at_line_ends: Whether the parts follow the shares that were asked for but for a line.
     """
 
@@ -130,7 +130,7 @@ def read_corpus(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, cod
     """Reads, cleans, cuts and encodes text files, in memory that does not grow with them.
 
     Args:
-        files: Of each part; with ``train`` alone its text is cut into the parts by the fractions of the recipe.
+        files: Files of each part; with ``train`` alone its text is cut into the parts by the fractions of the recipe.
         recipe: How text becomes ids.
         cache: Folder that keeps the ids of large corpora for the next run.
         codec: One that exists already, instead of one built from the training part.

@@ -47,9 +47,9 @@ class LineBatches:
     """Training batches, every line once an epoch, as ``Buckets`` makes them.
 
     Args:
-        lines: Of the training part.
+        lines: Lines of the training part.
         batch_size: Lines in a batch, over all processes.
-        seed: Of the orders.
+        seed: Seed of the orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -71,7 +71,7 @@ class EvaluationLines:
     """Every line exactly once over all processes, as ``OnceEach`` reads them.
 
     Args:
-        lines: Of the part.
+        lines: Lines of the part.
         shard: The rows that this process reads.
     """
 

@@ -180,10 +180,10 @@ def rows_of(times: Sequence[Time], step: Step, name: str, lines: Sequence[int]) 
     """The row of each time on a line without gaps, from 0: ``(times,)``.
 
     Args:
-        times: Of one series.
-        step: Of its rows.
-        name: Of the file, for messages.
-        lines: Of the file, where each time stands.
+        times: Times of one series.
+        step: Step of its rows.
+        name: Name of the file, for messages.
+        lines: Lines of the file, where each time stands.
 
     Raises:
         UserError: They do not rise, or do not lie a whole number of steps apart.

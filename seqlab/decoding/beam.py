@@ -195,7 +195,7 @@ def beam_search(
         prefix: Ids that every sentence must start with.
         source_lengths: Tokens of what each sentence translates; ``beam.max_length`` alone bounds them if not given.
         attention: Whether hypotheses carry their attention weights.
-        device: Of the tokens; that of the CPU if not given.
+        device: Device of the tokens; that of the CPU if not given.
 
     Returns:
         For each sentence its hypotheses, best first; at least one.

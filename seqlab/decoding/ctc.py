@@ -81,7 +81,7 @@ def prefix_search(
         lengths: Real steps of each row ``(batch,)`` int64.
         size: Prefixes that are kept at each step.
         grams: Of ``seqlab.nn.string_grams.grams_of``; none without an n-gram.
-        weight: Of its log-probabilities.
+        weight: Weight of its log-probabilities.
     """
     log_probs = log_probs.double()
     batch, steps, ids = log_probs.shape

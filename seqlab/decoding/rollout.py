@@ -84,7 +84,7 @@ class Told(NamedTuple):
     """A distribution of each step and column.
 
     Args:
-        kind: Of the distribution.
+        kind: Kind of the distribution.
         numbers: That it reads ``(batch, steps, columns, parts)``.
     """
 

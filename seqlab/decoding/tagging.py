@@ -27,7 +27,7 @@ class Tagged(NamedTuple):
         tags: One a word.
         spans: What the tags mark: ``kind``, ``start`` and ``end`` in words, ``text``; empty where they mark nothing.
         offsets: Where each word begins and ends in the text, in characters from 0; none unless asked for.
-        probabilities: Of each word's tag over all ways to tag the sentence; none unless asked for.
+        probabilities: Probabilities of each word's tag over all ways to tag the sentence; none unless asked for.
         paths: The likeliest ways to tag it, the first the one of ``tags``; none unless asked for.
         parts: In how many parts it was tagged; more than one where it is longer than the model reads at once.
     """

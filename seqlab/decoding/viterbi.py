@@ -17,7 +17,7 @@ def best_paths(emissions: Tensor, lengths: Tensor, chain: Chain) -> Tensor:
     Args:
         emissions: ``(batch, time, tags)``.
         lengths: Real words of each sentence ``(batch,)`` int64, at least 1.
-        chain: Of the tags.
+        chain: Chain of the tags.
 
     Returns:
         ``(batch, time)`` int64; behind each sentence zeros.
@@ -56,7 +56,7 @@ def n_best_paths(emissions: Tensor, lengths: Tensor, chain: Chain, n: int) -> tu
     Args:
         emissions: ``(batch, time, tags)``.
         lengths: Real words of each sentence ``(batch,)`` int64, at least 1.
-        chain: Of the tags.
+        chain: Chain of the tags.
         n: How many.
 
     Returns:

@@ -40,7 +40,7 @@ class ClassificationReport(ResampledReport):
 
     Args:
         item: What one of those classified is called.
-        classes: Of each class how good it is, by name.
+        classes: Classes of each class how good it is, by name.
         weighted_f1: Mean F1 of the classes weighed by their items.
         confusion: Items by class ``(classes, classes)``, rows what is right, columns what was said; none where an item
             has several labels.

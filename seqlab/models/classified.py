@@ -20,7 +20,7 @@ class Classified(NamedTuple):
     Args:
         loss: Mean nats of those that count in it.
         counted: How many do.
-        nats: Of each text ``(texts,)``; NaN where training did not have its label.
+        nats: Nats of each text ``(texts,)``; NaN where training did not have its label.
         probabilities: ``(texts, classes)``.
         wanted: ``(texts,)`` int64, -1 where training did not have the label; of several labels ``(texts, classes)`` of
             0 and 1.

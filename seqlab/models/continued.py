@@ -42,11 +42,11 @@ def continue_from(network: SkipGram, where: str, model: str, vocab: Vocab) -> Co
     """Sets the vectors of those words that a file or a run has; others stay as they were drawn.
 
     Args:
-        network: Of word vectors; its tables have a row a word, and perhaps others behind.
+        network: Network of word vectors; its tables have a row a word, and perhaps others behind.
         where: A file of vectors, which has those that export writes; or a checkpoint or a run's folder, which has both
             tables and what the optimizer kept.
         model: What ``--model`` calls the network.
-        vocab: Of the network.
+        vocab: Vocab of the network.
 
     Raises:
         UserError: It holds no vectors of such words, of this size and of such a model.

@@ -210,7 +210,7 @@ class Forecaster(Model):
             refit: Whether a model in closed form is fitted anew to all that lies before each of the origins (its
                 quantiles stay).
             paths: Futures that are drawn of each window where a distribution is read again step by step.
-            seed: Of these.
+            seed: Seed of these.
             figure: PNG file of forecasts 1, 4, 16, 64 and horizon steps ahead, and of how errors grow.
         """
         if not isinstance(data, SeriesData):
@@ -287,7 +287,7 @@ class Forecaster(Model):
             strategy: recursive, direct or direct_recursive; direct as far as the model reaches, else direct_recursive,
                 if not given.
             paths: Futures that are drawn where a distribution is read again step by step.
-            seed: Of these.
+            seed: Seed of these.
             figure: PNG file of the history and the forecast, with its interval where the model says distributions.
         """
         check_paths(paths)
@@ -334,7 +334,7 @@ class Forecaster(Model):
         Args:
             data: Gives the series that it was trained on.
             split: Part whose windows are looked at, some of them, evenly spread.
-            lags: Of those that are worth most, how many to list.
+            lags: Lags of those that are worth most, how many to list.
         """
         windows = data().windows(split)
         if not len(windows):

@@ -27,8 +27,8 @@ class Forecast(NamedTuple):
 
     Args:
         series: Its name; none where there is one series.
-        time: Of the step, as times are written.
-        values: Of each column, in its units.
+        time: Time of the step, as times are written.
+        values: Values of each column, in its units.
         interval: Ends of the central interval of 80%, ``NAME_low`` and ``NAME_high`` of each column; none of a model
             that says values alone.
     """
@@ -51,7 +51,7 @@ class Forecasted(NamedTuple):
 
     Args:
         cost: What training minimizes, of each window ``(windows,)``.
-        measures: Of each window ``(windows,)``, by name.
+        measures: Measures of each window ``(windows,)``, by name.
         series: Number of each window's series ``(windows,)``.
         errors: In standard scores ``(windows, steps, columns)``.
         crps: In standard scores ``(windows, steps, columns)``; none of a model that says values alone.
@@ -103,7 +103,7 @@ class ForecastingReport(Report):
         scaled: Whether MSE and MAE are of standard scores, not in units.
         by_step: Mean squared error of each step ahead in standard scores ``(steps,)``, by strategy.
         mae_by_step: Mean absolute error of each step ahead, of the strategy of the measures ``(steps,)``.
-        columns: Of each column how far forecasts are off, by name.
+        columns: Columns of each column how far forecasts are off, by name.
         crps_by_step: As ``by_step`` the continuous ranked probability score, of a model that says distributions.
         coverage_by_step: As ``by_step`` how often the truth lay in the central interval of 80%.
         origins: What was reached from each origin, where only some windows were forecast.
@@ -192,7 +192,7 @@ def report_of(
     """The report of one part.
 
     Args:
-        codec: Of the model.
+        codec: Codec of the model.
         data: The series.
         split: Part of them.
         found: What was said, by strategy.

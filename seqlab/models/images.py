@@ -108,7 +108,7 @@ class ImageClassifier(Classifier):
 
         Args:
             data: Reads the corpus that it was trained on.
-            images: Of the held-out part, which the gradients of a recurrence are means over.
+            images: Images of the held-out part, which the gradients of a recurrence are means over.
 
         Raises:
             UserError: It was not trained by gradients, or images is no number of them.

@@ -30,11 +30,11 @@ def measured(
 
     Args:
         network: In evaluation mode.
-        codec: Of its ids.
+        codec: Codec of its ids.
         data: The text.
         split: Part of it.
         items: Whether the report tells of each run of 100 tokens, or of each line, too.
-        device: Of the network.
+        device: Device of the network.
     """
     started, state, unknown, streams = time.monotonic(), None, 0, 0
     total = MeanLoss(alone=True).to(device)

@@ -58,7 +58,7 @@ class Model(pl.LightningModule):
     ``self.log``, which costs 0.3 ms a call.
 
     Args:
-        options: Of the network; ``options.build`` makes it from the sizes of the codecs.
+        options: Options of the network; ``options.build`` makes it from the sizes of the codecs.
         codecs: What ids stand for, by name, in the order in which the network takes their sizes.
         optimizer: Parameters -> optimizer; that which the options ask for if not given.
         lr_scheduler: Optimizer -> learning-rate schedule; none keeps the rate.
@@ -125,7 +125,7 @@ class Model(pl.LightningModule):
 
         Args:
             options: Of it.
-            codecs: Of its ids.
+            codecs: Codecs of its ids.
         """
         made: nn.Module = options.build(*(codec.vocab_size for codec in codecs.values()))
         return made
@@ -150,7 +150,7 @@ class Model(pl.LightningModule):
         """What a batch costs.
 
         Args:
-            batch: Of the data.
+            batch: Batch of the data.
             stage: ``train``, ``val`` or ``test``.
         """
 
@@ -162,8 +162,8 @@ class Model(pl.LightningModule):
         """Updates the metrics by a batch; as it is here, all of them by the sums of the loss.
 
         Args:
-            batch: Of the data.
-            metrics: Of the loss, and of each measure that has one, by name.
+            batch: Batch of the data.
+            metrics: Metrics of the loss, and of each measure that has one, by name.
             stage: ``val`` or ``test``.
         """
         total, items, _ = self.loss(batch, stage)
@@ -219,7 +219,7 @@ class Model(pl.LightningModule):
 
         Args:
             data: That it learns from.
-            folder: Of the run.
+            folder: Folder of the run.
             pictures: Whether to draw after each validation too, not only when training ends.
         """
         return []
@@ -369,8 +369,8 @@ class Model(pl.LightningModule):
 
         Args:
             checkpoint: That was read.
-            options: Of its network.
-            codecs: Of its ids.
+            options: Options of its network.
+            codecs: Codecs of its ids.
             name: What ``--model`` calls it.
         """
         kept = checkpoint["hyper_parameters"]

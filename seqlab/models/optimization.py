@@ -77,7 +77,7 @@ def by_name(states: list[dict[str, Any]], kept: Sequence[str], names: Sequence[s
     """Renumbers what optimizers keep of each weight, where a model now has its parameters in another order.
 
     Args:
-        states: Of the optimizers of a checkpoint, changed in place.
+        states: States of the optimizers of a checkpoint, changed in place.
         kept: Names of the parameters in the order in which the checkpoint numbers them.
         names: The same names in the order of the model.
     """
@@ -131,7 +131,7 @@ def coalesced(gradient: Tensor) -> Tensor:
     """A sparse gradient with each row once; torch forgets of one that it accumulates that this is so already.
 
     Args:
-        gradient: Of rows of a table; its rising ids are seen in less time than sorting them takes.
+        gradient: Gradient of rows of a table; its rising ids are seen in less time than sorting them takes.
     """
     ids = gradient._indices()[0]
     if gradient.sparse_dim() == 1 and bool((ids.diff() > 0).all()):

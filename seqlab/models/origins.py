@@ -24,7 +24,7 @@ class Origin(NamedTuple):
 
     Args:
         series: Its name; empty where there is one.
-        time: Of the first step that was forecast.
+        time: Time of the first step that was forecast.
         measures: Means over the steps and columns, by name.
     """
 
@@ -58,7 +58,7 @@ def table(origins: Sequence[Origin], titles: Mapping[str, str]) -> list[str]:
 
     Args:
         origins: At least one.
-        titles: Of the measures, by name.
+        titles: Titles of the measures, by name.
     """
     names = [" ".join(word for word in (one.series, one.time) if word) for one in origins]
     means = means_of(origins)

@@ -15,7 +15,7 @@ def set_vectors(embedding: nn.Embedding, file: str, vocab: Vocab, kind: str = "t
     Args:
         embedding: Changed in place.
         file: A token and its numbers a line, plain or compressed.
-        vocab: Of the embedding.
+        vocab: Vocab of the embedding.
         kind: What its tokens are called.
 
     Returns:

@@ -17,9 +17,9 @@ class Said(NamedTuple):
     """What is said of a row.
 
     Args:
-        features: Of the row by name, in units.
+        features: Features of the row by name, in units.
         said: The target by its name: a number, or one of two values.
-        probability: Of that value; none of numbers.
+        probability: Probability of that value; none of numbers.
     """
 
     features: dict[str, float]
@@ -38,7 +38,7 @@ class Weights:
     """The weights of a linear model in the units of the file, beside those at the optimum.
 
     Args:
-        codec: Of the points.
+        codec: Codec of the points.
         own: Weights in standard scores and behind them the bias ``(features + 1,)``.
         optimum: As ``own`` at the optimum of the training part; none where nobody knows it.
     """
@@ -68,7 +68,7 @@ class RegressionReport(ResampledReport):
 
     Args:
         target: Name of what is said.
-        weights: Of a linear model; none of others.
+        weights: Weights of a linear model; none of others.
     """
 
     target: str

@@ -21,9 +21,9 @@ def shapes_of(kind: type[Model], options: Options, codecs: Codecs) -> dict[str, 
     """The weights of a model by name, as tensors that have shapes and types but no memory.
 
     Args:
-        kind: Of model.
-        options: Of its network.
-        codecs: Of its ids.
+        kind: Kind of model.
+        options: Options of its network.
+        codecs: Codecs of its ids.
 
     Returns:
         None where a network cannot be made without memory.
@@ -48,9 +48,9 @@ def check_fits(kind: type[Model], options: Options, codecs: Codecs, items: int) 
     """Checks that a model can be trained in the memory of this machine, by an estimate from below.
 
     Args:
-        kind: Of model.
-        options: Of its network.
-        codecs: Of its ids.
+        kind: Kind of model.
+        options: Options of its network.
+        codecs: Codecs of its ids.
         items: Tokens, or other steps, of a batch.
 
     Raises:

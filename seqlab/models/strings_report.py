@@ -15,9 +15,9 @@ class Found(NamedTuple):
         item: Its row.
         wanted: Its symbols.
         said: Those that were read.
-        nats: Of the right string; 0 where it has too few steps.
+        nats: Nats of the right string; 0 where it has too few steps.
         fits: Whether it has enough.
-        probability: Of what was read.
+        probability: Probability of what was read.
     """
 
     item: int
@@ -62,7 +62,7 @@ class StringsReport(ResampledReport):
     """How well a model reads strings, every string counted once.
 
     Args:
-        strings: How many there are.
+        strings: Number of strings.
         symbols: How many there are in them.
         edits: Insertions, deletions and replacements that make what was said what is right.
         empty: Strings of which nothing was said.

@@ -23,8 +23,8 @@ class Said(NamedTuple):
     """What was said of a sentence, or of a part of one.
 
     Args:
-        tags: Of each word.
-        probabilities: Of these tags over all paths; zeros where they were not asked for.
+        tags: Tags of each word.
+        probabilities: Probabilities of these tags over all paths; zeros where they were not asked for.
         paths: The likeliest ones with their log-probabilities, the best first; empty where they were not asked for.
     """
 

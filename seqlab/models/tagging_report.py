@@ -31,7 +31,7 @@ class TaggingReport(ResampledReport):
     """How well a model tags, every word counted once.
 
     Args:
-        sentences: How many there are.
+        sentences: Number of sentences.
         words: How many there are in them.
         scheme: In which tags mark spans; none where they mark none.
         kinds: Of each kind of span its score, as conlleval counts; empty without a scheme.
@@ -41,7 +41,7 @@ class TaggingReport(ResampledReport):
         spans_seen: Spans there are, of words that training had alone.
         spans_unseen: Spans there are with another word.
         confusion: Words by tag ``(tags, tags)``, rows what is right, columns what was said.
-        names: Of the tags, in its order.
+        names: Names of the tags, in its order.
         unknown: Words with a tag that training did not have; each counts as wrong, and not in the loss.
         uncounted: Words that are not in the loss: these, and with a CRF all of their sentences.
         cut: Sentences that were tagged in parts.

@@ -42,8 +42,8 @@ class TranslationReport(Report):
 
     Args:
         sentences: How many were translated.
-        bleu: Of the corpus.
-        chrf: Of the corpus.
+        bleu: BLEU of the corpus.
+        chrf: chrF of the corpus.
         bleu_book: The book's BLEU of a sentence, its mean.
         buckets: BLEU by the length of the source.
         search: How translations were found.
@@ -123,10 +123,10 @@ def report_of(
     Args:
         data: The corpus.
         split: Part of it.
-        losses: Of all its sentences; with those of each the report tells of each sentence too.
+        losses: Losses of all its sentences; with those of each the report tells of each sentence too.
         pairs: Sentences and references that were translated, the first of the part.
         found: Their translations.
-        codec: Of the target.
+        codec: Codec of the target.
         seconds: That translating took.
         search: How translations were found.
         tokenize: How sacrebleu cuts words; by the target language if not given.

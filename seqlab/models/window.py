@@ -12,7 +12,7 @@ class Sums(NamedTuple):
 
     Args:
         total: Loss summed over the items of the batch, a scalar; its gradient trains.
-        items: How many they are.
+        items: Number of items.
         shown: What is logged in its place, where training minimizes something else (label smoothing).
     """
 
@@ -42,9 +42,9 @@ class Window:
         """The loss to hand to Lightning.
 
         Args:
-            total: Of the batch.
+            total: Total of the batch.
             count: Its items.
-            penalty: Of the step, if any.
+            penalty: Penalty of the step, if any.
             trainer: That takes the step; a step by itself if not given.
             batch_idx: Of the batch within its epoch.
         """

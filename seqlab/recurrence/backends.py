@@ -88,7 +88,7 @@ def run(
         cell: The recurrence.
         inputs: ``(time, batch, input_size)``, or ids ``(time, batch)`` except for ``torch``.
         state: First state, each part ``(batch, hidden_size)``.
-        weights: Of the cell.
+        weights: Weights of the cell.
         lengths: Real steps of each sequence ``(batch,)``.
         recompute_every: Steps of the pieces that are computed twice to save memory, see ``in_pieces``.
 

@@ -16,7 +16,7 @@ def mask(shape: Sequence[int], share: float, like: Tensor) -> Tensor:
     On a CPU a unit takes 16 random bits where ``F.dropout`` takes 64 and four times as long.
 
     Args:
-        shape: Of the values.
+        shape: Shape of the values.
         share: In (0, 1), rounded to a multiple of 1 / 65,536.
         like: A tensor of their dtype, on their device.
     """
@@ -33,7 +33,7 @@ class Dropout(nn.Module):
     """Zeroes a share of the units while training, drawn anew at every step or once for all of them.
 
     Args:
-        share: Of the units.
+        share: Share of the units.
         variational: Whether a sequence keeps one mask over time (Gal & Ghahramani 2016, arXiv 1512.05287).
         time_axis: Axis of the steps in ``(batch, time, size)`` or ``(time, batch, size)``.
     """

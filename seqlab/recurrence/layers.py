@@ -21,7 +21,7 @@ class Layers(nn.Module):
     """Weights of layers that torch does not have, drawn as torch draws its own: uniform in +-1/sqrt(hidden_size).
 
     Args:
-        cell: Of every layer.
+        cell: Cell of every layer.
         sizes: Input and hidden size of each layer.
         directions: 1, or 2 for a backward half beside each layer.
     """

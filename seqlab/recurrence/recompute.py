@@ -59,7 +59,7 @@ def in_pieces(
         cell: The recurrence.
         inputs: ``(time, batch, input_size)``, or ids ``(time, batch)``.
         state: First state, each part ``(batch, hidden_size)``.
-        weights: Of the cell.
+        weights: Weights of the cell.
         every: Steps of a piece.
 
     Returns:

@@ -84,7 +84,7 @@ def scan(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> tuple[Te
         cell: The recurrence.
         inputs: ``(time, batch, input_size)``, or ids ``(time, batch)``.
         state: First state, each part ``(batch, hidden_size)``.
-        weights: Of the cell.
+        weights: Weights of the cell.
 
     Returns:
         Every part of the state after each step, ``(time, batch, hidden_size)``; the first is the output.
@@ -113,7 +113,7 @@ def gates_over_time(cell: Cell, inputs: Tensor, state: State, weights: Weights) 
         cell: The recurrence.
         inputs: ``(time, batch, input_size)``, or ids ``(time, batch)``.
         state: First state, each part ``(batch, hidden_size)``.
-        weights: Of the cell.
+        weights: Weights of the cell.
 
     Returns:
         Of each of ``cell.sigmoids`` its values in (0, 1), ``(time, batch, hidden_size)``; none of a cell that has

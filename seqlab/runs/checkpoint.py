@@ -128,8 +128,8 @@ def check_resumable(path: Path, weights: Mapping[str, Tensor], codecs: object) -
     """Checks that a model about to be trained is the one that a checkpoint holds.
 
     Args:
-        path: Of the checkpoint.
-        weights: Of the model, by name.
+        path: Path of the checkpoint.
+        weights: Weights of the model, by name.
         codecs: States of the codecs of the data that it is about to see.
 
     Raises:

@@ -146,8 +146,8 @@ def checkpoint_in(path: str | Path, *names: str) -> Path:
     """The checkpoint that a path means: a file itself, of a run's folder the first of ``names`` that is there.
 
     Args:
-        path: Of a file, of a run's folder, or of its folder ``checkpoints``.
-        names: Of checkpoints; ``best`` and, where there is none, ``last``, if none are given.
+        path: Path of a file, of a run's folder, or of its folder ``checkpoints``.
+        names: Names of checkpoints; ``best`` and, where there is none, ``last``, if none are given.
 
     Raises:
         UserError: The folder holds no such checkpoint.

@@ -27,7 +27,7 @@ def sole_writer(folder: Path, take_over: bool = False) -> Iterator[None]:
     """Keeps every other process from training in the folder of a run, which is made if need be.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
         take_over: Whether to go on although another process, maybe of another machine, holds it.
 
     Raises:

@@ -203,8 +203,8 @@ def check_plain(content: object, size: int, path: object) -> None:
 
     Args:
         content: What was read.
-        size: Of the file, in bytes.
-        path: Of the file, for messages.
+        size: Size of the file, in bytes.
+        path: Path of the file, for messages.
 
     Raises:
         UserError: It holds anything else, refers to itself, or is deeper or larger than any checkpoint.

@@ -14,7 +14,7 @@ class ImageCodec:
         width: Pixels.
         view: auto, vector, image, rows or pixels: as what a network reads an image; auto leaves it the choice.
         order: Where each pixel comes from, in a row after a row; none where they stay in their places.
-        mean: Of the grey levels of the training part, from 0 to 1.
+        mean: Mean of the grey levels of the training part, from 0 to 1.
         deviation: Standard deviation of them, above 0.
     """
 

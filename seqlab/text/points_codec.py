@@ -19,7 +19,7 @@ class PointsCodec:
         target: Name of the column that is said.
         layout: Names of all columns of the file, in its order.
         headed: Whether the file names its columns.
-        scale: Of the features.
+        scale: Scale of the features.
         target_scale: Of the target, one column; it changes nothing where there are two values.
         classes: The two values of the target, the likelier one for a larger output last; none where it is a number.
     """

@@ -52,7 +52,7 @@ class SeriesCodec:
         time_column: Name of the column of the time; none where rows are numbered.
         id_column: Name of the column that says which series a row is of; none where there is one.
         timezone: Zone of the times, such as Europe/Berlin; none as they are written.
-        scales: Of the columns, by the name of the series.
+        scales: Scales of the columns, by the name of the series.
         known_scales: Of the columns known in advance, by the name of the series.
         errors: Mean absolute difference of the training part from its season before, in units, by the name of the
             series, one a column: what MASE divides by (Hyndman & Koehler 2006).

@@ -76,7 +76,7 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
     """The spans that conlleval, and seqeval by default, sees: a span also begins at an I without B or of another kind.
 
     Args:
-        tags: Of one sentence, in any scheme.
+        tags: Tags of one sentence, in any scheme.
     """
     spans: list[Span] = []
     before, kind_before, start = OUTSIDE, "", 0
@@ -96,7 +96,7 @@ def strict_spans_of(tags: Sequence[str], scheme: str) -> list[Span]:
     """The spans that a scheme allows, as seqeval counts them with ``mode="strict"``; what breaks its rules is none.
 
     Args:
-        tags: Of one sentence.
+        tags: Tags of one sentence.
         scheme: A name of ``SCHEMES``.
     """
     rules, spans = STRICT[scheme], []

@@ -12,7 +12,7 @@ def as_glove(words: Sequence[str], vectors: Rows) -> bytes:
     """``word v1 ... vd`` a line, UTF-8.
 
     Args:
-        words: Of the rows; white space within one is written as ``_``.
+        words: Words of the rows; white space within one is written as ``_``.
         vectors: ``(words, size)`` float32.
     """
     lines = (f"{_word(word)} {' '.join(map(_shown, row))}\n" for word, row in zip(words, vectors.tolist(), strict=True))

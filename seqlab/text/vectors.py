@@ -36,7 +36,7 @@ def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64]
     the vocabulary alone.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         vocab: Whose tokens are looked for.
         size: Size of a vector.
 

@@ -101,7 +101,7 @@ def draw_confusion(confusion: NDArray[np.int64], names: list[str]) -> Figure:
 
     Args:
         confusion: ``(classes, classes)``.
-        names: Of the classes.
+        names: Names of the classes.
     """
     size = max(3.2, 1.2 + 0.45 * len(names))
     figure, axes = new_figure(size + 1, size)

@@ -101,7 +101,7 @@ def draw_leads(
         came: As ``said``.
         leads: Steps ahead that are drawn.
         errors: Mean squared error of each step ahead ``(steps,)``, by strategy.
-        path: Of the file.
+        path: Path of the file.
 
     Raises:
         UserError: The file cannot be written.
@@ -131,7 +131,7 @@ def draw_forecasts(inputs: Sequence[Continued], said: Sequence[Said], columns: S
         inputs: The series.
         said: What was said of each.
         columns: Their names.
-        path: Of the file.
+        path: Path of the file.
 
     Raises:
         UserError: The file cannot be written.

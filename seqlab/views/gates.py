@@ -35,7 +35,7 @@ class RecurrenceWatch(GradientWatch):
     by lag of the top layer over the whole of training.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
         pictures: Whether to draw the units that remember the longest, and the gates, too.
         every: Optimizer steps from one look to the next, at least.
     """

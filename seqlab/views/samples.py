@@ -18,7 +18,7 @@ class TextSamples(pl.Callback):
     Args:
         prompt: Text to continue.
         num_tokens: Tokens to draw.
-        temperatures: Of the draws, one sample each.
+        temperatures: Temperatures of the draws, one sample each.
         every: Optimizer steps from one sample to the next, at least.
     """
 

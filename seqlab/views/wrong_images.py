@@ -40,7 +40,7 @@ def draw_wrong(items: Any, pixels: Any) -> Figure | None:
 
     Args:
         items: Columns of a report: ``item``, ``correct``, ``probability``, ``predicted`` and ``label``.
-        pixels: Of all images of the part ``(images, height, width)``.
+        pixels: Pixels of all images of the part ``(images, height, width)``.
     """
     wrong = [row for row, right in enumerate(items["correct"]) if not right]
     wrong = sorted(wrong, key=lambda row: -items["probability"][row])[: ROWS * COLUMNS]
