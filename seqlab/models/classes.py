@@ -40,7 +40,7 @@ class ClassBatch(Protocol):
 
     @property
     def valid(self) -> Tensor:
-        """``(batch,)`` bool, False at an item that only fills the batch and counts for nothing."""
+        """``(batch,)`` bool, False at an item that only fills the batch and is ignored."""
 
     @property
     def items(self) -> Tensor:

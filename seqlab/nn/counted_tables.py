@@ -16,9 +16,7 @@ def check_table(sound: bool, name: str) -> None:
         UserError: The table does not fit.
     """
     if not sound:
-        raise UserError(
-            f"the checkpoint is damaged: its table '{name}' does not fit the others; use another one"
-        )
+        raise UserError(f"the checkpoint is damaged: its table '{name}' does not fit the others; use another one")
 
 
 def is_rising(keys: Tensor, end: int) -> bool:
