@@ -47,7 +47,7 @@ def evaluate(
             was not trained on where ``data`` cuts it into no parts.
         device: auto, cpu or cuda.
         data: Options of the data that replace those the model was trained with; ``name`` chooses another corpus.
-        items: Whether the report tells of each item too.
+        items: Whether the report also has results for each item.
         options: Options of the model's own ``evaluate``, such as ``beam_size``.
 
     Returns:

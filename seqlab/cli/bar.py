@@ -53,7 +53,7 @@ def bar_of(settings: Settings, data: DataModule, reached: dict[str, float], trai
 
     Args:
         settings: Settings of the run.
-        data: That it learned from.
+        data: The training corpus.
         reached: What the run's best validation measured, by measure.
         trained: Seconds of its training.
     """

@@ -26,7 +26,7 @@ class ColumnReaderOptions(StackOptions):
     embedding_size: int | None = option(
         64, "Size of the linear layer before the recurrence; null for none.", least=1, most=2**20
     )
-    dropout: float = option(0.2, "Dropout on every connection that is not recurrent.", least=0, below=1)
+    dropout: float = option(0.2, "Dropout on every non-recurrent connection.", least=0, below=1)
     bidirectional: bool = option(True, "Bidirectional: every layer also reads the string backwards.")
     convolutions: int = option(
         2,

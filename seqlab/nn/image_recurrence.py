@@ -26,7 +26,7 @@ class ImageRecurrenceOptions(ImageOptions, StackOptions):
         least=1,
         most=2**20,
     )
-    dropout: float = option(0.0, "Dropout on every connection that is not recurrent.", least=0, below=1)
+    dropout: float = option(0.0, "Dropout on every non-recurrent connection.", least=0, below=1)
     bidirectional: bool = option(False, "Bidirectional: every layer also reads the image backwards.")
     pooling: PoolingKind = option("last", "Pooling over time: last, mean, max or attention.")
 

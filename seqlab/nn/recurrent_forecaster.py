@@ -26,7 +26,7 @@ class RecurrentForecasterOptions(TrainedForecasterOptions, StackOptions):
         64, "Units in each recurrent layer; a list has one number for each layer.", least=1
     )
     embedding_size: int | None = option(None, "Size of the linear layer before the recurrence; null for none.", least=1)
-    dropout: float = option(0.0, "Dropout on every connection that is not recurrent.", least=0, below=1)
+    dropout: float = option(0.0, "Dropout on every non-recurrent connection.", least=0, below=1)
     segment_size: int = option(
         1, "Steps in one input of the recurrence (Lin et al. 2023, arXiv 2308.11200); 1 for step by step.", least=1
     )

@@ -84,7 +84,7 @@ class WordOptions(OutputOptions):
     character_widths: list[int] = option(
         [3], "Widths of the cnn's filters in characters, odd numbers.", least=1, seldom=True
     )
-    dropout: float = option(0.3, "Dropout on every connection that is not recurrent.", least=0, below=1)
+    dropout: float = option(0.3, "Dropout on every non-recurrent connection.", least=0, below=1)
     output: Literal["softmax", "crf"] = option(
         "softmax", "Output layer: softmax (each tag by itself) or crf (all tags of a sentence together)."
     )

@@ -174,7 +174,7 @@ def test_values_that_a_plane_parts_are_told(tmp_path: Path) -> None:
     data = PointsData(str(tmp_path / "f.csv"))
     (remark,) = counted(data).remarks({})
     assert remark.startswith(
-        "A plane parts the two values, so that without a penalty weights grow without end; --model"
+        "A plane separates the two values, so that the weights grow without end without a penalty; --model"
     )
     assert counted(data, l2=0.1).remarks({}) == []
 

@@ -208,7 +208,7 @@ def test_parts_of_speech_have_no_spans(tmp_path: Path) -> None:
     assert "val/f1" not in fit.callback_metrics
     report = made.evaluate(sentences, "val")
     assert (report.kinds, report.strict) == ({}, None)
-    with pytest.raises(UserError, match="constrained true is for tags that mark spans"):
+    with pytest.raises(UserError, match="constrained true needs tags that mark spans"):
         model(sentences, replace(SMALL, constrained=True))
 
 
