@@ -160,7 +160,7 @@ def test_one_that_says_the_blank_alone_is_warned_about() -> None:
     with torch.no_grad():
         made.network.output.bias[0] = 50.0
     fit.fit(made, strings)
-    assert made.remarks({})[0].startswith("This model says the blank everywhere")
+    assert made.remarks({})[0].startswith("This model predicts the blank everywhere")
     report = made.evaluate(strings, "test")
     assert (report.measures, report.empty) == ({"cer": 1.0, "exact": 0.0}, 12)
     assert "12 read as empty" in str(report)
