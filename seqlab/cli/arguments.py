@@ -114,7 +114,7 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         "--patience",
         type=int | None,
         default=5,
-        help="Early stopping: validations without improvement before training stops; null for none.",
+        help="Early stopping: validations without improvement; null for none.",
     )
     parser.add_argument(
         "--monitor",
@@ -139,7 +139,7 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         "--watch",
         type=Literal["none", "light", "full"],
         default="light",
-        help="More views in TensorBoard: none, cheap ones, or also pictures at each validation.",
+        help="More views in TensorBoard; full also draws pictures at each validation.",
     )
     parser.add_argument(
         "--samples",

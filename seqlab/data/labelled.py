@@ -49,7 +49,7 @@ class LabelledData(ClassData):
         encoding: Encoding of the files; if not given, UTF-8, or Latin-1 if that fails.
         multilabel_separator: Separator between several labels of a text; one label per text if not given.
         cleaning: spaced (lowercase, a space before , . ! ?), letters (a-z, words kept apart), classic or raw.
-        tokens: word, char, space (split at white space only), bpe, wordpiece or unigram.
+        tokens: word, char, space (split at white space), bpe, wordpiece or unigram.
         min_freq: Tokens with fewer occurrences in the training part become <unk>.
         num_subwords: Size of a trained vocabulary (bpe, wordpiece and unigram).
         max_length: Most tokens of a text; longer ones are cut.

@@ -45,7 +45,7 @@ class ParallelData(DataModule):
         test_path: File to test on, like val_path.
         reverse: Whether to translate from the second language to the first.
         cleaning: spaced (lowercase, a space before , . ! ?, as in the book) or raw.
-        tokens: word, char, space (split at white space only), bpe, wordpiece or unigram.
+        tokens: word, char, space (split at white space), bpe, wordpiece or unigram.
         shared_vocab: Whether both languages have one vocabulary.
         min_freq: Tokens with fewer occurrences in the training part become <unk>.
         num_subwords: Size of a trained vocabulary (bpe, wordpiece and unigram).

@@ -35,7 +35,7 @@ class TextData(DataModule):
         test_path: Text files to test on.
         cleaning: classic (a-z, lines joined as in the book), letters (a-z, words kept apart), spaced (lowercase, space
             before punctuation) or raw.
-        tokens: char, word, space (split at white space only), bpe, wordpiece or unigram.
+        tokens: char, word, space (split at white space), bpe, wordpiece or unigram.
         end_of_line: Whether each line end is a token, <eos>, to predict and count.
         lines: stream, or items: each line between <bos> and <eos>, state reset.
         shuffled: Whether to cut items into parts in a random order, from a fixed seed.

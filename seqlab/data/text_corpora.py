@@ -40,7 +40,7 @@ class _Benchmark(TextData):
     """A text with three parts of its own, split into words at white space; or the bundled sample, cut into parts.
 
     Args:
-        tokens: space (split at white space only), char, word, bpe, wordpiece or unigram.
+        tokens: space (split at white space), char, word, bpe, wordpiece or unigram.
         end_of_line: Whether each line end is a token, <eos>, that is predicted and counted.
     """
 
@@ -76,7 +76,7 @@ class PennTreebank(_Benchmark):
     Marcus et al., 1993, J93-2004; cut and reduced by Mikolov et al., 2010.
 
     Args:
-        tokens: space (split at white space only), char, word, bpe, wordpiece or unigram.
+        tokens: space (split at white space), char, word, bpe, wordpiece or unigram.
         end_of_line: Whether each line end is a token, <eos>, that is predicted and counted.
     """
 
@@ -89,7 +89,7 @@ class WikiText2(_Benchmark):
     """WikiText-2: articles of Wikipedia, 2,088,628 words and line ends, 33,278 distinct; Merity et al., 2017.
 
     Args:
-        tokens: space (split at white space only), char, word, bpe, wordpiece or unigram.
+        tokens: space (split at white space), char, word, bpe, wordpiece or unigram.
         end_of_line: Whether each line end is a token, <eos>, that is predicted and counted.
     """
 
