@@ -139,7 +139,7 @@ class OnceEach:
     Every process has the same number of batches; a process with one row less repeats a row as padding.
 
     Args:
-        widths: As in ``Buckets``.
+        widths: See ``Buckets``.
         batch_size: Rows in a batch of one process.
         shard: The rows that this process reads.
     """

@@ -54,7 +54,7 @@ def fetch(source: Source, root: Path | None = None) -> Path:
 
     Args:
         source: A row of ``SOURCES``.
-        root: As in ``data_root``.
+        root: See ``data_root``.
 
     Raises:
         Unavailable: The file is missing or wrong, and cannot be downloaded or stored.

@@ -23,7 +23,7 @@ class CalibratedOptions(Options):
     )
 
     def said(self) -> Value:
-        """What is said of each value."""
+        """Kind of forecast of each value."""
         return Value() if self.distribution == "none" else Quantiles(DECILES)
 
 

@@ -149,7 +149,7 @@ def begin(network: nn.Module, options: ClassifierOptions, forget_bias: float | N
     """Initializes the weights of a network whose ``embedding`` holds word vectors.
 
     Args:
-        network: Its parameters are changed in place.
+        network: Network to initialize in place.
         options: Options of the network.
         forget_bias: Forget-gate bias of LSTM cells, see ``initialize``.
 

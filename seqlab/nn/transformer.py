@@ -298,8 +298,8 @@ def begin(network: nn.Module, options: TransformerOptions) -> None:
     2019, section 2.3), so that the sum over all blocks does not grow with their number.
 
     Args:
-        network: Its parameters are changed in place.
-        options: Of it.
+        network: Network to initialize in place.
+        options: Options of the network.
     """
     if options.init != "gpt2":
         initialize(network, options.init)

@@ -82,7 +82,7 @@ def initialize(network: nn.Module, init: str, forget_bias: float | None = None, 
     """Initializes the weights of a network.
 
     Args:
-        network: Its parameters are changed in place.
+        network: Network to initialize in place.
         init: A name of ``INITIALIZATIONS``.
         forget_bias: Initial sum of the forget gate's biases (Jozefowicz et al. 2015 propose 1); set by the
             initialization if not given.
