@@ -1,7 +1,7 @@
 """seqlab: a laboratory for sequence models on PyTorch Lightning.
 
-``seqlab.fit(model="gru")`` trains, ``seqlab.load(CKPT)`` gives a trained model back; the other verbs are functions of
-their names, with the options of the command line as arguments.
+``seqlab.fit(model="gru")`` trains a model, ``seqlab.load(CKPT)`` loads a trained model. Every verb of the command line
+is a function of the same name, with the same options as arguments.
 """
 
 import os
@@ -39,11 +39,11 @@ __all__ = ["compare", "corpus", "evaluate", "export", "fit", "generate", "inspec
 __all__ += ["translate"]
 
 SPINS = "1000"
-"""Looks at a barrier before a thread sleeps there, some microseconds.
+"""Number of checks at a barrier before a thread sleeps, some microseconds.
 
-GNU OpenMP, which runs torch's threads and those of the compiled code, takes 300,000 by itself: threads that share their
-cores with another program then hold up each other, and training takes ten times as long. It reads the variable when
-torch is imported.
+GNU OpenMP runs torch's threads and those of the compiled code. Its default is 300,000 checks: if another program shares
+the cores, threads then wait for each other, and training takes ten times as long. OpenMP reads the variable when torch
+is imported.
 """
 
 if "torch" not in sys.modules and not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & {*os.environ}:
@@ -66,13 +66,13 @@ def fit(
     """Trains a model.
 
     Args:
-        model: Name of the model, or its options with ``name`` among them.
-        data: Name of the data, or its options with ``name`` among them.
+        model: Name of the model, or a dict of its options with ``name``.
+        data: Name of the data, or a dict of its options with ``name``.
         optimizer: Name of the optimizer, or its options; or a class of torch.optim or a partial of one.
         lr_scheduler: Name of the schedule, or its options.
-        trainer: Arguments of Lightning's Trainer; objects such as callbacks and loggers too.
-        config: YAML file of options, or several; what is given here wins over them.
-        options: Of the run: ``seed``, ``run``, ``overwrite``, ``ckpt_path``, ``patience``, ``monitor``,
+        trainer: Arguments of Lightning's Trainer, including objects such as callbacks and loggers.
+        config: YAML file of options, or several; the arguments here override them.
+        options: Options of the run: ``seed``, ``run``, ``overwrite``, ``ckpt_path``, ``patience``, ``monitor``,
             ``ckpt_every``, ``on_nan``, ``watch``, ``samples``, ``bar``.
 
     Raises:
@@ -90,36 +90,36 @@ def evaluate(ckpt: str, **options: Any) -> "Report":
 
 
 def predict(ckpt: str, inputs: str | Iterable[str], **options: Any) -> list[Any]:
-    """What a trained model says of raw input; the arguments are those of ``seqlab.predict.predict``."""
+    """Predicts from raw input with a trained model; the arguments are those of ``seqlab.predict.predict``."""
     result: list[Any] = import_module("seqlab.predict").predict(ckpt, inputs, **options)
     return result
 
 
 def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
-    """Text that continues a prefix; the arguments are those of ``seqlab.generate.generate``."""
+    """Continues a text; the arguments are those of ``seqlab.generate.generate``."""
     result: list[str] = import_module("seqlab.generate").generate(ckpt, prefix, **options)
     return result
 
 
 def translate(ckpt: str, sentences: str | Sequence[str], **options: Any) -> list[list[str]]:
-    """Translations of sentences; the arguments are those of ``seqlab.translate.translate``."""
+    """Translates sentences; the arguments are those of ``seqlab.translate.translate``."""
     result: list[list[str]] = import_module("seqlab.translate").translate(ckpt, sentences, **options)
     return result
 
 
 def corpus(**options: Any) -> "Statistics":
-    """Counts what a text is made of; the arguments are those of ``seqlab.corpus.corpus``."""
+    """Counts the tokens of a text; the arguments are those of ``seqlab.corpus.corpus``."""
     result: Statistics = import_module("seqlab.corpus").corpus(**options)
     return result
 
 
 def inspect(ckpt: str, **options: Any) -> Any:
-    """What a trained model does inside; the arguments are those of ``seqlab.inspect.inspect``."""
+    """Shows what a trained model does inside; the arguments are those of ``seqlab.inspect.inspect``."""
     return import_module("seqlab.inspect").inspect(ckpt, **options)
 
 
 def memory(**options: Any) -> "Memory":
-    """How far back cells learn to remember; the arguments are those of ``seqlab.memory.memory``."""
+    """Measures how far back cells learn to remember; the arguments are those of ``seqlab.memory.memory``."""
     result: Memory = import_module("seqlab.memory").memory(**options)
     return result
 
@@ -137,13 +137,13 @@ def export(ckpt: str, **options: Any) -> "Path":
 
 
 def load(ckpt: "str | Path") -> "Model":
-    """The model of a checkpoint, in evaluation mode: ready to ``predict``, and to do what its task does besides."""
+    """Loads the model of a checkpoint in evaluation mode, ready for ``predict`` and the other methods of its task."""
     model: Model = import_module("seqlab.models").load(ckpt)
     return model
 
 
 class _Package(ModuleType):
-    """Importing the module ``seqlab.fit`` does not hide the function ``seqlab.fit``."""
+    """The package as a module class; importing the module ``seqlab.fit`` does not hide the function ``seqlab.fit``."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name not in VERBS or not isinstance(value, ModuleType):

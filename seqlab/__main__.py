@@ -10,7 +10,7 @@ HELP = "\n".join(
     (
         "usage: seqlab VERB [ARGUMENT ...] [--OPTION VALUE ...]",
         "",
-        "Trains, measures, compares and looks into sequence models. 'python -m seqlab.VERB' does the same.",
+        "Train, evaluate, compare and inspect sequence models. 'python -m seqlab.VERB' does the same.",
         "",
         "Verbs:",
         *(f"  {verb:<11}{does}" for verb, does in VERBS.items()),
@@ -19,7 +19,7 @@ HELP = "\n".join(
         "  seqlab fit --model gru",
         "  seqlab evaluate lightning_logs/gru-time_machine",
         "",
-        "'seqlab VERB --help' lists what people use of a verb, 'seqlab VERB --help_all' all that it takes.",
+        "'seqlab VERB --help' lists the common options of a verb, 'seqlab VERB --help_all' all of them.",
     )
 )
 ASKED = {**dict.fromkeys(("-h", "--help", "--help_all"), HELP), "--version": f"seqlab {__version__}"}

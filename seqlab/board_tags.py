@@ -1,4 +1,4 @@
-"""What TensorBoard calls what is logged: losses and measures first, all else after them and in words."""
+"""TensorBoard tags of logged values: losses and measures first, then all others, in words."""
 
 import re
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ GROUPS = {
     "attention_distance": "attention distance",
     "best": "best so far",
 }
-"""Groups of numbers, beside those of training and validation, by the first part of their names."""
+"""Groups of numbers other than training and validation, by the first part of their names."""
 
 GATES = {
     "r": "reset gate",
@@ -27,7 +27,7 @@ GATES = {
     "n": "candidate",
     "h": "state",
 }
-"""What the gates of the cells are called in words, by the letters of their equations."""
+"""Names of the gates of the cells, by the letters of their equations."""
 
 PATTERNS = (
     (r"\blayer(\d+)", r"layer \1"),
@@ -48,9 +48,9 @@ def gate_words(name: str) -> str:
 
 
 def board_tag(name: str) -> str:
-    """The tag of a number or a histogram; names that are not of this project stay.
+    """The tag of a number or a histogram; names from other projects stay unchanged.
 
-    TensorBoard sorts groups by their names, so that those that begin with *watch* come after *train* and *val*.
+    TensorBoard sorts groups by name, so groups that begin with *watch* come after *train* and *val*.
     """
     group, _, rest = name.partition("/")
     if group not in GROUPS or not rest:

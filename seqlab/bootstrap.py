@@ -1,4 +1,4 @@
-"""Bootstrap intervals: of a mean over runs, and of a measure over items."""
+"""Bootstrap intervals of a mean over runs, and of a measure over items."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -11,12 +11,12 @@ from seqlab.metrics import Columns, Resampled
 RESAMPLES = 10_000
 ITEM_RESAMPLES = 2_000
 BLOCK = 2**20
-"""Numbers of resampled items that are held at a time: 8 MiB."""
+"""Most numbers of resampled items in memory at a time: 8 MiB."""
 LEVEL = 0.95
 
 
 class Mean(NamedTuple):
-    """A mean and its interval; none of one value alone, or of values that are not finite."""
+    """A mean and its interval; None for a single value, or for values that are not finite."""
 
     value: float
     low: float | None = None
@@ -26,17 +26,17 @@ class Mean(NamedTuple):
 def bootstrap_means(values: NDArray[Any], level: float = LEVEL) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Means of columns with percentile intervals (Efron & Tibshirani 1993, chapter 13).
 
-    Each resample draws as many rows as there are, with replacement; the interval runs from the ``(1 - level) / 2``
+    Each resample draws the same number of rows, with replacement. The interval runs from the ``(1 - level) / 2``
     quantile of the resamples' means to the ``(1 + level) / 2`` quantile. The draws are seeded: the same values have the
     same interval.
 
-    Of few rows the interval is too narrow, since resamples know no value beyond the ones seen: on normal data one of
-    95% covers the mean about 93% of the time with 20 rows, 83% with 5, 75% with 3, and 50% with 2, where it runs from
-    one value to the other. It shows how far seeds scatter; it is no test of a difference.
+    With few rows the interval is too narrow, since resamples have only observed values. On normal data a 95% interval
+    covers the mean about 93% of the time with 20 rows, 83% with 5, 75% with 3, and 50% with 2, where it runs from one
+    value to the other. The interval shows the spread over seeds; it does not test a difference.
 
     Args:
         values: ``(rows, columns)``, finite.
-        level: Share of the resamples' means inside of the interval.
+        level: Share of the resamples' means inside the interval.
 
     Returns:
         Means, lower and upper ends, each ``(columns,)``.
@@ -60,8 +60,8 @@ class OverItems(NamedTuple):
     """A measure of some rows.
 
     Args:
-        values: On the items themselves, ``(rows,)``.
-        resamples: On resampled items, the same for all rows, ``(rows, resamples)``.
+        values: Measure on the items themselves, ``(rows,)``.
+        resamples: Measure on resampled items, the same items for all rows, ``(rows, resamples)``.
     """
 
     values: NDArray[np.float64]
@@ -71,18 +71,18 @@ class OverItems(NamedTuple):
 def over_items(rows: Sequence[Sequence[Columns]], items: int, resampled: Resampled) -> OverItems:
     """A measure of rows over resampled items (Efron & Tibshirani 1993; Koehn 2004, W04-3250).
 
-    Each resample draws as many items as there are, with replacement and the same ones for every row. A row's value is
-    the mean of its runs', each under that resample. The draws are seeded. Items are taken to be independent: of tokens
-    of one text, which are not, intervals are too narrow.
+    Each resample draws the same number of items, with replacement, and the same items for every row. A row's value is
+    the mean over its runs under that resample. The draws are seeded. Items are assumed to be independent: for tokens of
+    one text, which are dependent, intervals are too narrow.
 
     Args:
-        rows: Of each its runs, of each run the columns of its items.
-        items: How many there are.
+        rows: Runs of each row; a run is the columns of its items.
+        items: Number of items.
         resampled: The measure.
     """
 
     def of_rows(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        with np.errstate(all="ignore"):  # a resample may hold nothing to divide by
+        with np.errstate(all="ignore"):  # a resample may lead to a division by 0
             return np.stack([np.mean([resampled(run, weights) for run in runs], axis=0) for runs in rows])
 
     blocks = [of_rows(weights) for weights in _weights(items)]

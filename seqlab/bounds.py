@@ -1,4 +1,4 @@
-"""Between which values the options lie that are arguments of functions, by their names; those of models say theirs."""
+"""Bounds of options that are arguments of functions, by name; options of models declare their own bounds."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from seqlab.options import Bounds
 
 COUNT = Bounds(least=1, most=10**9)
 ANY = Bounds(least=-(2**63), most=2**63)
-"""Those of whole numbers that have none of their own: what a machine counts with."""
+"""Bounds of whole numbers without bounds of their own: the range of int64."""
 WHOLE = re.compile(r"-?\d{1,30}")
 
 BOUNDS: Mapping[str, Bounds] = {
@@ -84,19 +84,19 @@ NAMES = {
     *("items", "lr_scheduler", "model", "monitor", "name", "optimizer", "output", "path", "root", "run", "sampler"),
     *("split", "task", "tokens", "vary", "vectors"),
 }
-"""Options that name something, which nothing empty does; so do those whose names end in one of these."""
+"""Options, or endings of option names, that name something and so must not be empty."""
 
 
 def check_bounds(option: str, value: object) -> None:
     """Checks a number against the bounds of an option, by its dotted name.
 
     Raises:
-        UserError: It is outside.
+        UserError: The number is outside its bounds.
     """
     bounds = BOUNDS.get(option, ANY)
     if bounds is ANY and not isinstance(value, int):
         return
-    if isinstance(value, str) and WHOLE.fullmatch(value):  # where a type admits words too, digits stay one
+    if isinstance(value, str) and WHOLE.fullmatch(value):  # types that also admit words keep digits as text
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or bounds.hold(value):
         return
@@ -106,15 +106,15 @@ def check_bounds(option: str, value: object) -> None:
 
 
 def rule_of(option: str) -> str:
-    """What ``--help`` says of the bounds of an option; empty where it has none."""
+    """Bounds of an option for ``--help``; empty without bounds."""
     return BOUNDS[option].told() if option in BOUNDS else ""
 
 
 def check_all(group: str, values: Mapping[str, Any]) -> None:
-    """Checks numbers against the bounds of the options of a group, or of a verb where that is empty.
+    """Checks numbers against the bounds of the options of a group, or of a verb if the group is empty.
 
     Raises:
-        UserError: One is outside.
+        UserError: A number is outside its bounds.
     """
     for name, value in values.items():
         check_bounds(f"{group}.{name}" if group else name, value)
@@ -124,7 +124,7 @@ def check_named(arguments: list[str]) -> None:
     """Checks that no option of a command line that names something is empty.
 
     Raises:
-        UserError: One is.
+        UserError: An option is empty.
     """
     for word, after in pairwise([*arguments, "--"]):
         option, equals, value = word.partition("=")

@@ -23,14 +23,14 @@ from seqlab.metrics import Measure, Report, Resampled
 from seqlab.models import TASKS
 from seqlab.runs.writable import check_folder
 
-MORE = "Every other option is one of python -m seqlab.fit, and holds for all runs."
+MORE = "All other options are those of python -m seqlab.fit, and apply to all runs."
 USAGE = "python -m seqlab.compare [EXPERIMENT.yaml ...] [--model rnn,gru] [--vary KEY=A,B ...] [--OPTION VALUE ...]"
 EXAMPLES = (
     "python -m seqlab.compare --model rnn,gru,lstm --trainer.max_epochs 8",
     "python -m seqlab.compare --data rt_polarity --model bag,cnn --folds 10 --seeds 1 --output folds",
 )
 ONE_AT_A_TIME = threading.Lock()
-"""Held by the run that is being measured, which takes all cores."""
+"""Lock of the run that is being evaluated, since evaluation uses all cores."""
 
 
 def compare(
@@ -46,25 +46,25 @@ def compare(
     bar: str = "auto",
     **options: Any,
 ) -> Comparison:
-    """Runs models x experiments x varied options x folds x seeds, each as a process of its own, and compares them.
+    """Runs models x experiments x varied options x folds x seeds, each in a separate process, and compares them.
 
-    What a comparison in the same folder has done before is not done again.
+    Runs that a comparison in the same folder has finished are not repeated.
 
     Args:
         experiments: Configuration files.
-        model: Names of models; the experiments', or gru, if none.
+        model: Names of models; those of the experiments, or gru, if not given.
         seeds: Runs of each combination, with the seeds 1, 2, ...
         vary: Values of each option that varies: ``{"data.num_steps": [16, 32]}``.
-        jobs: Runs at a time, which share the cores; their times compare fairly where it is 1.
+        jobs: Number of parallel runs, which share the cores; only with 1 are their times comparable.
         output: Folder of the runs, the tables and the figures.
-        sampler: Searches what varies, values or one range ``["1e-4..1e-1"]``, instead of running all: tpe or random.
+        sampler: tpe or random, to search the varied options (values or one range ``["1e-4..1e-1"]``) with few runs.
         trials: Runs of a search, each with seed 1.
-        folds: Parts that the data is cut into; each combination is run once for each, which it is tested on.
-        bar: Model that is one more row, for each task and data: auto is the task's own, none adds nothing.
-        options: Of ``seqlab.fit``, the same for all runs.
+        folds: Number of cross-validation folds; each combination runs once for each fold as its test part.
+        bar: Baseline model as one more row, for each task and data: auto is the task's baseline, none adds no row.
+        options: Options of ``seqlab.fit``, the same for all runs.
 
     Raises:
-        UserError: An option is wrong, or the folder holds runs that were made with others.
+        UserError: An option is wrong, or the folder holds runs with other options.
     """
     varied = {key_of(key): [_word(value) for value in values] for key, values in (vary or {}).items()}
     models = [model] if isinstance(model, str) else [*model]
@@ -95,7 +95,7 @@ def _compare(grid: Grid, bars: Bars, jobs: int, output: Path) -> Comparison:
 
 
 def _search(grid: Grid, bars: Bars, sampler: str, trials: int, jobs: int, output: Path) -> Comparison:
-    """A search, and the bar of its best trial."""
+    """Runs a search, and the bar of its best trial."""
     _check_jobs(jobs)
     if grid.folds is not None:
         raise UserError("--folds is for grids; every trial of a search is one run")
@@ -118,7 +118,7 @@ def _check_jobs(jobs: int) -> None:
 
 
 class Progress:
-    """Says of each run that it is done, and how long those that are left take if they are like those before them."""
+    """Prints each finished run, and the expected time of the remaining runs from the mean time of the finished ones."""
 
     def __init__(self, total: int, jobs: int) -> None:
         self.total, self.jobs, self.done = total, jobs, 0
@@ -140,7 +140,7 @@ class Progress:
 
 
 def _test(checkpoint: Path) -> Report | None:
-    """How good a checkpoint is on the test part; none where there is no such part."""
+    """Measures of a checkpoint on the test part; None without a test part."""
     try:
         with ONE_AT_A_TIME:
             return evaluate(str(checkpoint), split="test", items=True)
@@ -149,38 +149,38 @@ def _test(checkpoint: Path) -> Report | None:
 
 
 def _resampled(task: str, measure: str) -> Resampled | None:
-    """A measure of a task over resampled items; none where items do not tell."""
+    """A measure of a task over resampled items; None if it does not follow from items."""
     known = TASKS[task].model.measures if task in TASKS else {}
     return known[measure].resampled if measure in known else None
 
 
 def _task(options: Mapping[str, Any]) -> str | None:
-    """The task that options of ``fit`` stand for."""
+    """The task of some options of ``fit``."""
     model, data = options["model"]["name"], options["data"]["name"]
     return next((name for name, task in TASKS.items() if model in task.networks and data in task.data), None)
 
 
 def _main(options: Mapping[str, Any]) -> tuple[str, Measure]:
-    """The measure that counts most in what options of ``fit`` train, with its name."""
+    """The main measure of some options of ``fit``, with its name."""
     task = _task(options)
     assert task is not None, "the options were read"
     return next(iter(TASKS[task].model.measures.items()))
 
 
 def _bar(options: Mapping[str, Any]) -> str | None:
-    """The model that those options' should beat."""
+    """The baseline model for these options."""
     task = _task(options)
     return None if task is None else TASKS[task].bar
 
 
 def _bars(bar: str) -> Bars:
-    """What ``--bar`` means."""
+    """The baselines of ``--bar``."""
     named: dict[str, Bars] = {"none": lambda options: None, "auto": _bar}
     return named.get(bar, lambda options: bar)
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Words that a comparison reads itself, and options of ``fit``.
+    """Splits the command line into words of the comparison and options of ``fit``.
 
     Raises:
         UserError: An option of the comparison has no value.
@@ -207,25 +207,25 @@ def _run(argv: list[str]) -> int:
     own, options = _split(argv)
     parser = Parser(usage=USAGE, description=VERBS["compare"], epilog=MORE, examples=EXAMPLES)
     parser.add_argument("experiments", type=str, nargs="*", help="YAML files of options, compared with each other.")
-    parser.add_argument("--model", type=str | None, metavar="A,B,...", help="Models; the experiments', or gru.")
+    parser.add_argument("--model", type=str | None, metavar="A,B,...", help="Models; those of the experiments, or gru.")
     parser.add_argument("--seeds", type=int, default=3, help="Runs of each combination, with the seeds 1, 2, ...")
     parser.add_argument(
-        "--vary", type=str | None, metavar="KEY=A,B,...", help="An option of fit and its values; LOW..HIGH to search."
+        "--vary", type=str | None, metavar="KEY=A,B,...", help="An option of fit with its values; LOW..HIGH to search."
     )
-    parser.add_argument("--jobs", type=int, default=1, help="Runs at a time, which share the cores.")
-    parser.add_argument("--sampler", type=str | None, help="Search by tpe or random instead of running all.")
+    parser.add_argument("--jobs", type=int, default=1, help="Number of parallel runs, which share the cores.")
+    parser.add_argument("--sampler", type=str | None, help="Search with tpe or random instead of running all.")
     parser.add_argument("--trials", type=int, default=30, help="Runs of a search.")
     parser.add_argument(
         "--folds",
         type=int | None,
         metavar="K",
-        help="Cut the data into K parts, and run all once for each as its test part.",
+        help="Cross-validation: K folds, and one run for each fold as test part.",
     )
     parser.add_argument(
         "--bar",
         type=str,
         default="auto",
-        help="Model of one more row, the bar; auto is the task's own, none adds nothing.",
+        help="Baseline model as one more row; auto is the task's baseline, none adds no row.",
     )
     parser.add_argument("--output", type=str, default="results", help="Folder of runs, tables and figures.")
     config = parser.parse_sentence(own)

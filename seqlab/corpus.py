@@ -1,4 +1,4 @@
-"""``python -m seqlab.corpus --data.tokens word``: what a text is made of."""
+"""``python -m seqlab.corpus --data.tokens word``: token statistics of a text."""
 
 import sys
 from dataclasses import dataclass
@@ -29,15 +29,15 @@ EXAMPLES = (
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a text is made of.
+    """Token statistics of a text.
 
     Args:
         corpus: Name of the corpus.
         ids: Its tokens ``(tokens,)``.
-        characters: Of cleaned text.
-        codec: Between text and ids.
+        characters: Number of characters of cleaned text.
+        codec: Codec of the text.
         laws: Counts and Zipf's law of its 1-, 2- and 3-grams.
-        num_frequent: How many of the most frequent tokens to show.
+        num_frequent: Number of most frequent tokens to show.
     """
 
     corpus: str
@@ -80,11 +80,11 @@ def _hapaxes(law: Zipf) -> str:
 
 
 def corpus(data: dict[str, Any] | None = None, num_frequent: int = 10) -> Statistics:
-    """Counts the whole text of a corpus, before it is cut into parts; of one that comes in parts, the first.
+    """Counts the whole text of a corpus, before it is cut into parts; for a corpus that comes in parts, the first part.
 
     Args:
         data: Options of the data; ``name`` chooses the corpus.
-        num_frequent: How many of the most frequent tokens to show.
+        num_frequent: Number of most frequent tokens to show.
 
     Raises:
         UserError: The text cannot be read, or is empty.
@@ -107,7 +107,7 @@ def draw(statistics: Statistics, path: Path) -> None:
     Raises:
         UserError: The file cannot be written.
     """
-    from seqlab.figures import new_figure, save_figure  # matplotlib, which those who draw nothing need not wait for
+    from seqlab.figures import new_figure, save_figure  # imports matplotlib, which is slow
 
     figure, axes = new_figure(6.4, 4.8)
     for law in statistics.laws:
@@ -128,7 +128,7 @@ def _run(argv: list[str]) -> None:
     kind = DATA[name]
     unread = {*kind.UNASKED, *kind.of_training, *kind.of_batches, *kind.of_splits, *kind.held_out}
     parser.add_class_arguments(kind, "data", instantiate=False, skip={*unread})
-    parser.add_argument("--num_frequent", type=int, default=10, help="How many of the most frequent tokens to show.")
+    parser.add_argument("--num_frequent", type=int, default=10, help="Number of most frequent tokens to show.")
     parser.add_argument("--output", type=str | None, help="Folder for the rank plot, zipf-CORPUS-TOKENS.png.")
     config = parser.parse_sentence(arguments)
     statistics = corpus(config.data.as_dict(), config.num_frequent)

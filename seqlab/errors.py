@@ -1,22 +1,22 @@
-"""The one kind of error that a user sees: a sentence with the value, the rule and the way out."""
+"""The only kind of error that a user sees: a sentence with the value, the rule and the way out."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 
 
 class UserError(Exception):
-    """Something that a user typed, or that a file held, is wrong.
+    """An input of the user, or the content of a file, is wrong.
 
     The message is one sentence. A verb prints it on stderr and exits with code 2, without a traceback.
     """
 
 
 def nearest(name: str, options: Iterable[str]) -> str:
-    """The way out of a misspelt name: the closest option, or all of them.
+    """The way out of a misspelt name: the closest option, or all options.
 
     Args:
-        name: What was typed.
-        options: What could have been typed.
+        name: The typed name.
+        options: The valid names.
 
     Returns:
         ``did you mean 'gru'?`` or ``choose one of gru, lstm, rnn``.
@@ -30,13 +30,13 @@ def nearest(name: str, options: Iterable[str]) -> str:
 
 
 def nearest_spelling(word: str, words: Iterable[str]) -> str | None:
-    """The way out of a word that is none of many: ``did you mean 'queen'?``, or nothing where none is near."""
+    """The way out of an unknown word among many: ``did you mean 'queen'?``, or None if no word is close."""
     close = get_close_matches(word, [*words], n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else None
 
 
 def reason_of(error: BaseException) -> str:
-    """What an error says, as part of a sentence."""
+    """The message of an error, as part of a sentence."""
     numbered = isinstance(error, OSError | ArithmeticError) and len(error.args) > 1
     text = str(error.args[1]) if numbered else str(error) or type(error).__name__
     return " ".join(text.split()).lower()

@@ -1,4 +1,4 @@
-"""``python -m seqlab.evaluate CKPT``: how good a trained model is on held-out data, every item counted once."""
+"""``python -m seqlab.evaluate CKPT``: measures a trained model on held-out data, with every item counted once."""
 
 import csv
 import io
@@ -39,19 +39,19 @@ def evaluate(
     items: bool = False,
     **options: Any,
 ) -> Report:
-    """Measures how good a trained model is.
+    """Measures a trained model.
 
     Args:
-        ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
-        split: Part of the corpus: train, val or test. If not given, the test part, or all of a file that the model
-            was not trained on where ``data`` cuts it into no parts.
+        ckpt: Checkpoint of the model, or the folder of its run with the best checkpoint.
+        split: Part of the corpus: train, val or test. If not given, the test part, or the whole of a new file that
+            ``data`` does not cut into parts.
         device: auto, cpu or cuda.
-        data: Options of the data that replace those the model was trained with; ``name`` chooses another corpus.
-        items: Whether the report tells of each item too.
-        options: Of the model's own ``evaluate``, such as ``beam_size``.
+        data: Options of the data that replace those of training; ``name`` chooses another corpus.
+        items: Whether the report also has results for each item.
+        options: Options of the model's own ``evaluate``, such as ``beam_size``.
 
     Returns:
-        The report of the model's task: the loss, its measures, and what was counted.
+        The report of the model's task: the loss, the measures, and the counts.
 
     Raises:
         UserError: The checkpoint or the data cannot be read.
@@ -73,7 +73,7 @@ def _evaluate(
     items: bool,
     options: Mapping[str, Any],
 ) -> Report:
-    """As ``evaluate``; ``named`` are those of the options of the data that the user gave, not the checkpoint."""
+    """``evaluate``; ``named`` are the data options that the user gave, without those of the checkpoint."""
     where, asked = choose_device(device), checked(loaded.model, "evaluate", options)
     known = TASKS[loaded.model.task].data
     trained_on = loaded.recipe or {"name": known[-1]}
@@ -90,7 +90,7 @@ def _evaluate(
 
 
 def write_items(items: Mapping[str, Sequence[Any]], path: Path) -> None:
-    """Writes what was reached on each item, a line each, with tabs between.
+    """Writes the results of each item, one line per item, separated by tabs.
 
     Raises:
         UserError: The file cannot be written.
@@ -112,10 +112,10 @@ def _run(argv: list[str]) -> None:
     arguments = spell_choices(argv, ["data"])
     parser = Parser(usage=USAGE, description=VERBS["evaluate"], examples=EXAMPLES, epilog=of_checkpoint("evaluate"))
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
-    told = "Part of the corpus; if not given test, or all of a file that the model never saw."
+    told = "Part of the corpus; if not given, test, or all of a file that the model never saw."
     parser.add_argument("--split", type=Literal["train", "val", "test"] | None, metavar="{train,val,test}", help=told)
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
-    parser.add_argument("--items", type=str | None, help="TSV file for what was reached on each item.")
+    parser.add_argument("--items", type=str | None, help="TSV file for the results of each item.")
     loaded = named_checkpoint("evaluate", arguments)
     named = add_options_of(parser, loaded, "evaluate")
     if loaded is not None:
@@ -135,7 +135,7 @@ def _run(argv: list[str]) -> None:
 
 
 def _add_data(parser: Parser, loaded: Loaded, arguments: list[str]) -> None:
-    """Options of the data that say what is measured; how text becomes ids the checkpoint has settled."""
+    """Adds the data options that choose what to measure; the checkpoint fixes how text becomes ids."""
     names = TASKS[loaded.model.task].data
     trained_on = loaded.recipe or {"name": names[-1]}
     name = pick("data", (values_of(arguments, "data.name") or [trained_on["name"]])[-1], DATA)

@@ -1,4 +1,4 @@
-"""``python -m seqlab.export CKPT``: a model for other programs."""
+"""``python -m seqlab.export CKPT``: writes a model for other programs."""
 
 import sys
 from pathlib import Path
@@ -22,19 +22,19 @@ EXAMPLES = (
 
 
 def export(ckpt: str, output: str | None = None, format: str = "safetensors") -> Path:
-    """Writes a model with all that is needed to use it elsewhere.
+    """Writes a model with everything that other programs need.
 
     Args:
-        ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
-        output: File to write; beside the checkpoint if not given.
-        format: safetensors, the weights; of a recurrent language model also onnx, the network over any batch and time;
-            of word vectors also word2vec, word2vec_binary and glove.
+        ckpt: Checkpoint of the model, or the folder of its run with the best checkpoint.
+        output: File to write; next to the checkpoint if not given.
+        format: safetensors (the weights); for recurrent and Transformer language models also onnx (the network for any
+            batch and time); for word vectors also word2vec, word2vec_binary and glove.
 
     Returns:
-        The file, whose metadata hold ``task`` and ``model``, and as JSON ``options`` and ``codecs``.
+        The file; its metadata hold ``task`` and ``model``, and as JSON ``options`` and ``codecs``.
 
     Raises:
-        UserError: The checkpoint cannot be read, the file not written, or the format is unknown or not for this model.
+        UserError: The checkpoint cannot be read, the file cannot be written, or the format does not fit the model.
     """
     with in_python():
         model = load_for("export", ckpt).model
@@ -58,7 +58,7 @@ def _write(model: Model, ckpt: str, output: str | None, **options: Any) -> Path:
 def _run(argv: list[str]) -> None:
     parser = Parser(usage=USAGE, description=VERBS["export"], examples=EXAMPLES, epilog=of_checkpoint("export"))
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
-    parser.add_argument("--output", type=str | None, help="File to write; beside the checkpoint if not given.")
+    parser.add_argument("--output", type=str | None, help="File to write; next to the checkpoint if not given.")
     loaded = named_checkpoint("export", argv)
     named = add_options_of(parser, loaded, "export")
     options = parser.parse_sentence(argv).as_dict()

@@ -1,4 +1,4 @@
-"""Figures as PNG files: where they are begun, how they look, how they are written."""
+"""Figures as PNG files: creation, style, writing."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,26 +15,26 @@ DOTS_PER_INCH = 150
 
 
 def new_figure(width: float = 6.4, height: float = 4.0) -> tuple[Figure, Axes]:
-    """An empty figure of so many inches, with one pair of axes; it belongs to no window and needs no closing."""
+    """An empty figure of this size in inches, with one pair of axes; it has no window and needs no closing."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
 def new_panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """An empty figure of so many panels side by side, each of so many inches."""
+    """An empty figure with panels side by side, each of this size in inches."""
     figure = Figure(figsize=(count * width, height), layout="constrained")
     return figure, [figure.add_subplot(1, count, place + 1) for place in range(count)]
 
 
 def new_stack(width: float, heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
-    """An empty figure so many inches wide, of panels below each other of such heights that share their x axis."""
+    """An empty figure of this width in inches, with panels of these heights below each other and a shared x axis."""
     figure = Figure(figsize=(width, sum(heights)), layout="constrained")
     panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=[*heights])
     return figure, [*panels]
 
 
 def new_grid(count: int, columns: int, side: float, title: str) -> tuple[Figure, list[Axes]]:
-    """An empty figure of so many square panels without axes, so many in a row, each of so many inches."""
+    """An empty figure with a grid of square panels without axes, each of this size in inches."""
     rows = -(-count // columns)
     figure = Figure(figsize=(side * columns, 1.15 * side * rows + 0.4), layout="constrained")
     figure.suptitle(title, fontsize="medium")
@@ -45,7 +45,7 @@ def new_grid(count: int, columns: int, side: float, title: str) -> tuple[Figure,
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Writes a figure as a PNG file, in a folder that is made if need be.
+    """Writes a figure as a PNG file and creates its folder if needed.
 
     Raises:
         UserError: The file cannot be written.
@@ -61,7 +61,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def save_figures(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
-    """Writes figures by the names of their files, as ``save_figure`` does; returns the files."""
+    """Writes figures under their file names with ``save_figure``; returns the files."""
     for name, figure in figures.items():
         save_figure(figure, folder / name)
     return [folder / name for name in figures]

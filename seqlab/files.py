@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and files that end."""
+"""Atomic writing of files, and reading of files of bounded size."""
 
 import bz2
 import errno
@@ -17,25 +17,25 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 UNFINISHED = ".unfinished"
-"""How the name of a file that is being written ends."""
+"""Ending of the name of an unfinished file."""
 
 LARGEST_STREAM = 2**28
-"""Bytes that are taken from a stream, which may have no end."""
+"""Most bytes read from a stream, which may have no end."""
 
 OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-"""How a compressed file is read, by the ending of its name."""
+"""Readers of compressed files, by the ending of the name."""
 
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
-"""What reading a compressed file raises beside OSError."""
+"""Exceptions of reading a compressed file, other than OSError."""
 
 LARGEST_ZIPPED = 2**25
-"""Bytes that any compressed file may hold."""
+"""Bytes that any compressed file may unpack to."""
 
 MOST_ZIPPED = 100
-"""Bytes that one of a compressed file may stand for, beyond that; text has some 3 to 30."""
+"""Largest compression ratio above that size; text has a ratio of 3 to 30."""
 
 PATIENCE = 30.0
-"""Seconds until a stream must have given its first byte."""
+"""Longest wait for the first byte of a stream, in seconds."""
 
 STREAMS = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 """Names of the standard input."""
@@ -50,12 +50,12 @@ KINDS = {
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write beside its place, moved there once all of it is on the disk.
+    """A context that writes a temporary file and moves it into place once all of it is on the disk.
 
-    What is no regular file, such as ``/dev/stdout``, is written to as it stands.
+    A path that is no regular file, such as ``/dev/stdout``, is written directly.
 
     Raises:
-        OSError: The disk is full or the folder cannot be written; what stood at the path stands there still.
+        OSError: The disk is full or the folder cannot be written; an old file at the path stays.
     """
     if path.parts[:2] in (("/", "dev"), ("/", "proc")) or (path.exists() and not path.is_file()):
         with _straight(path) as file:
@@ -74,10 +74,10 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a text as UTF-8, whole or not at all.
+    """Writes a text as UTF-8, completely or not at all.
 
     Raises:
-        OSError: As ``whole_file``.
+        OSError: See ``whole_file``.
     """
     with whole_file(path) as file:
         file.write(text.encode())
@@ -85,36 +85,36 @@ def write_whole(path: Path, text: str) -> None:
 
 @contextmanager
 def _straight(path: Path) -> Iterator[BinaryIO]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # waits for nobody to read a pipe
+    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # does not wait for a reader of a pipe
     os.set_blocking(descriptor, True)
     with os.fdopen(descriptor, "wb") as file:
         yield file
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes what processes that were killed while they wrote left in a folder."""
+    """Removes unfinished files of killed processes from a folder."""
     for file in folder.glob(f".*{UNFINISHED}"):
         file.unlink(missing_ok=True)
 
 
 def user_path(path: str | Path) -> Path:
-    """A path as a user writes it, ``~`` for the home folder; as it stands where it names an unknown user."""
+    """A path with ``~`` as the home folder; unchanged if it names an unknown user."""
     with suppress(RuntimeError):
         return Path(path).expanduser()
     return Path(path)
 
 
 def real_path(path: str | Path) -> Path:
-    """A path without links on its way; as far as it goes where they lead in a circle."""
+    """A path with links resolved, as far as possible if they form a circle."""
     return Path(os.path.realpath(path))
 
 
 def open_regular(path: str | Path) -> BufferedReader:
-    """A file that has an end, to read; what may have none is refused, without waiting for it.
+    """Opens a regular file for reading; anything that may have no end is refused without waiting.
 
     Raises:
-        OSError: There is none, it cannot be read, or it is a folder, a pipe, a device, a socket, or one of
-            those of ``/proc``, some of which wait for more.
+        OSError: The file does not exist or cannot be read, or it is a folder, a pipe, a device, a socket, or a file of
+            ``/proc``, which may wait for more.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     kind = os.fstat(descriptor).st_mode
@@ -128,21 +128,21 @@ def open_regular(path: str | Path) -> BufferedReader:
 
 
 def read_regular(path: str | Path) -> bytes:
-    """What a file that has an end holds.
+    """The content of a regular file.
 
     Raises:
-        OSError: As ``open_regular``.
+        OSError: See ``open_regular``.
     """
     with open_regular(path) as file:
         return file.read()
 
 
 def open_plain(path: str | Path) -> IO[bytes]:
-    """A file that has an end, to read; decompressed as it is read if its name ends in .gz, .bz2 or .xz.
+    """Opens a regular file for reading, with decompression if its name ends in .gz, .bz2 or .xz.
 
     Raises:
-        OSError: As ``open_regular``. Reading raises that too, where it holds far more than text does, or one of
-            ``DAMAGED``.
+        OSError: See ``open_regular``. Reading also raises it if the content is far larger than text would be, or raises
+            one of ``DAMAGED``.
     """
     file: IO[bytes] = open_regular(path)
     opened = OPENERS.get(Path(path).suffix)
@@ -152,7 +152,7 @@ def open_plain(path: str | Path) -> IO[bytes]:
 
 
 class _Bounded(RawIOBase):
-    """The bytes of a file, up to a number of them; more are an ``OSError``."""
+    """The bytes of a file up to a limit; more bytes are an ``OSError``."""
 
     def __init__(self, file: IO[bytes], most: int, path: str | Path) -> None:
         super().__init__()
@@ -175,16 +175,16 @@ class _Bounded(RawIOBase):
 
 
 def read_plain(path: str | Path) -> bytes:
-    """What a file that has an end holds, decompressed.
+    """The decompressed content of a regular file.
 
     Raises:
-        OSError: As ``open_regular``; or it is not soundly compressed, or holds far more than text does.
+        OSError: See ``open_regular``; or the compression is damaged, or the content is far larger than text would be.
     """
     return _decompressed(path, -1)
 
 
 def _decompressed(path: str | Path, most: int) -> bytes:
-    """So many bytes of a file, and one where there are more; all of them where it is -1."""
+    """The first ``most`` bytes of a file, plus one byte if there are more; all bytes for -1."""
     try:
         with open_plain(path) as file:
             return file.read(most if most < 0 else most + 1)
@@ -193,14 +193,14 @@ def _decompressed(path: str | Path, most: int) -> bytes:
 
 
 def read_stream_or_regular(path: str | Path | None, most: int = LARGEST_STREAM) -> bytes:
-    """What a file or a stream holds: the standard input for ``-`` and for none, or a pipe by its path.
+    """The content of a file or a stream: standard input for ``-`` and None, or a pipe by its path.
 
     Args:
-        path: Of the file.
-        most: Bytes that it may hold.
+        path: Path of the file.
+        most: Most bytes.
 
     Raises:
-        OSError: As ``open_regular``; or it holds more, or a pipe gives nothing.
+        OSError: See ``open_regular``; or there are more bytes, or a pipe gives nothing.
     """
     if path is None or str(path) in STREAMS:
         content = sys.stdin.buffer.read(most + 1)
@@ -215,7 +215,7 @@ def _piped(path: str | Path, most: int) -> bytes:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         try:
             content = os.read(file.fileno(), 1)
-        except BlockingIOError:  # somebody has it open to write
+        except BlockingIOError:  # another process has it open for writing
             content = os.read(file.fileno(), 1) if select.select([file], [], [], PATIENCE)[0] else b""
         os.set_blocking(file.fileno(), True)
         content += file.read(most) if content else b""

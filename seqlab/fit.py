@@ -1,4 +1,4 @@
-"""``python -m seqlab.fit``: train a model, watch it, keep it."""
+"""``python -m seqlab.fit``: trains a model, logs its progress, writes its checkpoints."""
 
 import logging
 import shlex
@@ -46,17 +46,17 @@ from seqlab.runs.result import told, write_result
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """What a training run left behind.
+    """Result of a training run.
 
     Args:
-        model: With the weights of the last step.
-        data: What it was trained on.
-        trainer: That trained it.
-        checkpoint: The best by what was monitored; the last where nothing validated, none if nothing was kept.
-        metrics: Last values logged, by name, of ``train/loss`` and what follows from it those of the last epoch over
-            all its items, and as ``best/val_loss`` what the best validation measured.
-        folder: Of the run.
-        bar: What the task's counted model reached, where that was measured.
+        model: The model with the weights of the last step.
+        data: The training data.
+        trainer: The trainer.
+        checkpoint: The best checkpoint by the monitored value; the last without validation, None if none was written.
+        metrics: Last logged values, by name. ``train/loss`` and its derived values are means over the last epoch;
+            ``best/val_loss`` and others are those of the best validation.
+        folder: Folder of the run.
+        bar: Result of the task's counted baseline, if it was measured.
     """
 
     model: Model
@@ -73,7 +73,7 @@ class Run:
 
 
 FIRST = ("model.name", "data.name", "model.hidden_size", "optimizer.lr")
-"""Options that open the table of HParams."""
+"""First options in the table of HParams."""
 
 CallbackT = TypeVar("CallbackT", bound=pl.Callback)
 
@@ -94,13 +94,13 @@ def fit(
     """Trains a model, with the options of ``python -m seqlab.fit``.
 
     Args:
-        model: Name of the model, or its options with ``name`` among them.
-        data: Name of the data, or its options with ``name`` among them.
+        model: Name of the model, or a dict of its options with ``name``.
+        data: Name of the data, or a dict of its options with ``name``.
         optimizer: Name of the optimizer, or its options; or a class of torch.optim or a partial of one.
         lr_scheduler: Name of the schedule, or its options.
-        trainer: Arguments of Lightning's Trainer; objects such as callbacks and loggers too.
-        config: YAML file of options, or several; what is given here wins over them.
-        options: Of the run: ``seed``, ``run``, ``overwrite``, ``ckpt_path``, ``patience``, ``monitor``,
+        trainer: Arguments of Lightning's Trainer, including objects such as callbacks and loggers.
+        config: YAML file of options, or several; the arguments here override them.
+        options: Options of the run: ``seed``, ``run``, ``overwrite``, ``ckpt_path``, ``patience``, ``monitor``,
             ``ckpt_every``, ``on_nan``, ``watch``, ``samples``, ``bar``.
 
     Raises:
@@ -114,11 +114,11 @@ def fit(
 
 
 def run(argv: list[str], objects: Mapping[str, Any] | None = None) -> Run:
-    """Trains as a command line says: argv -> plan -> settings -> data -> model -> trainer -> run.
+    """Trains from a command line: argv -> plan -> settings -> data -> model -> trainer -> run.
 
     Args:
         argv: Arguments after the program's name.
-        objects: Python's, that no command line can spell.
+        objects: Python objects that a command line cannot give.
     """
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
@@ -144,10 +144,10 @@ def run(argv: list[str], objects: Mapping[str, Any] | None = None) -> Run:
 
 
 def _replaces(settings: Settings, logs: Path) -> bool:
-    """Whether a run is to be replaced; one that goes on from its own checkpoint never is.
+    """Whether to replace an existing run; a run that continues from its own checkpoint is never replaced.
 
     Raises:
-        UserError: It would be, and nobody asked for that.
+        UserError: The run exists, and ``overwrite`` is off.
     """
     plan, config = settings.plan, settings.config
     name = config.run or (plan.resumed.run if plan.resumed is not None else None)
@@ -161,7 +161,7 @@ def _replaces(settings: Settings, logs: Path) -> bool:
 
 
 def _writer(settings: Settings, folder: Path, keeps: bool) -> AbstractContextManager[None]:
-    """Keeps other runs from this folder; of the processes of one run the first holds the lock, whoever started them."""
+    """Locks the folder against other runs; the first process of a run holds the lock."""
     return sole_writer(folder, settings.config.take_over) if keeps and rank_zero_only.rank == 0 else nullcontext()
 
 
@@ -229,7 +229,7 @@ def _close(
 
 
 def _best(keeper: KeepBest, model: Model) -> dict[str, float]:
-    """What the best validation measured."""
+    """The measures of the best validation."""
     score = float(keeper.best_model_score) if keeper.best_model_score is not None else float("nan")
     reached = {**keeper.reached, str(keeper.monitor).removeprefix("val/"): score}
     follows = {name: one.of_loss for name, one in model.measures.items() if one.of_loss is not None}
@@ -241,7 +241,7 @@ def _callback(trainer: pl.Trainer, kind: type[CallbackT]) -> CallbackT | None:
 
 
 def _with_bar(settings: Settings, finished: Run, seconds: float) -> Run:
-    """The run with what the bar of its task reached, said after its own result."""
+    """The run with the result of its task's baseline, printed after its own result."""
     trainer = finished.trainer
     if settings.config.bar == "none" or not trainer.is_global_zero or trainer.fast_dev_run:
         return finished
@@ -274,7 +274,7 @@ def _result(settings: Settings, finished: Run) -> dict[str, Any]:
 
 
 def _write_hparams(settings: Settings, finished: Run) -> None:
-    """Fills TensorBoard's HParams tab with what was chosen and what was reached."""
+    """Fills TensorBoard's HParams tab with the options and the results."""
     plan, trainer, metrics = settings.plan, finished.trainer, finished.metrics
     chosen = {"model.name": plan.model, "data.name": plan.data, "corpus": finished.data.corpus_name}
     groups = {key: settings.config[key].as_dict() for key in ("model", "data", "optimizer", "lr_scheduler")}
@@ -304,7 +304,7 @@ def _summary(finished: Run, seconds: float) -> str:
     lines = ["", f"Done in {seconds:.0f} s, {trainer.global_step:,} steps: {', '.join(reached)}."]
     divergence = _callback(trainer, Divergence)
     if divergence is not None and divergence.skipped:
-        words = f"Updates left out because no number came out: {divergence.skipped:,}; train/skipped shows when."
+        words = f"Updates skipped for NaN or infinite numbers: {divergence.skipped:,}; train/skipped shows when."
         lines.append(words)
     lines += model.remarks(metrics)
     sample = model.sample(finished.data)

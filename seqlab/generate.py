@@ -1,4 +1,4 @@
-"""``python -m seqlab.generate CKPT --prefix "time traveller"``: let a trained model write."""
+"""``python -m seqlab.generate CKPT --prefix "time traveller"``: continues a text with a trained model."""
 
 import sys
 from typing import Any
@@ -23,12 +23,12 @@ def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
     """Continues a prefix with a trained model.
 
     Args:
-        ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
-        prefix: Text to continue, cleaned as the training text was.
-        options: Of the model's own ``generate``, such as ``num_tokens``, ``temperature`` and ``num_samples``.
+        ckpt: Checkpoint of the model, or the folder of its run with the best checkpoint.
+        prefix: Text to continue, cleaned like the training text.
+        options: Options of the model's own ``generate``, such as ``num_tokens``, ``temperature`` and ``num_samples``.
 
     Returns:
-        The text of each sample, prefix and all.
+        The text of each sample, with the prefix.
 
     Raises:
         UserError: The checkpoint cannot be read or an option is out of its range.
@@ -41,7 +41,7 @@ def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
 
 
 def _say_first(model: Model, prefix: str, num_tokens: int) -> None:
-    """What a user must know of the prefix and of the length."""
+    """Prints notes on the prefix and the length."""
     if (words := model.overflow(len(model.codec.encode(prefix)) + num_tokens)) is not None:
         print(f"seqlab: {words}", file=sys.stderr)
     if unknown := model.codec.unknown(prefix):
@@ -52,10 +52,10 @@ def _say_first(model: Model, prefix: str, num_tokens: int) -> None:
 def _run(argv: list[str]) -> None:
     parser = Parser(usage=USAGE, description=VERBS["generate"], examples=EXAMPLES)
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
-    parser.add_argument("--prefix", type=str, default="", help="Text to continue, cleaned as the training text was.")
+    parser.add_argument("--prefix", type=str, default="", help="Text to continue, cleaned like the training text.")
     loaded = named_checkpoint("generate", argv)
     parser.add_argument(
-        "--verbose", action=ActionYesNo, nargs="?", default=False, help="Print how much memory the carried state takes."
+        "--verbose", action=ActionYesNo, nargs="?", default=False, help="Print the memory of the carried state."
     )
     add_options_of(parser, loaded, "generate")
     options = parser.parse_sentence(argv).as_dict()

@@ -1,4 +1,4 @@
-"""``python -m seqlab.inspect CKPT ...``: what trained models do inside."""
+"""``python -m seqlab.inspect CKPT ...``: shows what trained models do inside."""
 
 import sys
 from pathlib import Path
@@ -18,14 +18,14 @@ EXAMPLES = (
 
 
 def inspect(ckpt: str, **options: Any) -> Any:
-    """Looks into a trained model.
+    """Shows what a trained model does inside.
 
     Args:
         ckpt: Checkpoint of the model.
-        options: Of the model's own ``inspect``, such as ``text`` and ``num_steps``.
+        options: Options of the model's own ``inspect``, such as ``text`` and ``num_steps``.
 
     Raises:
-        UserError: The checkpoint cannot be read, or there is nothing to look at.
+        UserError: The checkpoint cannot be read, or the model has nothing to show.
     """
     with in_python():
         loaded = load_for("inspect", ckpt)

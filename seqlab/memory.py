@@ -1,4 +1,4 @@
-"""``python -m seqlab.memory --model rnn,gru,lstm``: how far back a cell learns to remember."""
+"""``python -m seqlab.memory --model rnn,gru,lstm``: measures how far back a cell learns to remember."""
 
 import math
 import sys
@@ -30,22 +30,22 @@ EXAMPLES = (
     "python -m seqlab.memory --model rnn,gru,lstm --output memory",
 )
 LONGEST = 10**6
-"""Steps of a sequence."""
+"""Most steps of a sequence."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What cells reached in tasks that need a memory.
+    """Results of cells in tasks that need memory.
 
     Args:
-        rows: Of each network.
+        rows: A row for each trained network.
     """
 
     rows: list[Row]
 
     @property
     def tasks(self) -> list[str]:
-        """Names of the tasks measured."""
+        """Names of the measured tasks."""
         return [name for name in TASKS if any(row.task == name for row in self.rows)]
 
     def success(self, task: str) -> dict[str, dict[int, float]]:
@@ -86,30 +86,30 @@ def memory(
     output: str | None = None,
     progress: bool = False,
 ) -> Memory:
-    """Trains each cell in each task at each length, until the task is solved or the steps are used up.
+    """Trains each cell in each task at each length, until the task is solved or the step limit is reached.
 
     Args:
-        model: Cells, with commas between them.
-        task: adding (the sum of two marked values), copy (ten symbols said again after a blank) or both.
-        lengths: Steps of the sequence (adding) or of the blank (copy), with commas between them.
+        model: Cells, separated by commas.
+        task: adding (the sum of two marked values), copy (repeat ten symbols after a delay) or both.
+        lengths: Steps of the sequence (adding) or of the delay (copy), separated by commas.
         hidden_size: Units in each recurrent layer.
-        num_layers: Recurrent layers on top of each other.
+        num_layers: Number of recurrent layers.
         batch_size: Sequences in a batch.
-        max_steps: Optimizer steps at most; a task that is solved takes fewer.
+        max_steps: Most optimizer steps; training stops earlier when the task is solved.
         lr: Learning rate of Adam.
         init: torch, normal, xavier or orthogonal (recurrent weights).
-        forget_bias: First bias of the forget gate, of cells that have one.
+        forget_bias: Initial bias of the forget gate, for cells that have one.
         seed: Random seed of the initial weights and the sequences.
-        seeds: Runs of each, with seeds from that one on; tables and figure show their mean.
+        seeds: Runs of each network, with seeds from that seed on; tables and figure show their mean.
         device: auto, cpu or cuda.
-        output: Folder for memory.csv, memory.md, memory.png; what the CSV holds is shown and not measured again.
-        progress: Whether to say on stderr what each network reached.
+        output: Folder for memory.csv, memory.md, memory.png; results in the CSV are shown without new training.
+        progress: Whether to print the result of each network on stderr.
 
     Returns:
-        Of all that was measured, and of what the folder held already.
+        The results, new ones and those already in the folder.
 
     Raises:
-        UserError: A name, a number or a device cannot be used, or the folder cannot.
+        UserError: A name, a number, a device or the folder cannot be used.
     """
     counts = {"hidden_size": hidden_size, "num_layers": num_layers, "batch_size": batch_size, "max_steps": max_steps}
     for name, count in {**counts, "seeds": seeds}.items():
@@ -162,7 +162,7 @@ def draw(found: Memory, path: Path) -> None:
     Raises:
         UserError: The file cannot be written.
     """
-    from seqlab.analysis.memory_picture import Panel, draw_success  # matplotlib, which takes a while to import
+    from seqlab.analysis.memory_picture import Panel, draw_success  # imports matplotlib, which is slow
     from seqlab.figures import save_figure
 
     panels = [Panel(name, TASKS[name].success_words, found.success(name), TASKS[name].chance()) for name in found.tasks]
@@ -187,7 +187,7 @@ def _line(row: Row) -> str:
 
 
 def _unique(words: Iterable[object] | str) -> list[str]:
-    """What stands between commas, or in a list, each once."""
+    """The values between commas, or in a list, each once."""
     each = words.split(",") if isinstance(words, str) else map(str, words)
     return list(dict.fromkeys(word.strip() for word in each))
 

@@ -1,4 +1,4 @@
-"""Numbers that say how good a model is: sums first, then one division, then exp."""
+"""Measures of models: first sums, then one division, then exp."""
 
 import math
 import sys
@@ -14,22 +14,22 @@ from torch import Tensor
 from torchmetrics import Metric
 
 Columns = Mapping[str, NDArray[Any]]
-"""What was reached on each held-out item, by name, each ``(items,)``."""
+"""Results of each held-out item, by name, each ``(items,)``."""
 
 Resampled = Callable[[Columns, NDArray[np.float64]], NDArray[np.float64]]
-"""Columns, and how often each resample draws each item ``(resamples, items)`` -> the measure of each resample."""
+"""Function: columns, and counts of each item in each resample ``(resamples, items)`` -> measure of each resample."""
 
 
 class Measure(NamedTuple):
-    """One way to say how good a model is.
+    """A measure of a model's quality.
 
     Args:
-        title: What people call it.
-        form: How a value is written, with its unit: ``{:.3f}``, ``{:.2%}``.
-        better: Whether ``lower`` or ``higher`` values are.
-        metric: Model -> the metric that ``score`` updates; none where the model gives the value of a whole part itself.
-        resampled: Its value over resampled items; none where items do not tell.
-        of_loss: Mean loss -> its value, where it follows from that.
+        title: Name for people.
+        form: Format of a value, with its unit: ``{:.3f}``, ``{:.2%}``.
+        better: Whether ``lower`` or ``higher`` values are better.
+        metric: Model -> the metric that ``score`` updates; None if the model computes the value of a whole part itself.
+        resampled: Its value over resampled items; None if it does not follow from items.
+        of_loss: Mean loss -> its value, if it follows from the loss.
     """
 
     title: str
@@ -40,15 +40,15 @@ class Measure(NamedTuple):
     of_loss: Callable[[float], float] | None = None
 
     def shown(self, value: float) -> str:
-        """A value as it is written."""
+        """A value as text."""
         return self.form.format(value)
 
 
 WHOLE = "whole"
-"""Stands for a part where a corpus was not cut into any."""
+"""Name of the part if a corpus was not cut into parts."""
 
 LOSS = "loss"
-"""Name of the measure that every model has: what is minimized, per item."""
+"""Name of the measure that every model has: the loss per item."""
 
 
 def with_loss(measures: Iterable[str]) -> list[str]:
@@ -58,16 +58,16 @@ def with_loss(measures: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """How good a model is on one part of a corpus, every item counted once.
+    """Measures of a model on one part of a corpus, with every item counted once.
 
     Args:
         corpus: Name of the corpus.
-        split: Part of it, or ``WHOLE``.
-        loss: Mean over the items, nats unless the task says otherwise.
-        count: Items that it is a mean of.
+        split: Part of the corpus, or ``WHOLE``.
+        loss: Mean loss over the items, in nats unless the task defines another unit.
+        count: Number of items in the mean.
         seconds: Wall time.
-        measures: Values by name; ``loss`` is not among them.
-        items: What was reached on each item, a list for each column; empty unless asked for.
+        measures: Values by name, without ``loss``.
+        items: Results of each item, a list for each column; empty unless requested.
     """
 
     corpus: str
@@ -82,11 +82,11 @@ class Report:
 
     @property
     def measured_on(self) -> str:
-        """The corpus, and which part of it."""
+        """The corpus and its part, in words."""
         return f"{self.corpus}, whole" if self.split == WHOLE else f"{self.corpus}, {self.split} part"
 
     def rows(self) -> dict[str, str]:
-        """What is printed, name and value."""
+        """The printed rows, name and value."""
         return {"corpus": self.measured_on, "loss": f"{self.loss:.4f}"}
 
     def __str__(self) -> str:
@@ -97,8 +97,8 @@ def ratio(total: str, count: str | None = None, finish: Callable[[Any], Any] = l
     """The sum of one column over that of another, or over the number of items.
 
     Args:
-        total: Column above the line.
-        count: Column below it; the items are counted if not given.
+        total: Column of the numerator.
+        count: Column of the denominator; the number of items if not given.
         finish: Applied to the quotient, such as ``numpy.exp``.
     """
 
@@ -114,10 +114,10 @@ def ratio(total: str, count: str | None = None, finish: Callable[[Any], Any] = l
 class MeanLoss(Metric):
     """Mean loss of an item over all batches and all processes.
 
-    Sums in float64 and counts in int64, so that neither many items nor small differences are lost.
+    The sums are float64 and the counts int64, so that neither many items nor small differences are lost.
 
     Args:
-        alone: Whether this process counts for itself what no other one sees, so that ``compute`` waits for nobody.
+        alone: Whether this process counts alone, so that ``compute`` does not wait for other processes.
     """
 
     full_state_update = False
@@ -139,7 +139,7 @@ class MeanLoss(Metric):
 
 
 def perplexity(nats: float) -> float:
-    """exp of nats per token; infinite where no float is as large."""
+    """exp of nats per token; infinite if it is too large for a float."""
     return math.inf if nats > math.log(sys.float_info.max) else math.exp(nats)
 
 
@@ -153,7 +153,7 @@ PERPLEXITY = Measure("perplexity", "{:.3f}", "lower", resampled=ratio("nats", "t
 
 
 class Score(NamedTuple):
-    """A score of translations, from 0 to 100, with the signature that says how it was computed."""
+    """A score of translations, from 0 to 100, with sacrebleu's signature of the computation."""
 
     value: float
     signature: str
@@ -165,9 +165,9 @@ def corpus_bleu(said: Sequence[str], wanted: Sequence[str], tokenize: str = "13a
     Args:
         said: The translations.
         wanted: The references.
-        tokenize: How sacrebleu cuts both into words.
+        tokenize: Tokenizer of sacrebleu for both.
     """
-    import sacrebleu  # a third of a second that language models need not wait
+    import sacrebleu  # slow to import
 
     metric = sacrebleu.BLEU(tokenize=tokenize)
     score = metric.corpus_score(list(said), [list(wanted)]).score
@@ -184,14 +184,14 @@ def corpus_chrf(said: Sequence[str], wanted: Sequence[str]) -> Score:
 
 
 def bleu_book(said: str, wanted: str, longest: int = 2) -> float:
-    """The book's BLEU of one sentence of tokens between spaces, from 0 to 1.
+    """The BLEU of Dive into Deep Learning for one sentence of tokens separated by spaces, from 0 to 1.
 
         exp(min(0, 1 - len(wanted) / len(said))) * product over n of precision_n ** (0.5 ** n)
 
     Args:
         said: The translation.
         wanted: The reference.
-        longest: n-grams that are matched, from 1 to this.
+        longest: Longest n-gram to match.
     """
     given, reference = said.split(), wanted.split()
     if len(given) < longest:
@@ -205,11 +205,11 @@ def bleu_book(said: str, wanted: str, longest: int = 2) -> float:
 
 BLEU_ORDERS = 4
 BLEU_COLUMNS = ("bleu_said", "bleu_wanted", *(f"bleu_{kind}_{n}" for kind in ("right", "all") for n in range(1, 5)))
-"""Of each sentence its length and that of the reference, and its n-grams that are right and that there are."""
+"""Columns of each sentence: its length, the reference's length, its right n-grams, and all its n-grams."""
 
 
 def bleu_columns(said: Sequence[str], wanted: Sequence[str], tokenize: str = "13a") -> dict[str, list[int]]:
-    """What BLEU counts of each translation, see ``BLEU_COLUMNS``."""
+    """BLEU's counts of each translation, see ``BLEU_COLUMNS``."""
     import sacrebleu
 
     metric = sacrebleu.BLEU(effective_order=True, tokenize=tokenize)
@@ -221,7 +221,7 @@ def bleu_columns(said: Sequence[str], wanted: Sequence[str], tokenize: str = "13
 
 
 def of_bleu(columns: Columns, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """BLEU of resampled translations, smoothed as sacrebleu smooths by default ("exp")."""
+    """BLEU of resampled translations, with sacrebleu's default smoothing ("exp")."""
     said, wanted, *grams = (weights @ np.asarray(columns[name], dtype=np.float64) for name in BLEU_COLUMNS)
     logs, halved = np.zeros(len(weights)), np.ones(len(weights))
     for right, every in zip(grams[:BLEU_ORDERS], grams[BLEU_ORDERS:], strict=True):

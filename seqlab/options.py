@@ -1,4 +1,4 @@
-"""Options: frozen dataclasses whose fields say what they mean, in which unit, and within which bounds."""
+"""Options: frozen dataclasses whose fields have a meaning, a unit and bounds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -9,16 +9,15 @@ from seqlab.errors import UserError, nearest
 from seqlab.shapes import mismatch
 
 LONGEST_LIST = 1000
-"""Values that an option may have at once."""
+"""Most values in the list of an option."""
 
 
 TALLEST = 256
-"""An upper bound from which on help does not speak of it."""
+"""Help does not show upper bounds from this value on."""
 
 
 class Bounds(NamedTuple):
-    """Between which values a number must lie: ``least <= value``, ``above < value``, ``value <= most``,
-    ``value < below``."""
+    """Bounds of a number: ``least <= value``, ``above < value``, ``value <= most``, ``value < below``."""
 
     least: float | None = None
     above: float | None = None
@@ -26,7 +25,7 @@ class Bounds(NamedTuple):
     below: float | None = None
 
     def hold(self, value: float) -> bool:
-        """Whether a number lies within them; NaN lies nowhere."""
+        """Whether a number lies within the bounds; NaN never does."""
         return (
             value == value
             and (self.least is None or value >= self.least)
@@ -36,12 +35,12 @@ class Bounds(NamedTuple):
         )
 
     def broken(self, value: float) -> "Bounds":
-        """Those on the side on which a number lies outside."""
+        """The bounds on the side that a number violates."""
         low = Bounds(least=self.least, above=self.above)
         return low if not low.hold(value) else Bounds(most=self.most, below=self.below)
 
     def told(self) -> str:
-        """What help says of them: nothing of upper bounds that nobody comes near, nor that a count is a count."""
+        """The bounds for help, without very large upper bounds and without the usual bounds of counts."""
         most = None if self.most is not None and self.most >= TALLEST else self.most
         kept = self._replace(most=most)
         return "" if kept in (Bounds(least=-1), Bounds(least=0), Bounds(least=1)) else kept.formula()
@@ -55,7 +54,7 @@ class Bounds(NamedTuple):
         return f"{low}x{high}" if low or high else ""
 
     def rule(self, whole: bool) -> str:
-        """What a value must be, as part of a sentence."""
+        """The rule for a value, as part of a sentence."""
         words = {"at least": self.least, "above": self.above, "at most": self.most, "below": self.below}
         said = " and ".join(f"{word} {_shown(bound)}" for word, bound in words.items() if bound is not None)
         return f"a whole number of {said}" if whole else said
@@ -77,18 +76,18 @@ def option(
     once: bool = False,
     seldom: bool = False,
 ) -> Any:
-    """A field of a class of options: its default, and what help, checks and messages say of it.
+    """A field of a class of options, with its default, help text and bounds.
 
     Args:
-        default: Its value if none is given.
+        default: Default value.
         help: One sentence, with the unit.
         least: Smallest value.
-        above: Value that it must exceed.
+        above: The value must be above this number.
         most: Largest value.
-        below: Value that it must stay below.
-        choices: Names that it takes, where its type does not say them.
-        once: Whether a new run alone reads it: a file that weights begin with, which checkpoints do without.
-        seldom: Whether ``--help_all`` alone lists it.
+        below: The value must be below this number.
+        choices: Valid names, if the type does not list them.
+        once: Whether only a new run reads it, such as a file of initial weights; checkpoints do not keep it.
+        seldom: Whether only ``--help_all`` lists it.
     """
     bounds = Bounds(least, above, most, below)
     told = {"help": help, "bounds": bounds, "choices": tuple(choices), "once": once, "seldom": seldom}
@@ -99,15 +98,15 @@ def option(
 
 @dataclass(frozen=True)
 class Options:
-    """Base of every class of options: values are checked when one is made.
+    """Base class of options; the constructor checks the values.
 
-    ``refused`` says of names that a user may expect here why there is no such option, ``by_gradients`` whether what
-    they describe is trained step by step, rather than counted all at once, and ``seconds_an_item`` what counting takes.
-    ``trained_by`` names the optimizer and the schedule that are taken if none is given, with their options, and
-    ``decays_matrices_alone`` says whether weight decay leaves out biases and gains.
+    ``refused`` gives the reason for each option that a user may expect but that does not exist. ``by_gradients`` says
+    whether the network is trained by gradients or counted all at once, and ``seconds_an_item`` the time of counting.
+    ``trained_by`` holds the default optimizer and schedule with their options. ``decays_matrices_alone`` says whether
+    weight decay skips biases and gains.
 
     Raises:
-        UserError: A value is out of its bounds, or a name is none of those that an option takes.
+        UserError: A value is out of its bounds, or a name is not among the choices of an option.
     """
 
     refused: ClassVar[Mapping[str, str]] = {}
@@ -141,22 +140,22 @@ class Options:
                 raise UserError(f"{found}, which is none of the values that it takes; --help_all lists them")
 
     build: ClassVar[Callable[..., Any]]
-    """Sizes of the codecs of the data, in their order -> the network, its weights drawn."""
+    """Sizes of the codecs of the data, in order -> the network with initialized weights."""
 
     @classmethod
     def read_once(cls) -> list[str]:
-        """Names of the options that a new run alone reads."""
+        """Names of the options that only a new run reads."""
         return [each.name for each in fields(cls) if each.metadata.get("once")]
 
     def plain(self) -> dict[str, Any]:
-        """What a checkpoint keeps: its values by name, lists copied, without what a new run alone reads."""
+        """Plain values for a checkpoint, by name, with lists copied, without options that only a new run reads."""
         once = self.read_once()
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in once}
         return {name: list(value) if isinstance(value, list | tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Self:
-        """The options that ``plain`` gave.
+        """The options from the values of ``plain``.
 
         Raises:
             UserError: A name is unknown or a value wrong.
@@ -168,7 +167,7 @@ class Options:
 
 
 def _rule(bounds: Bounds, numbers: Sequence[Any], whole: bool) -> str:
-    """What is said of numbers outside: of one that is too large alone, how large it may be."""
+    """The rule for numbers outside the bounds; for a number that is too large, only the upper bound."""
     large = any(_is_number(n, whole) and not bounds.hold(n) and bounds.broken(n).most is not None for n in numbers)
     kept = (
         Bounds(most=bounds.most) if large else bounds._replace(most=None if bounds.least is not None else bounds.most)

@@ -1,4 +1,4 @@
-"""``python -m seqlab.predict CKPT "some text"``: what a trained model says of raw input, whatever its task."""
+"""``python -m seqlab.predict CKPT "some text"``: applies a trained model of any task to raw input."""
 
 import csv
 import io
@@ -28,16 +28,16 @@ EXAMPLES = (
 
 
 def predict(ckpt: str, inputs: str | Iterable[str], device: str = "auto", **options: Any) -> list[Any]:
-    """What a trained model says of each of several inputs, in their order.
+    """Predictions of a trained model for several inputs, in order.
 
     Args:
-        ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
+        ckpt: Checkpoint of the model, or the folder of its run with the best checkpoint.
         inputs: Raw texts.
         device: auto, cpu or cuda.
-        options: Of the model's own ``predict``.
+        options: Options of the model's own ``predict``.
 
     Returns:
-        One named tuple an input, with the fields of the model's task.
+        One named tuple per input, with the fields of the model's task.
 
     Raises:
         UserError: The checkpoint cannot be read, or an option is out of its range.
@@ -49,24 +49,24 @@ def predict(ckpt: str, inputs: str | Iterable[str], device: str = "auto", **opti
 
 
 def as_text(prediction: Any) -> str:
-    """What a person wants of it."""
+    """A prediction as text for people."""
     return str(prediction)
 
 
 def as_tsv(prediction: Any) -> str:
-    """All of its fields, with tabs between; what has parts of its own as JSON."""
+    """All fields of a prediction, separated by tabs; fields with parts as JSON."""
     values = prediction._asdict().values()
     shown = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values)
     return "\t".join(" ".join(text.replace("\t", " ").split("\n")) for text in shown)
 
 
 def as_json(prediction: Any) -> str:
-    """All of its fields as one object."""
+    """All fields of a prediction as one JSON object."""
     return json.dumps(prediction._asdict(), ensure_ascii=False)
 
 
 def as_csv(predictions: Iterable[Any]) -> Iterator[str]:
-    """A line of names and a line a prediction; fields with parts are a column each, empty ones none."""
+    """A line of names, then a line for each prediction; each part of a field has its own column, empty fields none."""
     for number, one in enumerate(predictions):
         cells: dict[str, Any] = {}
         for name, value in one._asdict().items():
@@ -79,28 +79,28 @@ def as_csv(predictions: Iterable[Any]) -> Iterator[str]:
 
 
 Format = Callable[[Iterable[Any]], Iterator[str]]
-"""Predictions -> lines."""
+"""Function from predictions to lines."""
 
 A_LINE_EACH: dict[str, Format] = {
     name: partial(map, one) for name, one in (("text", as_text), ("tsv", as_tsv), ("json", as_json))
 }
 FORMATS: dict[str, Format] = {**A_LINE_EACH, "csv": as_csv}
-"""Of every model; some have more."""
+"""Formats of every model; some models have more."""
 
 
 def _run(argv: list[str]) -> None:
     parser = Parser(usage=USAGE, description=VERBS["predict"], examples=EXAMPLES, epilog=of_checkpoint("predict"))
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     parser.add_argument("inputs", type=str, nargs="*", metavar="TEXT", help="Inputs; lines of stdin if there are none.")
-    parser.add_argument("--input", type=str | None, help="UTF-8 file of inputs, one a line.")
+    parser.add_argument("--input", type=str | None, help="UTF-8 file of inputs, one per line.")
     parser.add_argument("--output", type=str | None, help="File for the predictions, in the order of the inputs.")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
     loaded = named_checkpoint("predict", argv)
     formats = {**FORMATS, **(loaded.model.formats if loaded is not None else {})}
-    told = f"A line a prediction: {', '.join(A_LINE_EACH)}, or csv under a line of names"
+    told = f"One line per prediction: {', '.join(A_LINE_EACH)}, or csv with a line of names"
     more = [name for name in formats if name not in FORMATS]
     told += f"; or {', '.join(more)}" if more else ""
-    told += "; what suits the task if not given."
+    told += "; chosen by the task if not given."
     parser.add_argument("--format", type=str, choices=[*formats], metavar="NAME", help=told)
     named = add_options_of(parser, loaded, "predict")
     options = parser.parse_sentence(argv).as_dict()
@@ -120,14 +120,14 @@ def _run(argv: list[str]) -> None:
 
 
 def _noted(said: Iterable[Any], complete: list[bool]) -> Iterator[Any]:
-    """Predictions as they come, and of each whether it is complete, where its task says so."""
+    """Predictions one by one; also counts incomplete ones, if the task reports them."""
     for prediction in said:
         complete.append(getattr(prediction, "complete", True))
         yield prediction
 
 
 def _counted(inputs: Iterable[str]) -> Iterator[str]:
-    """The inputs, with a bar on a terminal."""
+    """The inputs, with a progress bar on a terminal."""
     yield from tqdm(inputs, unit="input", disable=None if sys.stderr.isatty() else True)
 
 

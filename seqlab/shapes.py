@@ -1,4 +1,4 @@
-"""Whether plain values that a stranger may have written are of a type: what a ``TypedDict`` says is checked."""
+"""Type checks of plain values from untrusted files, by ``TypedDict`` and other hints."""
 
 import math
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ LARGEST_INT = 2**63
 
 
 def mismatch(value: object, hint: Any, name: str) -> str | None:
-    """Where a value is not of a type, as a part of a sentence; none where it is.
+    """Where a value does not match a type, as a part of a sentence; None if it matches.
 
-    A whole number is below 2**63 in size and no truth value; a float may be a whole number; a dict may have more keys
-    than a ``TypedDict`` names.
+    A whole number is below 2**63 in size and no bool; a float may be a whole number; a dict may have more keys than a
+    ``TypedDict`` names.
 
     Args:
-        value: To check.
+        value: Value to check.
         hint: A class, or a hint of ``typing`` made of classes, ``Literal``, unions, lists, tuples, dicts and
             ``TypedDict``.
-        name: What the sentence calls it.
+        name: Name of the value in the sentence.
     """
     if hint is Any:
         return None
@@ -41,16 +41,16 @@ def mismatch(value: object, hint: Any, name: str) -> str | None:
 
 
 def unlike(kept: object, template: object, name: str) -> str | None:
-    """Where plain values are not built like others, as a part of a sentence; none where they are.
+    """Where plain values differ in structure from a template, as a part of a sentence; None if they do not.
 
-    Dicts must have the same keys, lists of one kind of part any number of such, other lists and tuples such parts in
-    their places; whole numbers must not be below -1, other numbers not be NaN, and arrays have the same shape and kind.
-    Where the template has None, anything plain may stand.
+    Dicts must have the same keys. A list with one kind of part may have any length; other lists and tuples must match
+    part by part. Whole numbers must be at least -1, other numbers must not be NaN, and arrays must have the same shape
+    and kind. Where the template has None, any plain value is valid.
 
     Args:
-        kept: To check.
-        template: What it must be like.
-        name: What the sentence calls it.
+        kept: Value to check.
+        template: Template of the structure.
+        name: Name of the value in the sentence.
     """
     if template is None:
         return None
@@ -109,7 +109,7 @@ def _of_parts(value: object, origin: Any, parts: tuple[Any, ...], name: str) -> 
     if kind is tuple and parts[-1:] != (...,) and len(value) != len(parts):
         return _wrong(value, name)
     each = parts if kind is tuple and parts[-1:] != (...,) else [parts[0]] * len(value)
-    if each and all(part is each[0] for part in each) and each[0] in (str, int):  # a million tokens, say
+    if each and all(part is each[0] for part in each) and each[0] in (str, int):  # perhaps a million tokens
         return next((_wrong(one, f"an entry of {name}") for one in value if not _is(one, each[0])), None)
     numbered = zip(range(len(value)), value, each, strict=True)
     return next(filter(None, (mismatch(one, part, f"{name}[{i}]") for i, one, part in numbered)), None)

@@ -1,4 +1,4 @@
-"""``python -m seqlab.translate CKPT "i am home ."``: let a trained model translate."""
+"""``python -m seqlab.translate CKPT "i am home ."``: translates with a trained model."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from seqlab.errors import UserError
 from seqlab.models.model import Model
 from seqlab.runs.writable import check_file
 
-ROOM = "--max_length, or --length_factor and --length_addend, give them more tokens"
+ROOM = "--max_length, or --length_factor and --length_addend, allow more tokens"
 USAGE = 'python -m seqlab.translate CKPT ["SENTENCE" ...] [--input FILE] [--output FILE] [--OPTION VALUE ...]'
 EXAMPLES = (
     'python -m seqlab.translate lightning_logs/fra_eng-attention "i am home ."',
@@ -29,9 +29,9 @@ def translate(ckpt: str, sentences: str | Sequence[str], **options: Any) -> list
     """Translates sentences with a trained model.
 
     Args:
-        ckpt: Checkpoint of the model, or the folder of its run: the best one is taken.
-        sentences: To translate.
-        options: Of the model's own ``translate``, such as ``beam_size`` and ``n_best``.
+        ckpt: Checkpoint of the model, or the folder of its run with the best checkpoint.
+        sentences: Sentences to translate.
+        options: Options of the model's own ``translate``, such as ``beam_size`` and ``n_best``.
 
     Returns:
         For each sentence its translations, best first.
@@ -48,8 +48,8 @@ def translate(ckpt: str, sentences: str | Sequence[str], **options: Any) -> list
 def _run(argv: list[str]) -> None:
     parser = Parser(usage=USAGE, description=VERBS["translate"], examples=EXAMPLES)
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
-    parser.add_argument("sentences", type=str, nargs="*", help="To translate; lines of stdin if there are none.")
-    parser.add_argument("--input", type=str | None, help="UTF-8 file of sentences, one a line.")
+    parser.add_argument("sentences", type=str, nargs="*", help="Sentences; lines of stdin if there are none.")
+    parser.add_argument("--input", type=str | None, help="UTF-8 file of sentences, one per line.")
     parser.add_argument("--output", type=str | None, help="File for the translations, in the order of the sentences.")
     parser.add_argument("--attention", type=str | None, help="PNG file for the attention over one sentence.")
     loaded = named_checkpoint("translate", argv)
@@ -75,7 +75,7 @@ def _run(argv: list[str]) -> None:
     say_incomplete(sum(not best[0].complete for best in found), len(found), ROOM)
     if picture is not None:
         from seqlab.figures import save_figure
-        from seqlab.views.attention_map import draw_attention  # matplotlib, which others need not wait for
+        from seqlab.views.attention_map import draw_attention  # imports matplotlib, which is slow
 
         save_figure(draw_attention(found[0][0]), Path(picture))
     return None
@@ -88,7 +88,7 @@ def _shown(found: Iterable[list[Translation]], n_best: int) -> list[str]:
 
 
 def _converse(model: Model, beam: Beam, prefix: str) -> None:
-    print("A sentence a line; an empty line ends.", file=sys.stderr)
+    print("One sentence per line; an empty line ends.", file=sys.stderr)
     for line in iter(lambda: input("> ").strip(), ""):
         try:
             print("\n".join(_shown(model.translations([line], beam, False, prefix), beam.n_best)))

@@ -67,7 +67,7 @@ FIT: dict[str, tuple[str, str]] = {
     ),
     "bidirectional": (
         "--model.bidirectional true",
-        ".*would read the very tokens that are to be predicted; leave out.*",
+        ".*would read the tokens that it has to predict; leave out.*",
     ),
     "tied": (
         "--model.tied true --model.embedding_size 8",

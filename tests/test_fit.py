@@ -86,7 +86,7 @@ def test_an_update_left_out_is_said(
     loss = LanguageModel.loss
     monkeypatch.setattr(LanguageModel, "loss", without_a_number)
     run([*small, *FEW, "--trainer.limit_train_batches", "3", "--run", "nan", "--on_nan", "skip"])
-    assert "Updates left out because no number came out: 1; train/skipped shows when." in capsys.readouterr().out
+    assert "Updates skipped for NaN or infinite numbers: 1; train/skipped shows when." in capsys.readouterr().out
 
 
 def test_a_model_that_gives_no_numbers_says_so_in_place_of_a_sample(

@@ -128,7 +128,7 @@ def test_a_dead_end_is_said_and_not_fatal(verb: Callable[..., Any], here: Path) 
     ]
     finished = verb("fit", *options, *words, "--data.val_fraction", "0", "--data.test_fraction", "0")
     assert finished.code == 0, finished.err
-    assert "(no token that may be drawn has a chance here; give another --prefix, or train n-grams with" in finished.out
+    assert "(every token has probability 0 here; give another --prefix, or train n-grams with" in finished.out
     assert Path("lightning_logs/dead/result.json").exists()
     generated = verb("generate", "lightning_logs/dead/checkpoints/last.ckpt", "--prefix", "to be", "--temperature", "0")
     assert generated.code == 2

@@ -245,7 +245,7 @@ def test_sentences_below_one(ckpt: str, refusal: Command) -> None:
 
 
 def test_what_was_cut_is_said_wherever_something_is_translated(ckpt: str, verb: Command) -> None:
-    room = "--max_length, or --length_factor and --length_addend, give them more tokens"
+    room = "--max_length, or --length_factor and --length_addend, allow more tokens"
     finished = verb("translate", ckpt, "one two.", "six five.", "--max_length", "1", "--beam_size", "1")
     assert finished.err == f"seqlab: 2 of 2 answers were cut before their end; {room}\n"
     assert len(finished.out.splitlines()) == 2
@@ -254,7 +254,7 @@ def test_what_was_cut_is_said_wherever_something_is_translated(ckpt: str, verb: 
     assert finished.out.endswith("\tfalse\n")
     assert finished.err == "seqlab: 1 of 1 answers were cut before their end; --help lists what bounds them\n"
     said = verb("evaluate", ckpt, "--split", "val", "--max_length", "1", "--beam_size", "1").out
-    assert re.search(r"^cut {21}\d translations at their most tokens; --length_factor and --length_addend", said, re.M)
+    assert re.search(r"^cut {21}\d translations at their token limit; --length_factor and --length_addend", said, re.M)
     assert "cut" not in verb("evaluate", ckpt, "--split", "val").out
 
 

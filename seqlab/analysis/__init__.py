@@ -1,1 +1,1 @@
-"""What a trained recurrence does: gradients through time, gates, units, neighbours; measured, not yet drawn."""
+"""Analysis of trained models: gradients through time, gates, units, attention, neighbours, as numbers and figures."""

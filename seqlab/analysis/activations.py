@@ -1,4 +1,4 @@
-"""What the units and gates of a recurrent stack do while it reads."""
+"""Activity of the units and gates of a recurrent stack while it reads."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,15 +15,15 @@ from seqlab.nn.language_network import LanguageNetwork
 from seqlab.recurrence.scan import gates_over_time, step_by_step
 
 CLOSED, OPEN = 0.1, 0.9
-"""A gate below the one lets next to nothing through, above the other next to everything."""
+"""A gate counts as closed below the first value, as open above the second."""
 
 
 class LayerRun(NamedTuple):
     """One layer over time.
 
     Args:
-        states: After each step, each part ``(time, batch, hidden_size)``; the first part is the output.
-        gates: Values in (0, 1), ``(time, batch, hidden_size)``, by name.
+        states: State after each step, each part ``(time, batch, hidden_size)``; the first part is the output.
+        gates: Gate values in (0, 1), ``(time, batch, hidden_size)``, by name.
     """
 
     states: State
@@ -31,11 +31,11 @@ class LayerRun(NamedTuple):
 
 
 class Saturation(NamedTuple):
-    """How often a gate is all but closed or all but open, as shares.
+    """How often a gate is closed or open, as shares.
 
     Args:
-        closed: Below 0.1.
-        opened: Above 0.9.
+        closed: Share of values below 0.1.
+        opened: Share of values above 0.9.
     """
 
     closed: Tensor
@@ -43,7 +43,7 @@ class Saturation(NamedTuple):
 
 
 def windows(ids: NDArray[Any], rows: int, steps: int) -> Tensor:
-    """Pieces of a text at equal distances ``(rows, steps + 1)`` int64, fewer and shorter where the text is short."""
+    """Pieces of a text at equal distances ``(rows, steps + 1)`` int64; fewer and shorter pieces for a short text."""
     steps = min(steps, len(ids) - 1)
     starts = np.linspace(0, len(ids) - steps - 1, max(1, min(rows, len(ids) // (steps + 1)))).astype(int)
     return torch.from_numpy(np.stack([ids[start : start + steps + 1] for start in starts]).astype(np.int64))
@@ -51,7 +51,7 @@ def windows(ids: NDArray[Any], rows: int, steps: int) -> Tensor:
 
 @torch.no_grad()
 def read(network: LanguageNetwork, ids: Tensor) -> list[LayerRun]:
-    """What every layer does while the network reads ids ``(batch, time)``, with dropout off."""
+    """States and gates of every layer while the network reads ids ``(batch, time)``, without dropout."""
     layers: list[LayerRun] = []
 
     def record(cell: Cell, steps: Tensor, first: State, weights: Weights, _: Tensor | None) -> tuple[Tensor, State]:
@@ -65,26 +65,26 @@ def read(network: LanguageNetwork, ids: Tensor) -> list[LayerRun]:
 
 
 def saturation(gate: Tensor) -> Saturation:
-    """Of each unit of a gate ``(time, batch, hidden_size)``, shares ``(hidden_size,)`` (Karpathy et al. 2015,
-    arXiv 1506.02078, section 4.2)."""
+    """Saturation of each unit of a gate ``(time, batch, hidden_size)``, shares ``(hidden_size,)`` (Karpathy et al.
+    2015, arXiv 1506.02078, section 4.2)."""
     return Saturation((gate < CLOSED).float().mean((0, 1)), (gate > OPEN).float().mean((0, 1)))
 
 
 def saturations(layers: Sequence[LayerRun]) -> dict[str, Saturation]:
-    """Of each gate of each layer, by ``layer0/z``, the shares of its units."""
+    """Saturation of the units of each gate of each layer, by ``layer0/z``."""
     return {f"layer{k}/{name}": saturation(gate) for k, run in enumerate(layers) for name, gate in run.gates.items()}
 
 
 def half_lives(states: Tensor, longest: int = 50) -> Tensor:
-    """How long the units hold what they hold: the first lag at which a unit's autocorrelation is below one half.
+    """Memory length of each unit: the first lag at which its autocorrelation is below one half.
 
     Args:
         states: ``(time, batch, hidden_size)``.
-        longest: Largest lag looked at, at most ``time - 1``.
+        longest: Largest lag to check, at most ``time - 1``.
 
     Returns:
-        Steps ``(hidden_size,)`` int64; ``longest`` where it never falls so far, 0 of units that never change, and of
-        all where there is one step alone.
+        Steps ``(hidden_size,)`` int64; ``longest`` if it never falls below one half, 0 for constant units, and 0 for
+        all units with a single step.
     """
     longest = min(longest, len(states) - 1)
     if longest < 1:

@@ -1,4 +1,4 @@
-"""Where in a picture which symbol was said, and how sure."""
+"""Positions of predicted symbols in a picture, with their probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from seqlab.figures import Figure
 
 FAINT = 0.05
-"""Probability that a symbol must reach somewhere to be drawn."""
+"""Smallest peak probability of a drawn symbol."""
 INCHES = 0.055
-"""Of a column of a picture."""
+"""Inches per column of a picture."""
 WIDEST = 24.0
-"""Inches of a figure."""
+"""Largest width of a figure in inches."""
 
 
 class Alignment(NamedTuple):
-    """What was said of a picture.
+    """Prediction for a picture, with positions.
 
     Args:
-        columns: Ink from 0 to 255 as it was read ``(columns, height)``.
-        probabilities: Of the blank and each symbol at each step ``(steps, symbols + 1)``.
-        names: Of the symbols.
-        columns_per_step: Columns that a step stands for.
-        symbols: That were said.
-        steps: Of each the first and last step, and its highest probability there.
-        probability: Of all of them given the picture.
+        columns: Ink from 0 to 255 as the model reads it ``(columns, height)``.
+        probabilities: Probabilities of the blank and each symbol at each step ``(steps, symbols + 1)``.
+        names: Names of the symbols.
+        columns_per_step: Columns per step.
+        symbols: Predicted symbols.
+        steps: First and last step of each symbol, and its highest probability there.
+        probability: Probability of the whole string given the picture.
     """
 
     columns: NDArray[np.uint8]
@@ -46,10 +46,10 @@ class Alignment(NamedTuple):
         return "".join(self.symbols)
 
     def places(self, scale: float = 1.0) -> list[dict[str, Any]]:
-        """Of each symbol its first and last column, from 0.
+        """First and last column of each symbol, from 0.
 
         Args:
-            scale: Columns of the picture as it was given for each that was read.
+            scale: Columns of the original picture per column that the model reads.
         """
         each, last = self.columns_per_step * scale, round(len(self.columns) * scale) - 1
         return [
@@ -65,11 +65,11 @@ class Alignment(NamedTuple):
 
 @dataclass(frozen=True)
 class StringInspection:
-    """What a reader of strings says of some pictures.
+    """Predictions of a reader of strings for some pictures.
 
     Args:
-        name: Of the run that trained it.
-        strings: The right string of each, empty where nobody knows it, and what was said.
+        name: Name of the run that trained it.
+        strings: The true string of each picture, empty if unknown, and its prediction.
     """
 
     name: str
@@ -93,7 +93,7 @@ class StringInspection:
         Raises:
             UserError: A file cannot be written.
         """
-        from seqlab.figures import save_figure  # matplotlib, which those who draw nothing need not wait for
+        from seqlab.figures import save_figure  # imports matplotlib, which is slow
 
         written = []
         for each in inspections:
@@ -104,11 +104,11 @@ class StringInspection:
 
 
 def draw_alignment(wanted: str, one: Alignment) -> "Figure":
-    """Draws a picture, and below it how likely the blank and each symbol is at each column.
+    """Draws a picture, and below it the probabilities of the blank and each symbol at each column.
 
     Args:
-        wanted: The right string; empty where nobody knows it.
-        one: What was said.
+        wanted: The true string; empty if unknown.
+        one: The prediction.
     """
     from seqlab.figures import new_stack
 

@@ -1,4 +1,4 @@
-"""How far back the heads of a Transformer look, in numbers and figures."""
+"""Attention of a Transformer's heads, in numbers and figures."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from seqlab.figures import Figure
 
 SHOWN_TOKENS = 32
-"""Tokens between which weights are drawn."""
+"""Number of tokens in the figure of attention weights."""
 
 
 @dataclass(frozen=True)
 class AttentionInspection(LanguageInspection):
-    """What the attention of one model does.
+    """Attention of one model.
 
     Args:
-        name: Of the run that trained it.
-        model: Sizes and parameters.
-        corpus: Read, and how.
-        flops: Of a token going forward, by part.
+        name: Name of the run that trained it.
+        model: Sizes and parameters, in words.
+        corpus: The text and its pieces, in words.
+        flops: FLOPs of a token going forward, by part.
         gradients: Norms by lag ``(layers, lags)``, see ``gradient_by_lag_of_layers``.
-        weights: Of each head by lag ``(layers, heads, lags)``.
-        distances: Steps that each head looks back on average ``(layers, heads)``.
-        tokens: Text between whose tokens the weights are drawn.
-        shown: Their weights ``(layers, heads, time, time)``.
-        neighbours: By token, the tokens that the embedding holds alike.
+        weights: Weights of each head by lag ``(layers, heads, lags)``.
+        distances: Mean distance of each head's attention in steps ``(layers, heads)``.
+        tokens: Tokens in the figure of attention weights.
+        shown: Attention weights between these tokens ``(layers, heads, time, time)``.
+        neighbours: Nearest tokens in the embedding, by token.
     """
 
     name: str
@@ -81,18 +81,18 @@ class AttentionInspection(LanguageInspection):
 def inspect_attention(
     network: TransformerLanguage, codec: Codec, ids: NDArray[Any], num_steps: int, name: str, source: str
 ) -> AttentionInspection:
-    """Looks at what a Transformer does while it reads.
+    """Analyses a Transformer while it reads.
 
     Args:
-        network: With its weights.
-        codec: Of its ids.
+        network: The trained network.
+        codec: Codec of its ids.
         ids: Text to read ``(tokens,)``.
-        num_steps: Tokens that are read at once, at most a window.
-        name: Of the run that trained it.
-        source: What the text is.
+        num_steps: Tokens to read at once, at most a window.
+        name: Name of the run that trained it.
+        source: Name of the text.
 
     Raises:
-        UserError: The text is too short, or num_steps out of its range.
+        UserError: The text is too short, or num_steps is out of its range.
     """
     check_length(ids, num_steps)
     steps = min(num_steps, network.window or num_steps)

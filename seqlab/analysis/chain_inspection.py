@@ -1,4 +1,4 @@
-"""What a tagger has learned of tags that follow each other, and which words it looks at."""
+"""Learned transitions of a tagger, and the influence of words on its tags."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from seqlab.figures import Figure
 
 SHOWN = 12
-"""Transitions that are listed, so many of the likeliest and of the least likely."""
+"""Number of most likely transitions, and of least likely transitions, to list."""
 WRITTEN = 14
-"""Tags up to which a picture says its numbers."""
+"""Most tags of a figure with numbers."""
 START, END = "(start)", "(end)"
 
 
 @torch.enable_grad()
 def influences(network: Tagger, sentences: Sentences, tags: Tensor) -> Tensor:
-    """How much each word counted for the tag of each other: gradient times input (Denil et al. 2014, arXiv 1412.6815).
+    """Influence of each word on the tag of each word: gradient times input (Denil et al. 2014, arXiv 1412.6815).
 
         influence_ij = |d score_i / d x_j . x_j|, each row divided by its sum
 
     Args:
-        network: In evaluation mode.
+        network: Network in evaluation mode.
         sentences: One sentence.
-        tags: Whose scores are asked about, ``(time,)`` int64.
+        tags: Tags whose scores are differentiated, ``(time,)`` int64.
 
     Returns:
-        ``(time, time)``, by row the word that is tagged.
+        ``(time, time)``; the row is the tagged word.
     """
     vectors = network.vectors(sentences).detach().requires_grad_()
     scores = network.scores(vectors, sentences.lengths)[0].gather(1, tags.unsqueeze(1)).squeeze(1)
@@ -49,16 +49,16 @@ def influences(network: Tagger, sentences: Sentences, tags: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ChainInspection:
-    """What one tagger does.
+    """Analysis of one tagger.
 
     Args:
-        name: Of the run that trained it.
-        names: Of its tags.
-        table: Scores of what follows what: from each tag, and in the last row from the start, to each tag, and in the
-            last column to the end ``(tags + 1, tags + 1)``; none without a CRF.
-        words: Of the sentence that was looked at; empty if none was given.
-        tags: Said of them.
-        influence: How much each word, by column, counted for the tag of each, by row ``(words, words)``.
+        name: Name of the run that trained it.
+        names: Names of its tags.
+        table: Transition scores ``(tags + 1, tags + 1)``: from each tag (rows, last row: the start) to each tag
+            (columns, last column: the end); None without a CRF.
+        words: Words of the given sentence; empty without one.
+        tags: Predicted tags of these words.
+        influence: Influence of each word (column) on the tag of each word (row) ``(words, words)``.
     """
 
     name: str
@@ -74,7 +74,7 @@ class ChainInspection:
             lines += ["", *self._transitions(self.table)]
         if self.influence is not None:
             width = max(map(len, self.words))
-            lines += ["", "the words that counted most for each tag, with their shares"]
+            lines += ["", "the words with the most influence on each tag, with their shares"]
             for word, tag, row in zip(self.words, self.tags, self.influence, strict=True):
                 best = np.argsort(-row, kind="stable")[:4].tolist()
                 shares = "  ".join(f"{self.words[place]} {row[place]:.2f}" for place in best)
@@ -87,7 +87,7 @@ class ChainInspection:
         never = len(places) - len(real)
         rows, columns = [*self.names, START], [*self.names, END]
         width = max(map(len, rows))
-        lines = ["the likeliest transitions, and the least likely"]
+        lines = ["the most likely transitions, and the least likely"]
         for one, other in zip(real[:SHOWN], real[: -SHOWN - 1 : -1], strict=False):
             cells = (
                 f"{table[row, column]:>8.2f} {rows[row]:>{width}} -> {columns[column]:<{width}}"
@@ -98,12 +98,12 @@ class ChainInspection:
 
     @staticmethod
     def draw(inspections: "Sequence[ChainInspection]", folder: Path) -> list[Path]:
-        """Draws the table of transitions and the influences of each; returns the files.
+        """Draws the transition scores and the influences of each model; returns the files.
 
         Raises:
             UserError: A file cannot be written.
         """
-        from seqlab.figures import save_figure  # matplotlib, which those who draw nothing need not wait for
+        from seqlab.figures import save_figure  # imports matplotlib, which is slow
 
         written = []
         for each in inspections:
@@ -114,7 +114,7 @@ class ChainInspection:
                 save_figure(figure, written[-1])
             if each.influence is not None:
                 rows = [f"{word} {tag}" for word, tag in zip(each.words, each.tags, strict=True)]
-                figure = _heat(each.influence, rows, each.words, "Which words counted", "word", "tagged")
+                figure = _heat(each.influence, rows, each.words, "Influence of words on tags", "word", "tagged")
                 written.append(folder / f"{each.name}-words.png")
                 save_figure(figure, written[-1])
         return written
@@ -141,7 +141,7 @@ def _heat(values: NDArray[np.float64], rows: list[str], columns: list[str], titl
 
 
 def table_of(chain: Chain) -> NDArray[np.float64]:
-    """The scores of a chain, with those of the start in the last row and those of the end in the last column."""
+    """The scores of a chain, with the start in the last row and the end in the last column."""
     size = len(chain.start)
     table = np.full((size + 1, size + 1), -np.inf)
     table[:size, :size] = chain.transitions.detach().cpu().numpy()

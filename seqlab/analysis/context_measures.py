@@ -1,4 +1,4 @@
-"""How much the vectors of a word depend on its context (Ethayarajh 2019, arXiv 1909.00512, section 3.3)."""
+"""Measures of how much a word's vectors depend on its context (Ethayarajh 2019, arXiv 1909.00512, section 3.3)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from torch import Tensor
 
 
 class ContextMeasures(NamedTuple):
-    """Of one layer, or of the static vectors.
+    """Measures of one layer, or of the static vectors.
 
     Args:
-        own: Mean cosine between the vectors of one word at two places; 1 of static ones.
-        sentence: Mean cosine between the words of a sentence that holds the word, and their mean; NaN of no sentence.
-        random: Mean cosine between random words at random places, which a layer whose vectors all point one way has.
+        own: Mean cosine between the vectors of the word at two places; 1 for static vectors.
+        sentence: Mean cosine between the words of the word's sentences and the sentence mean; NaN without sentences.
+        random: Mean cosine between random words at random places; high if all vectors of a layer point the same way.
     """
 
     own: float
@@ -23,7 +23,7 @@ class ContextMeasures(NamedTuple):
 
 
 def mean_cosine(vectors: Tensor) -> float:
-    """The mean over all pairs of two of these vectors ``(vectors, size)``; NaN of fewer than two."""
+    """Mean cosine over all pairs of vectors ``(vectors, size)``; NaN for fewer than two."""
     many = len(vectors)
     if many < 2:
         return float("nan")
@@ -38,11 +38,11 @@ def sentence_cosine(vectors: Tensor) -> float:
 
 
 def measure(own: Tensor, sentences: Sequence[Tensor], random: Tensor) -> ContextMeasures:
-    """The three of one layer.
+    """The three measures of one layer.
 
     Args:
         own: Vectors of the word at its places ``(places, size)``.
-        sentences: Vectors of the words of each sentence that holds it ``(words, size)``.
+        sentences: Vectors of the words of each of its sentences ``(words, size)``.
         random: Vectors of random words, each at a random place ``(words, size)``.
     """
     within = [sentence_cosine(one) for one in sentences if len(one) > 1]
@@ -50,20 +50,20 @@ def measure(own: Tensor, sentences: Sequence[Tensor], random: Tensor) -> Context
 
 
 def cosines(vectors: Tensor) -> Tensor:
-    """Between all pairs ``(vectors, vectors)`` float64."""
+    """Cosines of all pairs ``(vectors, vectors)`` float64."""
     unit = F.normalize(vectors.double(), dim=1)
     return unit @ unit.t()
 
 
 def random_places(ids: Tensor, many: int) -> Tensor:
-    """One place of each of so many distinct ids of a text, drawn alike every time.
+    """One random place for each of some distinct ids of a text, with a fixed seed.
 
     Args:
         ids: ``(time,)`` int64.
         many: Most places.
 
     Returns:
-        Rising, int64.
+        Places in ascending order, int64.
     """
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(len(ids), generator=generator)

@@ -1,4 +1,4 @@
-"""Cosines between the places of a word, a matrix for each layer."""
+"""Figure of cosines between the places of a word, a matrix for each layer."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,16 +7,16 @@ from torch import Tensor
 from seqlab.figures import Figure, new_panels
 
 MOST_LAYERS = 4
-"""Layers that are drawn, the lowest and the top among them."""
+"""Most layers to draw, including the lowest and the top layer."""
 
 
 def draw_cosines(matrices: Mapping[str, Tensor], contexts: Sequence[str], title: str) -> Figure:
-    """Draws which places have like states in each layer, all in one scale of colours.
+    """Draws the similarity of a word's states at its places in each layer, all with the same colour scale.
 
     Args:
-        matrices: Of each layer by name ``(places, places)``, the lowest first.
-        contexts: Of the places.
-        title: Of the figure.
+        matrices: Cosines of each layer by name ``(places, places)``, the lowest first.
+        contexts: Contexts of the places.
+        title: Title of the figure.
     """
     layers = [*matrices]
     drawn = min(MOST_LAYERS, len(layers))

@@ -1,4 +1,4 @@
-"""Which tokens an embedding holds alike."""
+"""Nearest tokens in an embedding."""
 
 from typing import NamedTuple
 
@@ -11,8 +11,8 @@ class Neighbour(NamedTuple):
     """A token near another.
 
     Args:
-        id: Of the token.
-        cosine: Of the angle between the two vectors, from -1 to 1.
+        id: Id of the token.
+        cosine: Cosine of the angle between the two vectors, from -1 to 1.
     """
 
     id: int
@@ -21,15 +21,15 @@ class Neighbour(NamedTuple):
 
 @torch.no_grad()
 def nearest(vectors: Tensor, rows: list[int], k: int) -> list[list[Neighbour]]:
-    """The tokens whose vectors point most nearly the same way.
+    """The tokens with the highest cosine similarity.
 
     Args:
-        vectors: Of all tokens ``(vocab_size, size)``.
+        vectors: Vectors of all tokens ``(vocab_size, size)``.
         rows: Ids to find the neighbours of.
-        k: How many of each; all others where there are fewer.
+        k: Number of neighbours; all others if there are fewer.
 
     Returns:
-        For each row its neighbours, the nearest first, itself left out.
+        For each row its neighbours, the nearest first, without the token itself.
     """
     unit = F.normalize(vectors.float(), dim=-1)
     cosines = unit[rows] @ unit.t()
@@ -42,7 +42,7 @@ def nearest(vectors: Tensor, rows: list[int], k: int) -> list[list[Neighbour]]:
 
 
 def shown_token(token: str) -> str:
-    """A token as something that is seen on one line: a blank as ␣, a newline as ⏎, others like them escaped."""
+    """A token as visible text on one line: a space as ␣, a newline as ⏎, other invisible characters escaped."""
     if token.isprintable() and token.strip():
         return token
     return {" ": "␣", "\n": "⏎"}.get(token) or repr(token)[1:-1]

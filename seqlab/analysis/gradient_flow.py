@@ -1,4 +1,4 @@
-"""How far back in time a loss reaches: vanishing and exploding gradients, measured."""
+"""Measures of vanishing and exploding gradients through time."""
 
 import math
 from collections.abc import Callable
@@ -14,23 +14,23 @@ from seqlab.nn.language_network import LanguageNetwork
 from seqlab.recurrence.stack import Recurrent
 
 SQUARINGS = 12
-"""The radius is that of the power 2 ** 12, whose norm differs from it by less than a thousandth for common weights."""
+"""Number of squarings: the norm of the power 2 ** 12 gives the radius to within a thousandth for common weights."""
 
 
 def gradient_by_lag(network: LanguageNetwork, ids: Tensor, targets: Tensor) -> Tensor:
     """The gradient of the loss of the last step with respect to the state k steps before it.
 
-    The norm of dL_T / d(state_{T-k}), over all that the recurrence carries of one sequence (h, and c where there is
-    one), as Bengio et al. (1994) and Pascanu et al. (2013, arXiv 1211.5063, equation 5) have it. Dropout is off.
+    It is the norm of dL_T / d(state_{T-k}) over the whole state of one sequence (h, and c if there is one), as in
+    Bengio et al. (1994) and Pascanu et al. (2013, arXiv 1211.5063, equation 5). Dropout is off.
 
     Args:
-        network: Its weights are left as they are, and so are their gradients.
+        network: The network; its weights and their gradients do not change.
         ids: ``(batch, time)`` int64.
         targets: The token after each of them, ``(batch, time)`` int64; the last counts.
 
     Returns:
-        Mean norm over the sequences, ``(layers, time + 1)`` float32: of the state that the loss is read from at lag 0,
-        of the state before the first step at lag ``time``.
+        Mean norm over the sequences, ``(layers, time + 1)`` float32: at lag 0 of the last state, at lag ``time`` of the
+        state before the first step.
     """
     with evaluating(network):
         inputs = ids if network.embedding is None else network.embedding(ids)
@@ -45,12 +45,12 @@ def gradient_at_steps(recurrent: Recurrent, inputs: Tensor, loss: Callable[[Tens
     """The gradient of a loss with respect to the state of each step, the last step first.
 
     Args:
-        recurrent: One direction, in evaluation mode; its weights are left as they are, and so are their gradients.
-        inputs: What it reads: ``(batch, time)`` or ``(batch, time, size)``.
-        loss: Of the outputs over time ``(batch, time, size)``, the sum over the sequences.
+        recurrent: Stack of one direction, in evaluation mode; its weights and their gradients do not change.
+        inputs: Its inputs: ``(batch, time)`` or ``(batch, time, size)``.
+        loss: Loss of the outputs over time ``(batch, time, size)``, the sum over the sequences.
 
     Returns:
-        Mean norm over the sequences, ``(layers, time + 1)`` float32; at the end that of the state before the first
+        Mean norm over the sequences, ``(layers, time + 1)`` float32; the last is that of the state before the first
         step.
     """
     layers: list[list[State]] = []
@@ -76,7 +76,7 @@ def gradient_at_steps(recurrent: Recurrent, inputs: Tensor, loss: Callable[[Tens
 def spectral_radius(matrix: Tensor) -> float:
     """The largest absolute eigenvalue of a square matrix, ``lim ||A^n||^(1/n)`` (Gelfand), by repeated squaring.
 
-    Unlike an eigenvalue decomposition it takes a few products, on any device.
+    Unlike an eigenvalue decomposition, it needs only a few products, on any device.
 
     Args:
         matrix: ``(size, size)``.
@@ -93,7 +93,7 @@ def spectral_radius(matrix: Tensor) -> float:
 
 
 def recurrent_radii(network: LanguageNetwork) -> dict[str, float]:
-    """The spectral radius of every gate's recurrent weights, by ``layer0/z``; none where there are none."""
+    """The spectral radius of every gate's recurrent weights, by ``layer0/z``; empty without recurrent weights."""
     cell = network.recurrent.cell
     radii: dict[str, float] = {}
     for layer, weights in enumerate(network.recurrent.each_layer()):

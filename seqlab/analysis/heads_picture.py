@@ -1,4 +1,4 @@
-"""The weights of all heads of all layers in one figure."""
+"""Figure of the attention weights of all heads of all layers."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from seqlab.figures import Figure, new_figure
 
 
 def draw_heads(tokens: Sequence[str], weights: Tensor) -> Figure:
-    """Draws which tokens each token looks at, a panel for each head, layers from top to bottom.
+    """Draws the attention of each token, a panel for each head, with layers from top to bottom.
 
     Args:
-        tokens: That were read.
+        tokens: The tokens.
         weights: ``(layers, heads, time, time)``.
     """
     layers, heads, time, _ = weights.shape

@@ -1,4 +1,4 @@
-"""What a classifier of images has learned: which steps of an image count, or which pixels speak for which class."""
+"""Analysis of an image classifier: the influence of pixels on classes, and gradients through time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,16 +22,16 @@ COLUMNS = 5
 
 @dataclass(frozen=True)
 class ImageInspection:
-    """What one classifier of images does.
+    """Analysis of one image classifier.
 
     Args:
-        name: Of the run that trained it.
-        model: What it is, in words.
-        classes: Names.
+        name: Name of the run that trained it.
+        model: The model, in words.
+        classes: Names of the classes.
         images: Grey levels of an image of each class ``(classes, height, width)``.
-        pixels: How much each pixel of these counts for the class: gradient times input, ``(classes, height, width)``.
-        gradients: Of a recurrence, the norm of the gradient of the loss with respect to the state so many steps before
-            the last, ``(layers, steps + 1)``; none for other networks.
+        pixels: Influence of each pixel on the class: gradient times input, ``(classes, height, width)``.
+        gradients: For a recurrence, the norm of the gradient of the loss with respect to the state, by steps before the
+            last, ``(layers, steps + 1)``; None for other networks.
     """
 
     name: str
@@ -45,7 +45,7 @@ class ImageInspection:
         lines = [f"{self.name}: {self.model}"]
         if self.gradients is not None:
             lags = [lag for lag in SHOWN_LAGS if lag < self.gradients.shape[1]]
-            lines += ["", "gradient of the loss so many steps before the last, relative to the last"]
+            lines += ["", "gradient of the loss by steps before the last, relative to the last"]
             lines += [f"{'steps':>12}" + "".join(f"{lag:>10}" for lag in lags)]
             for layer, norms in enumerate(self.gradients):
                 shares = (norms[lags] / norms[0].clamp_min(1e-30)).tolist()
@@ -54,7 +54,7 @@ class ImageInspection:
 
     @staticmethod
     def draw(inspections: "Sequence[ImageInspection]", folder: Path) -> list[Path]:
-        """Draws which pixels count for each model, and the gradients by step of all recurrences in one figure.
+        """Draws the influence of pixels for each model, and the gradients by step of all recurrences in one figure.
 
         Raises:
             UserError: A file cannot be written.
@@ -72,10 +72,10 @@ class ImageInspection:
         return save_figures(figures, folder)
 
     def figure(self) -> "Figure":
-        """An image of each class, the pixels that speak for the class in red and those against it in blue."""
+        """An image of each class, with pixels for the class in red and pixels against it in blue."""
         from seqlab.figures import new_grid
 
-        title = f"{self.name}: what speaks for the class (red) and against it (blue)"
+        title = f"{self.name}: pixels for the class (red) and against it (blue)"
         figure, panels = new_grid(len(self.classes), COLUMNS, 1.5, title)
         for axes, label, image, pixels in zip(panels, self.classes, self.images, self.pixels, strict=True):
             top = float(pixels.abs().max()) or 1.0
@@ -88,15 +88,15 @@ class ImageInspection:
 def inspect_images(
     network: nn.Module, pixels: Tensor, labels: Tensor, classes: Sequence[str], name: str, model: str
 ) -> ImageInspection:
-    """Looks at what a classifier does with images.
+    """Analyses an image classifier.
 
     Args:
-        network: In evaluation mode; it has a ``reader`` that gives it what it reads.
+        network: Network in evaluation mode, with a ``reader`` for its inputs.
         pixels: Grey levels from 0 to 255, ``(images, height, width)``.
-        labels: Of them ``(images,)`` int64; each class stands among them at least once.
-        classes: Names.
-        name: Of the run.
-        model: What it is, in words.
+        labels: Labels of the images ``(images,)`` int64; each class occurs at least once.
+        classes: Names of the classes.
+        name: Name of the run.
+        model: The model, in words.
     """
     first = torch.tensor([int((labels == label).nonzero()[0, 0]) for label in range(len(classes))])
     return ImageInspection(
@@ -110,7 +110,7 @@ def inspect_images(
 
 
 def _counting(network: nn.Module, images: Tensor) -> Tensor:
-    """How much each pixel counts for the class, an image of each in its order: gradient times input."""
+    """Influence of each pixel on the class, for one image of each class: gradient times input."""
     with evaluating(network), torch.enable_grad():
         grey = images.float().requires_grad_()
         logits = network(grey)
@@ -120,10 +120,10 @@ def _counting(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def gradient_by_step(network: ImageRecurrence, pixels: Tensor, labels: Tensor) -> Tensor | None:
-    """How far back the loss reaches, see ``gradient_at_steps``; none where the stack has two directions.
+    """Gradients through time, see ``gradient_at_steps``; None for a bidirectional stack.
 
     Args:
-        network: Over rows or pixels.
+        network: Recurrent network over rows or pixels.
         pixels: Grey levels ``(images, height, width)``.
         labels: ``(images,)`` int64.
     """

@@ -1,4 +1,4 @@
-"""What a language network does with its memory, in numbers and figures; here of recurrences."""
+"""Analysis of a recurrent language network's memory, in numbers and figures."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seqlab.figures import Figure
 
 ROWS = 32
-"""Pieces of text that numbers are means over."""
+"""Number of pieces of text in the means."""
 SHOWN_TOKENS = 256
 SHOWN_UNITS = 6
 WIDE = 24
@@ -32,38 +32,38 @@ WIDE = 24
 SHOWN_LAGS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 NEIGHBOURS = 5
 FREQUENT = 12
-"""Tokens whose neighbours are listed: the first ids, which are the most frequent."""
+"""Number of tokens to list with neighbours: the first ids, which are the most frequent."""
 
 
 class LanguageInspection(ABC):
-    """What one language model does, whatever carries its memory.
+    """Analysis of one language model with any kind of memory.
 
     Attributes:
-        name: Of the run that trained it.
+        name: Name of the run that trained it.
     """
 
     name: str
 
     @abstractmethod
     def curves(self) -> dict[str, Tensor]:
-        """What is drawn against how far back it lies, from lag 0 on, by name."""
+        """Curves by lag, from lag 0 on, by name."""
 
     @abstractmethod
     def figures(self) -> "dict[str, Figure]":
-        """Figures of this model alone, by the names of their files."""
+        """Figures of this model, by file name."""
 
     def pages(self) -> dict[str, str]:
-        """Pages of HTML, by the names of their files."""
+        """HTML pages, by file name."""
         return {}
 
     @staticmethod
     def draw(inspections: "Sequence[LanguageInspection]", folder: Path) -> list[Path]:
-        """Draws how far back all models look in one figure, and the figures and pages of each; returns the files.
+        """Draws the curves of all models in one figure, and the figures and pages of each; returns the files.
 
         Raises:
             UserError: A file cannot be written.
         """
-        from seqlab.analysis import pictures  # matplotlib, which those who draw nothing need not wait for
+        from seqlab.analysis import pictures  # imports matplotlib, which is slow
         from seqlab.figures import save_figures
 
         lines = {name: values for each in inspections for name, values in each.curves().items()}
@@ -79,20 +79,20 @@ class LanguageInspection(ABC):
 
 @dataclass(frozen=True)
 class Inspection(LanguageInspection):
-    """What one recurrent model does.
+    """Analysis of one recurrent model.
 
     Args:
-        name: Of the run that trained it.
-        model: Cell, widths and parameters.
-        corpus: Read, and how.
+        name: Name of the run that trained it.
+        model: Cell, widths and parameters, in words.
+        corpus: The text and its pieces, in words.
         gradients: Norms by lag ``(layers, lags)``, see ``gradient_by_lag``.
         radii: Spectral radius of each gate's recurrent weights.
-        gates: Of each gate the shares of its units.
-        half_lives: Of the units of every layer, in steps; of the memory c where the state has one.
-        tokens: Text that the views of units show.
-        units: Units of the top layer that hold what they hold the longest.
-        values: Of them after each token ``(tokens, units)``.
-        neighbours: By token, the tokens that the embedding holds alike; empty without an embedding.
+        gates: Saturation of the units of each gate.
+        half_lives: Memory length of the units of every layer, in steps; of the cell state c if there is one.
+        tokens: Text in the views of units.
+        units: Units of the top layer with the longest memory.
+        values: Values of these units after each token ``(tokens, units)``.
+        neighbours: Nearest tokens in the embedding, by token; empty without an embedding.
     """
 
     name: str
@@ -151,10 +151,10 @@ class Inspection(LanguageInspection):
 
 
 def check_length(ids: NDArray[Any], num_steps: int) -> None:
-    """Checks that there is something to look at.
+    """Checks that the text is long enough.
 
     Raises:
-        UserError: There is not.
+        UserError: The text is too short, or num_steps is out of its range.
     """
     if num_steps < 1:
         raise UserError(f"num_steps {num_steps} must be a whole number of at least 1")
@@ -171,7 +171,7 @@ def layer_lines(head: str, columns: Sequence[int], rows: Tensor, form: str = ".2
 
 
 def neighbour_lines(neighbours: Mapping[str, list[tuple[str, float]]]) -> list[str]:
-    """A table of them."""
+    """A table of the neighbours."""
     rows = [
         f"{token:>12}  " + "  ".join(f"{other} {cosine:.2f}" for other, cosine in near)
         for token, near in neighbours.items()
@@ -182,18 +182,18 @@ def neighbour_lines(neighbours: Mapping[str, list[tuple[str, float]]]) -> list[s
 def inspect_network(
     network: LanguageNetwork, codec: Codec, ids: NDArray[Any], num_steps: int, name: str, source: str
 ) -> Inspection:
-    """Looks at what a recurrent language network does while it reads.
+    """Analyses a recurrent language network while it reads.
 
     Args:
-        network: With its weights.
-        codec: Of its ids.
+        network: The trained network.
+        codec: Codec of its ids.
         ids: Text to read ``(tokens,)``.
-        num_steps: Steps that gradients are followed back.
-        name: Of the run that trained it.
-        source: What the text is.
+        num_steps: Steps to follow gradients back.
+        name: Name of the run that trained it.
+        source: Name of the text.
 
     Raises:
-        UserError: The text is too short, or num_steps out of its range.
+        UserError: The text is too short, or num_steps is out of its range.
     """
     check_length(ids, num_steps)
     pieces = windows(ids, ROWS, num_steps)
@@ -220,7 +220,7 @@ def inspect_network(
 
 
 def neighbours_of(vectors: Tensor, codec: Codec) -> dict[str, list[tuple[str, float]]]:
-    """By each frequent token, those that an embedding holds alike, with their cosines."""
+    """Nearest tokens of each frequent token in an embedding, with their cosines."""
     rows = [i for i in range(min(FREQUENT + 1, len(vectors))) if i != codec.vocab.unk]
     name = codec.vocab.tokens
     return {

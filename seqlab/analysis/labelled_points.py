@@ -1,4 +1,4 @@
-"""Points with a label each, which do not cover each other."""
+"""Scatter plots with labels that do not overlap."""
 
 from collections.abc import Sequence
 from math import cos, pi, sin
@@ -11,12 +11,12 @@ from seqlab.analysis.projection import Projection
 from seqlab.figures import Axes, Figure, new_figure
 
 LABEL_SIZE = 8
-"""Points (1/72 inch) that letters are high."""
+"""Height of letters in points (1/72 inch)."""
 DISTANCES = (5, 11, 18, 27, 38, 52, 70, 95, 130)
-"""From a point to its label, in 1/72 inch; the nearest that is free is taken."""
+"""Distances from a point to its label, in 1/72 inch; the nearest free place is used."""
 DIRECTIONS = 16
 LEADING = 11
-"""Distance from which on a line leads to the label."""
+"""Distance from which a line connects the label to its point."""
 MARGIN = 1.0
 """Free room around a label and a point, in 1/72 inch."""
 
@@ -31,12 +31,12 @@ class Box(NamedTuple):
 
 
 def draw_points(projection: Projection, labels: Sequence[str], title: str) -> Figure:
-    """Draws points with their labels beside them, each as near to its point as there is room.
+    """Draws points with labels, each label as close to its point as possible.
 
     Args:
-        projection: The points, and what the axes are.
-        labels: Of each.
-        title: Of the figure.
+        projection: The points, and the names of the axes.
+        labels: Label of each point.
+        title: Title of the figure.
     """
     figure, axes = new_figure(8.0, 6.0)
     x, y = projection.points.double().numpy().T
@@ -84,7 +84,7 @@ def _crowd(places: NDArray[np.float64], row: int) -> int:
 def _free(
     place: NDArray[np.float64], size: tuple[float, float], taken: Sequence[Box], inside: Box
 ) -> tuple[Box, float]:
-    """Where a label of such a size covers the least beside a point, and how far from it."""
+    """The place near a point where a label covers the least, and its distance."""
     boxes = np.array([*taken])
     best: tuple[float, Box, float] | None = None
     for distance in DISTANCES:
@@ -100,14 +100,14 @@ def _free(
 
 
 def _beside(place: NDArray[np.float64], size: tuple[float, float], distance: float, angle: float) -> Box:
-    """The rectangle whose nearest edge lies so far from a point in a direction."""
+    """The rectangle at a distance from a point in a direction."""
     x, y = place[0] + distance * cos(angle), place[1] + distance * sin(angle)
     left, low = x - size[0] * (1 - cos(angle)) / 2, y - size[1] * (1 - sin(angle)) / 2
     return Box(left, low, left + size[0], low + size[1])
 
 
 def _covered(box: Box, others: NDArray[np.float64]) -> float:
-    """Area that a rectangle and its margin share with others ``(others, 4)``."""
+    """Area of overlap of a rectangle and its margin with others ``(others, 4)``."""
     if not len(others):
         return 0.0
     wide = np.minimum(box.right + MARGIN, others[:, 2]) - np.maximum(box.left - MARGIN, others[:, 0])

@@ -1,4 +1,4 @@
-"""What each lag of a history is worth to a forecast."""
+"""Effect of each lag of a history on a forecast."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ class Lags:
     """How much forecasts change with the values that they read, in standard scores.
 
     Args:
-        model: Whose.
+        model: Name of the model.
         slopes: Mean over windows of the derivative of the first step ahead by each lag, lag 1 first ``(history,)``.
         worth: Mean absolute derivative over windows, columns and steps ahead ``(history,)``, lag 1 first.
-        shown: How many to list.
+        shown: Number of lags to list.
     """
 
     model: str
@@ -28,20 +28,20 @@ class Lags:
 
     def __str__(self) -> str:
         order = np.argsort(-self.worth, kind="stable")[: self.shown]
-        lines = [f"{self.model}: what the forecast changes by where a value of the past changes by 1"]
+        lines = [f"{self.model}: change of the forecast when a value of the past changes by 1"]
         lines.append(f"{'lag':>6}{'first step':>12}{'all steps':>12}")
         lines += [f"{lag + 1:>6}{self.slopes[lag]:>12.4f}{self.worth[lag]:>12.4f}" for lag in order]
         return "\n".join(lines)
 
     @staticmethod
     def draw(several: Sequence["Lags"], folder: Path) -> list[Path]:
-        """Draws the worth of each lag, a line for each model, as a PNG file."""
+        """Draws the effect of each lag, a line for each model, as a PNG file."""
         from seqlab.figures import new_figure, save_figure
 
         figure, axes = new_figure()
         for one in several:
             axes.plot(np.arange(1, len(one.worth) + 1), one.worth, label=one.model)
-        axes.set(xlabel="lag, steps back", ylabel="mean change of the forecast", title="What each lag is worth")
+        axes.set(xlabel="lag, steps back", ylabel="mean change of the forecast", title="Effect of each lag")
         axes.legend()
         save_figure(figure, folder / "lags.png")
         return [folder / "lags.png"]
@@ -51,11 +51,11 @@ def worth_of_lags(network: nn.Module, history: Tensor, known: Tensor, model: str
     """The derivatives of a forecast by its history, over windows.
 
     Args:
-        network: History and what is known -> forecast ``(batch, horizon, columns)``.
+        network: History and known features -> forecast ``(batch, horizon, columns)``.
         history: ``(batch, history, columns)``.
-        known: In advance ``(batch, history + horizon, features)``.
-        model: What it is called.
-        shown: How many lags to list.
+        known: Known features ``(batch, history + horizon, features)``.
+        model: Name of the model.
+        shown: Number of lags to list.
     """
     values = history.clone().requires_grad_()
     with torch.enable_grad():

@@ -1,4 +1,4 @@
-"""What every layer of a language network holds after single tokens of a text."""
+"""States of every layer of a language network after single tokens of a text."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,26 +14,26 @@ from seqlab.nn.transformer_language import Read, TransformerLanguage
 from seqlab.recurrence.backends import fastest, run
 
 AT_ONCE = 4096
-"""Tokens that a recurrence reads at once."""
+"""Number of tokens that a recurrence reads at once."""
 WINDOWS = 16
-"""Windows that a Transformer reads at once."""
+"""Number of windows that a Transformer reads at once."""
 
 
 @torch.no_grad()
 def states_at(network: LanguageNetwork | TransformerLanguage, ids: Tensor, places: Tensor) -> list[Tensor]:
-    """The states after the tokens at some places of a text, which is read once from its beginning, with dropout off.
+    """The states after the tokens at some places of a text, read once from its beginning, without dropout.
 
-    Those of a recurrence are h, with the state carried from the beginning, beside those of its backward stack where it
-    has one, which reads the text from its end. Those of a Transformer are what its layers
-    add up to, that of the last after its last normalization, in the windows that it is measured in.
+    For a recurrence they are h, with the state carried from the beginning, joined with those of a backward stack (which
+    reads from the end) if there is one. For a Transformer they are the outputs of its layers, the last one after the
+    final normalization, in the windows of evaluation.
 
     Args:
-        network: Its options are left as they are.
-        ids: ``(time,)`` int64, read from a state of zero or what was learned.
-        places: In the text, rising ``(places,)`` int64.
+        network: The network; its options do not change.
+        ids: ``(time,)`` int64, read from the initial state.
+        places: Places in the text, in ascending order ``(places,)`` int64.
 
     Returns:
-        Of each layer, the lowest first, ``(places, size)`` float32, on the CPU.
+        States of each layer, the lowest first, ``(places, size)`` float32, on the CPU.
     """
     if isinstance(network, ForwardAndBackward):
         ahead = _states_at(network, ids, places)
@@ -83,7 +83,7 @@ def _carried(network: LanguageNetwork, ids: Tensor, places: Sequence[int]) -> It
 
 
 def _layers_of(network: TransformerLanguage, ids: Tensor, read: Read | None) -> tuple[list[Tensor], Read]:
-    """Of each layer ``(batch, time, size)``, and what was read by then."""
+    """Outputs of each layer ``(batch, time, size)``, and the new state."""
     outputs: list[Tensor] = []
 
     def keep(module: object, given: object, output: Any) -> None:
@@ -107,7 +107,7 @@ def _remembered(network: TransformerLanguage, ids: Tensor, places: Sequence[int]
 
 
 def _in_windows(network: TransformerLanguage, ids: Tensor, places: Tensor) -> Iterator[list[Tensor]]:
-    """Each place in the first window that holds it; what stands behind a text is not seen."""
+    """States at each place from the first window that contains it; padding after the text is not seen."""
     window = network.window or len(ids)
     step = network.step_of(window)
     numbers = (-((window - 1 - places) // step)).clamp(min=0)  # ceil((place - window + 1) / step)

@@ -1,4 +1,4 @@
-"""Whether a network learns a task within so many steps, measured on sequences that it never trained on."""
+"""Training on a task until it is solved, with evaluation on held-out sequences."""
 
 import math
 from typing import NamedTuple, Protocol
@@ -7,16 +7,16 @@ import torch
 from torch import Tensor, nn
 
 EVALUATED = 1000
-"""Held-out sequences, at least."""
+"""Fewest held-out sequences."""
 EVALUATE_EVERY = 100
 """Optimizer steps between evaluations."""
 SOLVED = 0.99
-"""Success that, at two evaluations in a row, ends training."""
+"""Training ends when two evaluations in a row reach this success."""
 CLIP_NORM = 1.0
 
 
 class Task(Protocol):
-    """Batches by their index, and how outputs are scored."""
+    """Batches by index, and scores of outputs."""
 
     batch_size: int
 
@@ -28,11 +28,11 @@ class Task(Protocol):
 
 
 class Learned(NamedTuple):
-    """What a network reached.
+    """Result of training.
 
     Args:
         success: Share of right answers on held-out sequences, 0 to 1.
-        loss: On the same.
+        loss: Loss on the same sequences.
         steps: Optimizer steps taken.
     """
 
@@ -42,19 +42,19 @@ class Learned(NamedTuple):
 
 
 def learn(network: nn.Module, task: Task, max_steps: int, lr: float, device: torch.device) -> Learned:
-    """Trains by Adam, with gradients clipped at norm 1, until a task is solved.
+    """Trains with Adam and gradient clipping at norm 1 until a task is solved.
 
-    The batches of the lowest indices are held out, those after them are trained on, each once.
+    The batches with the lowest indices are held out; each later batch is used once for training.
 
     Args:
-        network: From inputs to outputs over time; it is moved to the device and changed in place.
-        task: To learn.
-        max_steps: Optimizer steps at most.
+        network: Network from inputs to outputs over time; it is moved to the device and changed in place.
+        task: The task.
+        max_steps: Most optimizer steps.
         lr: Learning rate.
-        device: To run on.
+        device: Device of the training.
 
     Returns:
-        Of the last evaluation; the loss is not finite where training diverged.
+        The result of the last evaluation; the loss is not finite if training diverged.
     """
     network.to(device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr)
@@ -78,7 +78,7 @@ def learn(network: nn.Module, task: Task, max_steps: int, lr: float, device: tor
 
 @torch.no_grad()
 def _evaluate(network: nn.Module, task: Task, batches: list[tuple[Tensor, Tensor]]) -> tuple[float, float]:
-    """Success and loss, means over batches of the same size."""
+    """Success and loss as means over batches of the same size."""
     scores = torch.tensor([task.score(network(inputs), targets) for inputs, targets in batches], dtype=torch.float64)
     loss, success = scores.mean(0).tolist()
     return success, loss

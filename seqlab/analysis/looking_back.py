@@ -1,4 +1,4 @@
-"""How far back self-attention looks."""
+"""Measures of how far back self-attention reaches."""
 
 import torch
 import torch.nn.functional as F
@@ -10,14 +10,14 @@ from seqlab.nn.transformer_language import TransformerLanguage
 
 @torch.no_grad()
 def attention_of(network: TransformerLanguage, ids: Tensor) -> Tensor:
-    """The weights of every head while the network reads one window, with dropout off.
+    """The attention weights of every head while the network reads one window, without dropout.
 
     Args:
-        network: Its options are left as they are.
+        network: The network; its options do not change.
         ids: ``(batch, time)`` int64.
 
     Returns:
-        ``(layers, batch, heads, time, time)`` float32: of each position over those up to it.
+        ``(layers, batch, heads, time, time)`` float32: weights of each position over the positions up to it.
     """
     heads = [layer.attention for layer in network.transformer.each_layer()]
     with evaluating(network), torch.autocast(ids.device.type, enabled=False):
@@ -32,13 +32,13 @@ def attention_of(network: TransformerLanguage, ids: Tensor) -> Tensor:
 
 
 def by_lag(weights: Tensor) -> Tensor:
-    """The mean weight that positions give to the one k steps before them.
+    """The mean attention weight of positions to the position k steps before them.
 
     Args:
         weights: ``(layers, batch, heads, time, time)``.
 
     Returns:
-        ``(layers, heads, lags)`` from lag 0 to time - 1, each a mean over the positions that have one so far back.
+        ``(layers, heads, lags)`` from lag 0 to time - 1, each the mean over all positions with such a lag.
     """
     time = weights.shape[-1]
     means = [weights.diagonal(-lag, -2, -1).mean((1, 3)) for lag in range(time)]
@@ -46,7 +46,7 @@ def by_lag(weights: Tensor) -> Tensor:
 
 
 def distances(weights: Tensor) -> Tensor:
-    """How many steps back each head looks on average, from the second half of the window: ``(layers, heads)``."""
+    """Mean attention distance of each head in steps, over the second half of the window: ``(layers, heads)``."""
     time = weights.shape[-1]
     places = torch.arange(time, device=weights.device)
     back = (places.unsqueeze(1) - places).clamp(min=0).to(weights.dtype)
@@ -54,13 +54,13 @@ def distances(weights: Tensor) -> Tensor:
 
 
 def gradient_by_lag_of_layers(network: TransformerLanguage, ids: Tensor, targets: Tensor) -> Tensor:
-    """The gradient of the loss of the last step with respect to what a layer reads k steps before it.
+    """The gradient of the loss of the last step with respect to a layer's input k steps before it.
 
-    The norm of dL_T / dx_{T-k}, x the vectors that come into a layer, which stand for what ``gradient_by_lag`` measures
-    of a recurrence. Dropout is off.
+    It is the norm of dL_T / dx_{T-k}, with x the input vectors of a layer; it corresponds to ``gradient_by_lag`` of a
+    recurrence. Dropout is off.
 
     Args:
-        network: Its weights are left as they are, and so are their gradients.
+        network: The network; its weights and their gradients do not change.
         ids: ``(batch, time)`` int64, one window.
         targets: The token after each of them, ``(batch, time)`` int64; the last counts.
 

@@ -8,21 +8,21 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 CELLS = 61
-"""Values of each weight."""
+"""Number of grid values for each weight."""
 MOST_ROWS = 1000
-"""Rows that the loss is a mean of, evenly spread over all."""
+"""Most rows in the mean loss, evenly spread over all rows."""
 AROUND = 1.25
-"""How much farther the surface reaches than what it must show."""
+"""Margin factor of the surface around its path."""
 
 
 class Plane(NamedTuple):
-    """Two weights, and how they are shown.
+    """Two weights and their display in units.
 
     Args:
-        places: Of the two among weights and bias.
-        labels: What they are called.
-        scales: Units that one of each stands for.
-        offsets: What a weight of zero is in units.
+        places: Indices of the two among weights and bias.
+        labels: Names of the two.
+        scales: Units per unit of each weight.
+        offsets: Value of a zero weight, in units.
     """
 
     places: tuple[int, int]
@@ -31,7 +31,7 @@ class Plane(NamedTuple):
     offsets: tuple[float, float]
 
     def of(self, weights: Floats) -> Floats:
-        """The two ``(..., 2)`` of weights and bias ``(..., features + 1)``, as they are shown."""
+        """The two weights ``(..., 2)`` in units, from weights and bias ``(..., features + 1)``."""
         return self.shown(weights[..., [*self.places]])
 
     def shown(self, two: Floats) -> Floats:
@@ -44,7 +44,7 @@ class Surface(NamedTuple):
     """The mean loss over two weights; the others are at the optimum.
 
     Args:
-        labels: Of the weights.
+        labels: Labels of the weights.
         across: Values of the first in units ``(cells,)``.
         up: Values of the second in units ``(cells,)``.
         loss: ``(cells up, cells across)``.
@@ -61,15 +61,15 @@ class Surface(NamedTuple):
 
 
 def loss_surface(features: Floats, targets: Floats, two: bool, best: Floats, plane: Plane, path: Floats) -> Surface:
-    """The surface around the optimum, so large that it shows the path of training.
+    """The surface around the optimum, large enough for the path of training.
 
     Args:
         features: ``(rows, features)`` in standard scores.
-        targets: ``(rows,)`` in standard scores; of two values 0 and 1.
-        two: Whether there are two values, and the loss is the cross-entropy and not the squared error.
-        best: Weights at the optimum and behind them the bias ``(features + 1,)``.
+        targets: ``(rows,)`` in standard scores; 0 and 1 for two values.
+        two: Whether there are two values, with cross-entropy as loss instead of squared error.
+        best: Weights at the optimum, then the bias ``(features + 1,)``.
         plane: The two weights.
-        path: Values of both over training ``(steps, 2)``; empty if nobody knows them.
+        path: Values of both over training ``(steps, 2)``; empty if unknown.
     """
     chosen = np.linspace(0, len(targets) - 1, min(len(targets), MOST_ROWS)).astype(np.int64)
     inputs = np.concatenate([features[chosen], np.ones((len(chosen), 1))], 1)

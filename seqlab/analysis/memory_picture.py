@@ -1,4 +1,4 @@
-"""Success in tasks of memory against length, as a figure."""
+"""Figure of success in memory tasks against length."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,12 +7,12 @@ from seqlab.figures import Figure, new_panels
 
 
 class Panel(NamedTuple):
-    """What is drawn of one task.
+    """The panel of one task.
 
     Args:
         title: Name of the task.
-        unit: What success is.
-        lines: Success 0 to 1 by length, of each model.
+        unit: Meaning of success, in words.
+        lines: Success 0 to 1 by length, for each model.
         chance: Success without memory.
     """
 

@@ -1,4 +1,4 @@
-"""What networks reached in tasks of memory: rows of a CSV file that grows as they come."""
+"""Results of networks in memory tasks: rows of a growing CSV file."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,17 @@ COLUMNS = ("task", "model", "length", "seed", "success", "loss", "steps", "secon
 
 @dataclass(frozen=True)
 class Row:
-    """What one network reached.
+    """Result of one network.
 
     Args:
         task: A name of ``TASKS``.
         model: A name of ``CELLS``.
-        length: Of the task, in steps.
+        length: Length of the task, in steps.
         seed: Random seed of the initial weights and the sequences.
         success: Share of right answers on held-out sequences, 0 to 1.
-        loss: On the same.
+        loss: Loss on the same sequences.
         steps: Optimizer steps taken.
-        seconds: Of training and evaluation.
+        seconds: Time of training and evaluation, in seconds.
     """
 
     task: str
@@ -38,19 +38,19 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str, int, int]:
-        """What was measured."""
+        """Key of the measurement: task, model, length and seed."""
         return self.task, self.model, self.length, self.seed
 
 
 class RowFile:
-    """A CSV file of rows that were all measured with the same options, which its last columns hold.
+    """A CSV file of rows with the same options, which are in its last columns.
 
     Args:
-        path: The file; it is begun, in a folder that is made if need be, where there is none.
-        options: Their values by name.
+        path: The file; it is created with its folder if needed.
+        options: Values of the options by name.
 
     Raises:
-        UserError: The file cannot be read or written, is no such file, or was made with other options.
+        UserError: The file cannot be read or written, is no such file, or has other options.
     """
 
     def __init__(self, path: Path, options: Mapping[str, object]) -> None:
@@ -68,7 +68,7 @@ class RowFile:
             self._append([*COLUMNS, *options])
 
     def add(self, row: Row) -> None:
-        """Keeps a row, in the file at once.
+        """Adds a row and writes it at once.
 
         Raises:
             UserError: The file cannot be written.

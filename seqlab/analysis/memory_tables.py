@@ -1,4 +1,4 @@
-"""Rows of tasks of memory as means over seeds and as Markdown."""
+"""Results of memory tasks as means over seeds and as Markdown."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Which neighbours of a word can be believed: those that other runs have too."""
+"""Reliable neighbours of a word: those that several runs share."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -11,8 +11,8 @@ class Agreed(NamedTuple):
     """One neighbour of a word.
 
     Args:
-        share: Of the runs, those in which it is among the nearest.
-        cosine: Mean over all runs.
+        share: Share of the runs in which it is among the nearest.
+        cosine: Mean cosine over all runs.
     """
 
     share: float
@@ -23,11 +23,11 @@ class OverRuns(NamedTuple):
     """The neighbours of a word in several runs.
 
     Args:
-        runs: How many.
-        nearest: As many as each run has, those of most runs first, then by cosine.
-        others: How many more are among the nearest of at least one run.
-        overlap: Mean over all pairs of runs of the share of their nearest that both have (Wendlandt et al. 2018,
-            N18-1190); NaN of one run.
+        runs: Number of runs.
+        nearest: The most shared neighbours, as many as each run has, then sorted by cosine.
+        others: Number of other words among the nearest of at least one run.
+        overlap: Share of nearest words that two runs have in common, mean over all pairs of runs (Wendlandt et al.
+            2018, N18-1190); NaN for one run.
     """
 
     runs: int
@@ -47,9 +47,9 @@ def over_runs(spaces: Sequence[WordSpace], word: str, k: int) -> OverRuns:
     """Compares the k nearest words of a word over runs (Antoniak & Mimno 2018, Q18-1008, do so over samples).
 
     Args:
-        spaces: Of the runs; all have the word.
-        word: To look near.
-        k: How many words.
+        spaces: Spaces of the runs; all have the word.
+        word: The word.
+        k: Number of nearest words.
     """
     near = [{*space.near(word, k).neighbours} for space in spaces]
     seen = {other: sum(other in one for one in near) / len(near) for one in near for other in one}
@@ -61,7 +61,7 @@ def over_runs(spaces: Sequence[WordSpace], word: str, k: int) -> OverRuns:
 
 
 def _cosine(space: WordSpace, word: str, other: str) -> float:
-    """Of two words; 0 where a run does not know the other."""
+    """Cosine of two words; 0 if a run does not know the other word."""
     if other not in space.rows:
         return 0.0
     return float(space.unit[space.rows[word]] @ space.unit[space.rows[other]])

@@ -1,4 +1,4 @@
-"""The same as figures: gradient flow, gates, units."""
+"""Figures of gradient flow, gates and units."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from seqlab.board_tags import gate_words
 from seqlab.figures import Figure, new_figure
 
 FAINTEST = 1e-12
-"""Norms below it, relative to that of lag 1, are drawn as it."""
+"""Smallest drawn norm, relative to that of lag 1."""
 COLUMNS = 64
 """Characters in a row of a view of units."""
 
@@ -39,7 +39,7 @@ def draw_gradient_history(steps: Sequence[int], norms: Tensor) -> Figure:
 
     Args:
         steps: Optimizer step of each moment.
-        norms: By lag, from 0 on.
+        norms: Norms by lag, from lag 0 on.
     """
     figure, axes = new_figure()
     relative = (norms[:, 1:] / norms[:, 1:2]).clamp_min(FAINTEST).log10()
@@ -54,7 +54,7 @@ def draw_gradient_history(steps: Sequence[int], norms: Tensor) -> Figure:
 
 
 def draw_saturation(gates: Mapping[str, Saturation]) -> Figure:
-    """Draws every unit of every gate at its shares of time closed and open (Karpathy et al. 2015, figure 4)."""
+    """Draws each unit of each gate by its shares of time closed and open (Karpathy et al. 2015, figure 4)."""
     names = sorted(gates)
     figure, axes = new_figure(5.2, 4.8)
     for name in names:
@@ -70,24 +70,24 @@ def draw_saturation(gates: Mapping[str, Saturation]) -> Figure:
 
 
 def _cell(token: str) -> str:
-    """A token of a running text, whose blanks stay blank."""
+    """A token of running text, with spaces unchanged."""
     return token if token == " " else shown_token(token)
 
 
 def _strength(values: Tensor) -> Tensor:
-    """Distances from the mean, the largest as 1."""
+    """Distances from the mean, scaled so that the largest is 1."""
     distances = values - values.mean()
     return distances / distances.abs().max().clamp_min(1e-12)
 
 
 def draw_units(tokens: Sequence[str], values: Tensor, names: Sequence[str]) -> Figure:
-    """Draws a text once for each unit, each token coloured by what the unit holds after it.
+    """Draws a text once for each unit; the colour of each token is the unit's value after it.
 
     Args:
-        tokens: That were read.
-        values: ``(tokens, units)``; each unit's largest distance from its mean is its full colour, blue
-            below and red above.
-        names: Of the units.
+        tokens: The tokens.
+        values: ``(tokens, units)``; each unit's largest distance from its mean has full colour, blue below and red
+            above the mean.
+        names: Names of the units.
     """
     rows = -(-len(tokens) // COLUMNS)
     figure, _ = new_figure(0.17 * COLUMNS, 0.28 * (rows + 1.2) * len(names))
@@ -112,7 +112,7 @@ def draw_units(tokens: Sequence[str], values: Tensor, names: Sequence[str]) -> F
 
 
 def units_as_html(tokens: Sequence[str], values: Tensor, names: Sequence[str]) -> str:
-    """The same as a page of text, whose tokens say their value when pointed at; arguments as ``draw_units``."""
+    """``draw_units`` as an HTML page; each token shows its value as a tooltip."""
     style = "body{font:14px/1.7 monospace;max-width:60em;margin:2em auto}span{white-space:pre-wrap}"
     parts = [f'<!doctype html><meta charset="utf-8"><title>Units</title><style>{style}</style>']
     for name, column in zip(names, values.T, strict=True):

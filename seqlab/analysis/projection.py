@@ -10,9 +10,9 @@ from seqlab.errors import UserError
 
 Method = Literal["pca", "tsne"]
 PERPLEXITY = 30.0
-"""Neighbours that t-SNE gives a vector, where there are enough of them."""
+"""Perplexity of t-SNE (its number of neighbours), if there are enough vectors."""
 LEAST = 4
-"""Vectors of which t-SNE makes a picture."""
+"""Fewest vectors for t-SNE."""
 
 
 class Projection(NamedTuple):
@@ -20,7 +20,7 @@ class Projection(NamedTuple):
 
     Args:
         points: ``(vectors, 2)`` float32.
-        axes: What the two numbers are.
+        axes: Names of the two axes.
     """
 
     points: Tensor
@@ -29,11 +29,11 @@ class Projection(NamedTuple):
 
 @torch.no_grad()
 def project(vectors: Tensor, method: Method = "pca") -> Projection:
-    """The picture of vectors that PCA or t-SNE makes.
+    """Vectors projected to two dimensions by PCA or t-SNE.
 
     Args:
         vectors: ``(vectors, size)``.
-        method: pca, or tsne (van der Maaten & Hinton 2008, JMLR 9), which begins with the former and draws nothing.
+        method: pca, or tsne (van der Maaten & Hinton 2008, JMLR 9), which starts from PCA and is not random.
 
     Raises:
         UserError: t-SNE has fewer than four vectors, or is not installed.
@@ -57,15 +57,15 @@ def project(vectors: Tensor, method: Method = "pca") -> Projection:
 
 
 def principal_components(vectors: Tensor) -> tuple[Tensor, tuple[float, float]]:
-    """The two directions in which vectors differ most.
+    """The first two principal components.
 
-    Signs are such that the largest number of each column is positive.
+    The signs make the largest entry of each column positive.
 
     Args:
         vectors: ``(vectors, size)``.
 
     Returns:
-        Points ``(vectors, 2)`` float32, and the share of the variance that each column has; 0 where there is none.
+        Points ``(vectors, 2)`` float32, and the share of the variance of each column; 0 without variance.
     """
     centred = (vectors - vectors.mean(0)).double()
     u, s, _ = torch.linalg.svd(centred, full_matrices=False)

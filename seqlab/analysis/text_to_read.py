@@ -1,4 +1,4 @@
-"""A text, or a file of it, as the ids that a model reads."""
+"""A text, or a text file, -> ids for a model."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -14,17 +14,18 @@ from seqlab.text.line_reader import ended_lines
 
 
 def ids_of(codec: Codec, text: str) -> tuple[NDArray[Any], str]:
-    """The ids of a text, and what to call it.
+    """The ids of a text, and its name in messages.
 
     Args:
-        codec: Of the ids.
-        text: The text itself, or the name of a UTF-8 file of it, plain or compressed.
+        codec: Codec of the ids.
+        text: The text itself, or the name of a UTF-8 text file, plain or compressed.
 
     Returns:
-        ``(tokens,)`` int64, and the file's name or "the text given"; a single word may be a misspelt file, and is said.
+        ``(tokens,)`` int64, and the file's name or "the text given"; the name of a single word quotes the word, since
+        it may be a misspelt file.
 
     Raises:
-        UserError: There is such a file, and it cannot be read.
+        UserError: The file exists but cannot be read.
     """
     if not _is_file(text):
         said = "the text given" if text.split()[1:] else f"the text '{text}', which is no file"
@@ -38,6 +39,6 @@ def ids_of(codec: Codec, text: str) -> tuple[NDArray[Any], str]:
 
 
 def _is_file(text: str) -> bool:
-    with suppress(OSError, ValueError):  # too long for a name
+    with suppress(OSError, ValueError):  # too long for a file name
         return Path(text).is_file()
     return False

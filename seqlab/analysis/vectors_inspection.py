@@ -1,4 +1,4 @@
-"""Word vectors as one sees them: neighbours, a picture, and what of it other runs say too."""
+"""Analysis of word vectors: neighbours, a picture, and neighbours shared by several runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from seqlab.figures import Figure
 
 DRAWN, LISTED = 40, 8
-"""Words that are drawn, and of these such whose neighbours are listed, where nobody names any."""
+"""Default number of words to draw, and of words to list with neighbours."""
 SKIPPED = 300
-"""The most frequent words, which say little by themselves and come last."""
+"""Number of most frequent words, mostly function words, which come last."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class VectorsInspection:
     """The vectors of one run.
 
     Args:
-        name: Of the run that trained it.
-        model: What it is, in words.
-        space: All words.
-        drawn: Those that are drawn.
-        listed: Those whose neighbours are listed.
-        neighbours: How many of each.
-        projection: Of the directions of those that are drawn.
+        name: Name of the run that trained it.
+        model: The model, in words.
+        space: All words with their vectors.
+        drawn: Words to draw.
+        listed: Words to list with neighbours.
+        neighbours: Number of neighbours of each word.
+        projection: Projection of the drawn words' directions.
     """
 
     name: str
@@ -52,7 +52,7 @@ class VectorsInspection:
 
     @staticmethod
     def together(inspections: "Sequence[VectorsInspection]") -> str:
-        """In how many of several runs, such as seeds, the neighbours of words are the same."""
+        """Shared neighbours of words over several runs, such as seeds."""
         first = inspections[0]
         words = [word for word in first.listed if all(word in each.space.rows for each in inspections)]
         told = (
@@ -81,18 +81,18 @@ class VectorsInspection:
 def inspect_vectors(
     space: WordSpace, words: str | None, neighbours: int, projection: Method, name: str, model: str
 ) -> VectorsInspection:
-    """Looks at word vectors.
+    """Analyses word vectors.
 
     Args:
-        space: Of all words.
-        words: With commas between; the most frequent content words if not given.
-        neighbours: How many of each word are listed.
-        projection: How the picture is made.
-        name: Of the run that trained it.
-        model: What it is, in words.
+        space: All words with their vectors.
+        words: Words separated by commas; the most frequent content words if not given.
+        neighbours: Number of neighbours to list for each word.
+        projection: Projection of the figure: pca or tsne.
+        name: Name of the run that trained it.
+        model: The model, in words.
 
     Raises:
-        UserError: A word has no vector, there are none, or neighbours is below 1.
+        UserError: A word has no vector, no words are given, or neighbours is below 1.
     """
     if neighbours < 1:
         raise UserError(f"neighbours {neighbours} must be a whole number of at least 1")
@@ -109,13 +109,13 @@ def inspect_vectors(
 
 
 def content_words(words: Sequence[str]) -> list[str]:
-    """Words of letters alone, the most frequent first, but those that are the most frequent of all come last.
+    """Words of only letters, sorted by frequency, but with the very most frequent words at the end.
 
     Args:
-        words: The most frequent first.
+        words: Words, the most frequent first.
 
     Returns:
-        Such words; all of them where none is of letters alone.
+        These words; all words if none consists of only letters.
     """
     order = [*words[SKIPPED:], *words[:SKIPPED]]
     return [word for word in order if word.isalpha()] or order

@@ -1,4 +1,4 @@
-"""One word at all of its places: the states of a language model beside the one vector of its embedding."""
+"""One word at all its places: the states of a language model, compared with the word's embedding."""
 
 import re
 from collections.abc import Sequence
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from seqlab.figures import Figure
 
 MOST_PLACES = 200
-"""Places that numbers are taken over, at equal distances where there are more."""
+"""Most places in the measures, evenly spaced if there are more."""
 SHOWN = 12
-"""Places that are listed and drawn, likewise."""
+"""Most places to list and draw, also evenly spaced."""
 RANDOM = 1000
-"""Random words, as in the paper."""
+"""Number of random words, as in the paper."""
 BEFORE, AFTER = 5, 3
-"""Tokens of a context that are shown."""
+"""Number of context tokens to show."""
 LONGEST_SIDE = 32
-"""Tokens of a sentence on either side of the word."""
+"""Most tokens of a sentence on each side of the word."""
 ENDS = (".", "!", "?", "\n", EOS, BOS)
 NEIGHBOURS = 5
 AHEAD = "states after the word was read: of what follows they know nothing"
@@ -42,18 +42,18 @@ WORDS = ("word", "space", "word_1")
 
 @dataclass(frozen=True)
 class WordInContext:
-    """What one language model makes of one word.
+    """One word in one language model.
 
     Args:
-        name: Of the run that trained it.
-        word: As its vocabulary has it.
-        source: What was read, and how often the word stands there.
-        told: What the states know of.
-        measures: Of the static vectors, where there are such, and of each layer, the lowest first, by name.
-        neighbours: Words whose static vectors are nearest, with cosines; none without an embedding.
-        contexts: Of the places that are shown, in the order of the first principal component of the top layer.
-        states: Of each layer by name, at these places ``(places, size)``.
-        projection: Of the top layer.
+        name: Name of the run that trained it.
+        word: The word as in the vocabulary.
+        source: The text, and the number of the word's places, in words.
+        told: Which context the states have read, in words.
+        measures: Measures of the static vectors, if there are any, and of each layer, the lowest first, by name.
+        neighbours: Words with the nearest static vectors, with cosines; empty without an embedding.
+        contexts: Contexts of the shown places, in the order of the first principal component of the top layer.
+        states: States of each layer by name, at these places ``(places, size)``.
+        projection: Projection of the top layer.
     """
 
     name: str
@@ -88,7 +88,7 @@ class WordInContext:
         return "\n".join(lines)
 
     def figures(self) -> "dict[str, Figure]":
-        """The cosines of each layer, and the places of the top layer as points, by the names of their files."""
+        """The cosines of each layer, and the places of the top layer as points, by file name."""
         from seqlab.analysis.context_pictures import draw_cosines
         from seqlab.analysis.labelled_points import draw_points
 
@@ -126,16 +126,16 @@ def inspect_word(
     """Reads a text and compares the states at the places of a word.
 
     Args:
-        network: With its weights.
-        codec: Of its ids.
+        network: The trained network.
+        codec: Codec of its ids.
         ids: Text to read ``(time,)`` int64.
-        word: To look for.
-        name: Of the run that trained it.
-        source: What the text is.
-        projection: How the picture is made.
+        word: The word.
+        name: Name of the run that trained it.
+        source: Name of the text.
+        projection: Projection of the figure: pca or tsne.
 
     Raises:
-        UserError: The model does not read words, does not know this one, or the text does not have it twice.
+        UserError: The model does not read words, does not know this word, or the text does not have it twice.
     """
     known = known_word(codec, word, name)
     all_places = (ids == codec.vocab[known]).nonzero().squeeze(1)
@@ -175,10 +175,10 @@ def inspect_word(
 
 
 def known_word(codec: Codec, word: str, name: str) -> str:
-    """The one token that a word is.
+    """The token of a word.
 
     Raises:
-        UserError: The model reads other tokens than words, it is several, or unknown.
+        UserError: The model's tokens are not words, the word is several tokens, or it is unknown.
     """
     if codec.tokenizer.name not in WORDS:
         raise UserError(
@@ -204,14 +204,14 @@ def _names(network: LanguageNetwork | TransformerLanguage) -> list[str]:
 
 
 def _spread(places: Tensor, most: int) -> Tensor:
-    """So many of them at equal distances, the first and the last among them."""
+    """So many places, evenly spaced, from the first to the last."""
     if len(places) <= most:
         return places
     return places[torch.linspace(0, len(places) - 1, most).round().long()]
 
 
 def _sentences(codec: Codec, ids: Tensor, places: Tensor) -> list[Tensor]:
-    """The places of the words of the sentence that each place lies in."""
+    """The places of the words in the sentence around each place."""
     ends = torch.tensor([codec.vocab[mark] for mark in ENDS if mark in codec.vocab], dtype=torch.int64)
     found = []
     for place in places.tolist():
@@ -224,7 +224,7 @@ def _sentences(codec: Codec, ids: Tensor, places: Tensor) -> list[Tensor]:
 
 
 def _context(codec: Codec, ids: Tensor, place: int) -> str:
-    """The words around a place, on one line, the one at it in brackets."""
+    """The words around a place, on one line, with the word at the place in brackets."""
     before, here, after = ids[max(0, place - BEFORE) : place], ids[[place]], ids[place + 1 : place + 1 + AFTER]
     left, word, right = (" ".join(codec.written(part.numpy()).split()) for part in (before, here, after))
     return f"{left} [{word}] {right}".strip()

@@ -1,4 +1,4 @@
-"""What word vectors know: analogies, and similarity as people judge it."""
+"""Tests of word vectors: analogies, and similarity as judged by people."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,17 +14,17 @@ from seqlab.errors import UserError
 from seqlab.text.word_questions import Judged, Question
 
 TOGETHER = 256
-"""Questions that are asked at once."""
+"""Questions in a batch."""
 
 
 class Section(NamedTuple):
     """Questions of one section, or of all.
 
     Args:
-        name: Of it.
-        right: Questions answered rightly.
-        covered: Questions whose four words have vectors; others are left out.
-        questions: How many there are.
+        name: Name of the section.
+        right: Number of questions answered correctly.
+        covered: Number of questions whose four words have vectors; others do not count.
+        questions: Number of questions.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Section(NamedTuple):
 
     @property
     def accuracy(self) -> float:
-        """Share of the covered questions that are answered rightly; NaN of none."""
+        """Share of the covered questions answered correctly; NaN without covered questions."""
         return self.right / self.covered if self.covered else float("nan")
 
     def __str__(self) -> str:
@@ -43,24 +43,24 @@ class Section(NamedTuple):
 
 
 class Analogies(NamedTuple):
-    """Sections in the order of the file."""
+    """Results of the sections, in the order of the file."""
 
     sections: list[Section]
 
     def all(self) -> Section:
-        """Of all questions."""
+        """Result over all questions."""
         return Section("all", *(sum(column) for column in zip(*(one[1:] for one in self.sections), strict=True)))
 
 
 class Similarity(NamedTuple):
-    """How the order of cosines follows that of judgements.
+    """Rank correlation of cosines and human judgements.
 
     Args:
         spearman: Rank correlation over the covered pairs.
-        low: Lower end of its bootstrap interval of 95%.
-        high: Upper end.
-        covered: Pairs whose words have vectors; others are left out.
-        pairs: How many there are.
+        low: Lower end of its 95% bootstrap interval.
+        high: Upper end of its 95% bootstrap interval.
+        covered: Number of pairs whose words have vectors; others do not count.
+        pairs: Number of pairs.
     """
 
     spearman: float
@@ -75,13 +75,13 @@ class Similarity(NamedTuple):
 
 
 def answer_analogies(space: WordSpace, questions: Sequence[Question]) -> Analogies:
-    """Answers questions by 3CosAdd: of all words but a, b and c that nearest to b - a + c, of unit vectors.
+    """Answers questions by 3CosAdd: the word nearest to b - a + c (unit vectors), except a, b and c.
 
-    Words are looked up as they stand, else in small letters.
+    Words are looked up unchanged, then in lower case.
 
     Args:
-        space: Of the words.
-        questions: In the order of the file.
+        space: Words with their vectors.
+        questions: Questions in the order of the file.
     """
     known = [[_row(space, word) for word in question[1:]] for question in questions]
     asked = [place for place, rows in enumerate(known) if None not in rows]
@@ -126,15 +126,15 @@ def rank_similarity(space: WordSpace, judged: Sequence[Judged]) -> Similarity:
 
 
 def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Rank correlation of two columns ``(rows,)``; equal values share the mean of their ranks. NaN where one has no
-    two values."""
+    """Rank correlation of two columns ``(rows,)``; equal values share the mean of their ranks. NaN if a column is
+    constant."""
     a, b = (ranks(one) - (len(one) + 1) / 2 for one in (x, y))
     size = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / size if size else float("nan")
 
 
 def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From 1 on; equal values share the mean of their ranks ``(rows,)``."""
+    """Ranks from 1 on ``(rows,)``; equal values share the mean of their ranks."""
     _, place, times = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(times)
     shared: NDArray[np.float64] = (last - (times - 1) / 2)[place]

@@ -1,4 +1,4 @@
-"""Questions to word vectors: what is near a word, or near a sum of words."""
+"""Queries to word vectors: the words near a word, or near a sum of words."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -13,12 +13,12 @@ SIGNS = {"+": 1.0, "-": -1.0}
 
 
 class Nearby(NamedTuple):
-    """What is near a query.
+    """Words near a query.
 
     Args:
-        query: As it was asked.
+        query: The query.
         neighbours: Words with their cosines, the nearest first.
-        unseen: Words of the query that the training text lacks, with commas between; their parts have vectors.
+        unseen: Words of the query that the training text lacks, separated by commas; their n-grams have vectors.
     """
 
     query: str
@@ -31,10 +31,10 @@ class Nearby(NamedTuple):
 
 
 def terms_of(query: str) -> list[tuple[str, float]]:
-    """The words of a query with their signs: ``king - man + woman``; words with no sign between are added.
+    """The words of a query with their signs: ``king - man + woman``; a word without a sign is added.
 
     Raises:
-        UserError: It has no word, or a sign without one.
+        UserError: The query has no word, or a sign without a word.
     """
     found: list[tuple[str, float]] = []
     sign: float | None = None
@@ -56,11 +56,11 @@ class WordSpace:
     """Words and their directions.
 
     Args:
-        words: The most frequent first.
-        vectors: Of each ``(words, size)`` float32.
-        clean: How a word of a query is cleaned.
-        unseen: Other words -> their vectors ``(words, size)`` float32, zeros of a word that has none; none where
-            other words have no vectors.
+        words: Words, the most frequent first.
+        vectors: Vector of each word ``(words, size)`` float32.
+        clean: Function that cleans a word of a query.
+        unseen: Function from other words to their vectors ``(words, size)`` float32, zeros for a word without a vector;
+            None if other words never have vectors.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class WordSpace:
         """The row of a word.
 
         Raises:
-            UserError: It has no vector.
+            UserError: The word has no vector.
         """
         found = self._known(word)
         if found is None:
@@ -95,18 +95,18 @@ class WordSpace:
         return self._clean(word).strip()
 
     def _of_parts(self, word: str) -> Tensor | None:
-        """The direction ``(size,)`` of a word that has no row; none where it has none."""
+        """The direction ``(size,)`` of a word without a row; None if it has no direction."""
         if self._unseen is None or self._known(word) is not None:
             return None
         (vector,) = self._unseen([self._cleaned(word)])
         return F.normalize(vector.cpu(), dim=0) if bool(vector.any()) else None
 
     def near(self, query: str, k: int) -> Nearby:
-        """The words nearest to a sum of words, which are not among them (3CosAdd, Levy & Goldberg 2014, W14-1618).
+        """The words nearest to a sum of words, without these words (3CosAdd, Levy & Goldberg 2014, W14-1618).
 
         Args:
             query: See ``terms_of``.
-            k: How many words.
+            k: Number of words.
         """
         if k < 1:
             raise UserError(f"neighbours {k} must be a whole number of at least 1")
@@ -122,5 +122,5 @@ class WordSpace:
         return Nearby(query, {self.words[row]: round(cosine, 6) for row, cosine in near}, ", ".join(made))
 
     def near_word(self, word: str, k: int) -> str:
-        """The words nearest to one."""
+        """The words nearest to one word."""
         return ", ".join(self.near(word, k).neighbours)

@@ -1,4 +1,4 @@
-"""What each word of a text counted when a network classified it."""
+"""Weight of each word of a text in its classification."""
 
 import torch
 from torch import Tensor, nn
@@ -7,18 +7,18 @@ from seqlab.nn.evaluating import evaluating
 
 
 def word_weights(network: nn.Module, ids: Tensor, lengths: Tensor) -> Tensor:
-    """Shares of the words of one text, by pooling where a network pools over time, else by the gradient.
+    """Weights of the words of one text, from the pooling if the network pools over time, otherwise from the gradient.
 
-    The gradient is that of the likeliest class's logit with respect to a word's vector, times that vector, in absolute
-    value (Denil et al. 2014, arXiv 1412.6815). Dropout is off.
+    The gradient is that of the most likely class's logit with respect to a word's vector, times that vector, in
+    absolute value (Denil et al. 2014, arXiv 1412.6815). Dropout is off.
 
     Args:
-        network: Ids and lengths -> logits, with an ``embedding``; its ``weights`` say what a pooling counted.
+        network: Ids and lengths -> logits, with an ``embedding``; its ``weights`` are those of a pooling.
         ids: ``(1, time)`` int64.
         lengths: ``(1,)`` int64.
 
     Returns:
-        ``(time,)``, adding up to 1; zeros of a network without an embedding.
+        ``(time,)``, with sum 1; zeros for a network without an embedding.
     """
     with evaluating(network):
         if callable(pooled := getattr(network, "weights", None)):

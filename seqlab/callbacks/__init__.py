@@ -1,1 +1,1 @@
-"""What is watched and kept while training."""
+"""Callbacks that log training and write checkpoints."""

@@ -1,4 +1,4 @@
-"""TensorBoard's logger: a full disk ends the log and not the training, and a run that goes on logs nothing twice."""
+"""TensorBoard's logger: a full disk ends only the log, and a resumed run logs nothing twice."""
 
 import sys
 from collections.abc import Collection
@@ -15,15 +15,15 @@ from seqlab.runs.schema import LogEnd
 
 
 class Board(TensorBoardLogger):
-    """Lightning's logger for TensorBoard, whose events are written as ``Events`` does.
+    """Lightning's logger for TensorBoard, with events written by ``Events``.
 
     Args:
-        folder: Of the run.
-        end: Of the log of a run that goes on, as its checkpoint has it; what was logged after that is hidden.
-        purge_step: First step that is hidden where the checkpoint does not say how its log ended.
+        folder: Folder of the run.
+        end: End of the log in the checkpoint of a resumed run; later entries are hidden.
+        purge_step: First hidden step, if the checkpoint does not hold the end of its log.
 
     Raises:
-        UserError: The end is none.
+        UserError: The end is invalid.
     """
 
     _experiment: Any
@@ -38,7 +38,7 @@ class Board(TensorBoardLogger):
     def experiment(self) -> Any:
         """TensorBoard's own object."""
         if self._experiment is None:
-            from seqlab.callbacks.events import Writer  # TensorBoard, which others need not wait for
+            from seqlab.callbacks.events import Writer  # imports TensorBoard, which is slow
 
             self._experiment = Writer(self.log_dir, self._purge)
             for event in self._again:
@@ -46,7 +46,7 @@ class Board(TensorBoardLogger):
         return self._experiment
 
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """Numbers under the tags of ``board_tag``; the epoch, which Lightning adds to them, is left out."""
+        """Logs numbers under the tags of ``board_tag``, without the epoch that Lightning adds."""
         super().log_metrics({board_tag(name): value for name, value in metrics.items() if name != "epoch"}, step)
 
     @rank_zero_only
@@ -56,7 +56,7 @@ class Board(TensorBoardLogger):
         Args:
             chosen: The options of the run.
             reached: Names under which results were logged; the tab shows the last value of each.
-            first: Options whose columns come first. TensorBoard puts those first that it is told to differ.
+            first: Options whose columns come first; TensorBoard sorts the options marked as different to the front.
         """
         from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
         from torch.utils.tensorboard.summary import hparams
@@ -75,12 +75,12 @@ class Board(TensorBoardLogger):
             self.experiment._get_file_writer().add_summary(summary)
 
     def end(self) -> LogEnd:
-        """The end of the log, all of which is with the system then; the first process may ask."""
+        """The end of the log, after a flush; only the first process may ask."""
         end = self.experiment.events.end
         return {"step": end["step"], "events": [*end["events"]]}
 
     def save(self) -> None:
-        """Writes the options of the run beside the events."""
+        """Writes the options of the run next to the events."""
         try:
             super().save()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""How long a run has trained, through all its interruptions."""
+"""Training time of a run, across interruptions."""
 
 import time
 from typing import Any
@@ -9,8 +9,7 @@ import lightning.pytorch as pl
 class Clock(pl.Callback):
     """Counts the seconds of training and validation, and logs them as ``train/seconds`` after each validation.
 
-    Of a resumed run, those up to the checkpoint that it went on from count too; what was lost with a process that was
-    killed does not.
+    In a resumed run, the seconds up to the resumed checkpoint also count; time lost with a killed process does not.
     """
 
     def __init__(self) -> None:
@@ -19,7 +18,7 @@ class Clock(pl.Callback):
 
     @property
     def seconds(self) -> float:
-        """So far."""
+        """Seconds so far."""
         return self._before + (0.0 if self._since is None else time.monotonic() - self._since)
 
     def state_dict(self) -> dict[str, Any]:

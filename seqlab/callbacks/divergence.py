@@ -1,4 +1,4 @@
-"""A loss that is no number."""
+"""Handling of NaN and infinite losses."""
 
 import sys
 from typing import Any, NoReturn
@@ -15,12 +15,12 @@ from seqlab.errors import UserError
 class Divergence(pl.Callback):
     """Keeps a loss or a gradient that is NaN or infinite from the weights.
 
-    Comes before the log, which then counts nothing of a batch that was left out. ``skipped`` counts the updates that
-    were left out, from the beginning of the run.
+    This callback comes before the log, which then does not count a skipped batch. ``skipped`` is the number of skipped
+    updates since the beginning of the run.
 
     Args:
-        norms: Comes before this one in the list of callbacks.
-        skip: Whether to leave the update of such a batch out, rather than to stop.
+        norms: Callback of the gradient norms, earlier in the list of callbacks.
+        skip: Whether to skip the update of such a batch instead of stopping.
     """
 
     def __init__(self, norms: GradientNorms, skip: bool) -> None:
@@ -51,16 +51,16 @@ class Divergence(pl.Callback):
         norm = self.norms.total
         assert norm is not None
         if bool(torch.isfinite(norm)) or getattr(trainer.precision_plugin, "scaler", None) is not None:
-            return  # a scaler of float16 leaves such updates out by itself, while it looks for its scale
+            return  # a float16 scaler skips such updates itself while it adjusts its scale
         if not self.skip:
             self._stop(trainer, f"the gradient norm is {float(norm)}")
         for parameter in pl_module.parameters():
-            parameter.grad = None  # optimizers leave such parameters, and what they keep of them, as they are
+            parameter.grad = None  # optimizers skip such parameters and their state
         if hasattr(pl_module, "forget"):
             pl_module.forget()
         self.skipped += 1
         if trainer.is_global_zero:
-            words = f"seqlab: no number came out after step {trainer.global_step}; its update is left out"
+            words = f"seqlab: NaN or infinite numbers after step {trainer.global_step}; the update is skipped"
             print(words, file=sys.stderr)
 
     def on_train_batch_end(

@@ -1,4 +1,4 @@
-"""Events for TensorBoard, each written whole at once: a full disk ends the log and not the training."""
+"""Events for TensorBoard, each written completely or not at all: a full disk ends only the log."""
 
 import os
 import socket
@@ -20,12 +20,12 @@ NUMBERS = count()
 
 
 class Events:
-    """A file of events. Where one cannot be written it says so once, and drops that one and the rest.
+    """A file of events. If an event cannot be written, it prints one message and drops this event and all later ones.
 
-    ``end`` is the end of what was written.
+    ``end`` is the end of the written events.
 
     Args:
-        folder: Of the file, made if need be.
+        folder: Folder of the file, created if needed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,7 +34,7 @@ class Events:
         self._file: Any = None
 
     def get_logdir(self) -> str:
-        """Where the events are."""
+        """Folder of the events."""
         return str(self.folder)
 
     def add_event(self, event: Event) -> None:
@@ -54,7 +54,7 @@ class Events:
             print(f"seqlab: {words}", file=sys.stderr)
 
     def write(self, record: bytes) -> None:
-        """Writes a record, whole or not at all.
+        """Writes a record, completely or not at all.
 
         Raises:
             OSError: The disk is full.
@@ -76,10 +76,10 @@ class Events:
         RecordWriter(self).write(event.SerializeToString())
 
     def flush(self) -> None:
-        """Nothing waits to be written."""
+        """Does nothing, since every event is written at once."""
 
     def reopen(self) -> None:
-        """The next event opens a file."""
+        """Lets the next event open a new file."""
 
     def close(self) -> None:
         """Ends the file."""
@@ -92,8 +92,8 @@ class Writer(SummaryWriter):
     """TensorBoard's own object, through ``Events``.
 
     Args:
-        folder: Of the log.
-        purge_step: First step that TensorBoard hides of what was logged before.
+        folder: Folder of the log.
+        purge_step: First step of earlier entries that TensorBoard hides.
     """
 
     file_writer: Any

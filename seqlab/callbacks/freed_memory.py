@@ -1,4 +1,4 @@
-"""Memory that was freed, kept for the next step, but never much more than a step needs."""
+"""Limits the freed memory that a process keeps for the next step."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ import lightning.pytorch as pl
 from seqlab.runs.allocator import give_back, resident
 
 BOUND = 1.2
-"""Times what steps were seen to need."""
+"""Limit of kept memory, as a multiple of a step's need."""
 LOOK_EVERY = 10
-"""Batches from one look to the next, so that looking costs next to nothing."""
+"""Batches between two checks, so that checks cost almost nothing."""
 
 
 class FreedMemory(pl.Callback):
-    """Gives freed memory back to the system after each validation, and where shapes that vary have left much of it.
+    """Returns freed memory to the system after each validation, and when varying shapes have left much of it.
 
-    What steps need is what the process grew by in the batches after memory was last given back, the most of all times.
+    A step's need is the largest growth of the process in the batches after memory was returned.
     """
 
     def __init__(self) -> None:

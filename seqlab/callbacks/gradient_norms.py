@@ -1,4 +1,4 @@
-"""The gradient norm of every optimizer step, before it is clipped."""
+"""The gradient norm of every optimizer step, before gradient clipping."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 REMEMBERED = 3
-"""Norms kept of the steps before."""
+"""Number of earlier norms to keep."""
 
 
 def gradient_norm(module: pl.LightningModule) -> Tensor:
@@ -19,20 +19,20 @@ def gradient_norm(module: pl.LightningModule) -> Tensor:
 
 
 def total_norm(gradients: Iterable[Tensor]) -> Tensor:
-    """Euclidean norm of gradients together, a scalar; of sparse ones row by row, which no number of threads changes."""
+    """Euclidean norm of all gradients, a scalar; sparse gradients row by row, independent of the number of threads."""
     return torch.nn.utils.get_total_norm([_norms_of_rows(one) if one.is_sparse else one for one in gradients])
 
 
 def _norms_of_rows(gradient: Tensor) -> Tensor:
-    """Of a sparse gradient ``(rows,)``."""
+    """Norms of the rows of a sparse gradient ``(rows,)``."""
     values = gradient.coalesce().values()
     return torch.linalg.vector_norm(values, dim=[*range(1, values.ndim)])
 
 
 class GradientNorms(pl.Callback):
-    """Measures the gradient norm once a step, for those that come after it in the list of callbacks.
+    """Computes the gradient norm once per step, for later callbacks in the list.
 
-    ``total`` is the norm of the step under way, a scalar on the model's device; ``before`` holds the last few.
+    ``total`` is the norm of the current step, a scalar on the model's device; ``before`` holds the last few norms.
     """
 
     def __init__(self) -> None:

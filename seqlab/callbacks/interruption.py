@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGUSR1: finish the step, keep a checkpoint, stop."""
+"""Ctrl-C, SIGTERM and SIGUSR1: finish the step, write a checkpoint, stop."""
 
 import signal
 import threading
@@ -9,29 +9,29 @@ from typing import Any, NoReturn
 import lightning.pytorch as pl
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else []))
-"""Ctrl-C, and what schedulers of clusters send before they take a machine away."""
+"""Ctrl-C, and the signals of cluster schedulers before they end a job."""
 
 ASK_EVERY = 10
-"""Steps between two questions to the other processes whether one of them was told to stop."""
+"""Steps between two checks whether any process was told to stop."""
 
 
 def is_border(trainer: pl.Trainer, batch_idx: int) -> bool:
-    """Whether a checkpoint after this batch goes on exactly.
+    """Whether a run can resume exactly from a checkpoint after this batch.
 
-    Not after the last batch of an epoch, nor between a batch and the validation that follows it: the run would go on
-    behind that validation.
+    It cannot after the last batch of an epoch, nor between a batch and its validation: the resumed run would skip the
+    validation.
     """
     return ends_step(trainer, batch_idx) and not _validates(trainer, batch_idx)
 
 
 def ends_step(trainer: pl.Trainer, batch_idx: int) -> bool:
-    """Whether a batch within an epoch leaves no gradients to be added to, which are in no checkpoint."""
+    """Whether a batch within an epoch ends an optimizer step; accumulated gradients are in no checkpoint."""
     done = batch_idx + 1
     return done < trainer.num_training_batches and done % trainer.accumulate_grad_batches == 0
 
 
 def _validates(trainer: pl.Trainer, batch_idx: int) -> bool:
-    """Whether a validation follows this batch; one that the clock asks for is not foreseen."""
+    """Whether a validation follows this batch; validations by wall time are not predicted."""
     if trainer.val_check_batch is None:
         return False
     if trainer.check_val_every_n_epoch is None:
@@ -41,7 +41,7 @@ def _validates(trainer: pl.Trainer, batch_idx: int) -> bool:
 
 
 class Interrupted(SystemExit):
-    """Training was told to stop and left a checkpoint; the code is the shell's for the signal."""
+    """Training was told to stop and wrote a checkpoint; the exit code is the shell's code for the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -52,7 +52,7 @@ class Interruption(pl.Callback):
     """Turns the first signal into a checkpoint after the running step; a second one stops at once.
 
     Args:
-        path: Where the checkpoint goes.
+        path: Path of the checkpoint.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which checkpoints are kept, how they are written, and what stands in them of the run."""
+"""Which checkpoints are written, how, and with which data about the run."""
 
 import re
 import sys
@@ -21,9 +21,9 @@ from seqlab.runs.provenance import arithmetic
 
 
 class WholeFiles(CheckpointIO):
-    """Writes checkpoints whole or not at all, and reads only tensors and plain values.
+    """Writes checkpoints completely or not at all, and reads only tensors and plain values.
 
-    Where one cannot be written, the one from before stays, a sentence says so, and training goes on.
+    If a checkpoint cannot be written, the old one stays, a message is printed, and training continues.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
@@ -41,14 +41,14 @@ class WholeFiles(CheckpointIO):
 
 
 class KeepBest(ModelCheckpoint):
-    """Keeps ``best.ckpt``, of the best validation, and what was measured there.
+    """Writes ``best.ckpt`` of the best validation, and records its measures.
 
     ``reached`` holds the values of that validation by name, without ``val/``.
 
     Args:
-        folder: Of the file.
-        monitor: Name of the logged value that tells.
-        mode: ``min`` where lower is better, else ``max``.
+        folder: Folder of the file.
+        monitor: Name of the monitored value.
+        mode: ``min`` if lower is better, otherwise ``max``.
     """
 
     def __init__(self, folder: Path, monitor: str, mode: str) -> None:
@@ -88,7 +88,7 @@ class KeepBest(ModelCheckpoint):
 
 
 class Often(NamedTuple):
-    """How often ``last.ckpt`` is written within an epoch: every so many steps, or every so many seconds."""
+    """Interval of ``last.ckpt`` within an epoch, in steps or in seconds."""
 
     steps: int | None = None
     seconds: float | None = None
@@ -98,7 +98,7 @@ class Often(NamedTuple):
         """``200`` steps, ``30s``, ``5m`` or ``1h``.
 
         Raises:
-            UserError: It is none of these.
+            UserError: The text has none of these forms.
         """
         match = re.fullmatch(r"(\d{1,9})([smh]?)", text)
         if not match or not int(match.group(1)):
@@ -110,13 +110,13 @@ class Often(NamedTuple):
 
 
 class KeepLast(Checkpoint):
-    """Keeps ``last.ckpt``: of every n-th epoch, of the last step, and within an epoch of every validation and as often
-    as asked for. An epoch that ends before its last batch is kept as of that batch, from which a resumed run goes on.
+    """Writes ``last.ckpt`` after every n-th epoch, after the last step, and within an epoch after every validation and
+    at a requested interval. If an epoch ends before its last batch, a resumed run continues at that batch.
 
     Args:
-        folder: Of the file.
-        every_n_epochs: Epochs from one to the next.
-        often: How often within an epoch, if at all.
+        folder: Folder of the file.
+        every_n_epochs: Epochs from one checkpoint to the next.
+        often: Interval within an epoch, if any.
     """
 
     def __init__(self, folder: Path, every_n_epochs: int = 1, often: Often | None = None) -> None:
@@ -162,11 +162,11 @@ class KeepLast(Checkpoint):
 
 
 class RunRecord(pl.Callback):
-    """Keeps the configuration of the run in its folder and in each of its checkpoints, and there the end of its log.
+    """Writes the configuration of the run to its folder and its checkpoints, and the end of its log to checkpoints.
 
     Args:
-        folder: Of the run.
-        config: What ``--config`` takes, as YAML.
+        folder: Folder of the run.
+        config: Configuration for ``--config``, as YAML.
     """
 
     def __init__(self, folder: Path, config: str) -> None:

@@ -15,12 +15,12 @@ RATES = {"train/tokens_per_second": "tokens/s", "train/items_per_second": "items
 
 
 def validated(trainer: pl.Trainer) -> dict[str, float]:
-    """What the last validation measured."""
+    """The measures of the last validation."""
     return {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
 
 
 def numbers(module: pl.LightningModule, values: Mapping[str, float]) -> list[tuple[str, str]]:
-    """What is said of values by name: the measures of training and of validation, else their losses, and the speed."""
+    """The figures to print: measures of training and validation, or their losses, and the speed."""
     measures = getattr(module, "measures", {})
     shown = [
         (f"{stage} {SHORT.get(name, name)}", measure.form.format(values[f"{stage}/{name}"]))
@@ -36,13 +36,13 @@ def numbers(module: pl.LightningModule, values: Mapping[str, float]) -> list[tup
 
 NOTHING = "nothing new to say yet"
 EARLY = 0.75
-"""Share of the longest time between two lines after which a step that ends says its figures."""
+"""Share of the longest interval between two lines after which the end of a step prints its figures."""
 SHORT = {"perplexity": "ppl"}
-"""Names that are written more shortly."""
+"""Abbreviated names."""
 
 
 class Bar(TQDMProgressBar):
-    """One bar for the steps of an epoch, with its figures so far and those of the last validation."""
+    """One progress bar for the steps of an epoch, with its figures so far and those of the last validation."""
 
     def __init__(self, tally: Tally) -> None:
         super().__init__(refresh_rate=10)
@@ -61,9 +61,9 @@ class Lines(ProgressBar):
     """Lines for logs and pipes, each with the figures of the steps, and of the validation, since the one before.
 
     Args:
-        tally: Of this run; comes before this one in the list of callbacks.
-        seconds: From one line to the next at the ends of epochs, at least.
-        often: Seconds from one line to the next within an epoch, at most, whatever takes so long.
+        tally: Tally of this run, earlier in the list of callbacks.
+        seconds: Fewest seconds from one line to the next at the ends of epochs.
+        often: Most seconds from one line to the next within an epoch.
     """
 
     def __init__(self, tally: Tally, seconds: float = 5.0, often: float = 30.0) -> None:
@@ -132,7 +132,7 @@ class Lines(ProgressBar):
         self._say(trainer, ", ".join(words) or NOTHING)
 
     def _watch(self, trainer: pl.Trainer, over: threading.Event) -> None:
-        """Says where training stands whenever nothing else was said for long, as in a validation that takes long."""
+        """Prints the position of training if no line was printed for long, as in a long validation."""
         while not over.wait(max(0.0, self._said + self.often - time.monotonic())):
             if time.monotonic() - self._said >= self.often:
                 self._say(trainer, f"{'validating' if trainer.validating else 'at work'}, {NOTHING}")
@@ -146,5 +146,5 @@ class Lines(ProgressBar):
 
 
 def progress(tally: Tally) -> Callback:
-    """A bar where somebody watches, on a terminal or in a notebook, else lines."""
+    """A progress bar on a terminal or in a notebook, otherwise lines."""
     return Bar(tally) if sys.stderr.isatty() or hasattr(sys, "ps1") else Lines(tally)

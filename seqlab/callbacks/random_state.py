@@ -1,4 +1,4 @@
-"""The random states of a run, kept in its checkpoints."""
+"""The states of a run's random generators, in its checkpoints."""
 
 import random
 from typing import Any
@@ -11,11 +11,11 @@ from seqlab.errors import UserError, reason_of
 from seqlab.runs.ranks import of_all_processes, rank_and_world
 
 WORDS = 624
-"""Numbers in a state of the Mersenne twister of NumPy, which does not check where it stands among them."""
+"""Numbers in the state of NumPy's Mersenne twister, which does not check its position."""
 
 
 def _checked(kept: dict[str, Any]) -> dict[str, Any]:
-    """States, once other generators have taken them."""
+    """States, checked by loading them into other generators."""
     random.Random().setstate(kept["python"])
     kind, keys, position, *rest = kept["numpy"]
     if kind != "MT19937" or not 0 <= position <= WORDS or len(rest) != 2 or keys.shape != (WORDS,):
@@ -26,10 +26,10 @@ def _checked(kept: dict[str, Any]) -> dict[str, Any]:
 
 
 class RandomState(pl.Callback):
-    """Keeps the states of the generators of Python, NumPy and torch, so that dropout goes on as if never interrupted.
+    """Saves the random states of Python, NumPy and torch, so that a resumed run draws the same dropout masks.
 
-    Every process has its own. They are put back at the last moment before the first resumed batch, after all that
-    draws while a run is set up.
+    Every process has its own states. They are restored just before the first resumed batch, after all random draws of
+    the setup.
     """
 
     def __init__(self) -> None:

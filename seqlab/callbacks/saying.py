@@ -1,4 +1,4 @@
-"""What a model says after each validation, for a person who watches it learn."""
+"""Printed samples of a model after each validation."""
 
 import sys
 from typing import Any, Protocol, cast
@@ -7,13 +7,13 @@ import lightning.pytorch as pl
 
 
 class Says(Protocol):
-    """A model that says something of a few items."""
+    """A model with a printable sample."""
 
     def sample(self, data: Any) -> str: ...
 
 
 class Saying(pl.Callback):
-    """Prints what the model says after each validation, on the first process."""
+    """Prints a sample of the model after each validation, on the first process."""
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or not trainer.is_global_zero:

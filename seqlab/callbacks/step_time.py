@@ -1,4 +1,4 @@
-"""Where the time of a step goes, how fast it computes, and what memory it takes."""
+"""Time of a step by phase, its speed, and its memory."""
 
 import resource
 import sys
@@ -11,7 +11,7 @@ from torch import Tensor
 
 PHASES = ("data", "forward", "backward", "optimizer")
 PEAK_SIZE = {"cpu": 1024, "cuda": 8192}
-"""Rows of the square product that stands for the fastest that a device computes."""
+"""Rows of the square matrix product that measures a device's peak speed."""
 PEAK_TRIES = 3
 
 
@@ -30,7 +30,7 @@ def measured_peak(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def peak_memory(device: torch.device) -> float:
-    """The most memory that was taken so far, in bytes: of a GPU what tensors took, else of the whole process."""
+    """Peak memory so far in bytes: of tensors on a GPU, otherwise of the whole process."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
     unit = 1 if sys.platform == "darwin" else 1024
@@ -46,9 +46,9 @@ class StepTime(pl.Callback):
     """Logs milliseconds of a batch by phase, every ``trainer.log_every_n_steps`` optimizer steps.
 
     ``speed/data_ms`` runs from the end of a batch to the start of the next, logging and progress included, but not
-    validation; ``speed/optimizer_ms`` includes clipping. Means since the last entry; of a GPU, whose calls return
-    before their work is done, the logged batch alone is waited for and timed. ``speed/gflops`` is what the model says
-    that items cost over the time of forward and backward, ``speed/share_of_peak`` that over ``measured_peak``, and
+    validation; ``speed/optimizer_ms`` includes clipping. The values are means since the last entry; on a GPU, whose
+    calls are asynchronous, only the logged batch is synchronized and timed. ``speed/gflops`` is the model's operations
+    divided by the time of forward and backward, ``speed/share_of_peak`` is that divided by ``measured_peak``, and
     ``speed/memory_mb`` is ``peak_memory``.
     """
 

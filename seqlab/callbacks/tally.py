@@ -1,4 +1,4 @@
-"""What training costs, over all items of an epoch, and since somebody last asked."""
+"""Training loss over all items of an epoch, and since the last query."""
 
 import sys
 import time
@@ -15,10 +15,10 @@ def figures(module: pl.LightningModule, total: float, count: float, seconds: flo
     """The mean loss of some items, the measures that follow from it, and the speed, as they are logged.
 
     Args:
-        module: That learns; its ``measures`` and its ``unit``.
+        module: The model, with its ``measures`` and its ``unit``.
         total: Sum of the losses.
-        count: Items, above 0.
-        seconds: That they took.
+        count: Number of items, above 0.
+        seconds: Time of these items.
     """
     loss, measures = total / count, getattr(module, "measures", {})
     follows = {name: measure.of_loss(loss) for name, measure in measures.items() if measure.of_loss is not None}
@@ -31,7 +31,7 @@ def figures(module: pl.LightningModule, total: float, count: float, seconds: flo
 
 
 class _Span:
-    """Sums over some batches, kept where they are computed until somebody asks."""
+    """Sums over some batches, kept on their device until they are read."""
 
     def __init__(self, total: float = 0.0, count: float = 0, seconds: float = 0.0) -> None:
         self.total: Tensor | float = total
@@ -50,8 +50,8 @@ class _Span:
 class Tally(pl.Callback):
     """Sums the ``total`` and the ``count`` that a model's ``training_step`` hands out, in float64.
 
-    Comes behind what leaves batches out. ``epoch`` holds the figures of the last epoch over its items on all processes,
-    of one that was broken off over those that it had; see ``figures``. Validation takes no time here.
+    This callback comes after those that skip batches. ``epoch`` holds the figures of the last epoch over its items on
+    all processes; for an interrupted epoch, over its items so far; see ``figures``. Validation time does not count.
     """
 
     def __init__(self) -> None:
@@ -66,14 +66,14 @@ class Tally(pl.Callback):
         self._epoch, self.epoch = _Span(*own_sums(state_dict["sums"])), dict(state_dict["epoch"])
 
     def so_far(self, module: pl.LightningModule) -> dict[str, float]:
-        """The figures of the epoch under way on this process; of the last one at its end."""
+        """The figures of the current epoch on this process, or of the last epoch at its end."""
         total, count, seconds = self._epoch.plain()
         return figures(module, total, count, seconds) if count else self.epoch
 
     def since_asked(self, module: pl.LightningModule) -> dict[str, float]:
-        """The figures of the steps since the last call, empty if there were none; the first process may ask.
+        """The figures of the steps since the last call, empty without steps; only the first process may ask.
 
-        Within an epoch they are its own steps alone, and those of the others come with the end of the epoch.
+        Within an epoch they cover only its own steps; those of other processes follow at the end of the epoch.
         """
         (total, count, seconds), self._recent = self._recent.plain(), _Span()
         return figures(module, total, count, seconds) if count else {}

@@ -1,4 +1,4 @@
-"""Loss and what follows from it, rates, gradient norms and speed of training, every few steps."""
+"""Logs the training loss and its derived measures, learning rates, gradient norms and speed, every few steps."""
 
 import time
 from typing import Any
@@ -18,19 +18,18 @@ from seqlab.runs.ranks import of_all_processes, own_sums
 
 
 class TrainingLog(pl.Callback):
-    """Logs what happened since it last logged, every ``trainer.log_every_n_steps`` optimizer steps.
+    """Logs the training since its last entry, every ``trainer.log_every_n_steps`` optimizer steps.
 
-    A model's ``training_step`` hands it the ``total`` and ``count`` of each batch. Between two logs it only adds on the
-    device. Losses are summed over items and processes before they are divided. The gradient norm, before and after
-    clipping, and the learning rate are those of the logged step; where gradients are clipped, ``train/clipped`` is the
-    share of steps in which they were; where updates may be left out, ``train/skipped`` is how many were since the run
-    began.
+    A model's ``training_step`` returns the ``total`` and ``count`` of each batch. Between two entries it only adds on
+    the device. Losses are summed over items and processes before the division. The gradient norm, before and after
+    clipping, and the learning rate are those of the logged step. With gradient clipping, ``train/clipped`` is the share
+    of clipped steps. If updates may be skipped, ``train/skipped`` is their number since the beginning of the run.
 
-    ``latest`` holds the last values logged.
+    ``latest`` holds the last logged values.
 
     Args:
-        norms: Measures gradients; comes before this one in the list of callbacks.
-        watch: Leaves updates out, if given; comes before this one too.
+        norms: Callback of the gradient norms, earlier in the list of callbacks.
+        watch: Callback that skips updates, if any, also earlier in the list.
     """
 
     def __init__(self, norms: GradientNorms | None = None, watch: Divergence | None = None) -> None:

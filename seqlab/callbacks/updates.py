@@ -1,4 +1,4 @@
-"""How large gradients and updates are, part by part of the network."""
+"""Sizes of gradients and updates for each part of the network."""
 
 from typing import Any
 
@@ -22,8 +22,8 @@ def parts(module: pl.LightningModule) -> dict[str, list[Tensor]]:
 class Updates(pl.Callback):
     """Logs each part's gradient norm before clipping, and the norm of its update over that of its weights.
 
-    Of the logged steps alone. Ratios around 0.001 are healthy; far smaller ones learn nothing, far larger ones tear
-    down what was learned.
+    It measures only the logged steps. Ratios around 0.001 are healthy; far smaller ones barely train the network, far
+    larger ones destroy what it has learned.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Recurrences over time. ``CELLS`` names every cell; a variant of one is a row of its own."""
+"""Recurrent cells. ``CELLS`` names every cell; a variant of a cell has its own row."""
 
 from seqlab.cells.cell import Cell
 from seqlab.cells.gru import GRU
@@ -32,7 +32,7 @@ CELLS: dict[str, Cell] = {
 
 
 def cell_named(name: str) -> Cell:
-    """A cell by its name; cells keep nothing, so that every network shares the one of its row.
+    """A cell by its name; cells have no state, so that all networks share the cell of a row.
 
     Raises:
         UserError: The name is unknown.

@@ -1,4 +1,4 @@
-"""What a recurrent cell is: its weights, the equations of a step, and how a step is run and differentiated in place."""
+"""Base classes of recurrent cells: weights, the equations of a step, and hand-written in-place forward and backward."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -17,15 +17,15 @@ Weights = Mapping[str, Tensor]
 
 
 def worth_a_table(inputs: Tensor, weight: Tensor) -> bool:
-    """Whether inputs are ids, and fewer distinct ones than there are of them."""
+    """Whether inputs are ids, with fewer possible ids than inputs."""
     return not inputs.is_floating_point() and weight.shape[1] < inputs.numel()
 
 
 def finished_product(inputs: Tensor, weight: Tensor, finish: Callable[[Tensor], Tensor]) -> Tensor:
-    """``finish(weight @ inputs)`` of inputs ``(..., input_size)``, or of ids ``(...)`` that stand for one-hot ones.
+    """``finish(weight @ inputs)`` of inputs ``(..., input_size)``, or of ids ``(...)`` that stand for one-hot vectors.
 
-    ``finish`` acts on each row by itself, so that of few ids each is finished once. Of many, a table of their gradients
-    would cost far more than the columns that were looked up.
+    ``finish`` acts on each row by itself, so with few ids each id is computed once. With many ids, a table of their
+    gradients would cost far more than looking up columns.
     """
     if inputs.is_floating_point():
         return finish(linear(inputs, weight))
@@ -35,7 +35,7 @@ def finished_product(inputs: Tensor, weight: Tensor, finish: Callable[[Tensor], 
 
 
 def input_product(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """``weight @ inputs + bias``, of the same."""
+    """``weight @ inputs + bias``, for the same inputs."""
     if inputs.is_floating_point():
         return linear(inputs, weight, bias)
     return finished_product(inputs, weight, lambda rows: rows + bias)
@@ -48,9 +48,9 @@ class Cell(ABC):
     ``(gates * hidden_size, input_size)``, ``weight_hh`` ``(gates * hidden_size, hidden_size)``, ``bias_ih`` and
     ``bias_hh`` ``(gates * hidden_size,)``, with the gates stacked in the order of ``gates``.
 
-    The first part of the state is the output of the step. ``sigmoids`` are the gates that open and close, in (0, 1),
-    ``constants`` the weights that every initialization starts at a value of their own, ``torch_name`` is torch's
-    function of the same equations, if it has one.
+    The first part of the state is the output of the step. ``sigmoids`` are the sigmoid gates, ``constants`` are weights
+    with a fixed initial value under every initialization, ``torch_name`` is torch's function with the same equations,
+    if there is one.
     """
 
     gates: ClassVar[tuple[str, ...]]
@@ -66,7 +66,7 @@ class Cell(ABC):
         return state[0], state
 
     def __deepcopy__(self, memo: object) -> "Cell":
-        """Itself: it keeps nothing, and copies of a network stay networks of the same row of ``CELLS``."""
+        """The cell itself: it has no state, and a copied network keeps the cell of its row in ``CELLS``."""
         return self
 
     def zero_state(self, batch_size: int, weights: Weights) -> State:
@@ -86,7 +86,7 @@ class Cell(ABC):
         }
 
     def project(self, inputs: Tensor, weights: Weights) -> Tensor:
-        """What the steps take of their inputs ``(..., input_size)`` or ids: ``(..., gates * hidden_size)``."""
+        """Input product of all steps, from inputs ``(..., input_size)`` or ids: ``(..., gates * hidden_size)``."""
         return input_product(inputs, weights["weight_ih"], weights["bias_ih"])
 
     @abstractmethod
@@ -94,9 +94,9 @@ class Cell(ABC):
         """One step.
 
         Args:
-            projected: ``(batch, gates * hidden_size)``, of ``project``.
-            state: Before the step, each part ``(batch, hidden_size)``.
-            weights: Of the cell.
+            projected: ``(batch, gates * hidden_size)``, from ``project``.
+            state: State before the step, each part ``(batch, hidden_size)``.
+            weights: Weights of the cell.
 
         Returns:
             The state after the step; its first part is the output.
@@ -104,14 +104,15 @@ class Cell(ABC):
 
 
 def log_positive(y: Tensor) -> Tensor:
-    """log g(y), g(y) = y + 1/2 where y >= 0, else sigmoid(y): positive, continuous, growing (Feng et al. 2024)."""
+    """log g(y), with g(y) = y + 1/2 for y >= 0, otherwise sigmoid(y): positive, continuous, increasing (Feng et al.
+    2024)."""
     return torch.where(y >= 0, (F.relu(y) + 0.5).log(), F.logsigmoid(y))
 
 
 class LinearCell(Cell):
-    """A recurrence h' = a * h + b whose a and b depend on the input alone, so that time can be scanned in parallel.
+    """A recurrence h' = a * h + b; a and b depend only on the input, so that a parallel scan over time is possible.
 
-    It has neither recurrent weights nor recurrent biases. a lies in (0, 1), b above 0.
+    The cell has no recurrent weights and no recurrent biases. a lies in (0, 1), b is above 0.
     """
 
     def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
@@ -124,7 +125,7 @@ class LinearCell(Cell):
 
     @abstractmethod
     def log_coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
-        """Their logarithms."""
+        """Logarithms of a and b."""
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> State:
         a, b = self.coefficients(projected)
@@ -132,16 +133,16 @@ class LinearCell(Cell):
 
 
 class Kernel(NamedTuple):
-    """Compiled code that runs a cell over time as ``forward`` and ``backward`` do, see ``seqlab.native``.
+    """Compiled code for ``forward`` and ``backward`` of a cell over time, see ``seqlab.native``.
 
     Args:
-        name: Of its functions.
-        vectors: Weights that it reads besides the recurrent ones.
-        kept: Buffers of the tape that it fills besides the blocks.
+        name: Name of its functions.
+        vectors: Weights that it reads in addition to the recurrent weights.
+        kept: Buffers of the tape that it fills in addition to the blocks.
         norms: Normalizations of the tape.
-        given_back: Buffers of the gradient that it fills besides the blocks, and their widths in units of
+        given_back: Buffers of the gradient that it fills in addition to the blocks, and their widths in units of
             ``hidden_size``.
-        reads_blocks: Whether its way back needs the blocks.
+        reads_blocks: Whether its backward pass needs the blocks.
     """
 
     name: str
@@ -153,14 +154,14 @@ class Kernel(NamedTuple):
 
 
 class ScannedCell(Cell):
-    """A cell that runs over all time steps in place, and whose backpropagation through time is written by hand.
+    """A cell that runs over all time steps in place, with hand-written backpropagation through time.
 
-    Given the values of the forward run, the gradient of every gate is linear in the gradient of the state. Its
-    factors are therefore taken at once for all time steps; what is left for the walk back is a few products a step.
+    Given the values of the forward pass, the gradient of every gate is linear in the gradient of the state. So the
+    factors are computed at once for all time steps, and the backward pass needs only a few products per step.
 
-    ``blocks`` names the buffers of a step in the order in which they lie: the gates in their own order, next to them
-    any others. ``recurrent`` names the block that takes a gate's recurrent product where it is not the gate itself.
-    ``kernel`` names compiled code that does the same, if there is some.
+    ``blocks`` names the buffers of a step in memory order: first the gates in their order, then any others.
+    ``recurrent`` names the block for a gate's recurrent product, if it is not the gate itself. ``kernel`` names
+    compiled code for the same computation, if there is any.
     """
 
     blocks: tuple[str, ...]
@@ -168,16 +169,16 @@ class ScannedCell(Cell):
     kernel: Kernel | None = None
 
     def prepare(self, tape: Tape) -> None:
-        """Lays out what a tape holds besides blocks and states."""
+        """Allocates the buffers of a tape in addition to blocks and states."""
 
     @abstractmethod
     def forward(self, tape: Tape) -> None:
-        """Runs from ``tape.states[k][0]`` to the end, filling ``tape.states`` and what ``backward`` needs."""
+        """Runs from ``tape.states[k][0]`` to the end; fills ``tape.states`` and the buffers for ``backward``."""
 
     @abstractmethod
     def backward(self, tape: Tape, gradient: Gradient) -> None:
-        """Walks back from the end, filling ``gradient.blocks`` and leaving that of the first state."""
+        """Runs backward from the end; fills ``gradient.blocks`` and ends with the gradient of the first state."""
 
     def weight_gradients(self, tape: Tape, gradient: Gradient) -> None:
-        """Takes the gradient of every recurrent weight, once over all time steps."""
+        """Computes the gradient of every recurrent weight, once over all time steps."""
         gradient.recurrent(self.gates[0], self.gates[-1], tape.states[0][:-1])

@@ -1,4 +1,4 @@
-"""A tape run by compiled code, where there is some for its cell."""
+"""Runs a tape with compiled code, if its cell has any."""
 
 import ctypes
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ from seqlab.cells.tape import Gradient, Tape
 from seqlab.native.compiler import native
 
 EACH_READS_ALL = 600_000
-"""Numbers of recurrent weights up to which each thread reads all of them for its own rows of the batch."""
+"""Most recurrent weights for which threads split the batch and each thread reads all weights."""
 
 ALONE = 1_000_000
-"""Multiplications of a whole run below which threads that share rows are not worth waking."""
+"""Fewest multiplications of a whole run that justify several threads when they split the batch."""
 
 TOGETHER = 2_000_000
-"""Multiplications of a step below which threads that share units wait for each other longer than they save."""
+"""Fewest multiplications of a step that justify several threads when they split the units."""
 
 TILE, TILED = 8, 16
-"""Rows that are multiplied at once, by vectors and by tiles."""
+"""Rows multiplied at once, with vectors and with tiles."""
 
 SPLIT = 32
-"""Rows from which on products of float32 are taken by tiles."""
+"""Fewest rows for float32 products with tiles."""
 
 POINTERS = {
     "weight": 1,
@@ -39,7 +39,7 @@ POINTERS = {
     "incoming": 2,
     "d_states": 2,
 }
-"""How many tensors of each kind a run takes at most."""
+"""Most tensors of each kind in a run."""
 
 
 class _Run(ctypes.Structure):
@@ -61,13 +61,13 @@ def runs(kernel: Kernel | None, tape: Tape) -> bool:
 
 
 def forward(kernel: Kernel, tape: Tape) -> None:
-    """Fills the blocks, the states and what is kept of a tape."""
+    """Fills the blocks, the states and the kept buffers of a tape."""
     given = tape.blocks.buffer if tape.projected is None else tape.projected
     _call(f"{kernel.name}_forward", kernel, tape, projected=[given], ids=[tape.ids])
 
 
 def backward(kernel: Kernel, tape: Tape, gradient: Gradient) -> None:
-    """Fills the blocks of a gradient and walks its state back to the first."""
+    """Fills the blocks of a gradient and computes the gradient of the first state."""
     _call(
         f"{kernel.name}_backward",
         kernel,
@@ -101,14 +101,14 @@ def _call(function: str, kernel: Kernel, tape: Tape, **gradients: Sequence[Tenso
 
 
 def _parts(tape: Tape) -> int:
-    """How many numbers in bfloat16 a factor of a product is split into; 0 for none."""
+    """Number of bfloat16 numbers into which a factor of a product is split; 0 for no split."""
     if tape.low is not None:
         return 1
     return 3 if native().tiles and tape.states[0].shape[1] >= SPLIT else 0
 
 
 def _division(batch: int, time: int, weight: Tensor, parts: int) -> tuple[int, bool]:
-    """How many threads run, and whether they share the rows of the batch rather than the units."""
+    """Number of threads, and whether they split the rows of the batch instead of the units."""
     threads = torch.get_num_threads()
     if batch >= threads * (TILED if parts else TILE) and weight.numel() * max(1, parts) <= EACH_READS_ALL:
         return (1 if batch * weight.numel() * time < ALONE else threads), True

@@ -11,7 +11,7 @@ from seqlab.cells.tape import Gradient, Tape, sigmoid_backward, tanh_backward
 
 
 class GRU(ScannedCell):
-    """Cho et al. (2014), arXiv 1406.1078, equations 5 to 8; ``reset_after`` as ``torch.nn.GRU`` and cuDNN have it.
+    """Cho et al. (2014), arXiv 1406.1078, equations 5 to 8; ``reset_after`` as in ``torch.nn.GRU`` and cuDNN.
 
         r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)
         z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)

@@ -13,7 +13,7 @@ from seqlab.cells.tape import Gradient, Tape, sigmoid_backward, tanh_backward
 
 
 def _norm(gates: Tensor, gain: Tensor, bias: Tensor | None, size: int) -> Tensor:
-    """Normalizes the two gates as one vector and the candidate as another, as the paper stacks them."""
+    """Normalizes the two gates as one vector and the candidate as another, as in the paper."""
     parts = zip(
         gates.split((2 * size, size), -1),
         gain.split((2 * size, size)),
@@ -32,7 +32,8 @@ class LayerNormGRU(ScannedCell):
         n = tanh(a_n + r * b_n)
         h' = (1 - z) * n + z * h
 
-    norm subtracts the mean of a vector and divides by its standard deviation; z keeps the old state, as in ``gru``.
+    norm subtracts the mean of a vector and divides by its standard deviation; z is the weight of the old state, as in
+    ``gru``.
     """
 
     gates: ClassVar[tuple[str, ...]] = ("r", "z", "n")

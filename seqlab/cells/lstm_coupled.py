@@ -1,4 +1,4 @@
-"""LSTM that forgets exactly as much as it takes in."""
+"""LSTM with coupled input and forget gates."""
 
 from typing import ClassVar
 

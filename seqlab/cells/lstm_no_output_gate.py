@@ -1,4 +1,4 @@
-"""LSTM that shows its whole cell."""
+"""LSTM without an output gate."""
 
 from typing import ClassVar
 

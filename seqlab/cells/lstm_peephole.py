@@ -1,4 +1,4 @@
-"""LSTM whose gates see the cell."""
+"""LSTM with peephole connections: the gates read the cell state."""
 
 from typing import ClassVar
 

@@ -6,14 +6,14 @@ from torch import Tensor
 from seqlab.native.gains import gain_gradient
 
 EPSILON = 1e-5
-"""Added to the variance in a layer normalization, as ``torch.nn.LayerNorm`` does."""
+"""Epsilon added to the variance in a layer normalization, as in ``torch.nn.LayerNorm``."""
 
 
 class Normalization:
     """A layer normalization at every step of a tape, and its derivative.
 
     Args:
-        inputs: What is normalized ``(time, batch, width)``, filled step by step.
+        inputs: Inputs of the normalization ``(time, batch, width)``, filled step by step.
         gain: ``(width,)``.
         shift: ``(width,)``, if any.
     """
@@ -23,7 +23,7 @@ class Normalization:
         self.means, self.scales = inputs.new_empty(2, *inputs.shape[:2], 1)
 
     def forward(self, step: int) -> Tensor:
-        """The normalized ``(batch, width)`` of a step."""
+        """The normalized inputs ``(batch, width)`` of a step."""
         output, self.means[step], self.scales[step] = torch.native_layer_norm(
             self.inputs[step], self.width, self.gain, self.shift, EPSILON
         )

@@ -1,4 +1,4 @@
-"""The plain recurrent net."""
+"""The plain recurrent network."""
 
 from typing import ClassVar, Literal
 

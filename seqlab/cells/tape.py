@@ -1,4 +1,4 @@
-"""Buffers that a recurrence fills while it runs over time, and those that its derivative fills on the way back.
+"""Buffers that a recurrence fills in its forward pass over time, and in its backward pass.
 
 Time is the first axis of every buffer, so that a step is a contiguous slice.
 """
@@ -34,7 +34,7 @@ def tanh_backward(gradient: Tensor, output: Tensor, out: Tensor | None = None) -
 
 
 class Layout(Protocol):
-    """What a tape must know of a cell."""
+    """Properties of a cell that a tape needs."""
 
     @property
     def gates(self) -> tuple[str, ...]: ...
@@ -48,7 +48,7 @@ class Product:
     """Products with some rows of the recurrent weights.
 
     Args:
-        weight: ``(rows, hidden_size)``, in the dtype that products are taken in.
+        weight: ``(rows, hidden_size)``, in the dtype of the products.
     """
 
     def __init__(self, weight: Tensor) -> None:
@@ -87,7 +87,7 @@ class Product:
 
 
 class Blocks:
-    """Blocks ``(time, batch, hidden_size)`` that lie side by side in one buffer, by name."""
+    """Blocks ``(time, batch, hidden_size)``, side by side in one buffer, by name."""
 
     def __init__(self, names: Sequence[str], buffer: Tensor) -> None:
         self.names, self.buffer = names, buffer
@@ -97,30 +97,29 @@ class Blocks:
         return self.span(name, name)
 
     def span(self, first: str, last: str) -> Tensor:
-        """The blocks from one to another, ``(time, batch, blocks * hidden_size)``."""
+        """The blocks from a first to a last one, ``(time, batch, blocks * hidden_size)``."""
         return self.buffer[..., self.names.index(first) * self.size : (self.names.index(last) + 1) * self.size]
 
     def steps(self, first: str, last: str | None = None) -> tuple[Tensor, ...]:
-        """The same, a view for each step."""
+        """The blocks of ``span``, a view for each step."""
         return self.span(first, last or first).unbind(0)
 
     def stacks(self, first: str, last: str) -> tuple[Tensor, ...]:
-        """The same, each ``(batch, blocks, hidden_size)``."""
+        """The blocks of ``span``, a view ``(batch, blocks, hidden_size)`` for each step."""
         return self.span(first, last).unflatten(-1, (-1, self.size)).unbind(0)
 
 
 class Tape:
-    """A recurrence running forward.
+    """The forward pass of a recurrence.
 
     Args:
-        cell: Says which blocks there are, and which of them take part in the recurrent product.
-        projected: ``(time, batch, gates * hidden_size)``, what the steps take of their inputs, or such a row for each
-            id. It is overwritten, or where it is of ids or there are more blocks than gates waits under this name to be
-            put among them, see ``fill``.
+        cell: Defines the blocks, and which of them take part in the recurrent product.
+        projected: Input products ``(time, batch, gates * hidden_size)``, or a row for each id. They are overwritten;
+            with ids, or with more blocks than gates, ``fill`` copies them into the blocks instead.
         state: First state, each part ``(batch, hidden_size)``.
-        weights: Of the cell. ``bias_hh`` counts for the gates alone whose product lies in a block of its own.
-        low: Dtype of the products with the recurrent weights, if it is not that of the state.
-        ids: ``(time, batch)`` int64 of the rows that the steps take, if ``projected`` has them by their ids.
+        weights: Weights of the cell. ``bias_hh`` counts only for gates whose product has a block of its own.
+        low: Dtype of the products with the recurrent weights, if it differs from that of the state.
+        ids: ``(time, batch)`` int64, the row of ``projected`` for each step, if it has a row for each id.
     """
 
     def __init__(
@@ -149,11 +148,11 @@ class Tape:
         self.norms: dict[str, Normalization] = {}
 
     def product_of(self, gate: str) -> str:
-        """The block that takes the recurrent product of a gate."""
+        """The block for the recurrent product of a gate."""
         return self.recurrent.get(gate, gate)
 
     def rows(self, gate: str, last: str | None = None) -> slice:
-        """Rows of a gate, or of several in a row, in the weights of the cell."""
+        """Rows of a gate, or of several consecutive gates, in the weights of the cell."""
         first, last_row = self.gates.index(gate), self.gates.index(last or gate)
         return slice(first * self.size, (last_row + 1) * self.size)
 
@@ -168,7 +167,7 @@ class Tape:
         return arranged
 
     def fill(self) -> None:
-        """Puts projected inputs, and the biases of products in blocks of their own, where steps expect them."""
+        """Writes input products, and the biases of products with their own block, into the blocks."""
         if self.projected is None:
             return
         rows = self.projected if self.ids is None else F.embedding(self.ids, self.projected)
@@ -177,34 +176,34 @@ class Tape:
             self.blocks[own].copy_(self.weights["bias_hh"][self.rows(gate)])
 
     def release_blocks(self) -> None:
-        """Lets go of the blocks, of which only the names are left."""
+        """Frees the blocks; only their names remain."""
         self.blocks = Blocks(self.blocks.names, self.states[0].new_empty(0, 0, self.blocks.buffer.shape[-1]))
 
     def product(self, first: str | None = None, last: str | None = None) -> Product:
-        """Products with the recurrent weights of all gates, or of those from one to another as the blocks lie."""
+        """Products with the recurrent weights of all gates, or of a range of gates in block order."""
         start = 0 if first is None else self.order.index(first)
         end = len(self.order) if first is None else self.order.index(last or first) + 1
         return Product(self.weight[start * self.size : end * self.size])
 
     def empty(self, name: str, width: int = 1) -> Tensor:
-        """A buffer ``(time, batch, width * hidden_size)`` kept for the way back."""
+        """A buffer ``(time, batch, width * hidden_size)`` kept for the backward pass."""
         self.kept[name] = self.buffer(width)
         return self.kept[name]
 
     def buffer(self, width: int) -> Tensor:
-        """An empty ``(time, batch, width * hidden_size)``."""
+        """An uninitialized buffer ``(time, batch, width * hidden_size)``."""
         return self.states[0].new_empty(self.time, self.states[0].shape[1], width * self.size)
 
 
 class Gradient:
-    """The same recurrence running backward.
+    """The backward pass of the recurrence.
 
-    ``blocks`` receives the gradient of every block before its nonlinearity, ``states`` holds the gradient of the
-    state that the backward walk has reached.
+    ``blocks`` receives the gradient of every block before its nonlinearity. ``states`` holds the gradient of the state
+    at the current step of the backward pass.
 
     Args:
-        tape: Of the forward run.
-        incoming: For each part of the state the gradient of its values ``(time, batch, hidden_size)``, if any.
+        tape: Tape of the forward pass.
+        incoming: Gradient of the values of each part of the state ``(time, batch, hidden_size)``, if any.
     """
 
     def __init__(self, tape: Tape, incoming: Sequence[Tensor | None]) -> None:
@@ -216,7 +215,7 @@ class Gradient:
         self.weights: dict[str, Tensor] = {}
 
     def begin(self) -> None:
-        """Puts what flows in from outside where ``incoming``, ``arrive`` and ``keep`` find it, step by step."""
+        """Prepares the incoming gradients for ``incoming``, ``arrive`` and ``keep``, step by step."""
         output, *rest = self.given
         self.incoming: Sequence[Tensor | None] = [None] * self.tape.time
         if output is not None:
@@ -230,7 +229,7 @@ class Gradient:
 
     @cached_property
     def rounded(self) -> Blocks:
-        """The blocks, complete, in the dtype that products are taken in."""
+        """The complete blocks, in the dtype of the products."""
         return self.blocks if self.tape.low is None else Blocks(self.blocks.names, self.blocks.buffer.to(self.tape.low))
 
     def empty(self, name: str, width: int = 1) -> Tensor:
@@ -239,23 +238,23 @@ class Gradient:
         return self.kept[name]
 
     def arrive(self, step: int) -> None:
-        """Adds what flows from outside into the parts of the state after a step that are not the output."""
+        """Adds the incoming gradients of a step to the parts of the state that are not the output."""
         for running, given in self._rest:
             running.add_(given[step])
 
     def keep(self, step: int, share: Tensor) -> Tensor:
-        """The gradient of the output after a step as what reaches the output before it, for the share kept of it."""
+        """Propagates the gradient of the output after a step to the output before it, times the kept share."""
         running, before = self.states[0], self.incoming[step]
         return running.mul_(share) if before is None else torch.addcmul(before, running, share, out=running)
 
     def recurrent(self, gate: str, last: str, operand: Tensor, gradient: Tensor | None = None) -> None:
-        """Takes the gradient of recurrent weights once over all time steps.
+        """Computes the gradient of recurrent weights once over all time steps.
 
         Args:
-            gate: First of the gates in a row.
-            last: Last of them.
-            operand: ``(time, batch, hidden_size)`` that was multiplied.
-            gradient: Of the product ``(time, batch, gates * hidden_size)``; that of the blocks if not given.
+            gate: First of some consecutive gates.
+            last: Last of these gates.
+            operand: Multiplied operand ``(time, batch, hidden_size)``.
+            gradient: Gradient of the product ``(time, batch, gates * hidden_size)``; that of the blocks if not given.
         """
         tape = self.tape
         if gradient is None:
@@ -270,7 +269,7 @@ class Gradient:
             out.copy_(flat.to(tape.low).t() @ multiplied.to(tape.low))
 
     def finish(self, dtype: torch.dtype) -> tuple[Tensor, dict[str, Tensor]]:
-        """Gradients of what the steps took, as it was given and in this dtype, and of every weight."""
+        """Gradients of the input products, in their given form and this dtype, and of every weight."""
         tape = self.tape
         if "bias_hh" in tape.weights:
             bias = self.weights["bias_hh"] = torch.zeros_like(tape.weights["bias_hh"])

@@ -1,4 +1,4 @@
-"""Types of options: how they are said, and what they admit."""
+"""Types of options: their names for users, and the values that they admit."""
 
 import types
 from functools import reduce
@@ -15,11 +15,11 @@ WORDS = {
 """What a message says for a type in the help."""
 
 TYPED = (bool, int, float, str, list, tuple, type(None))
-"""Classes whose values a user can type."""
+"""Classes of values that a user can type."""
 
 
 def literals_of(annotation: Any) -> list[str]:
-    """The literal values that a type admits, none if it admits others too."""
+    """The literal values of a type; empty if it also admits other values."""
     if get_origin(annotation) is Literal:
         return [str(value) for value in get_args(annotation)]
     if get_origin(annotation) in (Union, types.UnionType):
@@ -28,7 +28,7 @@ def literals_of(annotation: Any) -> list[str]:
 
 
 def type_words(annotation: Any) -> str:
-    """A type as a user would say it: ``INT``, ``FLOAT|null``, ``contiguous|random``."""
+    """A type in words for users: ``INT``, ``FLOAT|null``, ``contiguous|random``."""
     if annotation is None or annotation is type(None):
         return "null"
     if get_origin(annotation) is Literal:
@@ -52,9 +52,9 @@ def type_in_sentence(annotation: Any) -> str:
 
 
 def integers_first(annotation: Any) -> Any:
-    """``int | float`` for ``float | int``, so that ``1`` stays a count of batches and is not the share 1.0.
+    """``int | float`` for ``float | int``, so that ``1`` stays a number of batches instead of the share 1.0.
 
-    ``typing`` holds the two for equal and hands out whichever of them the process named first.
+    ``typing`` treats both as equal and returns the one that the process used first.
     """
     if get_origin(annotation) in (Union, types.UnionType) and {int, float} <= set(get_args(annotation)):
         return reduce(or_, sorted(get_args(annotation), key=lambda part: part is not int))
@@ -62,7 +62,7 @@ def integers_first(annotation: Any) -> Any:
 
 
 def admits_none(annotation: Any) -> bool:
-    """Whether a type takes null."""
+    """Whether a type admits null."""
     if get_origin(annotation) in (Union, types.UnionType):
         return any(admits_none(part) for part in get_args(annotation))
     return annotation in (None, type(None), Any, object)

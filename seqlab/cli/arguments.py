@@ -1,4 +1,4 @@
-"""The options of ``fit``: what they are called, what they default to, and what ``--help`` says of them."""
+"""The options of ``fit``: their names, defaults and help texts."""
 
 from dataclasses import Field, fields
 from typing import Any, Literal
@@ -42,7 +42,7 @@ NAMES = {
     "lr_scheduler": "warmupcosinelr, noamlr, divideafterlr or any of torch.optim.lr_scheduler.",
 }
 HELP = {
-    "config": "YAML file of options; a later one, and every option, wins over it.",
+    "config": "YAML file of options; later files and options on the command line override it.",
     "print_config": "Print the options as a YAML file and exit.",
     "optimizer.lr": "Learning rate.",
     "optimizer.weight_decay": "Weight decay.",
@@ -51,18 +51,18 @@ HELP = {
     "trainer.devices": "Number of devices or processes, or auto.",
     "trainer.strategy": "auto, ddp for several devices, or single_device.",
     "trainer.precision": "32-true, bf16-mixed, 16-mixed (GPU) or 64-true.",
-    "trainer.fast_dev_run": "Run this many batches of everything, keep nothing.",
+    "trainer.fast_dev_run": "Test run of this many batches, without files.",
     "trainer.max_epochs": "Passes over the training part.",
-    "trainer.max_steps": "Optimizer steps; -1 has no limit.",
+    "trainer.max_steps": "Optimizer steps; -1 for no limit.",
     "trainer.max_time": "Wall time, as DD:HH:MM:SS.",
     "trainer.check_val_every_n_epoch": "Epochs from one validation to the next.",
     "trainer.log_every_n_steps": "Optimizer steps from one log entry to the next; 50 if not given.",
-    "trainer.accumulate_grad_batches": "Batches whose gradients make one optimizer step.",
-    "trainer.gradient_clip_val": "Largest norm of all gradients together; null does not clip.",
-    "trainer.default_root_dir": "Folder that lightning_logs is made in; the current one if not given.",
+    "trainer.accumulate_grad_batches": "Gradient accumulation: batches per optimizer step.",
+    "trainer.gradient_clip_val": "Gradient clipping: largest norm of all gradients together; null for none.",
+    "trainer.default_root_dir": "Folder of lightning_logs; the current folder if not given.",
 }
 SELDOM = ("trainer.fast_dev_run", "trainer.check_val_every_n_epoch", "trainer.log_every_n_steps")
-"""Options that ``--help_all`` alone lists, beside those that are not ours."""
+"""Options that only ``--help_all`` lists, in addition to those of Lightning and torch."""
 
 COMMON = (
     "help",
@@ -114,21 +114,21 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         "--patience",
         type=int | None,
         default=5,
-        help="Validations without a better one that stop training; null never stops.",
+        help="Early stopping: validations without improvement; null for none.",
     )
     parser.add_argument(
         "--monitor",
         type=str,
         default="val/loss",
-        help="What best.ckpt and --patience go by, such as val/accuracy.",
+        help="Measure for best.ckpt and --patience, such as val/accuracy.",
     )
     parser.add_argument(
         "--bar",
         type=Literal["auto", "none"],
         default="auto",
-        help="auto also measures the task's counted model, where that is quick.",
+        help="auto also measures the task's counted baseline if that is quick.",
     )
-    parser.add_argument("--ckpt_every", type=str | None, help="Write last.ckpt every 200 (steps), 30s, 5m or 1h too.")
+    parser.add_argument("--ckpt_every", type=str | None, help="Also write last.ckpt every 200 (steps), 30s, 5m or 1h.")
     parser.add_argument(
         "--on_nan",
         type=Literal["stop", "skip"],
@@ -139,7 +139,7 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         "--watch",
         type=Literal["none", "light", "full"],
         default="light",
-        help="What TensorBoard shows beside losses: nothing, what is cheap, or pictures at each validation too.",
+        help="More views in TensorBoard; full also draws pictures at each validation.",
     )
     parser.add_argument(
         "--samples",
@@ -151,7 +151,7 @@ def add_run_options(parser: LightningArgumentParser) -> None:
 
 
 def add_options(parser: ArgumentParser, kind: type[Options], group: str, skip: set[str]) -> None:
-    """Options of a class, with what its fields say of themselves."""
+    """Adds the options of a class, with the help texts of its fields."""
     parser.add_class_arguments(kind, group, instantiate=False, skip={*skip})
     told = {f"{group}.{each.name}": _told(each) for each in fields(kind)}
     for action in parser._actions:
@@ -162,13 +162,13 @@ def add_options(parser: ArgumentParser, kind: type[Options], group: str, skip: s
 
 
 def _told(each: Field[Any]) -> str | None:
-    """What ``--help`` says of a field, with its bounds."""
+    """The help text of a field, with its bounds."""
     rule = each.metadata.get("bounds", Bounds()).told()
     return f"{each.metadata['help']} ({rule})" if rule else each.metadata.get("help")
 
 
 def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
-    """Options of the model, data, optimizer and schedule that were chosen, and of the trainer."""
+    """Adds options of the chosen model, data, optimizer and schedule, and of the trainer."""
     for key in CHOICES:
         name = getattr(plan, key)
         told = NAMES[key].format(", ".join(_names_for(plan, key)))
@@ -197,7 +197,7 @@ def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
                 "--lr_scheduler.interval",
                 type=Literal["epoch", "step"],
                 default="step" if plan.lr_scheduler in STEP_WISE else "epoch",
-                help="What the schedule counts.",
+                help="Unit of the schedule: epoch or optimizer step.",
             )
         _set_defaults(parser, plan, "lr_scheduler")
     parser.add_lightning_class_args(Trainer, "trainer")
@@ -208,14 +208,14 @@ def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
 
 
 def _names_for(plan: Plan, key: str) -> list[str]:
-    """What a choice can be called beside the others; of models those that read the chosen data."""
+    """The names that fit the other choices; for models, those that read the chosen data."""
     if key != "model":
         return known_names(key)
     return [*dict.fromkeys(name for task in TASKS.values() if plan.data in task.data for name in task.networks)]
 
 
 def _set_defaults(parser: LightningArgumentParser, plan: Plan, group: str) -> None:
-    """Sets those that the network asks for, where it has the optimizer or schedule that it asks for; else ours."""
+    """Sets the network's default options of its default optimizer or schedule, and our defaults for others."""
     asked, name = plan.network.options.trained_by[group], getattr(plan, group)
     values = asked if asked["name"] == name else Options.trained_by[group]
     if values["name"] == name:

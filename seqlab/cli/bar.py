@@ -1,4 +1,4 @@
-"""The bar of a task: what its counted model reaches on the data that a run has learned from."""
+"""The bar of a task: the result of its counted baseline on the data of a run."""
 
 import hashlib
 import json
@@ -19,20 +19,20 @@ from seqlab.models import TASKS, Task
 from seqlab.runs.folders import write_json
 
 MOMENT = 10.0
-"""Seconds that a bar may always take."""
+"""Seconds that a bar may always use."""
 SHARE = 0.1
-"""Share of the time of training that it may take beside."""
+"""Share of the training time that a longer bar may use."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """What a counted model reached on the validation part, or the command that says so.
+    """The result of a counted baseline on the validation part, or the command that measures it.
 
     Args:
-        name: Of the model.
-        values: By measure; empty where it was not measured.
-        seconds: That it took.
-        text: What is printed.
+        name: Name of the model.
+        values: Values by measure; empty if not measured.
+        seconds: Time of the measurement.
+        text: Text to print.
     """
 
     name: str
@@ -44,18 +44,18 @@ class Bar:
         return self.text
 
     def as_plain(self) -> dict[str, Any]:
-        """For ``result.json``."""
+        """The bar as plain values for ``result.json``."""
         return {"model": self.name, "metrics": {f"val_{key}": value for key, value in self.values.items()}}
 
 
 def bar_of(settings: Settings, data: DataModule, reached: dict[str, float], trained: float) -> Bar | None:
-    """The bar of a run's task; none where there is none, where the run is the bar, or where nothing validates.
+    """The bar of a run's task; None if the task has no bar, the run is the bar, or there is no validation part.
 
     Args:
-        settings: Of the run.
-        data: That it learned from.
-        reached: What the run's best validation measured, by measure.
-        trained: Seconds of its training.
+        settings: Settings of the run.
+        data: The training corpus.
+        reached: Measures of the run's best validation.
+        trained: Training time in seconds.
     """
     task = TASKS[settings.plan.task]
     if task.bar is None or task.bar == settings.plan.model or not data.val_dataloader():
@@ -64,7 +64,9 @@ def bar_of(settings: Settings, data: DataModule, reached: dict[str, float], trai
     estimate = options.seconds_an_item * data.num_items()
     kept = _cache(task, data)
     if not kept.is_file() and estimate > max(MOMENT, SHARE * trained):
-        return Bar(task.bar, {}, 0.0, f"The bar to beat, {task.bar}, in some {estimate:.0f} s:\n  {_command(settings)}")
+        return Bar(
+            task.bar, {}, 0.0, f"The bar to beat, {task.bar}, in about {estimate:.0f} s:\n  {_command(settings)}"
+        )
     started = time.monotonic()
     try:
         values = _read(kept) or _measure(task, data)

@@ -31,9 +31,9 @@ class Schedule(NamedTuple):
     """A learning-rate schedule before it has an optimizer.
 
     Args:
-        made: Optimizer -> schedule; none keeps the rate.
-        interval: What it counts, ``epoch`` or ``step``.
-        total_steps: Its length, where it knows one.
+        made: Optimizer -> schedule; None for a constant rate.
+        interval: Its unit, ``epoch`` or ``step``.
+        total_steps: Its length, if it has one.
     """
 
     made: Callable[..., Any] | None
@@ -43,7 +43,7 @@ class Schedule(NamedTuple):
 
 @contextmanager
 def spelled(group: str, options: Mapping[str, Any]) -> Iterator[None]:
-    """Within it a refusal that begins with the name of an option of a group names it as it is typed."""
+    """A context in which error messages name an option of a group with its full name."""
     try:
         yield
     except UserError as error:
@@ -57,7 +57,7 @@ def make_data(settings: Settings) -> DataModule:
     """The data, read and cut into its parts.
 
     Raises:
-        UserError: It cannot be read, or an option is wrong.
+        UserError: The data cannot be read, or an option is wrong.
     """
     read: Callable[..., DataModule] = DATA[settings.plan.data]
     _check_parts(settings)
@@ -78,16 +78,16 @@ def _check_parts(settings: Settings) -> None:
 
 
 def _rules_kept(resumed: Resumed, tokens: str | None) -> dict[str, str]:
-    """The rules by which the text of a checkpoint was cut, where newer ones have the name now."""
+    """The tokenizer rules of a checkpoint, if newer rules now have the same name."""
     kept = {name_of_state(state["tokenizer"]) for state in resumed.codecs.values() if "tokenizer" in state}
     return {"tokens": old} if (old := f"{tokens}_1") in kept else {}
 
 
 def name_of_run(settings: Settings, data: DataModule) -> tuple[str, bool]:
-    """The name asked for, or the resumed run's, or one that says what differs from the defaults.
+    """The given name, or the resumed run's name, or a name from the options that differ from the defaults.
 
     Returns:
-        The name, and whether a number may be added to it where an earlier run has it.
+        The name, and whether a number may be added if an earlier run has the same name.
     """
     plan = settings.plan
     if settings.config.run:
@@ -103,15 +103,15 @@ def name_of_run(settings: Settings, data: DataModule) -> tuple[str, bool]:
 
 
 def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any]) -> tuple[Model, Schedule]:
-    """The model, its weights drawn, with its optimizer and schedule.
+    """The model with initialized weights, its optimizer and its schedule.
 
     Args:
-        settings: Of the run.
-        data: That it will learn from.
-        objects: Python's, that no command line can spell: an ``optimizer``.
+        settings: Settings of the run.
+        data: The training data.
+        objects: Python objects that a command line cannot give: an ``optimizer``.
 
     Raises:
-        UserError: The options make no such model, optimizer or schedule, or the checkpoint holds another one.
+        UserError: The options of the model, optimizer or schedule do not fit, or the checkpoint holds another one.
     """
     plan, given = settings.plan, settings.of("model")
     if plan.checkpoint is not None:
@@ -136,7 +136,7 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
 
 
 def batches_used(settings: Settings, data: DataModule) -> int:
-    """How many batches of an epoch the trainer will use."""
+    """Number of batches of an epoch that the trainer uses."""
     return used_of(len(data.train_batches(Shard())), settings.config.trainer.limit_train_batches)
 
 
@@ -157,7 +157,7 @@ def _schedule(settings: Settings, data: DataModule) -> Schedule:
 
 
 def _planned(settings: Settings, data: DataModule, interval: str) -> int | None:
-    """Optimizer steps, or epochs, that training takes where nothing stops it early; none where nothing bounds it."""
+    """Optimizer steps, or epochs, of training without early stopping; None without a limit."""
     trainer = settings.config.trainer
     steps = max(1, -(-batches_used(settings, data) // trainer.accumulate_grad_batches))
     bounds = [] if trainer.max_steps == -1 else [int(trainer.max_steps)]
@@ -169,10 +169,10 @@ def _planned(settings: Settings, data: DataModule, interval: str) -> int | None:
 
 
 def _try(settings: Settings, data: DataModule, model: Model, schedule: Schedule) -> None:
-    """Makes the optimizer and its schedule once and steps the schedule, so that neither fails in the midst of training.
+    """Tests the optimizer and its schedule with a few steps, so that neither fails during training.
 
     Raises:
-        UserError: The schedule ends before training does and cannot go on.
+        UserError: The schedule ends before training and cannot continue.
     """
     made = model.configure_optimizers()
     if not isinstance(made, dict):
@@ -212,10 +212,10 @@ def _say_what_changes(settings: Settings, resumed: Resumed, schedule: Schedule) 
 
 
 def _length_changed(settings: Settings, before: int | None, now: int | None) -> list[str]:
-    """That a schedule which knows its length has another one.
+    """A note that the length of a schedule has changed.
 
     Raises:
-        UserError: It is of a kind that cannot have.
+        UserError: This kind of schedule cannot change its length.
     """
     if before is None or now in (None, before):
         return []

@@ -1,4 +1,4 @@
-"""What a checkpoint says of its run, as far as it is believed: it is a stranger's input."""
+"""The configuration in a checkpoint, limited to its safe options, since a checkpoint is untrusted input."""
 
 import re
 import sys
@@ -11,28 +11,28 @@ from seqlab.files import real_path, user_path
 from seqlab.runs.folders import LOGS, check_name
 
 NAMING_CODE = ("trainer", "optimizer", "lr_scheduler")
-"""Groups whose values may name classes and functions, which are imported."""
+"""Groups whose values may name classes and functions to import."""
 
 HARMLESS = re.compile(r"[a-z0-9_-]*|[\d.,:e+-]+")
-"""Names such as ddp and bf16-mixed, numbers and times; neither a class by its name nor anything by its path."""
+"""Safe values: names such as ddp and bf16-mixed, numbers and times; no class names and no paths."""
 
 OF_THE_COMMAND = ("config", "print_config", "help", "help_all", "run", "ckpt_path", "take_over")
-"""What a command line alone says."""
+"""Options that only a command line may give."""
 
 FOLDERS = (("trainer", "default_root_dir"), ("trainer", "model_registry"), ("data", "root"))
-"""Options that say where something is written."""
+"""Options with output paths."""
 
 
 def believed(content: dict[str, Any], checkpoint: Path, is_given: Callable[[str], bool]) -> dict[str, Any]:
-    """The configuration in a checkpoint, without what a checkpoint has no say in.
+    """The configuration in a checkpoint, without unsafe options.
 
     Args:
         content: The configuration, by groups.
-        checkpoint: Its path.
+        checkpoint: Path of the checkpoint.
         is_given: Whether the command line, or a file that it names, has an option.
 
     Raises:
-        UserError: It names classes, or takes options of the command line, and the command line does not say them again.
+        UserError: It names classes, or has options of the command line, and the command line does not repeat them.
     """
     if wrong := next((key for key in OF_THE_COMMAND if content.get(key) not in (None, False)), None):
         raise UserError(f"{checkpoint} says --{wrong}, which the command line alone can; it was not used")
@@ -54,7 +54,7 @@ def believed(content: dict[str, Any], checkpoint: Path, is_given: Callable[[str]
 
 
 def _code(value: Any, by_name: bool) -> Iterator[str]:
-    """What a value names that would be imported."""
+    """The importable names in a value."""
     if isinstance(value, Mapping):
         if "class_path" in value:
             yield str(value["class_path"])[:100]
@@ -68,7 +68,7 @@ def _code(value: Any, by_name: bool) -> Iterator[str]:
 
 
 def _with_folders(content: dict[str, Any], checkpoint: Path, is_given: Callable[[str], bool]) -> dict[str, Any]:
-    """Leaves out a folder of runs that the checkpoint does not lie in, and one of corpora that there is not."""
+    """Drops a folder of runs without the checkpoint in it, and a folder of corpora that does not exist."""
     kept, place = {key: dict(one) if isinstance(one, dict) else one for key, one in content.items()}, _place(checkpoint)
     for group, key in FOLDERS:
         options = kept.get(group) or {}
@@ -85,16 +85,16 @@ def _with_folders(content: dict[str, Any], checkpoint: Path, is_given: Callable[
 
 
 def _place(checkpoint: Path) -> Path | None:
-    """The folder of the run that a checkpoint lies in; none where it lies elsewhere."""
+    """The run's folder that holds a checkpoint; None if the checkpoint is elsewhere."""
     folder = real_path(checkpoint).parent
     return folder.parent if folder.name == "checkpoints" and folder.parents[1].name == LOGS else None
 
 
 def name_of(checkpoint: Path, name: str) -> str:
-    """The name of the run of a checkpoint: that of the folder that it lies in, else what it says.
+    """The name of a checkpoint's run: that of its folder, or the name in the checkpoint.
 
     Raises:
-        UserError: That is no plain name of a folder.
+        UserError: The name is not a plain folder name.
     """
     check_name(name)
     place = _place(checkpoint)

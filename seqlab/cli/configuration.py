@@ -11,27 +11,27 @@ from seqlab.errors import UserError, reason_of
 from seqlab.files import read_stream_or_regular
 
 LARGEST = 10**6
-"""Bytes."""
+"""Most bytes of a configuration."""
 
 DEEPEST = 20
 MOST_PARTS = 20_000
-"""Names, values and brackets."""
+"""Most names, values and brackets."""
 
 MOST_ALIASES = 8
-"""``*a``, each of which stands for a whole part once more."""
+"""Most aliases ``*a``, each of which repeats a whole part."""
 
 VAST_NUMBER = re.compile(r"[-+.]?\d[\w.:+-]{100,}")
-"""One that no option takes."""
+"""A value that no option admits."""
 
 BRACKETS = re.compile(r"[\[{&*]")
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_configuration(path: str) -> Any:
-    """What a YAML file, or a pipe by its path, holds.
+    """The content of a YAML file, or of a pipe by its path.
 
     Raises:
-        UserError: It cannot be read, is no YAML, or is out of its bounds.
+        UserError: It cannot be read, is no YAML, or exceeds the limits.
     """
     try:
         text = read_stream_or_regular(path, LARGEST).decode("utf-8-sig")
@@ -40,19 +40,19 @@ def read_configuration(path: str) -> Any:
             f"cannot read the configuration {path}: {reason_of(error)}; give --config an existing file"
         ) from None
     except UnicodeDecodeError:
-        raise UserError(f"the configuration {path} is not UTF-8 text; write it anew") from None
+        raise UserError(f"the configuration {path} is not UTF-8 text; convert it first") from None
     return parse_configuration(text, path)
 
 
 def parse_configuration(text: str, name: object) -> Any:
-    """What YAML says.
+    """The content of a YAML text.
 
     Args:
-        text: Of it.
-        name: What messages call it.
+        text: The YAML text.
+        name: Its name in messages.
 
     Raises:
-        UserError: It is no YAML, or is out of its bounds.
+        UserError: It is no YAML, or exceeds the limits.
     """
     if len(text) > LARGEST:
         raise UserError(f"{name} has more than {LARGEST:,} characters, which no configuration has; give a smaller one")
@@ -65,10 +65,10 @@ def parse_configuration(text: str, name: object) -> Any:
 
 
 def check_typed(option: str, value: str) -> None:
-    """Checks the value of an option, which is read as YAML where it is one.
+    """Checks the value of an option, which may be YAML.
 
     Raises:
-        UserError: It is out of the bounds of a configuration.
+        UserError: It exceeds the limits of a configuration.
     """
     if BRACKETS.search(value):
         with suppress(yaml.YAMLError, ValueError):
@@ -77,7 +77,7 @@ def check_typed(option: str, value: str) -> None:
 
 
 def _beyond(text: str) -> Iterator[str]:
-    """In what way a YAML text is out of its bounds, event by event, before any of it is made."""
+    """How a YAML text exceeds the limits, from its events alone, before any object is made."""
     opened: list[str | None] = []
     aliases = 0
     for number, event in enumerate(yaml.parse(text, Loader=LOADER)):

@@ -12,7 +12,7 @@ HELP_COLUMN = 41
 
 
 def help_rows(action: Action, width: int) -> list[str]:
-    """The lines of an option: its name and type, and behind them what it does, its bounds and its default."""
+    """The lines of an option: its name and type, then its help text, its bounds and its default."""
     annotation = getattr(action, "_typehint", None) or getattr(action, "type", None)
     name = f"--{action.dest.removesuffix('.name')}" if action.option_strings else action.dest.upper()
     words = type_words(annotation) if annotation is not None and action.option_strings else ""

@@ -1,4 +1,4 @@
-"""Raw input of a verb, from its words, a file or stdin, and what comes of it."""
+"""Raw input of a verb, from its words, a file or stdin, and its output lines."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,14 +13,14 @@ FoundT = TypeVar("FoundT")
 
 
 def lines_of(path: str | None, what: str) -> list[str]:
-    """The lines of a UTF-8 file, plain or compressed, or of a stream that ends within 256 MiB.
+    """The lines of a UTF-8 file, plain or compressed, or of a stream of at most 256 MiB.
 
     Args:
-        path: Of the file, or of a pipe; stdin for ``-`` and if not given.
-        what: That there should be, for messages: "sentence to translate".
+        path: Path of the file, or of a pipe; stdin for ``-`` and if not given.
+        what: Noun for the expected content in messages: "sentence to translate".
 
     Raises:
-        UserError: It cannot be read, is not UTF-8, or is empty.
+        UserError: The file cannot be read, is not UTF-8, or is empty.
     """
     try:
         lines = split_lines(read_stream_or_regular(path).decode("utf-8-sig"))
@@ -34,10 +34,10 @@ def lines_of(path: str | None, what: str) -> list[str]:
 
 
 def given_lines(words: Sequence[str], path: str | None, what: str) -> Sequence[str]:
-    """The words of a command line, else the lines of a file or of stdin.
+    """The words of a command line, or the lines of a file or of stdin.
 
     Raises:
-        UserError: Both words and a file were given, or there is nothing.
+        UserError: Both words and a file are given, or there is no input.
     """
     if words and path is not None:
         raise UserError(f"give either {what}s as words or --input {path}, not both")
@@ -45,13 +45,13 @@ def given_lines(words: Sequence[str], path: str | None, what: str) -> Sequence[s
 
 
 def beside_blanks(lines: Iterable[str], found: Iterable[FoundT], blank: FoundT) -> Iterator[FoundT]:
-    """What was found of each line that is not blank, and of blank ones ``blank``, in the order of the lines."""
+    """The result of each line, in order; ``blank`` for a blank line."""
     left = iter(found)
     return (next(left) if line.strip() else blank for line in lines)
 
 
 def write_lines(path: str | None, lines: Iterable[str]) -> None:
-    """Writes to a file that appears whole or not at all, or to stdout as they come.
+    """Writes lines to a file, completely or not at all, or to stdout one by one.
 
     Raises:
         UserError: The file cannot be written.
@@ -69,6 +69,6 @@ def write_lines(path: str | None, lines: Iterable[str]) -> None:
 
 
 def say_incomplete(incomplete: int, of: int, way_out: str = "--help lists what bounds them") -> None:
-    """Says on stderr how many of several answers were cut, if any."""
+    """Prints on stderr how many of several answers were cut, if any."""
     if incomplete:
         print(f"seqlab: {incomplete:,} of {of:,} answers were cut before their end; {way_out}", file=sys.stderr)

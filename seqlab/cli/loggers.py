@@ -1,4 +1,4 @@
-"""Loggers by their class: those that must be told where to write do so in the folder of the run, if not told."""
+"""Loggers by class: a logger that needs a folder and has none writes to the folder of the run."""
 
 import inspect
 import json
@@ -13,12 +13,12 @@ from jsonargparse import Namespace
 from seqlab.cli.configuration import check_typed
 
 RUN_FOLDER = "the folder of the run"
-"""Stands for it until the run has its name, and in its configuration."""
+"""Placeholder of the folder until the run has its name, and in its configuration."""
 KEYS = ("--trainer.logger", "--trainer.logger+")
 
 
 def in_run_folder(logger: Any) -> Any:
-    """What ``logger`` says in a configuration, with ``RUN_FOLDER`` wherever a class asks for a folder and has none."""
+    """The value of ``logger`` in a configuration, with ``RUN_FOLDER`` where a class needs a folder and has none."""
     if isinstance(logger, list):
         return [in_run_folder(one) for one in logger]
     given = {"class_path": logger} if isinstance(logger, str) else logger
@@ -38,7 +38,7 @@ def _needs_folder(name: str) -> bool:
 
 
 def words_in_run_folder(arguments: Iterable[str]) -> list[str]:
-    """A command line with its loggers ``in_run_folder``."""
+    """A command line with ``in_run_folder`` applied to its loggers."""
     words, done = iter(arguments), list[str]()
     for word in words:
         key, equals, value = word.partition("=")
@@ -61,7 +61,7 @@ def _spelled(key: str, value: str) -> str:
 
 
 def fill(logger: Any, folder: Path) -> None:
-    """Puts the folder of a run into what is parsed of a logger or several, in place of ``RUN_FOLDER``."""
+    """Replaces ``RUN_FOLDER`` by the folder of a run in the parsed value of one logger or several."""
     for one in logger if isinstance(logger, list) else [logger]:
         inside = one.get("init_args") if isinstance(one, Namespace) else None
         if inside is not None and inside.get("save_dir") == RUN_FOLDER:

@@ -1,4 +1,4 @@
-"""Options that only Python has: objects beside plain values, and messages that speak its language."""
+"""Options in Python: objects in addition to plain values, and messages with Python arguments."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,10 +14,10 @@ PLAIN = (str, int, float, bool, Path, type(None))
 
 
 def split_objects(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a command line can spell, and the objects that it cannot.
+    """Splits options into plain values for a command line, and objects.
 
-    Groups that are None are left out. An optimizer of torch, or a partial of one with plain values, becomes its name
-    and options.
+    Groups that are None are dropped. An optimizer of torch, or a partial of one with plain values, becomes its name and
+    options.
     """
     plain: dict[str, Any] = {}
     objects: dict[str, Any] = {}
@@ -49,7 +49,7 @@ def _is_plain(value: object) -> bool:
 
 @contextmanager
 def in_python() -> Iterator[None]:
-    """Messages that name flags name arguments instead: ``model={"hidden_size": 3}`` for ``--model.hidden_size 3``."""
+    """A context in which messages name arguments instead of flags: ``model={"hidden_size": 3}``."""
     try:
         yield
     except UserError as error:
@@ -62,7 +62,7 @@ VALUES = {"null": "None", "true": "True", "false": "False"}
 
 
 def python_words(message: str) -> str:
-    """A message with arguments of Python in place of flags: ``model["tied"]=True`` for ``--model.tied true``."""
+    """A message with Python arguments instead of flags: ``model["tied"]=True`` for ``--model.tied true``."""
     plain = re.sub(r"; (?:see )?--help[^;]*", "", message)
     meant = MEANT.sub(lambda option: _argument(option[1]), plain)
     return FLAG.sub(lambda flag: _argument(flag[1]) + (f"={VALUES.get(flag[2], flag[2])}" if flag[2] else ""), meant)

@@ -20,17 +20,17 @@ from seqlab.cli.help_rows import help_rows
 from seqlab.errors import UserError, nearest
 
 NEVER_MEANT = {"h", "print_shtab"}
-"""Options that no message proposes."""
+"""Options that messages never propose."""
 
 
 class Parser(ArgumentParser):
     """A jsonargparse parser that raises ``UserError`` and prints help in columns.
 
-    Help opens with the command lines of ``examples``. ``common`` names the options that ``--help`` shows, by their
-    dotted names or their leading parts, without those of ``seldom``; none shows all. ``--help_all`` shows every option.
-    ``others`` are options that are read elsewhere, and may have been meant by a misspelt one; ``refused`` says of an
-    option that there is not why. ``headings`` are those of groups of options, by the group's name. In each group those
-    of ``first`` come first.
+    Help begins with the command lines of ``examples``. ``common`` names the options in ``--help``, by dotted names or
+    name prefixes, without those of ``seldom``; empty shows all. ``--help_all`` shows every option. ``others`` are
+    options of other parsers, as proposals for a misspelt one. ``refused`` has the reason why an option does not exist.
+    ``headings`` are the headings of groups of options, by the group's name. In each group the options of ``first`` come
+    first.
     """
 
     common: Iterable[str] | None = None
@@ -53,7 +53,7 @@ class Parser(ArgumentParser):
         raise UserError(self._one_sentence(message))
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Where it cannot be written that is an error, which argparse would pass over."""
+        """Prints a message; a failed write is an error, which argparse would ignore."""
         stream = sys.stderr if file is None else file
         stream.write(message)
         stream.flush()
@@ -82,7 +82,7 @@ class Parser(ArgumentParser):
         return config
 
     def _check_groups(self, arguments: list[str]) -> None:
-        """Refuses a file in place of the options of a group; one of ``--config`` alone is read within its bounds."""
+        """Refuses a file instead of a group's options, since only a file of ``--config`` is checked for its limits."""
         groups = {f"--{action.dest}" for action in self._actions if isinstance(action, _ActionConfigLoad)}
         for option, value in typed(arguments):
             if option in groups and not value.lstrip().startswith("{"):
@@ -92,7 +92,7 @@ class Parser(ArgumentParser):
                 )
 
     def _check_values(self, config: Namespace) -> None:
-        """Checks what types alone do not say: bounds of numbers, and that null is meant where it is given."""
+        """Checks beyond types: bounds of numbers, and null only where it is valid."""
         for action in self._actions:
             annotation = getattr(action, "_typehint", None)
             if annotation is None or action.dest not in config:
@@ -190,7 +190,7 @@ class Parser(ArgumentParser):
 
 
 class _HelpAllAction(Action):
-    """Shows every option, the uncommon ones too."""
+    """Shows every option, including uncommon ones."""
 
     def __init__(self, option_strings: list[str], dest: str, help: str | None = None) -> None:
         super().__init__(option_strings, dest=SUPPRESS, default=SUPPRESS, nargs=0, help=help)
@@ -227,7 +227,7 @@ def spell_choices(argv: Iterable[str], choices: Iterable[str]) -> list[str]:
 
 
 def typed(arguments: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Options with their values, as the word after each or behind ``=``."""
+    """Options with their values, given as the next word or after ``=``."""
     for word, after in pairwise([*arguments, ""]):
         option, equals, value = word.partition("=")
         if option.startswith("--"):
@@ -240,10 +240,10 @@ def values_of(arguments: list[str], name: str) -> list[str]:
 
 
 def pick(kind: str, name: str, known: Iterable[str]) -> str:
-    """The known name that was meant, whatever its capitals, hyphens and underscores.
+    """The known name that matches, ignoring case, hyphens and underscores.
 
     Raises:
-        UserError: There is none.
+        UserError: No name matches.
     """
     known = list(known)
     wanted = re.sub(r"[_-]", "", name.lower())

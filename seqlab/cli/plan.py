@@ -1,4 +1,4 @@
-"""What a command line chooses by name: model, data, optimizer, schedule, and the checkpoint to go on from."""
+"""The choices of a command line: model, data, optimizer, schedule, and the checkpoint to resume."""
 
 import re
 from itertools import product
@@ -21,11 +21,11 @@ from seqlab.runs.resuming import Resumed, resumed_from
 
 CHOICES = ("model", "data", "optimizer", "lr_scheduler")
 OF_ITS_NAME = ("optimizer", "lr_scheduler")
-"""Choices whose options mean nothing under another name."""
+"""Choices whose options belong to one name only."""
 
 
 class Plan(NamedTuple):
-    """What a command line chose before its other options mean anything.
+    """The choices of a command line, which determine its other options.
 
     Args:
         task: Key of ``TASKS``.
@@ -34,8 +34,8 @@ class Plan(NamedTuple):
         optimizer: Key of ``OPTIMIZERS``.
         lr_scheduler: Key of ``SCHEDULERS``, or ``none``.
         arguments: The command line, configuration files first and as text, each choice as ``--model.name NAME``.
-        checkpoint: Where training goes on from.
-        resumed: What it says of its run.
+        checkpoint: The checkpoint to resume.
+        resumed: The run in that checkpoint.
         label: First words of the run's name.
     """
 
@@ -51,17 +51,17 @@ class Plan(NamedTuple):
 
     @property
     def row(self) -> Task:
-        """Of the task."""
+        """The row of the task in ``TASKS``."""
         return TASKS[self.task]
 
     @property
     def network(self) -> Network:
-        """Of the model's name."""
+        """The network of the model's name."""
         return self.row.networks[self.model]
 
 
 def known_names(kind: str) -> list[str]:
-    """What a choice can be called."""
+    """The known names of a choice."""
     if kind == "model":
         return [*dict.fromkeys(name for task in TASKS.values() for name in task.networks)]
     if kind == "data":
@@ -70,7 +70,7 @@ def known_names(kind: str) -> list[str]:
 
 
 def choose(model: str | None, data: str | None) -> tuple[str, str, str]:
-    """The task, model and data that two names, or one of them or none, stand for.
+    """The task, model and data for a model name, a data name, both or neither.
 
     Raises:
         UserError: A name is unknown, or no task has both.
@@ -116,7 +116,7 @@ def _split_off_configs(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _check_counted(model: str, words: list[str], checkpoint: Path | None) -> None:
-    """Refuses what means something only to a model that is trained by gradients."""
+    """Refuses options that only a model trained by gradients has."""
     if checkpoint is not None:
         raise UserError(
             f"{checkpoint} holds {model}, counted all at once: nothing is left to train; see seqlab.evaluate"
@@ -127,10 +127,10 @@ def _check_counted(model: str, words: list[str], checkpoint: Path | None) -> Non
 
 
 def plan(argv: list[str]) -> Plan:
-    """Reads the choices off a command line and its configuration files.
+    """Reads the choices from a command line and its configuration files.
 
     Raises:
-        UserError: A name or a file of these is unknown.
+        UserError: A name is unknown, or a file cannot be read.
     """
     arguments = spell_choices(argv, CHOICES)
     check_named(arguments)
@@ -138,7 +138,7 @@ def plan(argv: list[str]) -> Plan:
     contents = [_options_in(read_configuration(value), value) for value in files]
 
     def given(name: str) -> str | None:
-        """An option, of the command line or else of its configuration files."""
+        """An option of the command line, or of its configuration files."""
         group, _, key = name.rpartition(".")
         parts = [content.get(group, {}) if group else content for content in contents]
         values = [*(str(part[key]) for part in parts if part.get(key)), *values_of(rest, name)]

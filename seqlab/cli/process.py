@@ -1,4 +1,4 @@
-"""A verb as a process: its exit code, and one sentence for what the user can mend."""
+"""A verb as a process: its exit code, and one sentence for an error that the user can fix."""
 
 import contextlib
 import errno
@@ -14,21 +14,21 @@ from seqlab.cli.unread import lasting_output, ready_streams
 from seqlab.errors import UserError, reason_of
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
-"""What the system says where a disk is full or takes nothing more."""
+"""Error numbers of a full disk or a failed write."""
 
 NO_PLACE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EPERM)
-"""What it says of a path that leads nowhere."""
+"""Error numbers of an invalid path."""
 
 OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory|storage size calculation overflowed")
 
 
 def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None, lasting: bool = False) -> int:
-    """Runs a verb as a process should: one sentence on stderr and code 2 for what the user can mend.
+    """Runs a verb as a process: an error that the user can fix gives one sentence on stderr and code 2.
 
     Args:
         verb: Takes the arguments after the program's name; may return an exit code.
-        argv: Those arguments; of this process if not given.
-        lasting: Whether it goes on although nobody reads what it prints, unless it was asked for words alone.
+        argv: These arguments; those of this process if not given.
+        lasting: Whether it continues when nobody reads its output any more, except for help and configurations.
 
     Returns:
         The exit code.
@@ -66,7 +66,7 @@ def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None, la
 
 
 def _as_typed(refusal: str, arguments: Iterable[str]) -> str:
-    """A refusal that begins with the name of an option and its value, with the name as it was typed with that value."""
+    """An error message that begins with an option's name and value, with the name as typed on the command line."""
     name, value, *_ = (*refusal.split(maxsplit=2), "", "")
     for option, given in typed(arguments):
         if option[2:].rpartition(".")[2] == name and value == given:
@@ -75,7 +75,7 @@ def _as_typed(refusal: str, arguments: Iterable[str]) -> str:
 
 
 def asks_for_words(arguments: Iterable[str]) -> bool:
-    """Whether a command line asks for help or a configuration alone."""
+    """Whether a command line only asks for help or a configuration."""
     return any(word == "-h" or word.startswith(("--help", "--print_")) for word in arguments)
 
 
@@ -91,6 +91,6 @@ def _place_of(error: OSError) -> str:
 
 
 def _leave(stream: Any) -> None:
-    """Lets nothing more be written to a stream that takes nothing, so that Python says nothing of it at its end."""
+    """Redirects a broken stream to nowhere, so that Python prints no error about it at exit."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

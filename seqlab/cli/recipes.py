@@ -1,4 +1,4 @@
-"""Data made again from its recipe: the name of a corpus and its options."""
+"""Data from its recipe: the name of a corpus and its options."""
 
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
@@ -18,9 +18,9 @@ def data_of(recipe: Mapping[str, Any], names: Sequence[str], codecs: Mapping[str
     """The data of a recipe.
 
     Args:
-        recipe: Its name under ``name``, and its options.
-        names: Of the data that may be read here.
-        codecs: That exist already, of a checkpoint.
+        recipe: Options of the data, with its name under ``name``.
+        names: Names of the data that may be read here.
+        codecs: Codecs of a checkpoint.
 
     Raises:
         UserError: The name or an option is unknown, or the data is of another kind.
@@ -42,15 +42,15 @@ def data_of(recipe: Mapping[str, Any], names: Sequence[str], codecs: Mapping[str
 
 
 def options_of_data(kind: type[DataModule]) -> list[str]:
-    """Names of the options of a kind of data, its base's too, but for those that it answers itself."""
+    """Names of the options of a kind of data, including those of its base, without options that it fixes itself."""
     bases = [one for one in kind.__mro__ if issubclass(one, DataModule) and "__init__" in vars(one)]
     named = dict.fromkeys(name for one in bases for name in signature(one).parameters)
     return [name for name in named if name not in (*kind.answered, "codecs", "kwargs")]
 
 
 def reused(trained_on: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What options replace parts of: the recipe, without the files held out of one text where another is read; of
-    another kind of data what the checkpoint has settled."""
+    """The base recipe for new options: the old recipe, without its held-out files if another text is read; for another
+    kind of data only the options that the checkpoint fixes."""
     name = pick("data", str(given.get("name", trained_on["name"])), DATA)
     kind, elsewhere = DATA[name], is_new(trained_on, given)
     if name != trained_on["name"]:
@@ -59,7 +59,7 @@ def reused(trained_on: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
 
 
 def is_new(trained_on: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Whether options name files that are not those of a recipe."""
+    """Whether options name other files than a recipe."""
     kind = DATA[pick("data", str(given.get("name", trained_on["name"])), DATA)]
     return any(
         given.get(key) is not None and _places(given[key]) != _places(trained_on.get(key))

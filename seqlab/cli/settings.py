@@ -1,4 +1,4 @@
-"""Every option of a run, read once and checked, from a plan."""
+"""All options of a run, read from a plan and checked."""
 
 from typing import Any, NamedTuple
 
@@ -12,11 +12,11 @@ from seqlab.errors import UserError
 
 
 class Settings(NamedTuple):
-    """What was asked for.
+    """The options of a run.
 
     Args:
         plan: The choices.
-        parser: That read the rest.
+        parser: Parser of the other options.
         config: All options, by their dotted names.
     """
 
@@ -30,12 +30,12 @@ class Settings(NamedTuple):
         return {key: value for key, value in values.items() if key != "name"}
 
     def of_changed(self, group: str) -> dict[str, Any]:
-        """The options of a choice that are not what they default to."""
+        """The options of a choice that differ from their defaults."""
         defaults = self.parser.get_defaults()
         return {key: value for key, value in self.of(group).items() if value != defaults.get(f"{group}.{key}")}
 
     def as_yaml(self) -> str:
-        """What ``--config`` takes to make the same run, whatever its name."""
+        """A file for ``--config`` that makes the same run under any name."""
         config = self.config.clone()
         config.run = config.ckpt_path = None
         config.overwrite = False
@@ -43,12 +43,12 @@ class Settings(NamedTuple):
         return str(self.parser.dump(config, skip_unset=False))
 
     def as_plain(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """The options as plain values."""
         values: dict[str, Any] = yaml.safe_load(self.as_yaml())
         return values
 
     def changes(self) -> list[str]:
-        """``hidden_size=512`` for every option of the command line that changes what is learnt."""
+        """``hidden_size=512`` for every option of the command line that changes training."""
         words = self.plan.arguments
         given = {word.removeprefix("--").split("=")[0] for word in words if word[:2] == "--"}
         given -= {"model.name", "data.name", "data.root", "data.name_shown"}

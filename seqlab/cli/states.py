@@ -1,4 +1,4 @@
-"""Whether the states in a checkpoint are those of the parts of a run that is about to go on from it."""
+"""Checks that the states in a checkpoint fit the run that resumes it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from seqlab.models.optimization import KERNELS
 from seqlab.shapes import mismatch, unlike
 
 OLDER: dict[str, Any] = {"reached": {}}
-"""What earlier versions did not keep of a callback, and what stands for it."""
+"""Callback states that earlier versions did not write, and their defaults."""
 
 MEASURED: dict[str, Any] = {
     **dict.fromkeys(("best_score", "best_model_score", "current_score", "kth_value"), Tensor | None),
@@ -26,32 +26,32 @@ MEASURED: dict[str, Any] = {
     "steps": list[int],
     **dict.fromkeys(("norms", "path"), list[list[float]]),
 }
-"""Parts of the states of callbacks that are of another size or kind once something was measured."""
+"""Parts of callback states whose size or kind changes after a measurement."""
 
 
 class Loaders(TypedDict):
-    """What a loop keeps of its loaders: the place in each."""
+    """State of a loop's loaders: the position in each."""
 
     combined_loader: NotRequired[list[dict[str, int]]]
 
 
 LOOPS = ("fit_loop", "validate_loop", "test_loop", "predict_loop")
 TINY = 2
-"""Rows and columns of the weights that show what an optimizer keeps of one."""
+"""Rows and columns of tiny weights that show the state of an optimizer."""
 
 
 def check_states(checkpoint: Mapping[str, Any], trainer: Trainer, model: Model, data: DataModule, path: Path) -> None:
-    """Checks what a checkpoint keeps of callbacks, loops, data, optimizers and schedules, before it is put in place.
+    """Checks the states of callbacks, loops, data, optimizers and schedules in a checkpoint before they are used.
 
     Args:
-        checkpoint: That was read.
-        trainer: That will go on.
-        model: That will.
-        data: That will.
-        path: Of the checkpoint, for messages.
+        checkpoint: The loaded checkpoint.
+        trainer: Trainer of the resumed run.
+        model: Model of the resumed run.
+        data: Data of the resumed run.
+        path: Path of the checkpoint, for messages.
 
     Raises:
-        UserError: A state is not like that of the part that it is for.
+        UserError: A state does not fit its part of the run.
     """
     wrong = (
         _of_callbacks(checkpoint["callbacks"], trainer)
@@ -126,7 +126,7 @@ def _of_optimizers(checkpoint: Mapping[str, Any], model: Model) -> str | None:
 
 
 def _of_weights(kept: Mapping[int, Any], optimizer: Optimizer) -> str | None:
-    """Compares what was kept of each weight with what such an optimizer keeps of a tiny one."""
+    """Compares the optimizer state of each weight with that of a tiny weight under the same optimizer."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     for number, state in kept.items():
         if not 0 <= number < len(weights):
@@ -151,7 +151,7 @@ def _tiny(weight: Tensor) -> Tensor:
 
 
 def _kept_of_tiny(optimizer: Optimizer, weight: Tensor) -> dict[str, Any] | None:
-    """What a step with a tiny weight leaves; none where the optimizer takes no such step."""
+    """The optimizer state after a step with a tiny weight; None if the optimizer cannot take such a step."""
     tiny = torch.nn.Parameter(_tiny(weight))
     tiny.grad = torch.ones_like(tiny)
     try:

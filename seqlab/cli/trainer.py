@@ -1,4 +1,4 @@
-"""The Trainer of a run, with all that watches and keeps it."""
+"""The Trainer of a run, with its callbacks and loggers."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -41,14 +41,14 @@ STRATEGIES = ("auto", "ddp", "single_device")
 
 
 class Monitor(NamedTuple):
-    """What tells the best validation: the name of a logged value, and whether ``min`` or ``max`` is best."""
+    """The value that selects the best validation: its log name, and whether ``min`` or ``max`` is best."""
 
     name: str
     mode: str
 
 
 def monitor_of(name: str, model: Model) -> Monitor:
-    """What ``--monitor`` names, written with a slash or an underscore.
+    """The monitor of ``--monitor``, written with a slash or an underscore.
 
     Raises:
         UserError: The model has no such measure.
@@ -67,11 +67,11 @@ def make_trainer(
     """The Trainer.
 
     Args:
-        settings: Of the run.
-        data: That is learned from.
-        model: That learns.
-        folder: Of the run.
-        objects: Python's: ``callbacks``, a ``logger`` and other arguments of a Trainer that no command line can spell.
+        settings: Settings of the run.
+        data: The training data.
+        model: The model.
+        folder: Folder of the run.
+        objects: Python objects: ``callbacks``, a ``logger`` and other arguments that a command line cannot give.
 
     Raises:
         UserError: An option is wrong, or the trainer refuses it.
@@ -117,7 +117,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _instantiated(settings: Settings, folder: Path) -> dict[str, Any]:
-    """The options of the trainer, with what stands there by its class made."""
+    """The options of the trainer, with objects made from class names."""
     config = deepcopy(settings.config)
     fill(config.trainer.logger, folder)
     ready = settings.parser.instantiate(config)
@@ -126,7 +126,7 @@ def _instantiated(settings: Settings, folder: Path) -> dict[str, Any]:
 
 
 def _check_numbers(config: dict[str, Any], settings: Settings, data: DataModule) -> None:
-    """Refuses numbers at which the trainer fails in the middle of its work."""
+    """Refuses numbers that would make the trainer fail during training."""
     if not (config["gradient_clip_val"] or 0) >= 0:
         raise UserError(f"gradient_clip_val {config['gradient_clip_val']} must be above 0, or null to clip nothing")
     for name in ("accumulate_grad_batches", "log_every_n_steps", "check_val_every_n_epoch"):
@@ -172,20 +172,20 @@ def _callbacks(
 
 
 def cluster() -> ClusterEnvironment | None:
-    """What has started the processes of this run, where it was not the first of them."""
-    if TorchElasticEnvironment.detect():  # also inside a job of SLURM
+    """The cluster environment that started the processes of this run; None if the first process started the others."""
+    if TorchElasticEnvironment.detect():  # also inside a SLURM job
         return TorchElasticEnvironment()
     return SLURMEnvironment(auto_requeue=False) if SLURMEnvironment.detect() else None
 
 
 def _check_precision(name: str | int | None) -> None:
-    """Refuses weights of less than 32 bits, with which sums over many tokens would have no more either."""
+    """Refuses weights of less than 32 bits, which would make sums over many tokens imprecise."""
     if name in ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16"):
         raise UserError(f"--trainer.precision does not take '{name}', only what keeps weights whole; give bf16-mixed")
 
 
 def _check_strategy(name: str) -> None:
-    """Refuses what forks, spawns or cuts weights in pieces, of which no whole checkpoint comes back."""
+    """Refuses strategies that fork, spawn or shard weights, since they do not write whole checkpoints."""
     if name not in STRATEGIES and not name.startswith("ddp_find_unused_parameters_"):
         raise UserError(
             f"--trainer.strategy does not take '{name}', only what starts its processes as commands and keeps weights "

@@ -1,4 +1,4 @@
-"""Output that nobody reads any more."""
+"""Handling of output streams that nobody reads any more."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class _Lasting:
-    """A stream that forgets what it cannot write, once it has said so on the other one."""
+    """A stream that drops text it cannot write, after one message on the other stream."""
 
     def __init__(self, stream: Any, name: str, say: Any) -> None:
         self._stream, self._name, self._say = stream, name, say
@@ -41,7 +41,7 @@ class _Lasting:
         self._broken = True
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())  # what is buffered goes there too
+            os.dup2(nowhere, self._stream.fileno())  # buffered text goes there too
             os.close(nowhere)
             print(f"seqlab: {self._name} cannot be written to any more; the work goes on", file=self._say, flush=True)
         except (OSError, ValueError):
@@ -49,10 +49,10 @@ class _Lasting:
 
 
 def ready_streams() -> None:
-    """Makes the streams of this process fit for all that is said.
+    """Prepares the streams of this process for any output.
 
-    One that it was started without becomes an empty one, before a file takes its place; what the encoding of an output
-    lacks is spelled out.
+    A missing stream becomes an empty one, so that no opened file takes its number; characters outside an output's
+    encoding are escaped.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -63,7 +63,7 @@ def ready_streams() -> None:
 
 @contextmanager
 def lasting_output() -> Iterator[None]:
-    """Within it nothing ends because a reader of stdout or stderr has gone, or their disk is full."""
+    """A context in which a closed or full stdout or stderr does not end the process."""
     out, err = sys.stdout, sys.stderr
     if out is not None:
         sys.stdout = _Lasting(out, "stdout", err)

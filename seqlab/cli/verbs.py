@@ -1,4 +1,4 @@
-"""What the verbs that take a checkpoint share: a model's method of the verb's name, and its options."""
+"""Base of the verbs that take a checkpoint: the model's method with the verb's name, and its options."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -18,8 +18,8 @@ from seqlab.runs.provenance import flush_denormals
 
 
 def of_checkpoint(verb: str) -> str:
-    """Where help tells the options of a model's own."""
-    return f"python -m seqlab.{verb} CKPT --help lists what that checkpoint's model takes."
+    """A note on where help lists the model's own options."""
+    return f"python -m seqlab.{verb} CKPT --help lists the options of that checkpoint's model."
 
 
 class Loaded(NamedTuple):
@@ -27,8 +27,8 @@ class Loaded(NamedTuple):
 
     Args:
         ckpt: Its checkpoint.
-        model: In evaluation mode.
-        recipe: Of the data that it was trained on, with its name; none where nobody noted it.
+        model: The model in evaluation mode.
+        recipe: Recipe of the training data, with its name; None if unknown.
     """
 
     ckpt: str
@@ -36,10 +36,10 @@ class Loaded(NamedTuple):
     recipe: dict[str, Any] | None
 
     def data(self) -> DataModule:
-        """The data that it was trained on, read with its own codecs.
+        """The training data, read with the model's codecs.
 
         Raises:
-            UserError: Nobody noted what that was.
+            UserError: The checkpoint does not name its training data.
         """
         if self.recipe is None:
             raise UserError(f"{self.ckpt} does not say what it was trained on; give the text itself")
@@ -47,7 +47,7 @@ class Loaded(NamedTuple):
 
 
 def load_for(verb: str, ckpt: str | Path) -> Loaded:
-    """The model of a checkpoint, or of the best one in a run's folder, that can do what a verb asks.
+    """Loads a model with the method of a verb, from a checkpoint or from the best one in a run's folder.
 
     Raises:
         UserError: The file is no checkpoint of seqlab, or its model has no such method.
@@ -65,10 +65,10 @@ def load_for(verb: str, ckpt: str | Path) -> Loaded:
 
 
 def load_all(verb: str, ckpts: Sequence[str | Path]) -> list[Loaded]:
-    """As ``load_for``, of several checkpoints of one task.
+    """``load_for`` for several checkpoints of one task.
 
     Raises:
-        UserError: They are of several tasks.
+        UserError: The checkpoints have different tasks.
     """
     loaded = [load_for(verb, ckpt) for ckpt in ckpts]
     if other := next((one for one in loaded if one.model.task != loaded[0].model.task), None):
@@ -80,16 +80,16 @@ def load_all(verb: str, ckpts: Sequence[str | Path]) -> list[Loaded]:
 
 
 def options_of(model: type[Model], verb: str) -> dict[str, inspect.Parameter]:
-    """The keyword-only parameters of a model's method: what a user may set."""
+    """The keyword-only parameters of a model's method, which are its options."""
     parameters = inspect.signature(getattr(model, verb)).parameters
     return {name: one for name, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
 def checked(model: Model, verb: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a model's method, as they were given.
+    """The given options of a model's method, checked by name.
 
     Raises:
-        UserError: It has no such option.
+        UserError: The method has no such option.
     """
     known = options_of(type(model), verb)
     if unknown := next((name for name in given if name not in known), None):
@@ -99,7 +99,7 @@ def checked(model: Model, verb: str, given: Mapping[str, Any]) -> dict[str, Any]
 
 
 def add_options_of(parser: Parser, loaded: Loaded | None, verb: str) -> list[str]:
-    """Adds what a model's method takes; without a model, what it takes where one kind of model alone has it.
+    """Adds the options of a model's method; without a model, those of the only kind of model with the method.
 
     Returns:
         The names of the options.
@@ -121,6 +121,6 @@ def first_words(arguments: Sequence[str]) -> list[str]:
 
 
 def named_checkpoint(verb: str, arguments: Sequence[str]) -> Loaded | None:
-    """The model of the checkpoint that a command line begins with; none where it names none, as for ``--help``."""
+    """The model of the checkpoint at the start of a command line; None without one, as for ``--help``."""
     words = first_words(arguments)
     return load_for(verb, words[0]) if words else None

@@ -1,1 +1,1 @@
-"""Comparisons: a grid of runs, each a process of its own, and what they reached as a table and figures."""
+"""Comparisons: a grid of runs, each in a separate process, and their results as a table and figures."""

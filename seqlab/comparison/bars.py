@@ -1,4 +1,4 @@
-"""The bar of a comparison: what a counted model reaches on the same data, as one more row."""
+"""The bar of a comparison: a counted baseline on the same data, as one more row."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -8,17 +8,17 @@ from typing import Any
 from seqlab.comparison.grid import Cell, checked, name_of, words_of
 
 Read = Callable[[Cell], Mapping[str, Any]]
-"""A run -> all options of ``fit`` that its command line stands for."""
+"""Function: a run -> all options of ``fit`` of its command line."""
 Bars = Callable[[Mapping[str, Any]], str | None]
-"""Those options -> the name of the model that theirs should beat; none if there is none."""
+"""Function: these options -> the name of the baseline; None without one."""
 
 BATCHING = ("batch_size", "batch_tokens", "eval_streams", "sampling")
-"""Options of the data that say how batches are made of it, which a counted model does not see."""
+"""Data options that only shape batches; they do not matter for a counted model."""
 
 
 @dataclass
 class _Bar:
-    """One bar: its name, the options of its data, the runs that it is for, and those that are its own already."""
+    """One bar: its name, the options of its data, the runs that it is for, and its own existing runs."""
 
     name: str
     data: Mapping[str, Any]
@@ -27,17 +27,17 @@ class _Bar:
 
 
 def with_bars(cells: Sequence[Cell], read: Read, bars: Bars) -> list[Cell]:
-    """The runs and, behind them, one run of each bar that is not among them: for each task, data and fold, with seed 1.
+    """The runs, then one run of each missing bar: for each task, data and fold, with seed 1.
 
-    A bar's run has the options of the data of the runs that it is for, and none of their other options.
+    A bar's run has the data options of the runs that it is for, and none of their other options.
 
     Args:
         cells: Every run.
-        read: Its options.
-        bars: Their bar.
+        read: Gives the options of a run.
+        bars: Gives the bar of these options.
 
     Raises:
-        UserError: An option is wrong, or two runs would have one name.
+        UserError: An option is wrong, or two runs would have the same name.
     """
     found: dict[tuple[str, str], _Bar] = {}
     for one in cells:
@@ -56,7 +56,7 @@ def with_bars(cells: Sequence[Cell], read: Read, bars: Bars) -> list[Cell]:
 
 
 def _run_of(bar: _Bar, taken: set[str]) -> Cell:
-    """The run of a bar, named after what its data varies in."""
+    """The run of a bar, named after its varied data options."""
     first = bar.cells[0]
     of_data = [key for key in first.varied if key == "experiment" or key.partition(".")[0] == "data"]
     common = [key for key in of_data if len({one.varied.get(key) for one in bar.cells}) == 1]
@@ -74,5 +74,5 @@ def _named(model: str, keys: Sequence[str], first: Cell) -> tuple[dict[str, str]
 
 
 def _spelt(value: object) -> str:
-    """A plain value as a command line spells it."""
+    """A plain value as a word of a command line."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""Figures of a comparison: learning curves with bands over runs, and what was reached at which cost."""
+"""Figures of a comparison: learning curves with bands over runs, and the best measure against the cost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,20 +13,20 @@ from seqlab.figures import Axes, Figure, new_figure, save_figure
 from seqlab.metrics import Measure
 
 LINES = 10
-"""Rows that are told apart by colour and named."""
+"""Most rows with a colour and a name of their own."""
 POINTS = 200
-"""Of a mean curve against time."""
+"""Points of a mean curve against time."""
 
 Band = tuple[Curve, Curve, Curve]
 
 
 def draw_figures(rows: Sequence[Row], logs: Path, output: Path) -> list[Path]:
-    """Draws the finished runs, each task by its main measure; returns the files, none where nothing was validated.
+    """Draws the finished runs, each task by its main measure; returns the files, none without validation.
 
     Args:
-        rows: Of the table.
+        rows: Rows of the table.
         logs: Folder of the runs.
-        output: Of the figures, whose names end with the task where there are several.
+        output: Folder of the figures; their names end with the task if there are several tasks.
 
     Raises:
         UserError: A file cannot be written.
@@ -70,9 +70,9 @@ def draw_curves(
     mean_of: Callable[[Sequence[Curve]], Band],
     measure: Measure,
 ) -> Figure:
-    """Draws a measure of the validation part: each run thin, the mean of each name's runs and its 95% interval.
+    """Draws a measure of the validation part: a thin line for each run, and the mean of each row with its 95% interval.
 
-    Values are drawn by their logarithm where lower ones are better and all are above 0.
+    The axis is logarithmic if lower values are better and all values are above 0.
     """
     figure, axes = new_figure()
     for number, (label, runs) in enumerate(curves.items()):
@@ -95,14 +95,14 @@ def draw_curves(
 
 
 def over_steps(runs: Sequence[Curve]) -> Band:
-    """Mean and interval at the steps that all runs have."""
+    """Mean and interval at the steps that all runs share."""
     common = set.intersection(*(set(run.steps.tolist()) for run in runs))
     steps = np.array(sorted(common))
     return _band(steps, np.stack([run.values[np.isin(run.steps, steps)] for run in runs]))
 
 
 def over_times(runs: Sequence[Curve]) -> Band:
-    """Mean and interval over the times that all runs reach, between whose points the curves are straight."""
+    """Mean and interval over the times that all runs reach, with linear interpolation of the curves."""
     begin, end = max(run.steps[0] for run in runs), min(run.steps[-1] for run in runs)
     times = np.linspace(begin, end, POINTS) if end > begin else np.array([end])
     return _band(times, np.stack([np.interp(times, *run) for run in runs]))
@@ -116,14 +116,14 @@ def _band(places: NDArray[np.float64], values: NDArray[np.float64]) -> Band:
 
 
 def draw_best(rows: Sequence[Row], key: str, unit: str, name: str, measure: Measure) -> Figure:
-    """Draws the best validated measure of each row against what it cost, with 95% intervals.
+    """Draws the best validated measure of each row against its cost, with 95% intervals.
 
     Args:
-        rows: Of one task.
+        rows: Rows of one task.
         key: The cost, a name of a result.
-        unit: What it is called.
-        name: Of the measure.
-        measure: What it is called.
+        unit: Name of the cost in the figure.
+        name: Name of the measure.
+        measure: The measure.
     """
     figure, axes = new_figure()
     shown = [row for row in rows if {key, f"val_{name}"} <= row.results.keys()]

@@ -1,4 +1,4 @@
-"""What a run logged, read from its TensorBoard events."""
+"""The logged values of a run, read from its TensorBoard events."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ class Curve(NamedTuple):
 
 
 def read_curves(run: Path) -> dict[str, Curve]:
-    """Every scalar of a run by name; of a resumed run, without what was logged behind the checkpoint gone on from."""
+    """Every scalar of a run by name; in a resumed run, values logged after the resumed checkpoint are dropped."""
     board = EventAccumulator(str(run), size_guidance={"scalars": 0})
     board.Reload()
     curves = {}
@@ -27,5 +27,5 @@ def read_curves(run: Path) -> dict[str, Curve]:
 
 
 def against_time(curve: Curve, seconds: Curve) -> Curve:
-    """The curve with seconds of training instead of steps; those of a step that has none, between its neighbours."""
+    """The curve with seconds of training instead of steps, interpolated for steps without a logged time."""
     return Curve(np.interp(curve.steps, *seconds), curve.values)

@@ -1,4 +1,4 @@
-"""Carrying out the runs of a comparison: each once, each gone on with where it stopped."""
+"""Execution of the runs of a comparison: each run once, with unfinished runs resumed."""
 
 import shutil
 import signal
@@ -24,16 +24,16 @@ from seqlab.runs.folders import LOGS, RESULT
 LOG = "output.log"
 Planned = tuple[Cell, Record]
 Test = Callable[[Path], Report | None]
-"""A checkpoint -> how good its model is on the test part, with what it reached on each item; none without such a part.
+"""Function: a checkpoint -> the measures of its model on the test part, with results of each item; None without one.
 """
 
 
 class Runs:
-    """The runs of a comparison, each a process of its own.
+    """The runs of a comparison, each in a separate process.
 
     Args:
         output: Folder of the comparison.
-        processes: That start them.
+        processes: Starts the processes.
         test: Measures a checkpoint.
     """
 
@@ -41,10 +41,10 @@ class Runs:
         self.output, self.processes, self.test = output, processes, test
 
     def carry_out(self, cell: Cell, record: Record) -> Record | None:
-        """Trains and measures one run, as far as that has not been done.
+        """Trains and measures one run, unless this is done already.
 
         Returns:
-            Its record, also in its folder; none if all was stopped before it was done.
+            Its record, also written to its folder; None if the comparison was stopped before the run finished.
         """
         if record.result is not None:
             return record
@@ -59,7 +59,7 @@ class Runs:
         return record
 
     def _train(self, cell: Cell, record: Record, folder: Path) -> str:
-        """Why it failed, if it did."""
+        """Trains a run; returns the reason of a failure, if any."""
         going_on = (folder / "checkpoints" / "last.ckpt").is_file()
         if not going_on and folder.exists():
             shutil.rmtree(folder)
@@ -82,7 +82,7 @@ class Runs:
             tested = None if checkpoint is None else self.test(checkpoint)
             if tested is not None and tested.items:
                 write_items(folder / ITEMS, tested.items)
-        except Exception as error:  # one run that cannot be measured does not stop the others
+        except Exception as error:  # a failed measurement must not stop other runs
             with (folder / LOG).open("a", encoding="utf-8") as log:
                 traceback.print_exc(file=log)
             return replace(record, reason=f"it could not be measured: {reason_of(error)}")
@@ -94,7 +94,7 @@ class Runs:
 
 
 def read_once() -> Read:
-    """Reads the options of runs, those of several seeds but once."""
+    """Reads the options of runs, only once for several seeds."""
     read: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def options(cell: Cell) -> dict[str, Any]:
@@ -107,10 +107,10 @@ def read_once() -> Read:
 
 
 def plan_runs(cells: Sequence[Cell], output: Path, read: Read) -> list[Planned]:
-    """The runs with the records that they have or will begin with; everything typed is checked here.
+    """The runs with their existing or initial records; all options are checked here.
 
     Raises:
-        UserError: An option is wrong, or a run of that name was made with others.
+        UserError: An option is wrong, or a run with this name has other options.
     """
     planned = []
     for cell in cells:
@@ -122,7 +122,7 @@ def plan_runs(cells: Sequence[Cell], output: Path, read: Read) -> list[Planned]:
 
 @contextmanager
 def at_work(output: Path, jobs: int, test: Test) -> Iterator[Runs]:
-    """Runs in a folder that no other comparison may use meanwhile; whatever ends it early stops their processes.
+    """The runs in a locked folder; if the context ends early, their processes are stopped.
 
     Raises:
         UserError: The folder is in use or cannot be written.
@@ -137,7 +137,7 @@ def at_work(output: Path, jobs: int, test: Test) -> Iterator[Runs]:
 
 
 def carry_out_all(runs: Runs, planned: Sequence[Planned], jobs: int, say: Callable[[Record], None]) -> list[Record]:
-    """Carries out runs, some at a time; returns their records in order."""
+    """Executes runs, some in parallel; returns their records in order."""
     with ThreadPoolExecutor(jobs) as pool:
         futures: list[Future[Record | None]] = [pool.submit(runs.carry_out, *one) for one in planned]
         try:
@@ -151,7 +151,7 @@ def carry_out_all(runs: Runs, planned: Sequence[Planned], jobs: int, say: Callab
 
 
 def _wind_up(processes: Processes, pool: ThreadPoolExecutor) -> None:
-    """Lets what runs leave its checkpoint; whoever interrupts that too does not wait any longer."""
+    """Waits until stopped runs have written their checkpoints; a second interruption ends the wait."""
     processes.stop()
     try:
         pool.shutdown(cancel_futures=True)

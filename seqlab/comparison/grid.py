@@ -1,4 +1,4 @@
-"""The grid of a comparison: from what was typed to runs with names."""
+"""The grid of a comparison: from the command line to named runs."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,21 +12,21 @@ from seqlab.runs.folders import LONGEST_NAME, run_name
 PAIRS = {"[": "]", "{": "}", "(": ")"}
 OF_THE_GRID = {
     "seed": "--seeds N runs the seeds 1 to N",
-    "run": "each run is named after what varies in it",
-    "ckpt_path": "unfinished runs go on by themselves",
+    "run": "each run is named after its varied options",
+    "ckpt_path": "unfinished runs continue automatically",
     "trainer.default_root_dir": "--output names the folder",
     "trainer.fast_dev_run": "it keeps nothing that could be compared",
 }
-"""Options of ``fit`` that a comparison sets itself, and why they are not taken."""
+"""Options of ``fit`` that a comparison sets itself, and the reason for refusing them."""
 OF_FOLDS = ("data.folds", "data.fold")
 """Options of ``fit`` that ``--folds`` sets."""
 
 
 def split_values(text: str) -> list[str]:
-    """Values between the commas that stand outside of brackets: ``[64,32],[128]`` -> ``["[64,32]", "[128]"]``.
+    """Splits values at commas outside brackets: ``[64,32],[128]`` -> ``["[64,32]", "[128]"]``.
 
     Raises:
-        UserError: A bracket is not closed, or there is nothing between two commas.
+        UserError: A bracket is not closed, or a value is empty.
     """
     values, closing = [""], ""
     for sign in text:
@@ -73,12 +73,12 @@ class Cell:
     """One run of a comparison.
 
     Args:
-        name: Of the run.
-        varied: What varies and its value here, the seed apart.
-        seed: Of the run.
-        arguments: Of ``fit``, but for the run's name and folder; the last is ``--seed=N``.
-        fold: Part of the data that the run is tested on, from 0 on; none if the data is not cut into folds.
-        bar: Whether its model is the one that others should beat.
+        name: Name of the run.
+        varied: Varied options and their values in this run, without the seed.
+        seed: Seed of the run.
+        arguments: Arguments of ``fit``, except the run's name and folder; the last is ``--seed=N``.
+        fold: Number of the test fold, from 0; None without folds.
+        bar: Whether the run is a baseline.
     """
 
     name: str
@@ -90,29 +90,29 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """What varies, in few words."""
+        """The varied options in few words."""
         return ", ".join(words_of(self.varied))
 
     @property
     def place(self) -> str:
-        """``seed 1`` or ``fold 3, seed 1``: which of its row's runs it is."""
+        """``seed 1`` or ``fold 3, seed 1``: the run's place in its row."""
         return f"seed {self.seed}" if self.fold is None else f"fold {self.fold}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
 class Grid:
-    """All that is to be compared.
+    """All runs of a comparison.
 
     Args:
         experiments: Configuration files.
-        models: Names of models; the experiments', or the default one, if none.
-        varied: Values of each option that varies.
+        models: Names of models; if empty, those of the experiments, or the default model.
+        varied: Values of each varied option.
         seeds: Runs of each combination, with the seeds 1, 2, ...
-        options: Of ``fit``, the same for all runs.
-        folds: Parts that the data is cut into, each of which one run is tested on; none cuts nothing.
+        options: Options of ``fit``, the same for all runs.
+        folds: Number of folds, with one run for each test fold; None for no folds.
 
     Raises:
-        UserError: Something is given twice, or varied and given too, or is not a comparison's to vary.
+        UserError: A value is given twice, an option is both varied and given, or a comparison cannot vary it.
     """
 
     experiments: Sequence[str]
@@ -142,16 +142,16 @@ class Grid:
                 raise UserError(f"{key} {twice} is given twice; leave one out")
 
     def axes(self) -> dict[str, Sequence[str]]:
-        """What varies, with its values; the default model's name where nothing says more."""
+        """The varied options with their values; the default model's name if nothing else varies."""
         models = self.models or ([] if self.experiments else ["gru"])
         axes = {"experiment": self.experiments, "model": models, **self.varied}
         return {key: values for key, values in axes.items() if values}
 
     def cells(self) -> list[Cell]:
-        """Every run, those of the first seed first, and of those the ones of the first fold.
+        """Every run, sorted by seed, then by fold.
 
         Raises:
-            UserError: Two runs would have one name.
+            UserError: Two runs would have the same name.
         """
         axes = self.axes()
         combinations = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
@@ -161,10 +161,10 @@ class Grid:
 
 
 def checked(cells: Sequence[Cell]) -> list[Cell]:
-    """The same runs.
+    """The same runs, with a check of their names.
 
     Raises:
-        UserError: Two of them would have one name.
+        UserError: Two runs would have the same name.
     """
     names = [one.name for one in cells]
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -183,10 +183,10 @@ def cell(
 
     Args:
         chosen: Value of each axis.
-        seed: Of the run.
-        options: Of ``fit``, the same for all runs.
+        seed: Seed of the run.
+        options: Options of ``fit``, the same for all runs.
         prefix: First words of the name.
-        fold: Which fold, and of how many.
+        fold: Number of the fold, and number of folds.
     """
     own = [f"--{key}={value}" for key, value in chosen.items() if key != "experiment"]
     files = [f"--config={chosen['experiment']}"] if "experiment" in chosen else []
@@ -198,13 +198,13 @@ def cell(
 
 
 def words_of(varied: Mapping[str, str]) -> list[str]:
-    """What varies, as words: ``gru`` and ``num_steps=32``."""
+    """The varied options as words: ``gru`` and ``num_steps=32``."""
     named = ("experiment", "model")
     return [value if key in named else f"{key.partition('.')[2] or key}={value}" for key, value in varied.items()]
 
 
 def name_of(words: Sequence[str], seed: int, fold: int | None) -> str:
-    """The words as the name of a run; where it would be cut, a few letters of their hash keep it apart."""
+    """The words as the name of a run; a shortened name ends with a few letters of a hash to stay unique."""
     end = f"seed={seed}" if fold is None else f"fold={fold}-seed={seed}"
     name = run_name(*words, end)
     if name.endswith(f"-{end}"):

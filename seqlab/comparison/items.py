@@ -1,4 +1,4 @@
-"""What a run reached on each held-out item, as a table in its folder: a line of names, and a line for each item."""
+"""Results of each held-out item, as a table in the run's folder: a line of names, and a line for each item."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,17 @@ from seqlab.metrics import Columns
 
 ITEMS = "items.tsv"
 ITEM = "item"
-"""The column that says which item it is."""
+"""The column with the name of each item."""
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 MEANT = {escape: sign for sign, escape in ESCAPES.items()}
 NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[-+]?\d+)?|-?inf|nan")
-"""Numbers as they are written here; digits such as ``007`` are text."""
+"""Format of numbers in the table; digits such as ``007`` are text."""
 TEXT = ":text"
-"""Behind the name of a column of text that would else be read as numbers."""
+"""Suffix of the name of a text column that would otherwise be read as numbers."""
 
 
 def write_items(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Writes columns of one length, text escaped.
+    """Writes columns of equal length, with escaped text.
 
     Raises:
         OSError: The file cannot be written.
@@ -40,7 +40,7 @@ def read_items(path: Path) -> Columns:
     """The columns of a file that ``write_items`` wrote.
 
     Returns:
-        Each ``(items,)``: float64 where all values are numbers, objects that are str elsewhere.
+        Columns ``(items,)``: float64 if all values are numbers, otherwise objects of type str.
 
     Raises:
         OSError: There is no such file.
@@ -52,17 +52,17 @@ def read_items(path: Path) -> Columns:
 
 
 def together(parts: Sequence[Columns]) -> Columns:
-    """The items of several parts, one part after the other.
+    """The items of several parts, concatenated.
 
     Args:
-        parts: With the same columns; numbers that are text in another part become text.
+        parts: Parts with the same columns; a column that is text in one part becomes text in all.
     """
     columns = {name: [part[name] for part in parts] for name in parts[0]}
     return {name: np.concatenate(_of_one_kind(arrays)) for name, arrays in columns.items()}
 
 
 def in_order(columns: Columns) -> Columns:
-    """The items ordered by what they are called; as they came where a name recurs, or there are no names."""
+    """The items sorted by name; unchanged if a name occurs twice, or without names."""
     if ITEM not in columns:
         return columns
     names, places = np.unique(columns[ITEM], return_index=True)
@@ -70,12 +70,12 @@ def in_order(columns: Columns) -> Columns:
 
 
 def number_of(columns: Columns) -> int:
-    """How many items there are."""
+    """Number of items."""
     return len(next(iter(columns.values())))
 
 
 def same_items(one: Columns, other: Columns) -> bool:
-    """Whether both are about the same items in the same order; they must be named."""
+    """Whether both have the same named items in the same order."""
     if ITEM not in one or ITEM not in other:
         return False
     names, others = _of_one_kind([one[ITEM], other[ITEM]])
@@ -89,7 +89,7 @@ def _of_one_kind(arrays: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
 
 
 def _word(value: str | float) -> str:
-    """A value as text; a whole number has no point."""
+    """A value as text; a whole number has no decimal point."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
@@ -104,7 +104,7 @@ def _are_numbers(cells: Sequence[str]) -> bool:
 def _column(name: str, cells: Sequence[str]) -> NDArray[Any]:
     if not name.endswith(TEXT) and _are_numbers(cells):
         return np.array([float(cell) for cell in cells])
-    return np.array([_meant(cell) for cell in cells], dtype=object)  # no text is padded to the longest
+    return np.array([_meant(cell) for cell in cells], dtype=object)  # avoids padding to the longest text
 
 
 def _spelt(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a comparison found, written as tables and figures."""
+"""The results of a comparison, written as tables and figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from seqlab.runs.folders import LOGS
 
 PAIRED = (
     "Each difference is the row's measure minus the other's on the same test items; [low .. high] is its 95% interval "
-    "over resampled items, p how often chance alone makes one as large in either direction."
+    "over resampled items, p is how often chance alone makes one as large in either direction."
 )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison found.
+    """The results of a comparison.
 
     Args:
-        rows: Of the table, one for each combination.
-        records: Of all runs that finished or failed.
-        pairs: Rows against the best and against the bar, on the same held-out items; none of a row alone.
+        rows: Rows of the table, one for each combination.
+        records: Records of all runs that finished or failed.
+        pairs: Rows against the best row and against the bar, on the same held-out items; none for a single row.
         files: Tables and figures.
     """
 
@@ -49,14 +49,14 @@ def write_comparison(runs: Sequence[tuple[Cell, Record]], output: Path, resample
     """Writes tables and figures of runs.
 
     Args:
-        runs: All, with what they reached.
+        runs: All runs with their results.
         output: Folder of the comparison.
         resampled: Measures over items.
 
     Raises:
         UserError: A file cannot be written.
     """
-    from seqlab.comparison.charts import draw_figures  # matplotlib, which a refusal need not wait for
+    from seqlab.comparison.charts import draw_figures  # imports matplotlib, which is slow
 
     logs = output / LOGS
     rows = rows_of(runs, logs, resampled)
@@ -68,7 +68,7 @@ def write_comparison(runs: Sequence[tuple[Cell, Record]], output: Path, resample
     }
     if pairs:
         texts |= {"paired.md": f"{pairs_as_markdown(pairs)}\n\n{PAIRED}\n", "paired.csv": pairs_as_csv(pairs)}
-    for name in {"paired.md", "paired.csv"} - texts.keys():  # of a comparison of more rows before
+    for name in {"paired.md", "paired.csv"} - texts.keys():  # from an earlier comparison with more rows
         (output / name).unlink(missing_ok=True)
     for name, text in texts.items():
         try:
@@ -80,9 +80,9 @@ def write_comparison(runs: Sequence[tuple[Cell, Record]], output: Path, resample
 
 
 def _note(rows: Sequence[Row]) -> str:
-    """What the numbers of the table are."""
+    """A note on the numbers of the table."""
     corpora = ", ".join(sorted({row.corpus for row in rows if row.corpus}))
     over = "over seeds"
     if any(row.folds for row in rows):
-        over = "over runs, where there are folds that of a test measure over the items of all folds together"
+        over = "over runs; with folds, that of a test measure is over the items of all folds together"
     return f"On {corpora or 'no corpus'}; [low .. high] is the bootstrap 95% interval of a mean {over}."

@@ -1,4 +1,4 @@
-"""How much better one row is than another on the same held-out items, and whether chance alone could do that."""
+"""Paired tests: the difference of two rows on the same held-out items, and how often chance alone makes it."""
 
 import math
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ class Pair:
 
     Args:
         row: Label of the row.
-        against: Label of the other; empty if there is none.
-        name: Of the measure.
-        measure: What it is called and how it is written; none if no run of the row has finished.
-        difference: The row's measure of the test part minus the other's; none if the two cannot be compared.
+        against: Label of the other row; empty if there is none.
+        name: Name of the measure.
+        measure: The measure; None if no run of the row has finished.
+        difference: The row's measure of the test part minus the other's; None if the rows cannot be compared.
         low: Lower end of its 95% interval.
-        high: Upper end.
+        high: Upper end of its 95% interval.
         p: How often chance alone makes as large a difference, in either direction.
-        items: Held-out items that both were tested on.
+        items: Number of held-out items, the same for both rows.
         reason: Why they cannot be compared; empty if they can.
     """
 
@@ -48,11 +48,11 @@ def pair_rows(rows: Sequence[Row], logs: Path, resampled: ResampledOf) -> list[P
     """Every row against the best of its task and corpus by the main measure of the test part, and against the bar.
 
     Intervals and p come from a paired bootstrap over items (Efron & Tibshirani 1993, chapters 13 and 16; Koehn 2004,
-    W04-3250): each of 2,000 resamples draws the same items for both rows, and a row's value is the mean of its runs'.
-    The best is that of the rows whose items are known.
+    W04-3250): each of 2,000 resamples draws the same items for both rows, and a row's value is the mean over its runs.
+    The best row is chosen among the rows with known items.
 
     Args:
-        rows: Of the table.
+        rows: Rows of the table.
         logs: Folder of the runs.
         resampled: Measures over items.
     """
@@ -72,7 +72,7 @@ def pair_rows(rows: Sequence[Row], logs: Path, resampled: ResampledOf) -> list[P
 
 @dataclass(frozen=True, eq=False)
 class _Tested:
-    """A row with what it reached on items: its measure on them and on resampled ones, both not finite where unknown."""
+    """A row with its measure on its items and on resampled items; both are not finite if unknown."""
 
     row: Row
     runs: Sequence[Columns] | str
@@ -81,7 +81,7 @@ class _Tested:
 
 
 def _pairs_of(rows: Sequence[Row], logs: Path, resampled: ResampledOf) -> list[Pair]:
-    """Of the rows of one task and corpus."""
+    """The pairs of the rows of one task and corpus."""
     name, measure = rows[0].main, _measure(rows[0])
     over = None if name is None else resampled(rows[0].task, name)
     if name is None or measure is None or over is None:
@@ -104,7 +104,7 @@ def _measure(row: Row) -> Measure | None:
 
 
 def _tested(rows: Sequence[tuple[Row, list[Columns] | str]], resampled: Resampled) -> list[_Tested]:
-    """The rows with their measure; those of equally many items are resampled together."""
+    """The rows with their measure; rows with the same number of items share the resamples."""
     found = [_Tested(row, runs) for row, runs in rows]
     sizes: dict[int, dict[int, list[Columns]]] = {}
     for place, (_, runs) in enumerate(rows):
@@ -155,7 +155,7 @@ def chance_of(difference: float, resamples: NDArray[np.float64]) -> float:
         p = (1 + #{|resampled - difference| >= |difference|}) / (1 + resamples)
 
     Args:
-        difference: Observed.
+        difference: The observed difference.
         resamples: The difference on resampled items, ``(resamples,)``.
     """
     as_large = np.abs(resamples - difference) >= abs(difference)
@@ -163,7 +163,7 @@ def chance_of(difference: float, resamples: NDArray[np.float64]) -> float:
 
 
 def pairs_as_markdown(pairs: Sequence[Pair]) -> str:
-    """The pairs for people."""
+    """The pairs as a Markdown table."""
     missing = any(pair.reason for pair in pairs)
     lines = [["row", "against", "measure", "difference", "p", "items", *(["not compared because"] if missing else [])]]
     for pair in pairs:
@@ -182,7 +182,7 @@ def _shown(pair: Pair) -> str:
 
 
 def pairs_as_csv(pairs: Sequence[Pair]) -> str:
-    """The pairs for programs."""
+    """The pairs as CSV."""
     head = ["row", "against", "measure", "difference", "low", "high", "p", "items", "reason"]
     lines: list[Sequence[object]] = [head]
     for pair in pairs:

@@ -1,4 +1,4 @@
-"""Command lines of ``fit`` read as ``fit`` reads them, without building what they name."""
+"""Reads command lines of ``fit`` like ``fit``, without building data or models."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ OWN = ("model", "seeds", "vary", "jobs", "output", "sampler", "trials", "folds",
 
 
 class _Parser(TrainingParser):
-    """Of ``fit``; of a misspelt name it says that an option of the comparison may have been meant."""
+    """The parser of ``fit``; for a misspelt name it also proposes options of the comparison."""
 
     others = OWN
 
 
 def read_options(arguments: list[str]) -> dict[str, Any]:
-    """Every option that a command line of ``fit`` stands for, as plain values; the data may be absent.
+    """All options of a command line of ``fit``, as plain values; the data need not exist.
 
     Raises:
         UserError: A file, a name, a key or a value is wrong, or the run would leave nothing to compare.

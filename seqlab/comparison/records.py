@@ -1,4 +1,4 @@
-"""The record that each run of a comparison has in its folder: what was asked for, and what was reached."""
+"""The record in the folder of each run of a comparison: its options and its results."""
 
 import json
 import math
@@ -19,9 +19,9 @@ from seqlab.runs.folders import RESULT, write_json
 RECORD = "comparison.json"
 RATES = ("tokens_per_second", "items_per_second")
 UNTOLD = {"perplexity": Measure("perplexity", "{:.3f}", "lower"), "bleu": Measure("BLEU", "{:.2f}", "higher")}
-"""Measures of runs that were made when results did not say theirs."""
+"""Measures of old runs, whose results do not list their measures."""
 TOLD = ("title", "form", "better")
-"""What is kept of a measure."""
+"""Fields of a measure in a record."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class Record:
     """A run of a comparison.
 
     Args:
-        name: Of the run.
-        arguments: Of ``fit``, but for the run's name and folder.
-        options: All that they stand for.
-        result: What was reached, see ``measure_run``; none until the run is finished.
-        corpus: That it was trained on; empty until then.
-        reason: Why it failed; empty if it did not.
-        task: That it learnt; empty until then, and where the result does not say it.
-        measures: Of the task, by name, the main one first.
-        items: File in the run's folder of what was reached on each item of the test part; empty if there is none.
+        name: Name of the run.
+        arguments: Arguments of ``fit``, except the run's name and folder.
+        options: All options of these arguments.
+        result: Results, see ``measure_run``; None until the run is finished.
+        corpus: Name of the training corpus; empty until the run is finished.
+        reason: Reason of a failure; empty without one.
+        task: Task of the run; empty until the run is finished, or if the result does not name it.
+        measures: Measures of the task, by name, the main one first.
+        items: File in the run's folder with the results of each test item; empty if there is none.
     """
 
     name: str
@@ -52,18 +52,18 @@ class Record:
 
     @property
     def main(self) -> str | None:
-        """Name of the measure that counts most; none until the run is finished."""
+        """Name of the main measure; None until the run is finished."""
         return next(iter(self.measures), None)
 
     def write(self, folder: Path) -> None:
-        """Keeps it in the run's folder."""
+        """Writes the record to the run's folder."""
         folder.mkdir(parents=True, exist_ok=True)
         told = {name: {key: getattr(one, key) for key in TOLD} for name, one in self.measures.items()}
         write_json(folder / RECORD, {**asdict(self), "measures": told})
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record in a run's folder; none where there is no run.
+    """The record in a run's folder; None if there is no run.
 
     Raises:
         UserError: The folder holds something else.
@@ -82,10 +82,10 @@ def read_record(folder: Path) -> Record | None:
 
 
 def check_record(cell: Cell, options: Mapping[str, Any], folder: Path) -> Record | None:
-    """The record of a run that is asked for, if there is one.
+    """The record of a requested run, if there is one.
 
     Raises:
-        UserError: It was made with other options.
+        UserError: The run has other options.
     """
     record = read_record(folder)
     if record is None or record.options == json.loads(json.dumps(options)):
@@ -107,15 +107,15 @@ def _flat(options: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 class Measured(NamedTuple):
-    """What a finished run reached.
+    """Results of a finished run.
 
     Args:
-        result: ``parameters``, ``steps``, ``seconds`` of training and validation, and of what was logged
-            ``tokens_per_second`` or ``items_per_second`` (the median), ``val_loss`` (the lowest), and of each measure
+        result: ``parameters``, ``steps``, ``seconds`` of training and validation, and from the log
+            ``tokens_per_second`` or ``items_per_second`` (the median), ``val_loss`` (the lowest), and for each measure
             ``train_<measure>`` (the last) and ``val_<measure>`` (the best).
-        corpus: That it was trained on.
-        task: That it learnt.
-        measures: Of the task, by name.
+        corpus: Name of the training corpus.
+        task: Task of the run.
+        measures: Measures of the task, by name.
     """
 
     result: Mapping[str, float]
@@ -125,7 +125,7 @@ class Measured(NamedTuple):
 
 
 def measure_run(folder: Path) -> Measured:
-    """Reads a finished run's result and what it logged."""
+    """Reads a finished run's result and its log."""
     said = json.loads(read_regular(folder / RESULT))
     curves = read_curves(folder)
     logged = {tag.replace("/", "_", 1): curve.values for tag, curve in curves.items()}
@@ -141,19 +141,19 @@ def measure_run(folder: Path) -> Measured:
 
 
 def best_of(values: Iterable[float], better: str) -> float:
-    """The lowest or the highest of some values, whichever is better; NaN if there is nothing else."""
+    """The lowest or the highest of some values, whichever is better; NaN if all values are NaN."""
     numbers = [value for value in values if value == value] or [math.nan]
     return min(numbers) if better == "lower" else max(numbers)
 
 
 def _measures(said: Mapping[str, Any], reached: Iterable[str]) -> dict[str, Measure]:
-    """The measures that a result or a record says; of one that says none, those that it has a value of."""
+    """The measures listed in a result or a record; if it lists none, those with a value."""
     if "measures" in said:
         return {name: Measure(**one) for name, one in said["measures"].items()}
     return {name: one for name, one in UNTOLD.items() if f"val_{name}" in reached or f"test_{name}" in reached}
 
 
 def checkpoint_of(folder: Path) -> Path | None:
-    """The best checkpoint of a finished run; the last where nothing was validated, none if none was kept."""
+    """The best checkpoint of a finished run; the last without validation, None if none was written."""
     name = json.loads(read_regular(folder / RESULT))["checkpoint"]
     return None if name is None or not (folder / name).is_file() else folder / name

@@ -1,4 +1,4 @@
-"""The rows of a comparison: what the runs of each combination reached together."""
+"""The rows of a comparison: the joint results of each combination's runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from seqlab.comparison.records import Record
 from seqlab.metrics import Columns, Measure, Resampled
 
 ResampledOf = Callable[[str, str], Resampled | None]
-"""Task and measure -> the measure over resampled items; none where items do not tell."""
+"""Function: task and measure -> the measure over resampled items; None if it does not follow from items."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Row:
 
     Args:
         cells: Its runs, in the order of their seeds and folds.
-        records: Theirs.
-        results: Means over the runs that finished, by name, see ``Measured``; where the data was cut into folds, a
-            measure of the test part is one over the items of all folds.
+        records: Records of these runs.
+        results: Means over the finished runs, by name, see ``Measured``; with folds, a measure of the test part is
+            computed over the items of all folds.
     """
 
     cells: Sequence[Cell]
@@ -33,33 +33,33 @@ class Row:
 
     @property
     def varied(self) -> Mapping[str, str]:
-        """What varies and its value here."""
+        """The varied options and their values in this row."""
         return self.cells[0].varied
 
     @property
     def label(self) -> str:
-        """The same in few words."""
+        """The varied options in few words."""
         return self.cells[0].label
 
     @property
     def bar(self) -> bool:
-        """Whether it is what other rows should beat."""
+        """Whether this row is a baseline."""
         return self.cells[0].bar
 
     @property
     def seeds(self) -> list[int]:
-        """Of its runs, each once."""
+        """Seeds of its runs, each once."""
         return list(dict.fromkeys(cell.seed for cell in self.cells))
 
     @property
     def folds(self) -> int | None:
-        """How many the data was cut into; none if it was not."""
+        """Number of folds; None without folds."""
         folds = {cell.fold for cell in self.cells}
         return None if None in folds else len(folds)
 
     @property
     def failures(self) -> dict[str, str]:
-        """Why runs failed, by ``seed 1`` or ``fold 3, seed 1``."""
+        """Reasons of failures, by ``seed 1`` or ``fold 3, seed 1``."""
         runs = zip(self.cells, self.records, strict=True)
         return {cell.place: record.reason for cell, record in runs if record.reason}
 
@@ -70,22 +70,22 @@ class Row:
 
     @property
     def task(self) -> str:
-        """That it learnt; empty if no run has finished."""
+        """Task of its runs; empty if no run has finished."""
         return self.finished[0].task if self.finished else ""
 
     @property
     def corpus(self) -> str:
-        """That it was trained on; empty if no run has finished."""
+        """Training corpus of its runs; empty if no run has finished."""
         return self.finished[0].corpus if self.finished else ""
 
     @property
     def measures(self) -> Mapping[str, Measure]:
-        """Of the task, by name, the main one first; none if no run has finished."""
+        """Measures of the task, by name, the main one first; empty if no run has finished."""
         return self.finished[0].measures if self.finished else {}
 
     @property
     def main(self) -> str | None:
-        """Name of the measure that counts most."""
+        """Name of the main measure."""
         return next(iter(self.measures), None)
 
 
@@ -93,7 +93,7 @@ def rows_of(runs: Sequence[tuple[Cell, Record]], logs: Path, resampled: Resample
     """The rows of a table, in the order of their first runs.
 
     Args:
-        runs: All, with what they reached.
+        runs: All runs with their results.
         logs: Folder of the runs.
         resampled: Measures over items.
     """
@@ -112,7 +112,7 @@ def _row(group: Sequence[tuple[Cell, Record]], logs: Path, resampled: ResampledO
 
 
 def _pooled(row: Row, logs: Path, resampled: ResampledOf) -> dict[str, Mean]:
-    """Measures over the items of all folds together; none where a run has no items."""
+    """Measures over the items of all folds together; None if a run has no items."""
     runs = _runs_of(row, logs)
     if isinstance(runs, str):
         return {}
@@ -127,21 +127,21 @@ def _pooled(row: Row, logs: Path, resampled: ResampledOf) -> dict[str, Mean]:
 
 
 def items_of(row: Row, logs: Path) -> list[Columns] | str:
-    """What a row reached on each item of the test part, those of all folds together.
+    """Results of a row for each test item, with all folds together.
 
     Args:
-        row: Of the table.
+        row: Row of the table.
         logs: Folder of the runs.
 
     Returns:
-        Of each seed the columns, all of the same items in the same order; or why there are none, as part of a sentence.
+        Columns of each seed, for the same items in the same order; or the reason why not, as part of a sentence.
     """
     runs = _runs_of(row, logs)
     return runs if isinstance(runs, str) or _alike(runs) else "its runs were tested on different items"
 
 
 def _runs_of(row: Row, logs: Path) -> list[Columns] | str:
-    """The columns of each seed, or why there are none."""
+    """The columns of each seed, or the reason why there are none."""
     if not row.finished:
         return "none of its runs has finished"
     if row.folds is not None and len(row.finished) < len(row.cells):

@@ -1,4 +1,4 @@
-"""A search instead of a grid: Optuna chooses what is run next from what has been reached."""
+"""A search instead of a grid: Optuna chooses the next run from earlier results."""
 
 import math
 import re
@@ -24,11 +24,11 @@ STUDY = "study.db"
 NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
 RANGE = re.compile(rf"({NUMBER})\.\.({NUMBER})")
 LOGARITHMIC = ("perplexity",)
-"""Measures that are told by their logarithm."""
+"""Measures that the search sees as logarithms."""
 MainOf = Callable[[Mapping[str, Any]], tuple[str, Measure]]
-"""Options of ``fit`` -> the main measure of what they train, with its name."""
+"""Function: options of ``fit`` -> the main measure of their task, with its name."""
 WIDE = 10
-"""Ratio of the ends of a range from which on it is searched by its logarithm."""
+"""Ratio of the ends of a range from which the search uses logarithms."""
 
 
 def is_range(value: str) -> bool:
@@ -54,23 +54,23 @@ def _distribution(key: str, values: Sequence[str]) -> "BaseDistribution":
 
 
 class Search:
-    """Trials of a study, each one run.
+    """Trials of a study; each trial is one run.
 
-    The study lies in the output folder as an SQLite file, so that the same command goes on with it. Every choice is
-    made by a sampler seeded with the number of trials before it.
+    The study is an SQLite file in the output folder, so that the same command continues it. The sampler of each choice
+    is seeded with the number of earlier trials.
 
     Args:
-        axes: What varies: values, or one range.
-        options: Of ``fit``, the same for all trials.
+        axes: Varied options: values, or one range.
+        options: Options of ``fit``, the same for all trials.
         sampler: ``tpe`` (Bergstra et al. 2011) or ``random``.
-        trials: In all.
+        trials: Total number of trials.
         output: Folder of the study.
-        read: Options of a run.
-        main: What is made as low or as high as is better.
+        read: Gives the options of a run.
+        main: Gives the measure to optimize.
 
     Raises:
-        UserError: Optuna is missing, a name, a range or an option is wrong, what varies has several main measures, or
-            the folder's study is of something else.
+        UserError: Optuna is missing, a name, a range or an option is wrong, the runs have several main measures, or
+            the folder's study searches other options.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Search:
             raise UserError(f"a search cannot weigh {self.name} against {other[0]}; vary models of one task")
 
     def run(self, runs: Runs, jobs: int, say: Callable[[Record], None]) -> list[Planned]:
-        """Carries out the trials that are missing; returns all of the study, in order."""
+        """Runs the missing trials; returns all trials of the study, in order."""
         from optuna.trial import TrialState
 
         study = self._study()
@@ -120,7 +120,7 @@ class Search:
                     study.tell(trial.number, math.log(reached) if self.name in LOGARITHMIC else reached)
 
     def best(self, found: Sequence[Planned]) -> Cell | None:
-        """The run that reached most; none if none has finished."""
+        """The best run; None if no run has finished."""
         sign = 1 if self.measure.better == "lower" else -1
         reached = [(record.result or {}).get(f"val_{self.name}", math.nan) for _, record in found]
         places = [place for place, value in enumerate(reached) if not math.isnan(value)]
@@ -162,7 +162,7 @@ class Search:
 
 
 def _end(axes: Mapping[str, Sequence[str]], end: int) -> dict[str, str]:
-    """The first or the last value of every axis, of a range its lower or upper end."""
+    """The first or the last value of every axis; for a range its lower or upper end."""
     ends = {}
     for key, values in axes.items():
         found = RANGE.fullmatch(values[0])

@@ -13,11 +13,11 @@ from seqlab.comparison.rows import Row
 from seqlab.metrics import LOSS, Measure
 
 VAST = 1e9
-"""From which on numbers are shown as powers of ten."""
+"""Numbers from this size on are shown as powers of ten."""
 
 
 class Column(NamedTuple):
-    """How a result is shown: its title and its form."""
+    """Title and format of a result."""
 
     title: str
     form: str
@@ -30,11 +30,11 @@ COSTS = {
     "seconds": Column("time, s", "{:,.1f}"),
 }
 PARTS = {"train": "train {}", "val": "best validation {}", "test": "test {}"}
-"""Parts of the data, and what a measure of each is called."""
+"""Parts of the data, and the name of a measure of each."""
 
 
 def columns_of(measures: Mapping[str, Measure]) -> dict[str, Column]:
-    """The columns of what a run reached, by the names of its results."""
+    """The columns of a run's results, by name."""
     reached = {
         f"{part}_{name}": Column(title.format(one.title), one.form)
         for name, one in measures.items()
@@ -44,7 +44,7 @@ def columns_of(measures: Mapping[str, Measure]) -> dict[str, Column]:
 
 
 def _columns(results: Iterable[tuple[Mapping[str, Measure], Iterable[str]]]) -> dict[str, Column]:
-    """The columns of several tasks that hold anything: of each its measures and the names of its results."""
+    """The non-empty columns of several tasks, from the measures and the names of the results of each."""
     found = list(results)
     columns = {key: column for measures, _ in found for key, column in columns_of(measures).items()}
     held = {key for _, keys in found for key in keys}
@@ -52,13 +52,13 @@ def _columns(results: Iterable[tuple[Mapping[str, Measure], Iterable[str]]]) -> 
 
 
 def _axes(varied: Iterable[Mapping[str, str]]) -> list[str]:
-    """What varies anywhere, the experiment and the model first."""
+    """All varied options, the experiment and the model first."""
     axes = dict.fromkeys(key for one in varied for key in one)
     return sorted(axes, key=lambda key: ["experiment", "model"].index(key) if key in ("experiment", "model") else 2)
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
-    """The table for people: ``mean [low .. high]``, and why runs failed."""
+    """The table as Markdown: ``mean [low .. high]``, and the reasons of failed runs."""
     axes = _axes(row.varied for row in rows)
     columns = _columns((row.measures, row.results) for row in rows)
     folding, failing = any(row.folds for row in rows), any(row.failures for row in rows)
@@ -76,24 +76,24 @@ def as_markdown(rows: Sequence[Row]) -> str:
 
 
 def markdown_of(lines: Sequence[Sequence[str]]) -> str:
-    """Lines, the first of which are titles, as a table."""
+    """Lines as a Markdown table; the first line has the titles."""
     ruled = [lines[0], ["---"] * len(lines[0]), *lines[1:]]
     return "\n".join(f"| {' | '.join(word.replace('|', chr(92) + '|') for word in line)} |" for line in ruled)
 
 
 def shown_mean(form: str, mean: Mean) -> str:
-    """``4.2 [4.1 .. 4.3]``, or the mean alone where its interval shows nothing more."""
+    """``4.2 [4.1 .. 4.3]``, or the mean alone if the interval adds nothing."""
     value, *ends = (None if number is None else _in_form(form, number) for number in mean)
     return f"{value} [{ends[0]} .. {ends[1]}]" if len({value, *ends} - {None}) > 1 else str(value)
 
 
 def _in_form(form: str, number: float) -> str:
-    """A number in its form; as a power of ten where that would have more digits than anybody reads."""
+    """A number in its format; as a power of ten if it would have too many digits."""
     return form.format(number) if abs(number) < VAST or math.isinf(number) else f"{number:.3g}"
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """The table for programs: of each result its mean and the ends of its interval."""
+    """The table as CSV: the mean of each result and the ends of its interval."""
     axes = _axes(row.varied for row in rows)
     keys = [*_columns((row.measures, row.results) for row in rows), *_loss(row.results for row in rows)]
     ends: dict[str, Callable[[Mean], float | None]] = {

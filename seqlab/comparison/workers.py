@@ -1,4 +1,4 @@
-"""Processes of runs: how many at once, how they are stopped, and one comparison in a folder at a time."""
+"""Processes of runs: their number, how to stop them, and a lock of the comparison's folder."""
 
 import contextlib
 import fcntl
@@ -15,7 +15,7 @@ LOCK = ".comparison.lock"
 
 
 def threads_of_each(jobs: int) -> int:
-    """Threads of each of so many processes: an equal share of the cores, and no more than $OMP_NUM_THREADS."""
+    """Threads per process for so many processes: an equal share of the cores, at most $OMP_NUM_THREADS."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(cores // jobs, int(asked) if asked.isdecimal() else cores))
@@ -23,13 +23,13 @@ def threads_of_each(jobs: int) -> int:
 
 @contextlib.contextmanager
 def sole(folder: Path) -> Iterator[int]:
-    """Keeps every other comparison out of a folder.
+    """Locks a folder against other comparisons.
 
     Yields:
-        A descriptor; as long as a process that inherited it lives, the folder is taken.
+        A descriptor; the folder is locked as long as a process that inherited it lives.
 
     Raises:
-        UserError: Another comparison, or a run that outlived it, is at work there, or the folder cannot be written.
+        UserError: Another comparison, or a run that it left behind, uses the folder, or the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,8 +53,8 @@ class Processes:
     """Starts processes, and stops them all at once.
 
     Args:
-        jobs: How many there will be at a time.
-        lock: Descriptor that they inherit.
+        jobs: Number of parallel processes.
+        lock: Descriptor that the processes inherit.
     """
 
     def __init__(self, jobs: int, lock: int) -> None:
@@ -72,7 +72,7 @@ class Processes:
         """Runs a command to its end, its output appended to a file.
 
         Returns:
-            Its exit code, minus the signal's number where one ended it; none if all was stopped before it began.
+            Its exit code, or minus the number of the signal that ended it; None if stopped before it began.
         """
         with log.open("ab") as file:
             with self._guard:
@@ -85,7 +85,7 @@ class Processes:
                     stderr=subprocess.STDOUT,
                     env=self._environment,
                     pass_fds=(self._lock,),
-                    process_group=0,  # Ctrl-C reaches it once, through stop(), and not from the terminal too
+                    process_group=0,  # Ctrl-C reaches it only through stop(), not from the terminal
                 )
                 self._running.add(process)
             code = process.wait()
@@ -94,7 +94,7 @@ class Processes:
         return code
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
-        """Starts no more processes, and sends a signal to those that run."""
+        """Starts no more processes, and sends a signal to the running ones."""
         with self._guard:
             self.stopping = True
             for process in self._running:
@@ -118,7 +118,7 @@ def interruptible() -> Iterator[None]:
 
 
 def last_line(log: Path, begin: int = 0) -> str:
-    """The last line with words in it, from some byte on."""
+    """The last line with text, from some byte on."""
     with log.open("rb") as file:
         file.seek(begin)
         lines = file.read().decode("utf-8", "replace").splitlines()

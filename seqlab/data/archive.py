@@ -1,4 +1,4 @@
-"""Archives -> folders, without trusting what stands in them."""
+"""Archives -> folders, with checks of their contents."""
 
 import shutil
 import stat
@@ -21,7 +21,7 @@ from seqlab.files import open_regular
 CHUNK = 2**16  # bytes read at a time
 MAX_MEMBERS = 10_000  # files and folders in one archive
 CORRUPT = (BadZipFile, TarError, BadGzipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
-"""What the archive readers of the standard library raise at bytes that they do not understand."""
+"""Exceptions of the standard library's archive readers for damaged archives."""
 
 
 class _Refused(Exception):
@@ -36,16 +36,16 @@ class _Member(NamedTuple):
 
 
 def unpack(archive: Path, folder: Path, max_bytes: int = 2**30) -> Path:
-    """Unpacks a zip, tar or tar.gz file; a folder that holds something is taken as unpacked before.
+    """Unpacks a zip, tar or tar.gz file; a folder that is not empty counts as unpacked already.
 
     Args:
         archive: The file.
-        folder: Comes into being complete or not at all, and is returned.
-        max_bytes: Most bytes that all files together may unpack to.
+        folder: Folder to create, complete or not at all; it is returned.
+        max_bytes: Largest total size of the unpacked files, in bytes.
 
     Raises:
         UserError: The archive is corrupt, too large, or holds anything but files and folders below ``folder``;
-            or it cannot be read, or ``folder`` not written.
+            or it cannot be read, or ``folder`` cannot be written.
     """
     if _is_unpacked(folder):
         return folder
@@ -78,7 +78,7 @@ def _is_unpacked(folder: Path) -> bool:
 
 
 def _members(file: IO[bytes], spare: IO[bytes], max_bytes: int) -> Iterator[_Member]:
-    """The members of an archive; ``spare`` takes what a gzip file unzips to."""
+    """The members of an archive; ``spare`` holds the content of a gzip file."""
     magic = file.read(2)
     file.seek(0)
     if magic == b"PK":
@@ -106,7 +106,7 @@ def _tar_members(file: IO[bytes]) -> Iterator[_Member]:
 def _extract(members: Iterator[_Member], folder: Path, max_bytes: int) -> None:
     left = max_bytes
     for count, member in enumerate(members, start=1):
-        path = PureWindowsPath(member.name)  # knows what leads away on any system
+        path = PureWindowsPath(member.name)  # knows the path syntax of all systems
         if path.anchor or ".." in path.parts:
             raise _Refused(f"holds {member.name!r}, which leads out of the folder")
         if not (member.is_folder or member.is_file):
@@ -124,7 +124,7 @@ def _extract(members: Iterator[_Member], folder: Path, max_bytes: int) -> None:
 
 
 def _copy(content: IO[bytes] | GzipFile, out: IO[bytes], limit: int) -> int:
-    """Copies until the end and returns how many bytes that were; what headers say of it counts for nothing."""
+    """Copies until the end and returns the number of bytes; the sizes in the headers are not trusted."""
     count = 0
     while chunk := content.read(min(CHUNK, limit + 1 - count)):
         count += len(chunk)

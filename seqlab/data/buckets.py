@@ -1,4 +1,4 @@
-"""Which rows of a part each batch holds: rows of like length together, for training and for evaluation."""
+"""Bucketing: batches of rows with similar lengths, for training and for evaluation."""
 
 from collections.abc import Sequence
 from typing import Any, Generic, Protocol, TypeVar
@@ -19,16 +19,16 @@ class Rows(Protocol[BatchT]):
     """One part of a corpus, row by row."""
 
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> BatchT:
-        """Those at ``rows``; those that are not ``real`` count for nothing."""
+        """The rows at ``rows``; rows that are not ``real`` are padding."""
         ...
 
 
 def taken(rows: Order, real: npt.NDArray[np.bool_] | None, *arrays: npt.NDArray[Any]) -> tuple[Tensor, ...]:
-    """Some rows of arrays, and behind them which of these rows are real ``(rows,)`` bool, and they themselves.
+    """Some rows of arrays, then a mask of the real rows ``(rows,)`` bool, then the row numbers.
 
     Args:
-        rows: Which are taken.
-        real: Which of them count; all if not given.
+        rows: Numbers of the rows.
+        real: Whether each row is real; all if not given.
         arrays: Each ``(items, ...)``.
     """
     valid = np.ones(len(rows), dtype=bool) if real is None else real
@@ -36,29 +36,29 @@ def taken(rows: Order, real: npt.NDArray[np.bool_] | None, *arrays: npt.NDArray[
 
 
 def alike(items: int) -> Order:
-    """Widths of items that are all as wide."""
+    """Widths of items of equal width."""
     return np.zeros(items, dtype=np.int64)
 
 
 class Buckets:
-    """The rows of training batches of like length, in a new order each epoch.
+    """The rows of training batches of similar length, in a new random order each epoch.
 
-    The rows, shuffled, are sorted by their widths and cut into batches, and these are shuffled. A pure function of
-    (seed, epoch, index).
+    The rows are shuffled, sorted by width and cut into batches; then the batches are shuffled. The result is a pure
+    function of (seed, epoch, index).
 
     Args:
-        widths: Positions of each row, one array ``(rows,)`` for each of its sequences; the first counts first.
+        widths: Length of each row, one array ``(rows,)`` for each of its sequences; sorted by the first array first.
         batch_size: Rows in a batch, over all processes.
-        batch_tokens: Positions of a batch with padding, over all processes, instead of ``batch_size``; none counts
+        batch_tokens: Positions in a batch with padding, over all processes, instead of ``batch_size``; None to count
             rows.
-        seed: Of the orders.
+        seed: Seed of the random orders.
         shard: The rows that this process reads.
-        noun: What the rows are, for a refusal.
-        full: Whether rows that fill no batch, others each epoch, are left out of it, and do not make a smaller one.
-            Fewer rows than processes are left out in any case.
+        noun: Noun for the rows in error messages.
+        full: Whether to drop the last incomplete batch of an epoch (each epoch drops other rows). An incomplete batch
+            with fewer rows than processes is always dropped.
 
     Raises:
-        UserError: The rows make no batch, or a batch does not divide among the processes.
+        UserError: The rows do not fill a batch, or a batch does not divide among the processes.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Buckets:
         return len(self._cuts) - 1 + (self._rest > 0)
 
     def rows(self, epoch: int, index: int) -> Order:
-        """Those of this process in the batch at ``index`` of ``epoch``."""
+        """The rows of this process in the batch at ``index`` of ``epoch``."""
         if epoch != self._epoch:
             self._arrange(epoch)
         place = self._places[index]
@@ -136,10 +136,10 @@ class Buckets:
 class OnceEach:
     """The rows of evaluation batches: every row exactly once over all processes, sorted by its widths.
 
-    Every process has as many batches; where it has a row less, it repeats one that counts for nothing.
+    Every process has the same number of batches; a process with one row less repeats a row as padding.
 
     Args:
-        widths: As in ``Buckets``.
+        widths: See ``Buckets``.
         batch_size: Rows in a batch of one process.
         shard: The rows that this process reads.
     """
@@ -165,8 +165,8 @@ class TrainingBatches(Generic[BatchT]):
     """Batches of a part as ``Buckets`` cuts it.
 
     Args:
-        part: To train on.
-        buckets: Of its rows.
+        part: Part to train on.
+        buckets: Buckets of its rows.
     """
 
     def __init__(self, part: Rows[BatchT], buckets: Buckets) -> None:
@@ -176,7 +176,7 @@ class TrainingBatches(Generic[BatchT]):
         return len(self._buckets)
 
     def batch(self, epoch: int, index: int) -> BatchT:
-        """That at ``index`` of ``epoch``."""
+        """The batch at ``index`` of ``epoch``."""
         return self.part.batch(self._buckets.rows(epoch, index))
 
 
@@ -184,8 +184,8 @@ class EvaluationBatches(Generic[BatchT]):
     """Batches of a part as ``OnceEach`` reads it, the same in every epoch.
 
     Args:
-        part: To evaluate on.
-        once: Of its rows.
+        part: Part to evaluate on.
+        once: Batches of its rows.
     """
 
     def __init__(self, part: Rows[BatchT], once: OnceEach) -> None:
@@ -195,9 +195,9 @@ class EvaluationBatches(Generic[BatchT]):
         return len(self._once)
 
     def places(self, index: int) -> Order:
-        """Where the rows of a batch stand in their part."""
+        """Indices of a batch's rows in their part."""
         return self._once.rows(index)[0]
 
     def batch(self, epoch: int, index: int) -> BatchT:
-        """That at ``index``."""
+        """The batch at ``index``."""
         return self.part.batch(*self._once.rows(index))

@@ -1,4 +1,4 @@
-"""What data of items with a class each have in common, whatever the items are."""
+"""Base of classification data, for any kind of item."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
@@ -13,16 +13,16 @@ from seqlab.errors import UserError
 from seqlab.text.labels import Labels
 
 LISTED = 10
-"""Most classes whose items are counted one by one in words."""
+"""Most classes for which a description lists every count."""
 EVALUATED = 64
-"""Items that are evaluated at once."""
+"""Items in an evaluation batch."""
 
 
 class ClassData(DataModule):
-    """Items that have a class each, or several; ``item`` is what one is called.
+    """Items with one class or several classes each; ``item`` is the noun for one item.
 
     Attributes:
-        separator: What stands between several labels; none where each item has one.
+        separator: Separator between several labels; None if each item has one label.
     """
 
     item: ClassVar[str]
@@ -32,7 +32,7 @@ class ClassData(DataModule):
 
     @abstractmethod
     def labels(self, split: Split) -> list[str]:
-        """The label of each item of a part; where there are several, with their separator."""
+        """The label of each item of a part; several labels are joined by the separator."""
 
     @property
     def classes(self) -> Labels:
@@ -58,7 +58,7 @@ class ClassData(DataModule):
         return (separated(label, self.separator) for label in self.labels(split))
 
     def targets(self, split: Split) -> NDArray[Any]:
-        """Ids of the labels ``(items,)`` int64; of several ``(items, classes)`` float32 of 0 and 1."""
+        """Ids of the labels ``(items,)`` int64; with several labels ``(items, classes)`` float32 of 0 and 1."""
         if self.separator is None:
             return np.array(self.classes.ids(self.labels(split)), dtype=np.int64)
         targets = np.zeros((len(self.labels(split)), self.classes.vocab_size), dtype=np.float32)
@@ -70,10 +70,10 @@ class ClassData(DataModule):
         """The classes of the training part.
 
         Args:
-            way_out: What to do where there are too few.
+            way_out: What to do if there are too few classes, for the message.
 
         Raises:
-            UserError: There are.
+            UserError: There are fewer than two classes.
         """
         classes = Labels.build((one for labels in self.label_sets("train") for one in labels), self.separator)
         if len(classes) < (2 if self.separator is None else 1):
@@ -82,10 +82,10 @@ class ClassData(DataModule):
         return classes
 
     def check_known(self) -> None:
-        """Checks that the classes, which may be of a checkpoint, are those of the training part.
+        """Checks that the classes, which may come from a checkpoint, include all labels of the training part.
 
         Raises:
-            UserError: A label is none of them.
+            UserError: A label is not among them.
         """
         for labels in self.label_sets("train"):
             if unknown := next((label for label in labels if label not in self.classes), None):
@@ -95,7 +95,7 @@ class ClassData(DataModule):
                 )
 
     def counted(self) -> list[str]:
-        """How many items of which classes each part has, in words."""
+        """Number of items and classes in each part, in words."""
         counts, held = self.class_counts(), [split for split in SPLITS[1:] if self.has(split)]
         words = [f"{self.num_items():,} {self.item}s of {len(counts):,} classes to train on"]
         if len(counts) <= LISTED:
@@ -105,7 +105,7 @@ class ClassData(DataModule):
         return words + [f"{len(self.labels(split)):,} to {aims[split]} on" for split in held]
 
     def unknown(self) -> list[str]:
-        """How many items of held-out parts have a label that training lacks, in words."""
+        """Number of held-out items with a label that the training part lacks, in words."""
         words = []
         for split in SPLITS[1:]:
             if unseen := sum(any(one not in self.classes for one in each) for each in self.label_sets(split)):
@@ -114,7 +114,7 @@ class ClassData(DataModule):
 
 
 def separated(labels: str, separator: str | None) -> list[str]:
-    """The labels of one item: one, or with a separator any number."""
+    """The labels of one item: one label, or with a separator any number."""
     if separator is None:
         return [labels]
     return list(dict.fromkeys(one for part in labels.split(separator) if (one := part.strip())))

@@ -1,4 +1,4 @@
-"""Which columns of a file hold the text and the label."""
+"""Finds the columns of a file that hold the text and the label."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,14 +6,14 @@ from typing import NamedTuple
 from seqlab.errors import UserError, nearest
 
 Column = int | str | None
-"""A column by its number from 1 or its name; None where it is to be found out."""
+"""A column by its number from 1 or its name; None to detect it."""
 
 Names = str | list[str] | None
-"""Columns by their names between commas, or in a list; None where they are to be found out."""
+"""Columns by their names, separated by commas or in a list; None to detect them."""
 
 TEXT_NAMES = ("text", "sentence", "review", "question", "content", "document", "comment", "message", "tweet")
 LABEL_NAMES = ("label", "class", "category", "sentiment", "target", "intent", "topic")
-"""Names, in any case, that a column is known by where nobody says which it is."""
+"""Column names, in any case, by which a column is detected."""
 
 
 class Row(NamedTuple):
@@ -24,7 +24,7 @@ class Row(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Positions of the columns in a row, from 0; ``second_text`` of pairs of texts alone."""
+    """Positions of the columns in a row, from 0; ``second_text`` only for pairs of texts."""
 
     text: int
     second_text: int | None
@@ -32,35 +32,35 @@ class Places(NamedTuple):
 
 
 def listed(names: Names) -> list[str] | None:
-    """Names between commas, or in a list."""
+    """Names separated by commas, or in a list."""
     if names is None:
         return None
     return [one.strip() for one in (names.split(",") if isinstance(names, str) else names) if one.strip()]
 
 
 def is_header(cells: Sequence[str]) -> bool:
-    """Whether the first line of a file names its columns by words that are known here."""
+    """Whether the first line of a file is a header with known column names."""
     return _known(cells, TEXT_NAMES) is not None and _known(cells, LABEL_NAMES) is not None
 
 
 def find_columns(
     name: str, head: Sequence[str] | None, rows: Sequence[Row], text: Column, second_text: Column, label: Column
 ) -> Places:
-    """The places of the columns that were named, and of those that were not where they can only be one.
+    """The positions of the given columns, and of the others if only one choice is possible.
 
-    Without any names a file of two columns has its label in that with fewer distinct values, or else shorter ones.
+    In a file of two columns without names, the label is the column with fewer distinct values, or with shorter values.
 
     Args:
-        name: Of the file.
-        head: Names of its columns, where it has any.
+        name: Name of the file.
+        head: Names of its columns, if it has any.
         rows: All its lines.
         text: Column of the text.
         second_text: Column of the second text of a pair.
         label: Column of the label.
 
     Raises:
-        UserError: There is no such column, one has two meanings, they cannot be found out, or lines have unequally
-            many.
+        UserError: There is no such column, one has two meanings, they cannot be detected, or lines have different
+            numbers of columns.
     """
     width = len(head if head is not None else rows[0].cells)
     for row in rows:
@@ -98,14 +98,14 @@ def find_columns(
 
 
 def place_of(column: int | str, option: str, name: str, head: Sequence[str] | None, width: int) -> int:
-    """The place of a column in a row, from 0.
+    """The position of a column in a row, from 0.
 
     Args:
         column: Its name, or its number from 1.
-        option: That names it, for messages.
-        name: Of the file, for messages.
-        head: Names of the columns, where the file has any.
-        width: Columns of the file.
+        option: Option that names it, for messages.
+        name: Name of the file, for messages.
+        head: Names of the columns, if the file has any.
+        width: Number of columns in the file.
 
     Raises:
         UserError: There is no such column.
@@ -120,13 +120,13 @@ def place_of(column: int | str, option: str, name: str, head: Sequence[str] | No
 
 
 def _known(cells: Sequence[str], names: Sequence[str]) -> int | None:
-    """The place of the first name that a cell bears."""
+    """The position of the first cell that has one of the names."""
     plain = [cell.strip().lower() for cell in cells]
     return next((plain.index(name) for name in names if name in plain), None)
 
 
 def _variety(rows: Sequence[Row], place: int) -> tuple[int, int]:
-    """Distinct values of a column, and characters of all."""
+    """Number of distinct values of a column, and total number of characters."""
     cells = [row.cells[place].strip() for row in rows]
     return len(set(cells)), sum(map(len, cells))
 

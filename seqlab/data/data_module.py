@@ -1,4 +1,4 @@
-"""What every corpus is under a Trainer: batches that can be gone on with, and what a model must know of them."""
+"""Base data module of every corpus: resumable batches, and what a model must know about them."""
 
 import sys
 from abc import abstractmethod
@@ -15,18 +15,19 @@ from seqlab.errors import UserError
 from seqlab.text.codec import AnyCodec
 
 TOGETHER = 64
-"""Raw inputs that a Trainer predicts at once."""
+"""Raw inputs in a prediction batch of a Trainer."""
 
 
 class DataModule(pl.LightningDataModule):
     """A corpus cut into batches.
 
-    ``corpus_name`` says which corpus it really is, ``prompt`` what a language model may be asked to continue. Of its
-    options, ``answered`` are those that a corpus takes from nobody, such as the path of its file; ``of_files`` name
-    what it is cut from and ``held_out`` parts of it; ``of_codecs`` say how text becomes ids, which a checkpoint has
-    settled, ``of_training`` how training batches are made, ``of_limits`` how much is trained on, ``of_batches`` how all
-    batches are made, ``of_splits`` how it is cut into parts; ``--help_all`` alone lists ``SELDOM``, and nothing asks
-    for ``UNASKED``. Under the options ``whole`` all of it is the training part.
+    ``corpus_name`` is the corpus that was actually read; ``prompt`` is a text that a language model may continue.
+
+    Some class attributes sort the options: ``answered`` are fixed by the corpus, such as the path of its file;
+    ``of_files`` name its files and ``held_out`` those of held-out parts; ``of_codecs`` say how text becomes ids, which
+    a checkpoint has fixed; ``of_training`` shape training batches, ``of_limits`` limit the training part,
+    ``of_batches`` shape all batches, ``of_splits`` cut the parts. Only ``--help_all`` lists ``SELDOM``; no help lists
+    ``UNASKED``. With the options ``whole`` the training part is the whole corpus.
     """
 
     data_name: ClassVar[str]
@@ -51,13 +52,13 @@ class DataModule(pl.LightningDataModule):
 
     @abstractmethod
     def has(self, split: Any) -> bool:
-        """Whether there is such a part."""
+        """Whether the corpus has such a part."""
 
     def check_has(self, split: Any) -> None:
-        """Checks that a part is there.
+        """Checks that a part is not empty.
 
         Raises:
-            UserError: It is empty.
+            UserError: The part is empty.
         """
         if not self.has(split):
             way_out = f"give --data.{split}_fraction or --data.{split}_path"
@@ -88,26 +89,26 @@ class DataModule(pl.LightningDataModule):
     @property
     @abstractmethod
     def codecs(self) -> Mapping[str, AnyCodec]:
-        """What ids stand for, by name, in the order in which a network takes their sizes."""
+        """The codecs by name, in the order in which a network takes their sizes."""
 
     @abstractmethod
     def inputs(self, split: Any) -> list[str]:
-        """What ``predict`` would be given of one part, as it was written."""
+        """The raw inputs of one part for ``predict``, as written in the file."""
 
     @abstractmethod
     def num_items(self) -> int:
-        """How many items, in the unit of a loss, there are to learn from."""
+        """Number of training items, in the unit of the loss."""
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Hexadecimal digits that stand for what training and validation see."""
+        """Hexadecimal digest of the training and validation data."""
 
     @abstractmethod
     def describe(self) -> str:
-        """How much there is to train on."""
+        """The size of the parts, in words."""
 
     def recipe(self) -> dict[str, object]:
-        """The name and the arguments that make this data again, as plain values."""
+        """The name and the arguments that recreate this data, as plain values."""
         given = {key: value for key, value in self.hparams.items() if value is not None and key not in self.answered}
         return {"name": self.data_name, **given}
 
@@ -125,7 +126,7 @@ class DataModule(pl.LightningDataModule):
 
     @contextmanager
     def undivided(self) -> Iterator[None]:
-        """Within it a process reads all of a part, however many train."""
+        """A context in which each process reads whole parts, for any number of processes."""
         module: pl.LightningDataModule = self
         held, module.trainer = module.trainer, None
         try:
@@ -134,7 +135,7 @@ class DataModule(pl.LightningDataModule):
             module.trainer = held
 
     def _is_counted(self) -> bool:
-        """Whether the model that learns takes the whole part at once, so that nothing needs to fill a batch."""
+        """Whether the model counts the whole part at once, so that no batch needs to be full."""
         model = None if self.trainer is None else self.trainer.lightning_module
         return not getattr(getattr(model, "options", None), "by_gradients", True)
 
@@ -151,7 +152,7 @@ class DataModule(pl.LightningDataModule):
         return self._loader
 
     def state_dict(self) -> dict[str, int]:
-        """Where the training batches stand; Lightning itself restores them only in the middle of an epoch."""
+        """Position in the training batches; Lightning itself restores it only in the middle of an epoch."""
         return self._loader.state_dict() if self._loader is not None else {}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
@@ -160,7 +161,7 @@ class DataModule(pl.LightningDataModule):
 
 @rank_zero_only
 def warn_of_sample(wanted: str, reason: str) -> None:
-    """Says, so that nobody can miss it, that training goes on with the bundled sample."""
+    """Warns in large letters that training uses the bundled sample."""
     lines = [f"{wanted} is not here. Going on with the BUNDLED SAMPLE, written for this project:"]
     lines += [f"numbers from this run are not numbers of {wanted}.", f"Reason: {reason}"]
     bar = "!" * 100

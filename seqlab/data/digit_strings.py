@@ -1,4 +1,4 @@
-"""Strings of digits side by side, drawn from pictures of single ones; where each stands is not told."""
+"""Strings of digits, composed from pictures of single digits; the positions of the digits are not given."""
 
 import hashlib
 from collections.abc import Mapping
@@ -29,31 +29,31 @@ from seqlab.text.strip import Strip
 SOURCES = ("mnist", "digits")
 LEAST = {"strings": 1, "val_strings": 0, "test_strings": 0, "least_digits": 1, "least_gap": 0, "batch_size": 1}
 EVALUATED = 64
-"""Strings that are evaluated at once."""
+"""Strings in an evaluation batch."""
 HELD_OUT = 0.1
-"""Share of the pictures that validates, or tests, of a corpus that does not say which do."""
+"""Share of the pictures for validation, and for testing, if the corpus has no such parts."""
 
 
 class DigitStrings(DataModule):
-    """Strings of digits, each a picture of single ones side by side with gaps.
+    """Strings of digits: pictures of single digits side by side with gaps.
 
-    Training, validation and test strings are drawn from pictures of their own. Those of validation and test are the
-    same whatever the seed.
+    Training, validation and test strings come from separate sets of pictures. The validation and test strings do not
+    depend on the seed.
 
     Args:
-        source: Corpus of single digits: mnist (28 x 28 dots) or digits (8 x 8).
+        source: Corpus of single digits: mnist (28 x 28 pixels) or digits (8 x 8).
         strings: Training strings in an epoch.
-        fresh: Whether each epoch draws new training strings; else all epochs have the same.
-        val_strings: Strings that validate.
-        test_strings: Strings that test.
+        fresh: Whether each epoch draws new training strings; otherwise all epochs have the same strings.
+        val_strings: Number of validation strings.
+        test_strings: Number of test strings.
         least_digits: Digits of the shortest string.
         most_digits: Digits of the longest string.
         least_gap: Fewest blank columns between two digits, and at either end; with 0 some touch.
         most_gap: Most blank columns between two digits, and at either end.
         batch_size: Strings in a batch, over all processes.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of training strings and the order of batches; follows the run's seed if not given.
-        codecs: Of image and symbol, that exist already (of a checkpoint).
+        seed: Seed of training strings and the order of batches; follows the run's seed if not given.
+        codecs: Codecs of image and symbol of a checkpoint, instead of new ones.
 
     Raises:
         UserError: A value is out of its range, or the pictures show symbols that a checkpoint does not know.
@@ -125,10 +125,10 @@ class DigitStrings(DataModule):
         return self._counts[split] > 0
 
     def strings(self, split: Split) -> Strings:
-        """Those of a part, of the training part those of the first epoch.
+        """The strings of a part; for the training part those of the first epoch.
 
         Raises:
-            UserError: There are none.
+            UserError: The part is empty.
         """
         if not self.has(split):
             raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; give --data.{split}_strings")
@@ -195,7 +195,7 @@ def _check(given: Mapping[str, Any]) -> None:
 
 
 def _parted(read: Mapping[Split, Pictures]) -> dict[Split, Pictures]:
-    """The pictures of each part; those that a corpus lacks are cut from those to train on, in an order drawn once."""
+    """The pictures of each part; missing parts are cut from the training pictures, in a fixed random order."""
     parts, left = dict(read), read["train"]
     for split in SPLITS[1:]:
         if split not in parts:

@@ -22,12 +22,12 @@ from seqlab.files import DAMAGED, open_regular, user_path
 
 CONNECT_SECONDS = 5.0  # longest wait for a connection
 READ_SECONDS = 10.0  # longest wait for the next bytes of an answer
-PATIENCE_SECONDS = 20.0  # after which a body must have come at the slowest speed on average
+PATIENCE_SECONDS = 20.0  # from then on the mean speed must reach the slowest speed
 SLOWEST_SPEED = 1024.0  # bytes per second
-PAUSES: tuple[float, ...] = (0.5, 1.0)  # seconds between attempts; there is one attempt more than pauses
+PAUSES: tuple[float, ...] = (0.5, 1.0)  # seconds between attempts; one more attempt than pauses
 CHUNK = 2**16  # bytes read at a time
-MOST_BYTES = 2**26  # of what is sent where its size is not known, as of an archive
-UNSOUND = "none, as no sound gzip file"  # digest of what cannot be unzipped
+MOST_BYTES = 2**26  # of a download of unknown size, such as an archive
+UNSOUND = "none, as no sound gzip file"  # digest of a file that cannot be unzipped
 
 
 class Unavailable(UserError):
@@ -35,7 +35,7 @@ class Unavailable(UserError):
 
 
 class _Failure(Exception):
-    """Why one attempt failed; ``again`` says whether the next may fare better."""
+    """One failed attempt; ``again`` says whether another attempt may succeed."""
 
     def __init__(self, reason: str, again: bool) -> None:
         super().__init__(reason)
@@ -43,21 +43,21 @@ class _Failure(Exception):
 
 
 def data_root(root: Path | None = None) -> Path:
-    """The folder of the corpora: ``root``, else ``$SEQLAB_DATA``, else the user's cache folder."""
+    """The folder of the corpora: ``root``, or ``$SEQLAB_DATA``, or the user's cache folder."""
     return user_path(root or os.environ.get("SEQLAB_DATA") or user_cache_dir("seqlab"))
 
 
 def fetch(source: Source, root: Path | None = None) -> Path:
-    """The verified local file of a corpus, downloaded once, whoever and how many ask for it.
+    """The verified local file of a corpus, downloaded once for all processes.
 
-    A file with a folder of its own may also lie beside that folder.
+    The file may be in its own folder, or next to that folder.
 
     Args:
         source: A row of ``SOURCES``.
-        root: As in ``data_root``.
+        root: See ``data_root``.
 
     Raises:
-        Unavailable: The file is not there or not the right one, and cannot be downloaded or kept.
+        Unavailable: The file is missing or wrong, and cannot be downloaded or stored.
     """
     target = data_root(root) / source.filename
     found = None
@@ -85,12 +85,12 @@ def fetch(source: Source, root: Path | None = None) -> Path:
 
 
 def _place(own: Path, beside: Path) -> Path:
-    """Where a file lies, or where it will: in its own folder, or beside that."""
+    """Path of a file, present or future: in its own folder, or next to it."""
     return beside if beside.is_file() and not own.exists() else own
 
 
 def _digest(path: Path, source: Source) -> str | None:
-    """Of a file's content, of the kind that the source has; None if there is no file."""
+    """Digest of a file, of the source's kind; None if there is no file."""
     digest = hashlib.new(source.kind, usedforsecurity=False)
     try:
         with open_regular(path) as file, GzipFile(fileobj=file) if source.zipped else file as content:
@@ -106,7 +106,7 @@ def _digest(path: Path, source: Source) -> str | None:
 
 
 def _download(source: Source, target: Path) -> None:
-    """Puts the verified file in place, in as many attempts as ``PAUSES`` allow."""
+    """Downloads and verifies the file, with one more attempt than ``PAUSES``."""
     part = target.with_name(f"{target.name}.part")
     for pause in (*PAUSES, None):
         try:
@@ -122,10 +122,10 @@ def _download(source: Source, target: Path) -> None:
 
 
 def _complete(source: Source, part: Path) -> None:
-    """Adds to the partial file what it lacks, and verifies it.
+    """Downloads the rest of the partial file, and verifies it.
 
     Raises:
-        _Failure: It lacks something still; or it turned out wrong, and is removed.
+        _Failure: The file is still incomplete; or it is wrong, and is removed.
     """
     begin = part.stat().st_size if part.exists() else 0
     most = _most(source)
@@ -144,15 +144,15 @@ def _complete(source: Source, part: Path) -> None:
 
 
 def _most(source: Source) -> int:
-    """Bytes that the file may have at most."""
+    """Largest size of the file in bytes."""
     return MOST_BYTES if source.size is None else source.size
 
 
 def _take(source: Source, part: Path) -> None:
-    """Receives the archive and takes the verified file out of it.
+    """Downloads the archive and extracts the verified file.
 
     Raises:
-        _Failure: It is no archive, or its file is missing or the wrong one.
+        _Failure: It is no archive, or its file is missing or wrong.
     """
     with TemporaryDirectory(dir=part.parent, prefix=f".{part.name}.") as name:
         archive = Path(name, "archive")
@@ -169,7 +169,7 @@ def _take(source: Source, part: Path) -> None:
 
 
 def _receive(source: Source, part: Path, held: int) -> int:
-    """Requests the bytes from ``held`` on into the partial file; returns the position that the server began at."""
+    """Requests the bytes from ``held`` on into the partial file; returns the position of the server's first byte."""
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={held}-"} if held else {})
     timeout = (CONNECT_SECONDS, READ_SECONDS)
     try:
@@ -200,7 +200,7 @@ def _begin(response: requests.Response, part: Path, held: int) -> int:
 
 
 def _chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
-    """The body as it arrives, given up soon after ``limit`` bytes."""
+    """The body as it arrives; it stops soon after ``limit`` bytes."""
     begun, received = time.monotonic(), 0
     while received <= limit:
         chunk = response.raw.read1(CHUNK, decode_content=True)

@@ -1,4 +1,4 @@
-"""Digits drawn by code: the sample that stands in where a corpus of digits is missing."""
+"""Digits drawn by code: the sample that replaces a missing corpus of digits."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,14 @@ STROKES: dict[str, str] = {
     "8": "50,48 28,34 32,14 52,8 70,16 72,34 50,48 26,66 32,88 54,92 74,84 74,64 50,48",
     "9": "74,34 58,50 34,46 26,28 40,10 62,10 74,34 66,66 48,92",
 }
-"""Corners of the one line that each digit is drawn with, in hundredths of its box, from the left and from the top."""
+"""Corners of the line that draws each digit, in hundredths of its box, from the left and from the top."""
 
 
 def drawn_digits(images: int, size: int) -> Pictures:
-    """Digits in a hand that changes from one to the next: slanted, turned, thick or thin, always the same ones.
+    """Digits with varying slant, rotation and thickness, from a fixed seed.
 
     Args:
-        images: How many, as many of each digit, or one more.
+        images: Number of images, spread evenly over the ten digits.
         size: Height and width of each, in pixels.
     """
     pixels = np.stack([drawn_digit(number, size) for number in range(images)])
@@ -33,7 +33,7 @@ def drawn_digits(images: int, size: int) -> Pictures:
 
 
 def drawn_digit(number: int, size: int) -> NDArray[np.uint8]:
-    """One of them, the last figure of its number: each pixel the lighter, the nearer it is to a bent line."""
+    """One image; its label is the last digit of its number. A pixel is lighter the nearer it is to a bent line."""
     rng = np.random.default_rng([0, number])
     corners = np.array([[float(place) for place in corner.split(",")] for corner in STROKES[str(number % 10)].split()])
     corners = (corners - 50) / 100 + rng.normal(scale=0.025, size=corners.shape)

@@ -1,4 +1,4 @@
-"""Encoded texts that are kept in the user's cache folder from one run to the next."""
+"""A cache of encoded texts in the user's cache folder."""
 
 import os
 import shutil
@@ -13,26 +13,26 @@ from platformdirs import user_cache_dir
 from seqlab.errors import UserError, reason_of
 
 KEPT_BYTES = 8 * 2**30
-"""Most bytes of encoded texts that are kept; those that nobody has read for the longest time go first."""
+"""Largest size of the cache in bytes; the least recently read texts are removed first."""
 ABANDONED_SECONDS = 24 * 3600
-"""After so long what a process has begun to write is not going to be finished."""
+"""Age after which an unfinished file counts as abandoned."""
 
 ReadT = TypeVar("ReadT")
 
 
 def cache_folder() -> Path:
-    """Where encoded texts are kept: never beside the data, which may be shared or read-only."""
+    """Folder of the cache; it is never next to the data, which may be shared or read-only."""
     return Path(user_cache_dir("seqlab")) / "encoded"
 
 
 def kept(cache: Path, name: str, write: Callable[[Path], None], read: Callable[[Path], ReadT]) -> ReadT:
-    """What is read from a folder of the cache, which the first process that asks writes.
+    """An entry of the cache; the first process that needs it writes it.
 
     Args:
-        cache: Folder of all that is kept.
-        name: Stands for the content.
-        write: Makes the folder, whole or not at all.
-        read: From the folder.
+        cache: Folder of the cache.
+        name: Key of the content.
+        write: Creates the entry's folder, complete or not at all.
+        read: Reads the entry from its folder.
 
     Raises:
         UserError: The cache cannot be written.
@@ -54,7 +54,7 @@ def kept(cache: Path, name: str, write: Callable[[Path], None], read: Callable[[
 
 
 def _sweep(cache: Path, own: Path) -> None:
-    """Removes what is more than may be kept, and what was left unfinished."""
+    """Removes entries beyond the size limit, and abandoned files."""
     total = _size(own)
     for used, folder in sorted(
         ((path.stat().st_mtime, path) for path in cache.iterdir() if path.is_dir()), reverse=True

@@ -16,7 +16,7 @@ class ImageBatch(NamedTuple):
     Args:
         pixels: Grey levels from 0 to 255, ``(batch, height, width)`` uint8.
         labels: ``(batch,)`` int64, -1 where training did not have the label.
-        valid: ``(batch,)`` bool, False at an image that only fills the batch and counts for nothing.
+        valid: ``(batch,)`` bool, False at an image that only fills the batch and is ignored.
         items: Row of each image within its part, from 0: ``(batch,)`` int64.
     """
 
@@ -33,5 +33,5 @@ class ImagePart(NamedTuple):
     labels: npt.NDArray[Any]
 
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> ImageBatch:
-        """The images at ``rows``; those that are not ``real`` count for nothing."""
+        """The images at ``rows``; rows that are not ``real`` are padding."""
         return ImageBatch(*taken(rows, real, self.pixels, self.labels))

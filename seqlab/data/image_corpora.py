@@ -1,4 +1,4 @@
-"""Corpora of images of single digits by their names."""
+"""Named corpora of images of single digits."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,13 +16,13 @@ from seqlab.errors import UserError
 DIGITS_SIZE, MNIST_SIZE = 8, 28
 SAMPLE_IMAGES = 2000
 BRIGHTEST = 16
-"""Grey level of a pixel of ``digits`` that is all ink."""
+"""Grey level of a pixel full of ink in ``digits``."""
 
 
 def read_digits() -> tuple[dict[Split, Pictures], str]:
-    """1,797 digits of 8 x 8 pixels by 43 writers (Alpaydin and Kaynak, 1998), as scikit-learn has them.
+    """scikit-learn's 1,797 digits of 8 x 8 pixels by 43 writers (Alpaydin and Kaynak, 1998).
 
-    Digits drawn by code stand in where scikit-learn is not installed, said loudly.
+    Without scikit-learn, digits drawn by code replace them, with a warning.
 
     Returns:
         One part, ``train``, and the name of the corpus.
@@ -41,16 +41,16 @@ def read_digits() -> tuple[dict[Split, Pictures], str]:
 def read_mnist(root: Path | None = None) -> tuple[dict[Split, Pictures], str]:
     """MNIST's 60,000 digits of 28 x 28 pixels to train on and 10,000 to test on (LeCun et al. 1998).
 
-    Digits drawn by code stand in where the files cannot be had and nobody named a folder, said loudly.
+    If the files are not available and the user named no folder, digits drawn by code replace them, with a warning.
 
     Args:
-        root: Folder of the corpora that the user named; None where none was.
+        root: Folder of the corpora that the user named; None for none.
 
     Returns:
         The parts ``train`` and ``test``, or ``train`` alone, and the name of the corpus.
 
     Raises:
-        Unavailable: The files cannot be had, and the user named a folder.
+        Unavailable: The files are not available, and the user named a folder.
     """
     names = [f"mnist_{split}_{what}" for split in ("train", "test") for what in ("images", "labels")]
     files = verified(names, root, "MNIST")
@@ -63,8 +63,8 @@ def named_picture(name: str, size: tuple[int, int]) -> Grey:
     """The grey levels of one picture ``(height, width)``.
 
     Args:
-        name: As in ``read_picture``; or ``digits:PLACE`` for one of ``digits``, ``drawn:SIZE:PLACE`` for one drawn.
-        size: Height and width that a file is scaled to.
+        name: See ``read_picture``; or ``digits:PLACE`` for one of ``digits``, ``drawn:SIZE:PLACE`` for a drawn one.
+        size: Height and width to scale a file to.
 
     Raises:
         UserError: There is no such picture.
@@ -82,11 +82,11 @@ def named_picture(name: str, size: tuple[int, int]) -> Grey:
 
 
 FOLDERS = ("path", "val_path", "test_path", "image_size", "name_shown")
-"""Options that a named corpus of images takes from nobody."""
+"""Options that a named corpus of images fixes."""
 
 
 class NamedImages(ImageData):
-    """Images that no folder has to be named for."""
+    """Images of a named corpus, without a folder to name."""
 
     answered: ClassVar[tuple[str, ...]] = FOLDERS
 
@@ -95,11 +95,11 @@ class NamedImages(ImageData):
 
 
 class Digits(NamedImages):
-    """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels: a tenth validates, a fifth tests.
+    """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels: a tenth for validation, a fifth for testing.
 
     Args:
         batch_size: Images in a batch, over all processes.
-        test_fraction: Share of the images that tests; without folds.
+        test_fraction: Share of the images for testing; not with folds.
     """
 
     data_name = "digits"
@@ -109,7 +109,7 @@ class Digits(NamedImages):
         super().__init__(root=None, batch_size=batch_size, test_fraction=test_fraction, **kwargs)
 
     def find(self, folders: dict[Split, Path], size: tuple[int, int] | None) -> tuple[dict[Split, Pictures], str]:
-        """The images of scikit-learn, or drawn ones."""
+        """The images of scikit-learn, or digits drawn by code."""
         return read_digits()
 
 
@@ -118,7 +118,7 @@ class Mnist(NamedImages):
 
     Args:
         batch_size: Images in a batch, over all processes.
-        val_fraction: Share of the 60,000 other images that validates.
+        val_fraction: Share of the other 60,000 images for validation.
     """
 
     data_name = "mnist"
@@ -130,5 +130,5 @@ class Mnist(NamedImages):
         )
 
     def find(self, folders: dict[Split, Path], size: tuple[int, int] | None) -> tuple[dict[Split, Pictures], str]:
-        """The verified files, or drawn digits where they cannot be had and nobody named a folder."""
+        """The verified files, or drawn digits if they are not available and the user named no folder."""
         return read_mnist(self.root)

@@ -17,9 +17,9 @@ from seqlab.files import open_regular, read_plain
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 LARGEST_PICTURE = 2**24
-"""Pixels of the largest file that is read; it is small only once it is resized."""
+"""Most pixels in a file, checked before resizing."""
 IMAGES, LABELS = 0x803, 0x801
-"""How an IDX file of images, and one of labels, begins: unsigned bytes in three dimensions, and in one."""
+"""First bytes of an IDX file of images, and of labels: unsigned bytes in three dimensions, and in one."""
 
 Grey = NDArray[np.uint8]
 
@@ -29,8 +29,8 @@ class Pictures(NamedTuple):
 
     Args:
         pixels: Grey levels from 0 to 255: ``(images, height, width)``.
-        labels: One an image.
-        names: By which each can be read again, see ``read_picture``.
+        labels: A label for each image.
+        names: Names for reading each image again, see ``read_picture``.
     """
 
     pixels: Grey
@@ -38,16 +38,16 @@ class Pictures(NamedTuple):
     names: list[str]
 
     def at(self, rows: Sequence[int]) -> "Pictures":
-        """Those at ``rows``."""
+        """The images at ``rows``."""
         chosen = [*rows]
         return Pictures(self.pixels[chosen], [self.labels[r] for r in chosen], [self.names[r] for r in chosen])
 
 
 def read_idx(images: Path, labels: Path) -> Pictures:
-    """The images of two IDX files, plain or compressed; each is named by its file and its place, ``FILE:PLACE``.
+    """The images of two IDX files, plain or compressed; an image's name is its file and its position, ``FILE:PLACE``.
 
     Raises:
-        UserError: A file cannot be read, is no IDX file of its kind, or the two have different numbers of items.
+        UserError: A file cannot be read, is not the right kind of IDX file, or their numbers of items differ.
     """
     pixels, classes = _idx(images, IMAGES), _idx(labels, LABELS)
     if len(pixels) != len(classes):
@@ -56,7 +56,7 @@ def read_idx(images: Path, labels: Path) -> Pictures:
 
 
 def _idx(path: Path, kind: int) -> Grey:
-    """What an IDX file holds; one that is asked again for another of its images is not read again."""
+    """The content of an IDX file; a cache avoids reading a file again for each image."""
     try:
         return _held(path, kind, path.stat().st_mtime_ns)
     except OSError as error:
@@ -76,11 +76,11 @@ def _held(path: Path, kind: int, changed: int) -> Grey:
 
 
 def read_folder(folder: Path, size: tuple[int, int] | None = None) -> Pictures:
-    """The pictures of a folder that has a folder for each class, by name.
+    """The pictures of a folder with one subfolder per class, by name.
 
     Args:
-        folder: Of folders, whose names are the labels.
-        size: Height and width that every picture is scaled to; as they are if not given.
+        folder: Folder whose subfolders have the labels as names.
+        size: Height and width to scale every picture to; no scaling if not given.
 
     Raises:
         UserError: A class has no picture, a file is no picture, or two are of different sizes.
@@ -114,7 +114,7 @@ def read_picture(name: str, size: tuple[int, int] | None = None) -> Grey:
 
     Args:
         name: Path of a PNG, JPEG, BMP or GIF file, or ``FILE:PLACE`` for one of the images of an IDX file.
-        size: Height and width that it is scaled to; as it is if not given.
+        size: Height and width to scale it to; no scaling if not given.
 
     Raises:
         UserError: There is no such picture.
@@ -134,5 +134,5 @@ def read_picture(name: str, size: tuple[int, int] | None = None) -> Grey:
             return np.array(grey if size is None else grey.resize(size[::-1], Image.Resampling.BILINEAR), np.uint8)
     except UserError:
         raise
-    except Exception as error:  # what the readers of formats raise at damaged files is of many kinds
+    except Exception as error:  # image readers raise many kinds of exceptions for damaged files
         raise UserError(f"cannot read the picture {name}: {reason_of(error)}; give PNG, JPEG, BMP or GIF") from None

@@ -20,33 +20,32 @@ from seqlab.text.image_codec import ImageCodec
 from seqlab.text.labels import Labels
 
 EVALUATED = 500
-"""Images that are evaluated at once."""
+"""Images in an evaluation batch."""
 VIEWS = ("auto", "vector", "image", "rows", "pixels")
 
 
 class ImageData(ClassData):
-    """Any pictures with a class each: a folder of folders, one a class, of PNG, JPEG, BMP or GIF files.
+    """Any pictures with one class each: a folder with one subfolder per class of PNG, JPEG, BMP or GIF files.
 
-    Equal images always fall into the same part, and every part has its share of each class. Colours are read as grey
-    levels.
+    Equal images always fall into the same part, and every part has its share of each class. Colours become grey levels.
 
     Args:
-        path: Folder of the pictures; what val_path and test_path do not give is cut from it.
+        path: Folder of the pictures; parts without val_path or test_path are cut from it.
         val_path: Folder to validate on.
         test_path: Folder to test on.
-        image_size: Height and width that every picture is scaled to; as they are if not given.
-        view: What a network reads an image as: vector (all pixels at once), image, rows (a row a step), pixels (a pixel
-            a step), or auto for the first of these that the model reads.
-        permuted: Whether the pixels are read in one order drawn at random, the same for all images and runs.
+        image_size: Height and width to scale every picture to; no scaling if not given.
+        view: Shape of an image for the network: vector (all pixels at once), image, rows (one row per step), pixels
+            (one pixel per step), or auto for the first of these that the model reads.
+        permuted: Whether to read the pixels in a random order, the same for all images and runs.
         batch_size: Images in a batch, over all processes.
-        val_fraction: Share of the images that validates; with folds, of those that do not test.
-        test_fraction: Share of the images that tests; without folds.
-        folds: Equal parts that the images are cut into, of which one tests.
-        fold: Which of the folds tests, from 0.
-        name_shown: What the corpus is called; by its folder if not given.
+        val_fraction: Share of the images for validation; with folds, of those outside the test fold.
+        test_fraction: Share of the images for testing; not with folds.
+        folds: Number of equal folds of the images; one is the test part.
+        fold: Number of the test fold, from 0.
+        name_shown: Name of the corpus in reports; that of its folder if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of the order of batches; follows the run's seed if not given.
-        codecs: Of image and label, that exist already (of a checkpoint).
+        seed: Seed of the order of batches; follows the run's seed if not given.
+        codecs: Codecs of image and label of a checkpoint, instead of new ones.
     """
 
     data_name: ClassVar[str] = "images"
@@ -103,7 +102,7 @@ class ImageData(ClassData):
 
     @property
     def image_codec(self) -> ImageCodec:
-        """What images are read as."""
+        """The codec of the images."""
         codec: ImageCodec = self._codecs["image"]
         return codec
 
@@ -169,7 +168,7 @@ class ImageData(ClassData):
 
 
 def _divided(whole: Mapping[Split, Pictures], held_out: HeldOut) -> dict[Split, Pictures]:
-    """The three parts: those that have images of their own as they are, the rest cut from those to train on."""
+    """The three parts: parts with images of their own as they are, the others cut from the training images."""
     train = whole["train"]
     keys = [hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() for image in train.pixels]
     cut = held_out.cut(keys, train.labels, "images", whole)

@@ -33,36 +33,36 @@ RESERVED = (UNK, PAD, SEP)
 
 
 class LabelledData(ClassData):
-    """Any texts with a label each: TSV, CSV, JSON lines, ``LABEL text`` or fastText's ``__label__X text``.
+    """Any texts with labels: TSV, CSV, JSON lines, ``LABEL text`` or fastText's ``__label__X text``.
 
     Equal texts always fall into the same part, and every part has its share of each label.
 
     Args:
-        path: File or files of the texts, plain or compressed (.gz, .bz2, .xz); what val_path and test_path do not give
-            is cut from them.
+        path: File or files of the texts, plain or compressed (.gz, .bz2, .xz); parts without val_path or test_path are
+            cut from them.
         val_path: File or files to validate on.
         test_path: File or files to test on.
-        format: tsv, csv, jsonl, label_first or fasttext; by the ending if not given.
-        text_column: Column of the text, by name or by number from 1; found out if not given.
-        second_text_column: Column of the second text, where texts are pairs.
-        label_column: Column of the label, by name or by number from 1; found out if not given.
-        encoding: Of the files; UTF-8, or where that fails Latin-1, if not given.
-        multilabel_separator: What separates the labels of a text that has several; one label if not given.
+        format: tsv, csv, jsonl, label_first or fasttext; from the file ending if not given.
+        text_column: Column of the text, by name or by number from 1; detected if not given.
+        second_text_column: Column of the second text of a pair.
+        label_column: Column of the label, by name or by number from 1; detected if not given.
+        encoding: Encoding of the files; if not given, UTF-8, or Latin-1 if that fails.
+        multilabel_separator: Separator between several labels of a text; one label per text if not given.
         cleaning: spaced (lowercase, a space before , . ! ?), letters (a-z, words kept apart), classic or raw.
-        tokens: word, char, space (cut at white space alone), bpe, wordpiece or unigram.
-        min_freq: Tokens seen less often than this in the training part become <unk>.
-        num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
+        tokens: word, char, space (split at white space), bpe, wordpiece or unigram.
+        min_freq: Tokens with fewer occurrences in the training part become <unk>.
+        num_subwords: Size of a trained vocabulary (bpe, wordpiece and unigram).
         max_length: Most tokens of a text; longer ones are cut.
         batch_size: Texts in a batch, over all processes.
         batch_tokens: Positions in a batch, with padding, instead of batch_size.
-        val_fraction: Share of the texts that validates; with folds, of those that do not test.
-        test_fraction: Share of the texts that tests; without folds.
-        folds: Equal parts that the texts are cut into, of which one tests.
-        fold: Which of the folds tests, from 0.
-        name_shown: What the corpus is called; by its file, or the folder of several, if not given.
+        val_fraction: Share of the texts for validation; with folds, of those outside the test fold.
+        test_fraction: Share of the texts for testing; not with folds.
+        folds: Number of equal folds of the texts; one is the test part.
+        fold: Number of the test fold, from 0.
+        name_shown: Name of the corpus in reports; that of its file, or of the folder of several, if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of the order of batches; follows the run's seed if not given.
-        codecs: Of text and label, that exist already (of a checkpoint).
+        seed: Seed of the order of batches; follows the run's seed if not given.
+        codecs: Codecs of text and label of a checkpoint, instead of new ones.
     """
 
     data_name: ClassVar[str] = "labelled"
@@ -142,20 +142,20 @@ class LabelledData(ClassData):
 
     @property
     def text_codec(self) -> Codec:
-        """Between text and ids."""
+        """The codec of the texts."""
         codec: Codec = self._codecs["text"]
         return codec
 
     def texts(self, split: Split) -> list[str]:
-        """The texts of a part as they were written; a pair is ``first <sep> second``."""
+        """The texts of a part as in the file; a pair is ``first <sep> second``."""
         return self._parts[split].texts
 
     def labels(self, split: Split) -> list[str]:
-        """The label of each text of a part; where there are several, with their separator."""
+        """The label of each text of a part; several labels are joined by the separator."""
         return self._parts[split].labels
 
     def encoded(self, split: Split) -> LabelledTexts:
-        """The ids of a part, texts of more than ``max_length`` tokens cut."""
+        """The ids of a part; texts of more than ``max_length`` tokens are cut."""
         if split not in self._encoded:
             codec = self.text_codec
             rows = [encode_text(codec, text) for text in self.texts(split)]

@@ -1,4 +1,4 @@
-"""Labelled texts as ids, in batches of like length, for training and for evaluation."""
+"""Labelled texts as ids, in batches of similar length, for training and for evaluation."""
 
 from typing import Any, NamedTuple
 
@@ -12,18 +12,18 @@ from seqlab.data.pairs import Sentences
 from seqlab.text.codec import Codec
 
 SEP = "<sep>"
-"""Stands between the two texts of a pair, as a reserved token and in the raw text alike."""
+"""Separator of the two texts of a pair, both as a reserved token and in the raw text."""
 
 
 class LabelledBatch(NamedTuple):
     """Texts with their labels, each padded to the longest of the batch.
 
     Args:
-        ids: ``(batch, time)`` int64, behind each text ``<pad>``.
+        ids: ``(batch, time)`` int64, with ``<pad>`` after each text.
         lengths: Tokens of each text, at least 1: ``(batch,)`` int64.
-        labels: ``(batch,)`` int64, -1 where training did not have the label; with several labels a text,
+        labels: ``(batch,)`` int64, -1 where training did not have the label; with several labels per text,
             ``(batch, classes)`` float32 of 0 and 1.
-        valid: ``(batch,)`` bool, False at a text that only fills the batch and counts for nothing.
+        valid: ``(batch,)`` bool, False at a text that only fills the batch and is ignored.
         items: Row of each text within its part, from 0 in the order of the file: ``(batch,)`` int64.
     """
 
@@ -42,7 +42,7 @@ class LabelledTexts(NamedTuple):
     pad: int
 
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> LabelledBatch:
-        """The texts at ``rows``; those that are not ``real`` count for nothing."""
+        """The texts at ``rows``; rows that are not ``real`` are padding."""
         ids = self.sentences.padded(rows, self.pad, (), ())
         return LabelledBatch(ids, *taken(rows, real, self.sentences.lengths, self.labels))
 
@@ -51,10 +51,10 @@ class LabelledBatches(TrainingBatches[LabelledBatch]):
     """Training batches, every text once an epoch, as ``Buckets`` makes them.
 
     Args:
-        texts: Of the training part.
+        texts: Texts of the training part.
         batch_size: Texts in a batch, over all processes.
         batch_tokens: Positions of a batch with padding, over all processes, instead of ``batch_size``.
-        seed: Of the orders.
+        seed: Seed of the random orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -71,7 +71,7 @@ class EvaluationTexts(EvaluationBatches[LabelledBatch]):
     """Every text exactly once over all processes, sorted by length, as ``OnceEach`` reads them.
 
     Args:
-        texts: Of the part.
+        texts: Texts of the part.
         batch_size: Texts in a batch of one process.
         shard: The texts that this process reads.
     """
@@ -81,17 +81,17 @@ class EvaluationTexts(EvaluationBatches[LabelledBatch]):
 
 
 def encode_text(codec: Codec, text: str) -> tuple[list[int], bool]:
-    """The ids of a text as a classifier reads it, in training and for a prediction alike.
+    """The ids of a text for a classifier, the same in training and in prediction.
 
-    Of a pair, ``first <sep> second``, the longer text is cut first, so that something of both is left. A text without
-    tokens is one ``<unk>``.
+    In a pair, ``first <sep> second``, the longer text is cut first, so that some of both remains. A text without tokens
+    becomes one ``<unk>``.
 
     Args:
-        codec: With ``<sep>`` among its reserved tokens; its ``max_length`` are the most ids.
-        text: As it was written.
+        codec: Codec with ``<sep>`` among its reserved tokens; ``max_length`` is the largest number of ids.
+        text: The raw text.
 
     Returns:
-        At least one id, and whether any were cut off.
+        At least one id, and whether any ids were cut off.
     """
     first, separator, second = (part.strip() for part in text.partition(SEP))
     ids, more = codec.encode(first), codec.encode(second) if separator else []

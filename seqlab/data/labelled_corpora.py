@@ -1,4 +1,4 @@
-"""Corpora of labelled texts by their names."""
+"""Named corpora of labelled texts."""
 
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class RtPolarity(LabelledData):
         )
 
     def find(self, files: dict[Split, list[Path]], layout: Layout) -> tuple[dict[Split, Rows], str]:
-        """The verified files, or the bundled sample where they cannot be had and nobody named a folder."""
+        """The verified files, or the bundled sample if they are not available and the user named no folder."""
         names = {"pos": "rt_polarity_pos", "neg": "rt_polarity_neg"}
         paths, verified = verified_or_sample([*names.values()], self.root, REVIEWS, "The corpus of film reviews")
         if not verified:
@@ -58,7 +58,7 @@ class Trec(LabelledData):
     """Questions by what they ask for, 5,452 to train on and 500 to test on; Li and Roth, 2002, C02-1150.
 
     Args:
-        fine: Whether to tell the 50 fine classes apart (``LOC:city``) and not the 6 coarse ones (``LOC``).
+        fine: Whether to use the 50 fine classes (``LOC:city``) instead of the 6 coarse ones (``LOC``).
     """
 
     data_name = "trec"
@@ -84,7 +84,7 @@ class Trec(LabelledData):
         )
 
     def find(self, files: dict[Split, list[Path]], layout: Layout) -> tuple[dict[Split, Rows], str]:
-        """The verified files, or the bundled sample where they cannot be had and nobody named a folder."""
+        """The verified files, or the bundled sample if they are not available and the user named no folder."""
         names = "trec_train", "trec_test"
         paths, verified = verified_or_sample(names, self.root, QUESTIONS, "The corpus of questions")
         if not verified:

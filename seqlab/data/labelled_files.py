@@ -10,13 +10,13 @@ from seqlab.text.line_reader import read_bytes, with_line_ends, without_compress
 
 ENDINGS = {".tsv": "tsv", ".txt": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl"}
 OF_LINES = ("label_first", "fasttext")
-"""Formats of a text and its label a line, which are no tables."""
+"""Formats with a text and its label on each line, without columns."""
 FORMATS = ("tsv", "csv", "jsonl", *OF_LINES)
 PREFIX = "__label__"
 
 
 class Rows(NamedTuple):
-    """Texts as they were written and, one each, their labels; ``notes`` say how the files were read."""
+    """Raw texts and their labels, one each; ``notes`` say how the files were read."""
 
     texts: list[str]
     labels: list[str]
@@ -27,14 +27,14 @@ def read_labelled(paths: Sequence[Path], layout: Layout) -> tuple[Rows, Layout]:
     """The texts and labels of files, one file after the other.
 
     Args:
-        paths: Plain or compressed; their endings say the format where ``layout`` does not.
-        layout: What is known of them.
+        paths: Files, plain or compressed; their endings give the format if ``layout`` does not.
+        layout: What is known of the files.
 
     Returns:
-        The rows, and the layout with the columns that the first file turned out to have, for further files.
+        The rows, and the layout with the columns of the first file, for further files.
 
     Raises:
-        UserError: A file cannot be read, or a line does not hold what it should.
+        UserError: A file cannot be read, or a line does not fit the format.
     """
     texts: list[str] = []
     labels: list[str] = []
@@ -59,11 +59,11 @@ def read_text(path: Path, encoding: str | None = None) -> tuple[str, str]:
     """The text of a file, and a note if its encoding was guessed.
 
     Args:
-        path: Plain or compressed.
-        encoding: Of its characters; UTF-8, and where that fails Latin-1, if not given.
+        path: File, plain or compressed.
+        encoding: Encoding of its characters; if not given, UTF-8, or Latin-1 if that fails.
 
     Raises:
-        UserError: The file cannot be read, or not in that encoding.
+        UserError: The file cannot be read, or does not have that encoding.
     """
     data, note = read_bytes(path), ""
     try:

@@ -1,4 +1,4 @@
-"""Labelled texts of files -> the parts to train on, to validate on and to test on."""
+"""Labelled texts of files -> training, validation and test part."""
 
 import numpy as np
 
@@ -11,14 +11,14 @@ from seqlab.text.clean import CLEANERS
 
 
 def key_of(text: str, cleaning: str) -> str:
-    """What equal texts share: their cleaned words, whatever their capitals; empty if cleaning leaves nothing."""
+    """A key that is the same for equal texts: their cleaned words in lower case; empty if cleaning leaves nothing."""
     clean = CLEANERS[cleaning]
     sides = [" ".join(clean(side).lower().split()) for side in text.partition(SEP)[::2]]
     return f" {SEP} ".join(sides) if sides[1] else sides[0]
 
 
 def without_empty(rows: Rows, cleaning: str) -> Rows:
-    """The rows of whose text cleaning leaves something."""
+    """The rows whose text is not empty after cleaning."""
     kept = [row for row, text in enumerate(rows.texts) if key_of(text, cleaning)]
     return Rows([rows.texts[row] for row in kept], [rows.labels[row] for row in kept], rows.notes)
 
@@ -29,13 +29,13 @@ def divided(
     separator: str | None,
     held_out: HeldOut,
 ) -> dict[Split, Rows]:
-    """The three parts: those that have files of their own as they are, the rest cut from the texts to train on.
+    """The three parts: parts with files of their own as they are, the others cut from the training texts.
 
     Args:
-        whole: Texts of the files of each part; train must be there.
-        cleaning: By which texts are equal.
-        separator: Between several labels of one text.
-        held_out: What is.
+        whole: Texts of the files of each part; train is required.
+        cleaning: Cleaning before texts are compared.
+        separator: Separator between several labels of one text.
+        held_out: The held-out parts.
 
     Raises:
         UserError: There are more folds than texts, or a part is empty.

@@ -15,12 +15,12 @@ ItemT = TypeVar("ItemT")
 
 
 WATCHED = ContextVar("WATCHED", default=False)
-"""Whether loaders show on a terminal how far they are."""
+"""Whether loaders show a progress bar on a terminal."""
 
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Within it, loaders that are walked through show a bar with the time left, where stderr is a terminal."""
+    """A context in which loaders show a progress bar with the time left, if stderr is a terminal."""
     token = WATCHED.set(True)
     try:
         yield
@@ -42,14 +42,14 @@ class Shard:
 
 
 def used_of(batches: int, limit: int | float | None) -> int:
-    """How many of the batches of an epoch a trainer uses under its limit, a number or a share of them."""
+    """Number of batches of an epoch that a trainer uses under its limit, which is a number or a share."""
     if limit is None:
         return batches
     return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
 
 def in_batches(items: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
-    """Items in their order, so many at a time; the last ones may be fewer."""
+    """Items in order, in batches of ``size``; the last batch may be smaller."""
     left = iter(items)
     while together := list(islice(left, size)):
         yield together
@@ -68,14 +68,14 @@ class Batches(Protocol[BatchT]):
 
 
 class Loader(Generic[LoadedT]):
-    """Walks through the batches epoch by epoch, and can say and restore where it stands.
+    """Iterates over the batches epoch by epoch, and can save and restore its position.
 
-    Each full iteration is one epoch. ``state_dict`` may be taken after any batch; a loader that loads it goes on
-    with the batch that would have come next, also when the state was taken on the border of an epoch.
+    Each full iteration is one epoch. ``state_dict`` may be taken after any batch; a loader that loads it
+    continues with the next batch, also at the end of an epoch.
 
     Args:
-        batches: Of every epoch.
-        used: How many of them are used of each epoch, by whoever iterates; all if not given.
+        batches: Batches of every epoch.
+        used: Number of batches used of each epoch; all if not given.
     """
 
     def __init__(self, batches: Batches[LoadedT], used: int | None = None) -> None:

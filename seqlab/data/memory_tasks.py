@@ -1,4 +1,4 @@
-"""Two tasks that a recurrence solves only by remembering, drawn as (seed, index) says. ``TASKS`` names them."""
+"""Two tasks that need memory; a batch is a function of (seed, index). ``TASKS`` names them."""
 
 import math
 from abc import ABC, abstractmethod
@@ -19,7 +19,7 @@ BLANK, DELIMITER = SYMBOLS, SYMBOLS + 1
 
 
 class MemoryBatch(NamedTuple):
-    """Sequences and what is asked of them.
+    """Sequences and their targets.
 
     Args:
         inputs: ``(batch, time, 2)`` float32, or ids ``(batch, time)`` int64.
@@ -31,12 +31,12 @@ class MemoryBatch(NamedTuple):
 
 
 class MemoryTask(ABC):
-    """Batches of one length, and how answers are scored.
+    """Batches of one length, and scores of a network's outputs.
 
     Args:
-        length: Steps, see the task.
+        length: Number of steps, see the task.
         batch_size: Sequences in a batch.
-        seed: Of all sequences.
+        seed: Seed of all sequences.
 
     Raises:
         UserError: The length is too short for the task.
@@ -81,8 +81,8 @@ class MemoryTask(ABC):
 class Adding(MemoryTask):
     """The sum of the two marked values of a sequence (Hochreiter & Schmidhuber 1997).
 
-    As Arjovsky et al. (2016, arXiv 1511.06464, section 4.2) have it: each of the ``length`` steps gives a value
-    uniform in [0, 1) and a mark, which is 1 at one step of the first half and one of the second, else 0.
+    In the form of Arjovsky et al. (2016, arXiv 1511.06464, section 4.2): each of the ``length`` steps has a value
+    uniform in [0, 1) and a mark. The mark is 1 at one step of each half, otherwise 0.
     """
 
     name = "adding"
@@ -105,7 +105,7 @@ class Adding(MemoryTask):
 
     @staticmethod
     def score(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Squared error, and share of errors below ``TOLERANCE``, of what is answered after the last step."""
+        """Squared error, and share of errors below ``TOLERANCE``, of the output at the last step."""
         errors = outputs[:, -1, 0] - targets
         return errors.square().mean(), (errors.abs() < TOLERANCE).float().mean()
 
@@ -121,10 +121,10 @@ class Adding(MemoryTask):
 
 
 class Copy(MemoryTask):
-    """Ten symbols of eight, said again after a blank (Arjovsky et al. 2016, section 4.1).
+    """Copy ten symbols, out of eight kinds, after a delay (Arjovsky et al. 2016, section 4.1).
 
-    With T = ``length``: ten symbols, T - 1 blanks, a delimiter and ten blanks go in; T + 10 blanks and the ten
-    symbols are to come out, each T + 10 steps after it was read.
+    With T = ``length``, the input is ten symbols, T - 1 blanks, a delimiter and ten blanks. The target is T + 10 blanks
+    and the ten symbols, each T + 10 steps after its input.
     """
 
     name = "copy"
@@ -145,7 +145,7 @@ class Copy(MemoryTask):
 
     @staticmethod
     def score(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of all steps, and share of the last ten whose likeliest output is right."""
+        """Cross-entropy of all steps, and accuracy of the last ten steps."""
         right = outputs[:, -RECALLED:].argmax(-1) == targets[:, -RECALLED:]
         return F.cross_entropy(outputs.flatten(0, 1), targets.flatten()), right.float().mean()
 
@@ -156,7 +156,7 @@ class Copy(MemoryTask):
 
     @staticmethod
     def chance_loss(length: int) -> float:
-        """10 log 8 / (T + 20): blanks are known, each of ten symbols costs log 8."""
+        """10 log 8 / (T + 20): blanks cost nothing, each of the ten symbols costs log 8."""
         return RECALLED * math.log(SYMBOLS) / (length + 2 * RECALLED)
 
 

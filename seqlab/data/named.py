@@ -1,4 +1,4 @@
-"""The files of a named corpus, or the sample that is bundled in its place; and what other files are called."""
+"""The files of a named corpus, or its bundled sample; and the names of other corpora."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from seqlab.files import real_path
 
 
 def name_of_files(paths: Iterable[Path]) -> str:
-    """What a corpus is called: as its files are up to the first dot, or by the folder of the first if they differ."""
+    """Name of a corpus: its files' name up to the first dot, or the folder of the first file if the names differ."""
     files = list(dict.fromkeys(paths))
     names = {file.name.partition(".")[0] or file.name for file in files}
     folder = real_path(files[0]).parent.name
@@ -18,17 +18,17 @@ def name_of_files(paths: Iterable[Path]) -> str:
 
 
 def verified(names: Sequence[str], root: Path | None, title: str) -> list[Path] | None:
-    """The verified files of a corpus; none where they cannot be had and nobody named a folder.
+    """The verified files of a corpus; None if they are not available and the user named no folder.
 
-    That a sample stands in is said loudly on stderr.
+    A warning on stderr then says that a sample is used.
 
     Args:
-        names: Keys of ``SOURCES``; a corpus is there as a whole or not at all.
-        root: Folder of the corpora that the user named; None where none was.
-        title: What the corpus is called in the warning.
+        names: Keys of ``SOURCES``; all files are needed.
+        root: Folder of the corpora that the user named; None for none.
+        title: Name of the corpus in the warning.
 
     Raises:
-        Unavailable: A file cannot be had, and the user named a folder, by ``root`` or ``$SEQLAB_DATA``.
+        Unavailable: A file is not available, and the user named a folder, by ``root`` or ``$SEQLAB_DATA``.
     """
     try:
         return [fetch(SOURCES[name], root) for name in names]
@@ -40,19 +40,19 @@ def verified(names: Sequence[str], root: Path | None, title: str) -> list[Path] 
 
 
 def verified_or_sample(names: Sequence[str], root: Path | None, sample: Path, title: str) -> tuple[list[Path], bool]:
-    """The verified files of a corpus, or its bundled sample in their place.
+    """The verified files of a corpus, or its bundled sample instead.
 
     Args:
-        names: As in ``verified``.
-        root: As in ``verified``.
-        sample: The file that is used instead.
-        title: As in ``verified``.
+        names: See ``verified``.
+        root: See ``verified``.
+        sample: The file of the sample.
+        title: See ``verified``.
 
     Returns:
-        The files in the order of ``names``, and True; or the sample alone, and False.
+        The files in the order of ``names``, and True; or only the sample, and False.
 
     Raises:
-        Unavailable: As in ``verified``.
+        Unavailable: See ``verified``.
     """
     found = verified(names, root, title)
     return ([sample], False) if found is None else (found, True)

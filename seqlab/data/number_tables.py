@@ -1,4 +1,4 @@
-"""Tables of numbers: text with cells between commas, semicolons or tabs."""
+"""Tables of numbers: text with cells separated by commas, semicolons or tabs."""
 
 import csv
 import math
@@ -14,18 +14,18 @@ from seqlab.errors import UserError, reason_of
 Values = NDArray[np.float64]
 
 MISSING = ("", "na", "nan", "n/a", "null", "none", "?")
-"""Cells, in any case, that hold no value."""
+"""Cells, in any case, that stand for a missing value."""
 
 
 class NumberTable(NamedTuple):
     """The rows of a file.
 
     Args:
-        names: Of its columns; their numbers from 1 where the file gives them none.
-        lines: Of each row its line in the file.
+        names: Names of its columns; numbers from 1 if the file has no names.
+        lines: Line number of each row in the file.
         rows: The cells of each row.
         headed: Whether the file names its columns.
-        unnamed: Columns to which such a file gives no name, such as the numbers of its rows.
+        unnamed: Columns without a name in such a file, such as row numbers.
     """
 
     names: list[str]
@@ -43,16 +43,16 @@ class NumberTable(NamedTuple):
 def read_numbers(
     text: str, name: str, rows_of: str, is_value: Callable[[str], bool] = lambda cell: False
 ) -> NumberTable:
-    """The cells of a file; its first row names the columns where none of its cells is a value.
+    """The cells of a file; if no cell of the first row is a value, that row names the columns.
 
     Args:
         text: All of the file.
-        name: Of it, for messages.
-        rows_of: What it should hold, for messages: "a row for each time".
-        is_value: Whether a cell that is no number is a value all the same.
+        name: Name of the file, for messages.
+        rows_of: Expected content, for messages: "a row for each time".
+        is_value: Whether a cell that is no number still counts as a value.
 
     Raises:
-        UserError: There are no rows, names are not distinct, or rows have unequally many cells.
+        UserError: There are no rows, names are not distinct, or rows have different numbers of cells.
     """
     first = next((line for line in text.split("\n") if line.strip()), "")
     separator = max(",;\t", key=first.count)
@@ -88,12 +88,12 @@ def read_numbers(
 
 
 def is_missing(cell: str) -> bool:
-    """Whether a cell says that it holds no value."""
+    """Whether a cell stands for a missing value."""
     return cell.strip().lower() in MISSING
 
 
 def number_of(cell: str) -> float | None:
-    """The number of a cell; NaN where it is missing, none where there is something else."""
+    """The number of a cell; NaN if it is missing, None if it is something else."""
     if is_missing(cell):
         return math.nan
     try:
@@ -108,8 +108,8 @@ def numbers_of(table: NumberTable, columns: Sequence[str], name: str) -> Values:
 
     Args:
         table: The rows.
-        columns: Names of those that are read.
-        name: Of the file, for messages.
+        columns: Names of the columns to read.
+        name: Name of the file, for messages.
 
     Raises:
         UserError: A cell holds no finite number.
@@ -127,7 +127,7 @@ def numbers_of(table: NumberTable, columns: Sequence[str], name: str) -> Values:
 
 
 def _one_by_one(table: NumberTable, column: str, cells: Sequence[str], name: str) -> list[float]:
-    """The values of cells of which some are missing, or no numbers."""
+    """The values of cells if some are missing or no numbers."""
     numbers = []
     for line, cell in zip(table.lines, cells, strict=True):
         number = number_of(cell)

@@ -1,4 +1,4 @@
-"""Files of sentence pairs -> pairs, and the part that each belongs to."""
+"""Files of sentence pairs -> pairs, and the part of each pair."""
 
 import hashlib
 import zipfile
@@ -11,7 +11,7 @@ from seqlab.text.line_reader import read_bytes, split_lines
 
 Pair = tuple[str, str]
 LARGEST = 2**30
-"""Bytes that a member of an archive may unpack to."""
+"""Largest size of an unpacked archive member, in bytes."""
 
 
 def read_columns(path: Path) -> list[Pair]:
@@ -57,7 +57,7 @@ def read_zip(path: Path, member: str) -> list[Pair]:
 
 
 def split_of(cleaned: str, val_fraction: float, test_fraction: float) -> Split:
-    """The part that a source belongs to: a function of the cleaned source alone, whatever its capitals."""
+    """The part of a source: a function of the cleaned source in lower case, and of nothing else."""
     plain = cleaned.strip().lower()
     share = int.from_bytes(hashlib.blake2b(plain.encode(), digest_size=8).digest()) / 2**64
     if share < test_fraction:

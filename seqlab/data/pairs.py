@@ -1,4 +1,4 @@
-"""Pairs of sentences in batches of like length, for training and for evaluation."""
+"""Pairs of sentences in batches of similar length, for training and for evaluation."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -44,7 +44,7 @@ class Sentences:
 
     Args:
         rows: The ids of each sentence.
-        dtype: That holds every id.
+        dtype: Integer type that holds every id.
     """
 
     def __init__(self, rows: Sequence[Sequence[int]], dtype: npt.DTypeLike) -> None:
@@ -60,7 +60,7 @@ class Sentences:
         return [self._ids[end - length : end] for end, length in zip(self._ends, self.lengths, strict=True)]
 
     def padded(self, rows: Order, padding: int, before: Sequence[int], after: Sequence[int]) -> Tensor:
-        """The sentences at ``rows`` between two runs of ids, behind them padding: ``(rows, longest)`` int64."""
+        """The sentences at ``rows`` between a prefix and a suffix of ids, with padding: ``(rows, longest)`` int64."""
         lengths = self.lengths[rows]
         width = int(lengths.max(initial=0)) + len(before) + len(after)
         filled = np.full((len(rows), width), padding, dtype=np.int64)
@@ -79,7 +79,7 @@ class Pairs(NamedTuple):
     specials: Specials
 
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> PairBatch:
-        """The pairs at ``rows``; those that are not ``real`` count for nothing."""
+        """The pairs at ``rows``; rows that are not ``real`` are padding."""
         pad, bos, eos = self.specials
         source = self.sources.padded(rows, pad, (), (eos,))
         inputs, targets = self.targets.padded(rows, pad, (bos,), ()), self.targets.padded(rows, pad, (), (eos,))
@@ -91,16 +91,16 @@ class Pairs(NamedTuple):
 
 
 class BucketBatches(TrainingBatches[PairBatch]):
-    """Training batches of like length, in a new order each epoch, as ``Buckets`` makes them.
+    """Training batches of similar length, in a new random order each epoch, as ``Buckets`` makes them.
 
-    Where batches hold a number of pairs, those that fill none, others each epoch, are left out of it.
+    With ``batch_size``, each epoch drops its last incomplete batch.
 
     Args:
-        pairs: Of the training part.
+        pairs: Pairs of the training part.
         batch_size: Pairs in a batch, over all processes.
-        batch_tokens: Positions of a batch, source and target with padding, over all processes, instead of
-            ``batch_size``; none counts pairs.
-        seed: Of the orders.
+        batch_tokens: Positions in a batch, source and target with padding, over all processes, instead of
+            ``batch_size``; None to count pairs.
+        seed: Seed of the random orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -117,7 +117,7 @@ class EvaluationPairs(EvaluationBatches[PairBatch]):
     """Every pair exactly once over all processes, sorted by length, as ``OnceEach`` reads them.
 
     Args:
-        pairs: Of the part.
+        pairs: Pairs of the part.
         batch_size: Pairs in a batch of one process.
         shard: The pairs that this process reads.
     """

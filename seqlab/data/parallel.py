@@ -1,4 +1,4 @@
-"""Sentence pairs for translation: any files, or a corpus by its name."""
+"""Sentence pairs for translation: any files, or a named corpus."""
 
 import hashlib
 from collections.abc import Mapping
@@ -22,46 +22,45 @@ from seqlab.text.vocab import BOS, EOS, PAD, UNK
 SAMPLE = Path(__file__).parent / "samples" / "english_french.tsv"
 RESERVED = (UNK, PAD, BOS, EOS)
 EMPTYING = ("classic", "letters")
-"""Cleanings that leave nothing of a sentence without letters."""
+"""Cleanings that leave a sentence without letters empty."""
 EVALUATED = 64
-"""Pairs that are evaluated at once."""
+"""Pairs in an evaluation batch."""
 
 
 LONGEST = 10**6
-"""Most tokens of a sentence that can be asked for."""
+"""Upper bound of ``max_length``."""
 
 
 class ParallelData(DataModule):
-    """Any sentence pairs: a file of two columns with a tab between them, or two files whose lines belong together.
+    """Any sentence pairs: a file of two columns separated by a tab, or two files with matching lines.
 
     Pairs with the same source always fall into the same part.
 
     Args:
-        path: UTF-8 file of lines ``source TAB target``, plain or compressed (.gz, .bz2, .xz); further columns are left
-            out.
+        path: UTF-8 file of lines ``source TAB target``, plain or compressed (.gz, .bz2, .xz); more columns are ignored.
         source_path: UTF-8 file of sources, instead of path.
         target_path: UTF-8 file of targets, line by line those of source_path; pairs with a blank side are left out.
-        val_path: As path, or a list of two files [SOURCES,TARGETS], to validate on; without val_path and test_path the
-            pairs are cut into the three parts.
-        test_path: As val_path, to test on.
+        val_path: File to validate on, like path, or a list of two files [SOURCES,TARGETS]; without val_path and
+            test_path the pairs are cut into the three parts.
+        test_path: File to test on, like val_path.
         reverse: Whether to translate from the second language to the first.
         cleaning: spaced (lowercase, a space before , . ! ?, as in the book) or raw.
-        tokens: word, char, space (cut at white space alone), bpe, wordpiece or unigram.
+        tokens: word, char, space (split at white space), bpe, wordpiece or unigram.
         shared_vocab: Whether both languages have one vocabulary.
-        min_freq: Tokens seen less often than this in the training part become <unk>.
-        num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
+        min_freq: Tokens with fewer occurrences in the training part become <unk>.
+        num_subwords: Size of a trained vocabulary (bpe, wordpiece and unigram).
         batch_size: Pairs in a batch, over all processes.
         batch_tokens: Positions in a batch, source and target with padding, instead of batch_size.
         max_length: Most tokens of either sentence.
         too_long: drop the pairs that have more, or truncate their sentences.
-        max_pairs: Read only the first so many pairs.
-        val_fraction: Share of the sources that validates.
-        test_fraction: Share of the sources that tests.
-        name_shown: What the corpus is called; by its file, or the folder of several, if not given.
+        max_pairs: Read only this many pairs, from the start.
+        val_fraction: Share of the sources for validation.
+        test_fraction: Share of the sources for testing.
+        name_shown: Name of the corpus in reports; that of its file, or of the folder of several, if not given.
         target_language: Code of the language to translate to, such as zh; by the ending of target_path if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of the order of batches; follows the run's seed if not given.
-        codecs: The codecs ``source`` and ``target`` that exist already (of a checkpoint).
+        seed: Seed of the order of batches; follows the run's seed if not given.
+        codecs: Codecs ``source`` and ``target`` of a checkpoint, instead of new ones.
     """
 
     data_name: ClassVar[str] = "parallel"
@@ -156,12 +155,12 @@ class ParallelData(DataModule):
         return pairs, name_of_files([Path(source_path), Path(target_path)])
 
     def language_of(self, path: str | None) -> str | None:
-        """The language that the ending of a file names, where it names one."""
+        """The language in the ending of a file, if it names one."""
         endings = [] if path is None else without_compression(Path(path)).name.split(".")[1:]
         return endings[-1].lower() if endings and 2 <= len(endings[-1]) <= 3 and endings[-1].isalpha() else None
 
     def _whole(self, pairs: list[Pair]) -> list[Pair]:
-        """Those of which cleaning leaves something on both sides."""
+        """The pairs with both sides not empty after cleaning."""
         filled = [pair for pair in pairs if all(pair)]
         self.blank_pairs += len(pairs) - len(filled)
         if self.cleaning not in EMPTYING:
@@ -183,11 +182,11 @@ class ParallelData(DataModule):
         return bool(self._pairs[split])
 
     def pairs(self, split: Split) -> list[Pair]:
-        """The sentences of a part as they were written, source and target."""
+        """The raw sentences of a part, source and target."""
         return self._pairs[split]
 
     def encoded(self, split: Split) -> Pairs:
-        """The ids of a part; of the training part without pairs that are too long, or with them cut."""
+        """The ids of a part; in the training part, pairs that are too long are dropped or cut."""
         if split not in self._encoded:
             codecs = self.source_codec, self.target_codec
             sides = [[codec.encode(pair[side]) for pair in self._pairs[split]] for side, codec in enumerate(codecs)]
@@ -286,7 +285,7 @@ class FraEng(ParallelData):
         )
 
     def read(self, path: str | None, source_path: str | None, target_path: str | None) -> tuple[list[Pair], str]:
-        """The verified archive's pairs, or the bundled sample where it cannot be had and nobody named a folder."""
+        """The verified archive's pairs, or the bundled sample if it is not available and the user named no folder."""
         paths, verified = verified_or_sample(["fra_eng"], self.root, SAMPLE, "The English-French corpus")
         if not verified:
             return read_columns(SAMPLE), "sample"

@@ -1,4 +1,4 @@
-"""The parts of a corpus: their names, their files, and what is to be held out."""
+"""The parts of a corpus: their names, their files, and the held-out parts."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from seqlab.files import user_path
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Files = str | list[str] | None
-"""What a user names: a file, several, or none."""
+"""Files that a user names: one, several, or none."""
 
 
 def files_of(*given: Files) -> dict[Split, list[Path]]:
-    """The files of each part that has some, as named for train, val and test."""
+    """The files of each part that has files."""
     named = {split: [one] if isinstance(one, str) else one for split, one in zip(SPLITS, given, strict=True) if one}
     return {split: [user_path(name) for name in names] for split, names in named.items()}
 
 
 class Asked(NamedTuple):
-    """Why a part is to be there.
+    """A requested part.
 
     Args:
         split: The part.
-        words: The options that ask for it, and of what.
-        way_out: What to do if it is empty.
+        words: The options that request it, for messages.
+        way_out: What to do if it is empty, for messages.
     """
 
     split: Split
@@ -39,15 +39,15 @@ class Asked(NamedTuple):
 
 
 def check_held_out(asked: Collection[Asked], sizes: Mapping[Split, int], lack: str = "empty") -> None:
-    """Checks that no part is empty that was asked for.
+    """Checks that no requested part is empty.
 
     Args:
-        asked: The parts that were.
-        sizes: Items of each part.
-        lack: What is wrong with a part without items.
+        asked: The requested parts.
+        sizes: Number of items in each part.
+        lack: Words for a part without items.
 
     Raises:
-        UserError: One is empty.
+        UserError: A requested part is empty.
     """
     for split, words, way_out in asked:
         if not sizes[split]:
@@ -55,7 +55,7 @@ def check_held_out(asked: Collection[Asked], sizes: Mapping[Split, int], lack: s
 
 
 def of_share(split: Split, share: float, items: str) -> list[Asked]:
-    """What a share asks for, of so many items: nothing where it is 0."""
+    """The part requested by a share of so many items; none if the share is 0."""
     option = f"{split}_fraction"
     way_out = f"give more, or a larger --data.{option}, or --data.{option} 0 to do without"
     return [Asked(split, f"{option} {share} of {items}", way_out)] if share else []
@@ -65,7 +65,7 @@ def check_shares(val_fraction: float, test_fraction: float) -> None:
     """Checks shares of a corpus.
 
     Raises:
-        UserError: One is below 0, or they leave nothing to train on.
+        UserError: A share is below 0, or they leave nothing to train on.
     """
     if not (min(val_fraction, test_fraction) >= 0 and val_fraction + test_fraction < 1):
         raise UserError(
@@ -75,18 +75,18 @@ def check_shares(val_fraction: float, test_fraction: float) -> None:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What of a corpus is to be held out.
+    """The held-out parts of a corpus.
 
     Args:
-        val_fraction: Share that validates; it means nothing where val_path names files.
-        test_fraction: Share that tests; it means nothing where folds or test_path say what does.
-        folds: Equal parts of which one tests.
-        fold: Which, from 0.
-        val_path: Files that validate.
-        test_path: Files that test.
+        val_fraction: Share for validation; ignored with val_path.
+        test_fraction: Share for testing; ignored with folds or test_path.
+        folds: Number of folds, one of which is the test part.
+        fold: Number of the test fold, from 0.
+        val_path: Validation files.
+        test_path: Test files.
 
     Raises:
-        UserError: A share or a fold is out of its range, or both folds and files test.
+        UserError: A share or a fold is out of its range, or folds and test_path are both given.
     """
 
     val_fraction: float
@@ -107,19 +107,19 @@ class HeldOut:
             raise UserError(f"folds {self.folds} cut the test part and test_path names one; leave one of the two out")
 
     def shares(self, given: Collection[Split] = ()) -> tuple[float, float]:
-        """Shares that validate and test, of a corpus where the given parts have items of their own."""
+        """Shares for validation and testing, if the given parts have items of their own."""
         val = 0.0 if "val" in given else self.val_fraction
         return val, 0.0 if self.folds is not None or "test" in given else self.test_fraction
 
     def cut(
         self, keys: Sequence[str], labels: Sequence[str], unit: str, given: Collection[Split] = ()
     ) -> NDArray[np.int64]:
-        """The part of each item, its place in ``SPLITS``, as ``seqlab.data.stratified.parts_of`` cuts.
+        """The part of each item, as an index into ``SPLITS``, see ``seqlab.data.stratified.parts_of``.
 
         Args:
-            keys: What decides that items are equal, one an item.
-            labels: One an item.
-            unit: What items are called.
+            keys: A key for each item; items with the same key are equal.
+            labels: A label for each item.
+            unit: Noun for the items in messages.
             given: Parts that have items of their own.
 
         Raises:
@@ -130,15 +130,15 @@ class HeldOut:
         return parts_of(keys, labels, *self.shares(given), self.folds, self.fold)
 
     def check(self, sizes: Mapping[Split, int], unit: str, given: Collection[Split] = ()) -> None:
-        """Checks that no part is empty that was asked for.
+        """Checks that no requested part is empty.
 
         Args:
-            sizes: Items of each part.
-            unit: What items are called.
+            sizes: Number of items in each part.
+            unit: Noun for the items in messages.
             given: Parts that have items of their own.
 
         Raises:
-            UserError: One is empty.
+            UserError: A requested part is empty.
         """
         check_held_out([*self._asked(f"{sum(sizes.values()):,} {unit}", unit, given)], sizes)
 

@@ -14,7 +14,7 @@ from seqlab.files import whole_file
 
 URI = "data:image/png;base64,"
 SHOWN = 24
-"""Signs of a picture as text that are shown of it."""
+"""Characters to show of a picture that is given as text."""
 
 
 def as_png(picture: NDArray[np.uint8]) -> bytes:
@@ -25,7 +25,7 @@ def as_png(picture: NDArray[np.uint8]) -> bytes:
 
 
 def write_picture(picture: NDArray[np.uint8], path: Path) -> None:
-    """Writes grey levels ``(rows, columns)`` as a PNG file, in a folder that is made if need be.
+    """Writes grey levels ``(rows, columns)`` as a PNG file, and creates its folder if needed.
 
     Raises:
         UserError: The file cannot be written.
@@ -45,7 +45,7 @@ def as_uri(picture: NDArray[np.uint8]) -> str:
 
 
 def picture_of(text: str) -> NDArray[np.uint8]:
-    """The grey levels ``(rows, columns)`` of a picture that is named, or written as ``as_uri`` does.
+    """The grey levels ``(rows, columns)`` of a picture, given by name or in the form of ``as_uri``.
 
     Raises:
         UserError: There is no such picture.
@@ -56,10 +56,10 @@ def picture_of(text: str) -> NDArray[np.uint8]:
         content = base64.b64decode(text.removeprefix(URI), validate=True)
         with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
             return np.array(picture.convert("L"), np.uint8)
-    except Exception as error:  # what the readers of formats raise at damaged files is of many kinds
+    except Exception as error:  # image readers raise many kinds of exceptions for damaged files
         raise UserError(f"cannot read the picture {shown(text)}: {reason_of(error)}; give it whole") from None
 
 
 def shown(text: str) -> str:
-    """A name, or the beginning of a picture that is written as text."""
+    """A name, or the beginning of a picture that is given as text."""
     return text if not text.startswith(URI) else f"{text[: len(URI) + SHOWN]}..."

@@ -1,4 +1,4 @@
-"""Points for regression, rows of numbers with a target: any files, or generated ones."""
+"""Points for regression, rows of numbers with a target: any files, or generated data."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,35 +21,35 @@ from seqlab.text.points_codec import PointsCodec
 from seqlab.text.series_codec import Scale
 
 EVALUATED = 1024
-"""Rows that are evaluated at once."""
+"""Rows in an evaluation batch."""
 LARGEST = 1e100
-"""Numbers must be smaller, so that their products are numbers."""
+"""Numbers must be smaller than this, so that products do not overflow."""
 
 
 class PointsData(DataModule):
     """Rows of numbers with a target, a number or one of two values: CSV or TSV, with or without a line of names.
 
-    Without a file, 1,000 rows are generated of which the truth is known: y = 2 x1 - 3.4 x2 + 4.2 and noise. A row that
-    lacks a value is left out. Equal rows always fall into the same part, and of two values every part has its share.
+    Without a file, 1,000 rows are generated from a known model: y = 2 x1 - 3.4 x2 + 4.2 and noise. A row that lacks a
+    value is left out. Equal rows always fall into the same part; every part has its share of two target values.
 
     Args:
-        path: File or files of the rows, plain or compressed (.gz, .bz2, .xz); what val_path and test_path do not give
-            is cut from them.
+        path: File or files of the rows, plain or compressed (.gz, .bz2, .xz); parts without val_path or test_path are
+            cut from them.
         val_path: File or files to validate on.
         test_path: File or files to test on.
-        target_column: What is said, by name or by number from 1; the last column if not given.
-        columns: Features, names or numbers between commas; every other column of numbers if not given.
-        kind: What the target holds: numbers, or two (values); two where it has two distinct ones, if not given.
-        encoding: Of the files; UTF-8, or where that fails Latin-1, if not given.
+        target_column: Column to predict, by name or by number from 1; the last column if not given.
+        columns: Features, names or numbers separated by commas; every other column of numbers if not given.
+        kind: Kind of target: numbers, or two (values); if not given, two for a column with two distinct values.
+        encoding: Encoding of the files; if not given, UTF-8, or Latin-1 if that fails.
         scaling: standard (features and a target of numbers by mean and deviation of the training part) or none.
         batch_size: Rows in a batch, over all processes.
-        val_fraction: Share of the rows that validates; with folds, of those that do not test.
-        test_fraction: Share of the rows that tests; without folds.
-        folds: Equal parts that the rows are cut into, of which one tests.
-        fold: Which of the folds tests, from 0.
-        name_shown: What the corpus is called; by its file, or the folder of several, if not given.
-        seed: Of the order of batches; follows the run's seed if not given.
-        codecs: Of the points, that exist already (of a checkpoint).
+        val_fraction: Share of the rows for validation; with folds, of those outside the test fold.
+        test_fraction: Share of the rows for testing; not with folds.
+        folds: Number of equal folds of the rows; one is the test part.
+        fold: Number of the test fold, from 0.
+        name_shown: Name of the corpus in reports; that of its file, or of the folder of several, if not given.
+        seed: Seed of the order of batches; follows the run's seed if not given.
+        codecs: Codecs of the points of a checkpoint, instead of new ones.
     """
 
     data_name: ClassVar[str] = "points"
@@ -121,7 +121,7 @@ class PointsData(DataModule):
         return read, layout, name_of_files(path for paths in files.values() for path in paths)
 
     def _codec(self, layout: PointsLayout, classes: list[str] | None, scaling: str) -> PointsCodec:
-        """What the training part alone says."""
+        """The codec, from the training part only."""
         train = self._parts["train"]
         if len(set(train.targets)) < 2:
             raise UserError(
@@ -149,7 +149,7 @@ class PointsData(DataModule):
         return self._parts[split].features
 
     def targets(self, split: Split) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """The targets of a part in units ``(rows,)``; of two values 0 and 1."""
+        """The targets of a part in units ``(rows,)``; 0 and 1 for two values."""
         values = self._parts[split].targets
         if self.codec.classes is not None:
             return np.array([self.codec.classes.index(value) for value in values], np.float64)
@@ -165,7 +165,7 @@ class PointsData(DataModule):
         return Points(features.astype(np.float32), targets.astype(np.float32))
 
     def _check_sizes(self) -> None:
-        """Refuses numbers that are too large, also for 32 bits in standard scores."""
+        """Refuses numbers that are too large, or too large for float32 in standard scores."""
         for split, (features, targets) in self._scaled.items():
             scores = np.column_stack([features, targets])
             units = np.column_stack([self.features(split), self.targets(split)])
@@ -187,7 +187,7 @@ class PointsData(DataModule):
         return Loader(EveryPoint(self.points(split), EVALUATED, self.shard()))
 
     def inputs(self, split: Split) -> list[str]:
-        """The features of each row, between commas."""
+        """The features of each row, separated by commas."""
         return [",".join(map(repr, row)) for row in self.features(split).tolist()]
 
     def num_items(self) -> int:
@@ -221,7 +221,7 @@ class PointsData(DataModule):
 
 
 def _divided(read: dict[Split, RawPoints], held_out: HeldOut, stratified: bool) -> dict[Split, RawPoints]:
-    """The three parts: those that have files of their own as they are, the rest cut from the rows to train on."""
+    """The three parts: parts with files of their own as they are, the others cut from the training rows."""
     whole = read["train"]
     keys = [f"{row} {target}" for row, target in zip(whole.features.tolist(), whole.targets, strict=True)]
     labels = whole.targets if stratified else [""] * len(keys)

@@ -17,8 +17,8 @@ class PointsBatch(NamedTuple):
 
     Args:
         features: ``(batch, features)`` float32.
-        targets: ``(batch,)`` float32; of two values 0 and 1.
-        valid: ``(batch,)`` bool, False at a row that only fills the batch and counts for nothing.
+        targets: ``(batch,)`` float32; 0 and 1 for two values.
+        valid: ``(batch,)`` bool, False at a row that only fills the batch and is ignored.
         items: Number of each row within its part ``(batch,)`` int64.
     """
 
@@ -35,17 +35,17 @@ class Points(NamedTuple):
     targets: Floats
 
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> PointsBatch:
-        """Those at ``rows``; those that are not ``real`` count for nothing."""
+        """The rows at ``rows``; rows that are not ``real`` are padding."""
         return PointsBatch(*taken(rows, real, self.features, self.targets))
 
 
 class PointsBatches(TrainingBatches[PointsBatch]):
-    """Training batches, every row once an epoch, in a new order each: a pure function of (seed, epoch, index).
+    """Training batches, every row once an epoch, in a new random order: a pure function of (seed, epoch, index).
 
     Args:
-        points: Of the training part.
+        points: Points of the training part.
         batch_size: Rows in a batch, over all processes.
-        seed: Of the orders.
+        seed: Seed of the random orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -60,7 +60,7 @@ class EveryPoint(EvaluationBatches[PointsBatch]):
     """Every row exactly once over all processes, in order, as ``OnceEach`` reads them.
 
     Args:
-        points: Of the part.
+        points: Points of the part.
         batch_size: Rows in a batch of one process.
         shard: The rows that this process reads.
     """

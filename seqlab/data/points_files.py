@@ -13,21 +13,21 @@ from seqlab.data.number_tables import NumberTable, Values, is_missing, number_of
 from seqlab.errors import UserError
 
 Kind = Literal["numbers", "two"]
-"""What a target holds: numbers, or two values."""
+"""Kinds of target: numbers, or two values."""
 
 ROWS = "a row for each point"
 SHOWN = 3
-"""Distinct values of a target that a refusal lists."""
+"""Most distinct values of a target in an error message."""
 
 
 @dataclass(frozen=True)
 class PointsLayout:
-    """How a file holds points; what is None is found out.
+    """How a file holds points; None means detect it.
 
     Args:
-        target: Column of the target, by its name or its number from 1; the last one.
-        columns: The features, by name or number; every other column of numbers.
-        encoding: Of the characters; UTF-8, and where that fails Latin-1.
+        target: Column of the target, by its name or its number from 1; by default the last.
+        columns: The features, by name or number; by default every other column of numbers.
+        encoding: Encoding of the characters; UTF-8, or Latin-1 if that fails.
         order: Names of all columns of the file, in its order.
         headed: Whether the file names its columns.
     """
@@ -40,13 +40,13 @@ class PointsLayout:
 
 
 class RawPoints(NamedTuple):
-    """Rows as a file has them.
+    """Raw rows of a file.
 
     Args:
         features: ``(rows, features)``, finite.
-        targets: Of each row as it is written, numbers in one way.
-        places: Of each row the file and the line, for messages.
-        left_out: Rows that lack a value.
+        targets: Target of each row as text, with numbers in one notation.
+        places: File and line of each row, for messages.
+        left_out: Number of rows that lack a value.
         unread: Columns that hold no numbers, or have no name.
     """
 
@@ -66,14 +66,14 @@ def read_points(paths: Sequence[Path], layout: PointsLayout) -> tuple[RawPoints,
     """The points of files, one file after the other.
 
     Args:
-        paths: Plain or compressed: cells between commas, semicolons or tabs, with or without a line of names.
-        layout: What is known of them.
+        paths: Files, plain or compressed: cells separated by commas, semicolons or tabs, with or without a header.
+        layout: What is known of the files.
 
     Returns:
-        The points, and the layout with the columns that the first file turned out to have, for further files.
+        The points, and the layout with the columns of the first file, for further files.
 
     Raises:
-        UserError: A file cannot be read, lacks a column, or a cell holds no number where there should be one.
+        UserError: A file cannot be read, lacks a column, or a cell does not hold a required number.
     """
     parts = []
     for path in paths:
@@ -92,7 +92,7 @@ def read_points(paths: Sequence[Path], layout: PointsLayout) -> tuple[RawPoints,
 
 
 def _found(table: NumberTable, name: str, layout: PointsLayout) -> tuple[PointsLayout, tuple[str, ...]]:
-    """The layout with its columns by their names, and the columns that are not read."""
+    """The layout with its columns by name, and the unread columns."""
     width, head = len(table.names), table.names if table.headed else None
     if width < 2:
         raise UserError(f"{name} has one column, and a feature and a target take two; give a file of points")
@@ -123,7 +123,7 @@ def _found(table: NumberTable, name: str, layout: PointsLayout) -> tuple[PointsL
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:
-    """Whether half of what is there are numbers, so that what is none is a mistake."""
+    """Whether at least half of the present cells are numbers; the others then count as mistakes."""
     there = [cell for cell in cells if not is_missing(cell)]
     return 0 < len(there) <= 2 * sum(number_of(cell) is not None for cell in there)
 
@@ -140,21 +140,21 @@ def _points(table: NumberTable, name: str, layout: PointsLayout, unread: tuple[s
 
 
 def written(cell: str) -> str:
-    """A value of a target in one way: 1, 1.0 and +1 are the same, words are as they stand."""
+    """A value of a target in one notation: 1, 1.0 and +1 become the same, words stay unchanged."""
     number = number_of(cell)
     return cell if number is None else repr(number + 0.0).removesuffix(".0")
 
 
 def kind_of(points: RawPoints, target: str, asked: Kind | None) -> Kind:
-    """What the target of a training file holds.
+    """The kind of target in a training file.
 
     Args:
-        points: Of the file.
+        points: Points of the file.
         target: Name of the column.
-        asked: What the user says; two where there are two distinct values, if nothing.
+        asked: Kind that the user asks for; if None, two for two distinct values.
 
     Raises:
-        UserError: The target is constant, or words of which there are not two.
+        UserError: The target is constant, or holds words but not two distinct ones.
     """
     distinct = [*dict.fromkeys(points.targets)]
     if not distinct:
@@ -169,8 +169,8 @@ def kind_of(points: RawPoints, target: str, asked: Kind | None) -> Kind:
         if len(distinct) != 2:
             shown = ", ".join([*distinct[:SHOWN], *(["..."] if len(distinct) > SHOWN else [])])
             raise UserError(
-                f"the target '{target}' has {len(distinct)} different values ({shown}), and a regression says a number "
-                "or one of two values; keep the rows of two of them, or name another column with --data.target_column"
+                f"the target '{target}' has {len(distinct)} different values ({shown}), and a regression predicts a "
+                "number or one of two values; keep the rows of two of them, or name another --data.target_column"
             )
         return "two"
     check_targets(points, target, None)
@@ -178,15 +178,15 @@ def kind_of(points: RawPoints, target: str, asked: Kind | None) -> Kind:
 
 
 def check_targets(points: RawPoints, target: str, classes: Sequence[str] | None) -> None:
-    """Refuses a target that no model of these classes can have.
+    """Refuses a target outside these classes.
 
     Args:
-        points: To be read.
+        points: Points to check.
         target: Name of the column.
-        classes: Its two values; none where it is a number.
+        classes: The two values of the target; None if it is a number.
 
     Raises:
-        UserError: There is one.
+        UserError: A target is neither of the classes, or no finite number.
     """
     for value, place in zip(points.targets, points.places, strict=True):
         if classes is None and number_of(value) is None:

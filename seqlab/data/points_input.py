@@ -1,4 +1,4 @@
-"""Lines that a regression is asked about -> rows of features."""
+"""Input lines of a regression -> rows of features."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,9 @@ def read_inputs(lines: Sequence[str], codec: PointsCodec) -> Values:
     """The features ``(rows, features)`` of some lines.
 
     Args:
-        lines: The features of each row in the order of the codec, or all columns of the file that was trained on; or
-            under a line of names any columns, the features among them.
-        codec: Of the model.
+        lines: The features of each row in the order of the codec, or all columns of the training file; or, after a
+            line of names, any columns that include the features.
+        codec: Codec of the model.
 
     Raises:
         UserError: A feature is missing or no finite number.

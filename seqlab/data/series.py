@@ -23,11 +23,11 @@ from seqlab.files import user_path
 from seqlab.text.series_codec import Scale, SeriesCodec
 
 EVALUATED = 256
-"""Windows that are evaluated at once."""
+"""Windows in an evaluation batch."""
 
 
 class Found(NamedTuple):
-    """The series of a corpus, their step, how their file is laid out, and what the corpus is called."""
+    """The series of a corpus, their step, the layout of their file, and the name of the corpus."""
 
     series: list[RawSeries]
     step: Step
@@ -36,32 +36,32 @@ class Found(NamedTuple):
 
 
 class SeriesData(DataModule):
-    """Any series of numbers at regular times: text with a row a time, cells between commas, semicolons or tabs.
+    """Any series of numbers at regular times: text with one row per time, cells separated by comma, semicolon or tab.
 
-    Parts follow each other in time. A missing value, or row, takes the last value before it.
+    Parts follow each other in time. A missing value or row takes the last value before it.
 
     Args:
         path: File of the series, plain or compressed (.gz, .bz2, .xz).
-        columns: What is forecast, names between commas; every other column of numbers if not given.
-        known: Columns that are known in advance, names between commas.
-        time_column: Column of the time; found out if not given, and rows are numbered where there is none.
-        id_column: Column that says which of several series a row is of.
-        timezone: Zone of the times, such as Europe/Berlin; as they are written if not given.
-        calendar: Features of the time that are read beside: hour, weekday, month, between commas.
-        encoding: Of the file; UTF-8, or where that fails Latin-1, if not given.
+        columns: Columns to forecast, names separated by commas; every other column of numbers if not given.
+        known: Columns that are known in advance, names separated by commas.
+        time_column: Column of the time; detected if not given. Without such a column, rows are numbered.
+        id_column: Column with the name of the series of each row.
+        timezone: Time zone of the times, such as Europe/Berlin; as in the file if not given.
+        calendar: Calendar features as additional input: hour, weekday, month, separated by commas.
+        encoding: Encoding of the file; if not given, UTF-8, or Latin-1 if that fails.
         history: Steps that a forecast reads.
-        horizon: Steps that are forecast at once.
+        horizon: Steps of one forecast.
         season: Steps of one season; a day of hours, a week of days, a year of months if not given.
         scaling: standard (each column of each series by mean and deviation of its training part) or none.
         batch_size: Windows in a batch, over all processes.
-        val_fraction: Share of the steps that validates, before those that test.
-        test_fraction: Share of the steps, the last ones, that tests.
+        val_fraction: Share of the steps for validation, before the test part.
+        test_fraction: Share of the steps, at the end, for testing.
         counts: Steps to train, to validate and to test on, in this order, instead of shares.
-        val_from: Time of the first step that validates, instead of a share.
-        test_from: Time of the first step that tests, instead of a share.
+        val_from: Time of the first validation step, instead of a share.
+        test_from: Time of the first test step, instead of a share.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of the order of batches; follows the run's seed if not given.
-        codecs: Of the series, that exist already (of a checkpoint).
+        seed: Seed of the order of batches; follows the run's seed if not given.
+        codecs: Codecs of the series of a checkpoint, instead of new ones.
     """
 
     data_name: ClassVar[str] = "series"
@@ -173,7 +173,7 @@ class SeriesData(DataModule):
         return windows_of(self._values, self._known, bounds, self.codec.history, self.codec.horizon)
 
     def times(self, split: Split, horizon: int | None = None) -> list[tuple[str, str]]:
-        """Of each window of a part the name of its series and the time of its first target."""
+        """The series name and the time of the first target for each window of a part."""
         windows = self.windows(split, horizon)
         pairs = zip(windows.series.tolist(), windows.starts.tolist(), strict=True)
         return [(self.series[row].name, written(self.series[row].times[start])) for row, start in pairs]
@@ -249,7 +249,7 @@ class SeriesData(DataModule):
         return sum(end - begin for begin, end in (bounds[split] for bounds in self.bounds))
 
     def _codec(self, calendar: list[str], history: int, horizon: int, season: int | None, scaling: str) -> SeriesCodec:
-        """What the training part alone says."""
+        """The codec, from the training part only."""
         season = season or self.step.season()
         scales, known_scales, errors = {}, {}, {}
         for one, bounds in zip(self.series, self.bounds, strict=True):
@@ -277,13 +277,13 @@ class SeriesData(DataModule):
         )
 
     def _scaled(self) -> tuple[list[Floats], list[Floats]]:
-        """Values and what is known in advance of each series, in standard scores."""
+        """Values and known features of each series, in standard scores."""
         pairs = [scaled_of(self.codec, one) for one in self.series]
         return [values for values, _ in pairs], [known for _, known in pairs]
 
 
 def scaled_of(codec: SeriesCodec, one: RawSeries) -> tuple[Floats, Floats]:
-    """Values ``(steps, columns)`` and what is known in advance ``(steps, features)`` of a series, both float32."""
+    """Values ``(steps, columns)`` and known features ``(steps, features)`` of a series, both float32."""
     values = codec.scales[one.name].scaled(filled(one.values))
     known = codec.known_scales[one.name].scaled(filled(one.known))
     features = np.concatenate([known, calendar_of(one.times, codec.calendar)], 1)
@@ -291,7 +291,7 @@ def scaled_of(codec: SeriesCodec, one: RawSeries) -> tuple[Floats, Floats]:
 
 
 def seasonal_error(values: np.ndarray[Any, Any], season: int) -> list[float]:
-    """Mean absolute difference from the season before, one a column; 1 where a column never changes or is too short."""
+    """Mean absolute difference from the season before, one per column; 1 if a column is constant or too short."""
     if len(values) <= season:
         return [1.0] * values.shape[1]
     errors = np.abs(values[season:] - values[:-season]).mean(0)
@@ -299,10 +299,10 @@ def seasonal_error(values: np.ndarray[Any, Any], season: int) -> list[float]:
 
 
 def check_known(codec: SeriesCodec, names: Sequence[str], step: Step, where: str) -> None:
-    """Refuses series that training did not have, and another step.
+    """Refuses series unknown to the model, and a different step.
 
     Raises:
-        UserError: There is such a thing.
+        UserError: A series is unknown, or the step differs from training.
     """
     if unknown := next((name for name in names if name not in codec.scales), None):
         raise UserError(

@@ -15,17 +15,17 @@ from seqlab.data.timeline import Step
 
 SINE_STEPS, SINE_NOISE = 1000, 0.2
 LAYOUT = ("path", "columns", "known", "time_column", "id_column", "timezone", "encoding")
-"""Options that a named series takes from nobody."""
+"""Options that a named series fixes."""
 
 
 def sine(steps: int = SINE_STEPS, noise: float = SINE_NOISE) -> NDArray[np.float64]:
-    """sin(0.01 t) with normal noise, t = 1 ... steps, always the same (Dive into Deep Learning, section 9.1)."""
+    """sin(0.01 t) with normal noise, t = 1 ... steps, with a fixed seed (Dive into Deep Learning, section 9.1)."""
     time = np.arange(1, steps + 1)
     return np.sin(0.01 * time) + noise * np.random.default_rng(0).normal(size=steps)
 
 
 def seasonal_sample(steps: int, columns: int, season: int) -> NDArray[np.float64]:
-    """A trend, a season and noise that remembers half of itself, in each column another: ``(steps, columns)``.
+    """A trend, a season and autocorrelated noise, different in each column: ``(steps, columns)``.
 
     x_t = 10 + 3 t / steps + 2 sin(2 pi t / season + column) + e_t,     e_t = e_(t-1) / 2 + normal noise of 0.3
     """
@@ -37,7 +37,7 @@ def seasonal_sample(steps: int, columns: int, season: int) -> NDArray[np.float64
 
 
 def of_values(values: NDArray[np.float64], columns: Sequence[str], step: Step, begin: datetime | None) -> Found:
-    """A corpus of one series by formula; its rows are numbered from 1 where there is no first time."""
+    """A corpus of one generated series; without a first time its rows are numbered from 1."""
     first = 1.0 if begin is None else begin
     times = [step.after(first, row) for row in range(len(values))]
     whole = RawSeries("", times, values, np.zeros((len(values), 0)), 0, 0, 0)
@@ -51,8 +51,8 @@ class Sine(SeriesData):
         history: Steps that a forecast reads.
         scaling: standard (by mean and deviation of the training part) or none.
         batch_size: Windows in a batch, over all processes.
-        val_fraction: Share of the steps that validates.
-        test_fraction: Share of the steps, the last ones, that tests.
+        val_fraction: Share of the steps for validation.
+        test_fraction: Share of the steps, at the end, for testing.
     """
 
     data_name = "sine"
@@ -91,7 +91,7 @@ class Sine(SeriesData):
 
 
 class NamedSeries(SeriesData):
-    """A series of one verified file, or a sample by formula where it cannot be had and nobody named a folder.
+    """A series of one verified file, or a sample by formula if it is not available and the user named no folder.
 
     ``source`` is its key of ``SOURCES``, ``title`` what a sentence calls it.
     """
@@ -113,7 +113,7 @@ class NamedSeries(SeriesData):
         )
 
     def sample(self) -> Found:
-        """What stands in for it, with as many columns and the same step."""
+        """The generated sample, with the same number of columns and the same step."""
         raise NotImplementedError
 
     def find(self, path: Path | None, layout: SeriesLayout, encoding: str | None) -> Found:
@@ -129,10 +129,10 @@ class Airline(NamedSeries):
 
     Args:
         history: Steps that a forecast reads.
-        horizon: Steps that are forecast at once.
+        horizon: Steps of one forecast.
         batch_size: Windows in a batch, over all processes.
-        val_fraction: Share of the steps that validates.
-        test_fraction: Share of the steps, the last ones, that tests.
+        val_fraction: Share of the steps for validation.
+        test_fraction: Share of the steps, at the end, for testing.
     """
 
     data_name = "airline"
@@ -166,7 +166,7 @@ class Temperatures(NamedSeries):
 
     Args:
         history: Steps that a forecast reads.
-        horizon: Steps that are forecast at once.
+        horizon: Steps of one forecast.
         season: Steps of one season.
     """
 
@@ -186,7 +186,7 @@ class ETTh1(NamedSeries):
 
     Args:
         history: Steps that a forecast reads.
-        horizon: Steps that are forecast at once.
+        horizon: Steps of one forecast.
         counts: Steps to train, to validate and to test on; the standard 12, 4 and 4 months of 30 days if not given.
     """
 
@@ -207,6 +207,6 @@ class ETTh1(NamedSeries):
         )
 
     def sample(self) -> Found:
-        """As many hours by formula."""
+        """The same number of hours by formula."""
         columns = ["HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"]
         return of_values(seasonal_sample(14_400, 7, 24), columns, Step("seconds", 3600.0), datetime(2016, 7, 1))

@@ -1,4 +1,4 @@
-"""Files of series -> values with their times, gaps filled."""
+"""Files of series -> values with their times, with gaps filled."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,21 +12,21 @@ from seqlab.data.timeline import Step, Time, placed, read_time, rows_of, step_of
 from seqlab.errors import UserError, nearest
 
 TIMES = ("date", "time", "datetime", "timestamp", "ds", "month", "day", "year")
-"""Names, in any case, of a column of times where nobody says which it is."""
+"""Column names, in any case, by which the column of times is detected."""
 LONGEST_GAP = 10
-"""A series that its gaps make so many times longer is not one that is regular."""
+"""A series is not regular if filling its gaps makes it this many times longer."""
 
 
 @dataclass(frozen=True)
 class SeriesLayout:
-    """How a file holds series; what is None is found out.
+    """How a file holds series; None means detect it.
 
     Args:
-        columns: Names of what is forecast; every other column of numbers if not given.
+        columns: Names of the columns to forecast; every other column of numbers if not given.
         known: Names of the columns that are known in advance.
         time: Name of the column of the time.
-        id: Name of the column that says which series a row is of.
-        timezone: Of the times.
+        id: Name of the column with the name of each row's series.
+        timezone: Time zone of the times.
     """
 
     columns: list[str] | None = None
@@ -40,13 +40,13 @@ class RawSeries(NamedTuple):
     """One series without gaps in time.
 
     Args:
-        name: From the column of its id; empty where there is none.
-        times: Of its rows.
-        values: What is forecast ``(steps, columns)``, NaN where missing.
+        name: Name from the id column; empty without such a column.
+        times: Times of its rows.
+        values: Columns to forecast ``(steps, columns)``, NaN where missing.
         known: Columns known in advance ``(steps, known)``, NaN where missing.
-        inserted: Rows that the file lacks.
-        left_out: Rows before every column had a value.
-        ahead: Rows at the end without any value of what is forecast; they tell what is known in advance.
+        inserted: Number of rows that the file lacks.
+        left_out: Number of first rows, before every column has a value.
+        ahead: Number of last rows with no value to forecast; they only give the known columns.
     """
 
     name: str
@@ -59,7 +59,7 @@ class RawSeries(NamedTuple):
 
     @property
     def missing(self) -> int:
-        """Cells of the file without a value, those of the rows ahead not among them."""
+        """Number of cells without a value, without the rows ahead."""
         rows = len(self.values) - self.ahead
         width = self.values.shape[1] + self.known.shape[1]
         return int(np.isnan(self.values[:rows]).sum() + np.isnan(self.known[:rows]).sum()) - self.inserted * width
@@ -69,12 +69,12 @@ def read_series(text: str, name: str, layout: SeriesLayout) -> tuple[list[RawSer
     """The series of a file.
 
     Args:
-        text: All of the file: cells between commas, semicolons or tabs, with or without a line of names.
-        name: Of the file, for messages.
-        layout: What is known of it.
+        text: All of the file: cells separated by commas, semicolons or tabs, with or without a line of names.
+        name: Name of the file, for messages.
+        layout: What is known of the file.
 
     Returns:
-        The series in the order in which they begin, their step, and the layout that was found.
+        The series in the order of their first rows, their step, and the detected layout.
 
     Raises:
         UserError: A column is missing, a cell holds no number, or times are not regular.
@@ -98,7 +98,7 @@ def read_series(text: str, name: str, layout: SeriesLayout) -> tuple[list[RawSer
 
 
 def filled(values: Values) -> Values:
-    """Values ``(steps, columns)`` whose missing ones, NaN, are the last ones before them."""
+    """Values ``(steps, columns)``; each missing value (NaN) becomes the last value before it."""
     rows = np.arange(len(values))[:, None]
     last = np.maximum.accumulate(np.where(np.isnan(values), 0, rows), 0)
     taken: Values = np.take_along_axis(values, last, 0)
@@ -111,7 +111,7 @@ def _is_time(cell: str) -> bool:
 
 
 def _found(table: NumberTable, name: str, layout: SeriesLayout) -> SeriesLayout:
-    """The layout with its columns found out."""
+    """The layout with its detected columns."""
     for option, given in (("columns", layout.columns or []), ("known", layout.known)):
         for column in given:
             _check_column(column, option, table, name)
@@ -143,7 +143,7 @@ def _check_column(column: str, option: str, table: NumberTable, name: str) -> No
 
 
 def _time_column(table: NumberTable, layout: SeriesLayout) -> str | None:
-    """The column of times: by its name, else the first that holds times that are no numbers; none if there is none."""
+    """The column of times: by its name, or the first column with times that are no numbers; None without one."""
     free = [one for one in table.names if one not in (*(layout.columns or ()), *layout.known, layout.id)]
     for one in free:
         if one.lower() in TIMES and read_time(table.rows[0][table.names.index(one)]) is not None:
@@ -153,7 +153,7 @@ def _time_column(table: NumberTable, layout: SeriesLayout) -> str | None:
 
 
 def _times(table: NumberTable, name: str, layout: SeriesLayout, groups: dict[str, list[int]]) -> dict[str, list[Time]]:
-    """The times of each series; rows are numbered from 1 where there is no column of times."""
+    """The times of each series; without a column of times, rows are numbered from 1."""
     if layout.time is None:
         return {one: [float(number + 1) for number in range(len(rows))] for one, rows in groups.items()}
     at, zone = table.names.index(layout.time), zone_of(layout.timezone)

@@ -1,4 +1,4 @@
-"""Lines of a file that goes on where a forecast begins."""
+"""Input lines of a forecast -> series."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,15 +14,15 @@ from seqlab.text.series_codec import SeriesCodec
 
 
 class Input(NamedTuple):
-    """A series that is to be forecast.
+    """A series to forecast.
 
     Args:
-        name: Of the series; empty where there is one.
-        times: Of the history.
-        values: Of the history in units ``(history, columns)``.
-        history: In standard scores ``(history, columns)`` float32.
-        known: In advance, of the history and of the steps to come ``(history + steps, features)`` float32.
-        ahead: Times of the steps to come.
+        name: Name of the series; empty if there is only one.
+        times: Times of the history.
+        values: Values of the history in units ``(history, columns)``.
+        history: The history in standard scores ``(history, columns)`` float32.
+        known: Known features of the history and of the next steps ``(history + steps, features)`` float32.
+        ahead: Times of the next steps.
     """
 
     name: str
@@ -34,15 +34,15 @@ class Input(NamedTuple):
 
 
 def read_inputs(lines: Sequence[str], codec: SeriesCodec, steps: int) -> list[Input]:
-    """The series of some lines, each as far as a forecast reads it.
+    """The series of some lines, cut to the history that a forecast reads.
 
     Args:
-        lines: Of a file laid out as the one that was trained on; it needs no value behind the history.
-        codec: Of the model.
-        steps: To come.
+        lines: Lines of a file with the layout of the training file; values after the history may be missing.
+        codec: Codec of the model.
+        steps: Number of steps to forecast.
 
     Raises:
-        UserError: A series is unknown or too short, or something is missing that must be known in advance.
+        UserError: A series is unknown or too short, or a known feature is missing.
     """
     head = lines[0] if lines else ""
     if len(codec.columns) == 1 and isinstance(read_time(head), float):  # numbers alone

@@ -1,4 +1,4 @@
-"""Where the parts of a series begin and end: each behind the one before it in time."""
+"""Where the parts of a series begin and end: the parts follow each other in time."""
 
 from bisect import bisect_left
 from datetime import UTC, datetime
@@ -10,11 +10,11 @@ from seqlab.data.timeline import Time, placed, read_time, zone_of
 from seqlab.errors import UserError
 
 Bounds = dict[Split, tuple[int, int]]
-"""Of each part its first step, and the one behind its last."""
+"""First step of each part, and the step after its last."""
 
 
 class Parts(NamedTuple):
-    """How a series is cut: shares of its steps, counts of them, or times at which parts begin."""
+    """How to cut a series: shares of its steps, numbers of steps, or start times of parts."""
 
     val_fraction: float = 0.0
     test_fraction: float = 0.0
@@ -24,10 +24,10 @@ class Parts(NamedTuple):
 
 
 def check_parts(parts: Parts) -> None:
-    """Refuses cuts that no series can have.
+    """Refuses invalid cuts.
 
     Raises:
-        UserError: A number is out of its range, or counts and times are given at once.
+        UserError: A number is out of its range, or counts and times are both given.
     """
     check_shares(parts.val_fraction, parts.test_fraction)
     if parts.counts is not None:
@@ -40,7 +40,7 @@ def check_parts(parts: Parts) -> None:
 
 
 def asked_of(parts: Parts, steps: int) -> list[Asked]:
-    """The parts that are to be held out of so many steps."""
+    """The requested held-out parts of so many steps."""
     shares: dict[Split, float] = {"val": parts.val_fraction, "test": parts.test_fraction}
     times: dict[Split, str | None] = {"val": parts.val_from, "test": parts.test_from}
     asked: list[Asked] = []
@@ -61,11 +61,11 @@ def parts_of(one: RawSeries, parts: Parts, timezone: str | None) -> Bounds:
 
     Args:
         one: The series.
-        parts: How it is cut.
-        timezone: Of times without one.
+        parts: How to cut it.
+        timezone: Time zone of times without one.
 
     Raises:
-        UserError: Counts are more than its steps, or a time is none or out of order.
+        UserError: Counts are more than its steps, or a time is invalid or out of order.
     """
     steps = len(one.values)
     if parts.counts is not None:
@@ -85,7 +85,7 @@ def parts_of(one: RawSeries, parts: Parts, timezone: str | None) -> Bounds:
 
 
 def _place(one: RawSeries, text: str, option: str, timezone: str | None) -> int:
-    """The first step at or behind a time; one without a zone is read in that of the first step."""
+    """The first step at or after a time; a time without a zone takes the zone of the first step."""
     time = read_time(text)
     if time is None or isinstance(time, datetime) != isinstance(one.times[0], datetime):
         raise UserError(f"{option} '{text}' is no time as the series has them; write it as they are written there")
@@ -97,5 +97,5 @@ def _place(one: RawSeries, text: str, option: str, timezone: str | None) -> int:
 
 
 def comparable(time: Time) -> float:
-    """Seconds, or the number itself."""
+    """A time as seconds, or the number itself."""
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() if isinstance(time, datetime) else time

@@ -18,11 +18,11 @@ class SeriesBatch(NamedTuple):
     """Windows, all in standard scores.
 
     Args:
-        history: What is read ``(batch, history, columns)`` float32.
-        known: Known in advance, of the history and of what follows ``(batch, history + horizon, features)`` float32.
-        targets: What follows ``(batch, horizon, columns)`` float32.
+        history: Past values ``(batch, history, columns)`` float32.
+        known: Known features of the history and the next steps ``(batch, history + horizon, features)`` float32.
+        targets: Next values ``(batch, horizon, columns)`` float32.
         series: Number of the series of each window ``(batch,)`` int64.
-        valid: ``(batch,)`` bool, False at a window that only fills the batch and counts for nothing.
+        valid: ``(batch,)`` bool, False at a window that only fills the batch and is ignored.
         items: Number of each window within its part ``(batch,)`` int64.
     """
 
@@ -39,12 +39,12 @@ class Windows:
     """The windows of one part.
 
     Args:
-        values: Of each series ``(steps, columns)``.
-        known: Of each series ``(steps, features)``.
+        values: Values of each series ``(steps, columns)``.
+        known: Known features of each series ``(steps, features)``.
         series: Number of the series of each window ``(windows,)``.
-        starts: Step of its first target ``(windows,)``; its history lies before that.
-        history: Steps that are read.
-        horizon: Steps that follow.
+        starts: Step of each window's first target ``(windows,)``; the history lies before it.
+        history: Steps of the history.
+        horizon: Steps to forecast.
     """
 
     values: list[Floats]
@@ -62,14 +62,14 @@ class Windows:
         return replace(self, series=self.series[rows], starts=self.starts[rows])
 
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> SeriesBatch:
-        """The windows at ``rows``; those that are not ``real`` count for nothing."""
+        """The windows at ``rows``; rows that are not ``real`` are padding."""
         steps = self.starts[rows, None] + np.arange(-self.history, self.horizon)
         values, known = (self._taken(part, rows, steps) for part in (self.values, self.known))
         arrays = values[:, : self.history], known, values[:, self.history :]
         return SeriesBatch(*(torch.from_numpy(np.array(array)) for array in arrays), *taken(rows, real, self.series))
 
     def _taken(self, parts: list[Floats], rows: Order, steps: Order) -> Floats:
-        """Of each window its steps ``(rows, steps, size)``."""
+        """The steps of each window ``(rows, steps, size)``."""
         if len(parts) == 1:
             return parts[0][steps]
         taken = np.empty((*steps.shape, parts[0].shape[1]), dtype=np.float32)
@@ -85,11 +85,11 @@ def windows_of(
     """Every window of a part: all of its targets lie in the part, and its history may reach back before it.
 
     Args:
-        values: Of each series ``(steps, columns)``.
-        known: Of each series ``(steps, features)``.
-        bounds: Of the part in each series: its first step, and the one behind its last.
-        history: Steps that are read.
-        horizon: Steps that follow.
+        values: Values of each series ``(steps, columns)``.
+        known: Known features of each series ``(steps, features)``.
+        bounds: Bounds of the part in each series: its first step, and the step after its last.
+        history: Steps of the history.
+        horizon: Steps to forecast.
     """
     each = [np.arange(max(begin, history), end - horizon + 1) for begin, end in bounds]
     series = np.repeat(np.arange(len(each)), [len(starts) for starts in each])
@@ -97,12 +97,12 @@ def windows_of(
 
 
 class WindowBatches(TrainingBatches[SeriesBatch]):
-    """Training batches, every window once an epoch, in a new order each: a pure function of (seed, epoch, index).
+    """Training batches, every window once an epoch, in a new random order: a pure function of (seed, epoch, index).
 
     Args:
-        windows: Of the training part.
+        windows: Windows of the training part.
         batch_size: Windows in a batch, over all processes.
-        seed: Of the orders.
+        seed: Seed of the random orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -118,7 +118,7 @@ class EveryWindow(EvaluationBatches[SeriesBatch]):
     """Every window exactly once over all processes, in order, as ``OnceEach`` reads them.
 
     Args:
-        windows: Of the part.
+        windows: Windows of the part.
         batch_size: Windows in a batch of one process.
         shard: The windows that this process reads.
     """

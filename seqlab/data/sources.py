@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Source:
-    """One corpus file: where it comes from and how to know it is the right one.
+    """One corpus file: its source and its digest.
 
-    ``filename`` is below the folder of the corpora; ``digest``, in hexadecimal digits, and ``size``, in bytes, are of
-    the file; ``licence`` says also whose the text is. Where ``url`` sends an archive, ``member`` is the file's path in
-    it. Of a file ``zipped`` by gzip the digest is of what it unzips to, since one content can be zipped in many ways.
+    ``filename`` is relative to the folder of the corpora; ``digest`` (hexadecimal) and ``size`` (bytes) describe the
+    file; ``licence`` also names the author. If ``url`` gives an archive, ``member`` is the file's path in it. If a file
+    is ``zipped`` by gzip, the digest is that of the unzipped content, since one content can be zipped in many ways.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Source:
 
     @property
     def kind(self) -> str:
-        """Which digest of ``hashlib`` the file has, as the length says."""
+        """Name of the digest in ``hashlib``, from its length."""
         return {32: "md5", 40: "sha1", 64: "sha256"}[len(self.digest)]
 
 

@@ -1,4 +1,4 @@
-"""Splits that keep the shares of the labels, and equal texts together."""
+"""Stratified splits that keep equal texts together."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -11,16 +11,15 @@ TRAIN, VAL, TEST = 0, 1, 2
 
 
 def apportioned(keys: Sequence[str], labels: Sequence[str], shares: Sequence[float]) -> NDArray[np.int64]:
-    """The part of each item: of every label each part gets its share, to within about one item.
+    """The part of each item: each part gets its share of every label, to within about one item.
 
-    Items with equal keys are one group, of the label that most of them have. The groups stand in line by label, within
-    a label by a hash of the key; each goes to the part that lacks most of its share of the line so far. The order of
-    the items does not matter.
+    Items with equal keys form a group with the label of most of them. The groups are sorted by label, then by a hash of
+    the key; each group goes to the part furthest below its share so far. The order of the items does not matter.
 
     Args:
-        keys: What decides that items are equal, one an item.
-        labels: One an item.
-        shares: Of the parts; they sum to 1. A part whose share is 0 gets nothing.
+        keys: A key for each item; items with the same key are equal.
+        labels: A label for each item.
+        shares: Shares of the parts; they sum to 1. A part whose share is 0 gets nothing.
 
     Returns:
         ``(items,)`` int64, positions in ``shares``.
@@ -50,12 +49,12 @@ def parts_of(
     """TRAIN, VAL or TEST for each item, as ``apportioned`` cuts.
 
     Args:
-        keys: What decides that items are equal, one an item.
-        labels: One an item.
-        val_fraction: Share of the items that validates; with folds, of those that do not test.
-        test_fraction: Share of the items that tests; without folds.
-        folds: Equal parts of which one tests.
-        fold: Which, from 0.
+        keys: A key for each item; items with the same key are equal.
+        labels: A label for each item.
+        val_fraction: Share of the items for validation; with folds, of those outside the test fold.
+        test_fraction: Share of the items for testing; not with folds.
+        folds: Number of folds, one of which is the test part.
+        fold: Number of the test fold, from 0.
 
     Returns:
         ``(items,)`` int64.

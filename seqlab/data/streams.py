@@ -20,7 +20,7 @@ class TextBatch(NamedTuple):
         inputs: ids ``(batch, time)`` int64.
         targets: ids ``(batch, time)`` int64, ``targets[b, t]`` follows ``inputs[b, t]`` in the text.
         valid: ``(batch, time)`` bool, True at real tokens; None where all of them are.
-        continues: Whether row b goes on where row b of the batch before it stopped.
+        continues: Whether row b continues row b of the previous batch.
     """
 
     inputs: Tensor
@@ -30,7 +30,7 @@ class TextBatch(NamedTuple):
 
 
 def _windows(ids: Ids, starts: npt.NDArray[np.int64], num_steps: int) -> tuple[Tensor, Tensor]:
-    """Windows ``ids[s : s + num_steps]`` and the same one position later, for each start s."""
+    """Windows ``ids[s : s + num_steps]``, and the same windows one position later, for each start s."""
     rows = torch.from_numpy(ids[starts[:, None] + np.arange(num_steps + 1)].astype(np.int64))  # (batch, num_steps + 1)
     return rows[:, :-1], rows[:, 1:]
 
@@ -54,16 +54,16 @@ def _check_size(ids: Ids, batch_size: int, num_steps: int, needed: int) -> None:
 
 
 class ContiguousBatches:
-    """Each row of the batch is a stream through the text, and batch t + 1 goes on where batch t stopped.
+    """Each row of the batch is a stream through the text, and batch t + 1 continues where batch t stopped.
 
-    The text, from an offset below ``num_steps`` drawn for each epoch, is laid out as ``batch_size`` rows of equal
-    length, and a batch is a window of ``num_steps`` columns. Columns that fill no window are left out of an epoch.
+    The text starts at a random offset below ``num_steps``, new in each epoch, and is laid out as ``batch_size`` rows of
+    equal length. A batch is a window of ``num_steps`` columns. An epoch drops the last columns if they fill no window.
 
     Args:
         ids: The text.
         batch_size: Number of streams, over all processes.
         num_steps: Tokens of each stream in a batch.
-        seed: Of the offsets.
+        seed: Seed of the offsets.
         shard: The streams that this process reads.
 
     Raises:
@@ -91,14 +91,14 @@ class ContiguousBatches:
 class RandomBatches:
     """Each row of each batch is a window from anywhere in the text; no row continues another.
 
-    The text, from an offset drawn for each epoch, is cut into windows that do not overlap, taken in a new random
-    order each epoch. Windows that fill no batch are left out of an epoch.
+    The text, from a random offset, is cut into windows that do not overlap; offset and order are new in each epoch. An
+    epoch drops the last windows if they fill no batch.
 
     Args:
         ids: The text.
         batch_size: Windows in a batch, over all processes.
         num_steps: Tokens in a window.
-        seed: Of the offsets and orders.
+        seed: Seed of the offsets and orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -116,7 +116,7 @@ class RandomBatches:
         return (len(self.ids) - self.num_steps) // self.num_steps // self.batch_size
 
     def starts(self, epoch: int) -> npt.NDArray[np.int64]:
-        """Where each window of the epoch starts, in the order in which they are read."""
+        """Start of each window of the epoch, in reading order."""
         if epoch != self._epoch:
             rng = np.random.default_rng([self.seed, epoch])
             offset = rng.integers(self.num_steps)
@@ -131,14 +131,14 @@ class RandomBatches:
 
 
 class EvaluationBatches:
-    """Every token after the first predicted exactly once, in streams that carry their state to the end.
+    """Predicts every token after the first exactly once, in streams that carry their state to the end.
 
-    The targets are cut into ``streams`` consecutive runs whose lengths differ by one at most; where a run is
-    shorter than the longest, its last position is padding (``valid`` False).
+    The targets are cut into ``streams`` consecutive runs whose lengths differ by at most one. If a run is shorter than
+    the longest, its last position is padding (``valid`` False).
 
     Args:
         ids: The text.
-        streams: Number of runs, over all processes; each starts cold.
+        streams: Number of runs, over all processes; each starts from the initial state.
         num_steps: Tokens of each stream in a batch.
         shard: The streams that this process reads.
 
@@ -171,5 +171,5 @@ class EvaluationBatches:
         return TextBatch(rows[:, :-1], rows[:, 1:], mask, continues=index > 0)
 
     def places(self, index: int, steps: int) -> npt.NDArray[np.int64]:
-        """Where the tokens that a batch reads stand in the text ``(streams, steps)``."""
+        """Positions in the text of the tokens of a batch ``(streams, steps)``."""
         return self.starts[:, None] + index * self.num_steps + np.arange(steps)

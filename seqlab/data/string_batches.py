@@ -1,4 +1,4 @@
-"""Strings of single pictures, side by side: which are drawn, what they look like, and their batches."""
+"""Strings of single pictures, side by side: their random choice, their images, and their batches."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,11 +16,11 @@ class StringBatch(NamedTuple):
     """Pictures of strings, each padded to the widest of the batch.
 
     Args:
-        images: Ink from 0 to 1, column by column ``(batch, columns, height)`` float32, behind each picture 0.
+        images: Ink from 0 to 1, column by column ``(batch, columns, height)`` float32, 0 after each picture.
         lengths: Columns of each picture, at least 1: ``(batch,)`` int64.
-        targets: Ids of the symbols ``(batch, symbols)`` int64, behind each string -1.
+        targets: Ids of the symbols ``(batch, symbols)`` int64, -1 after each string.
         target_lengths: Symbols of each string ``(batch,)`` int64.
-        valid: ``(batch,)`` bool, False at a string that only fills the batch and counts for nothing.
+        valid: ``(batch,)`` bool, False at a string that only fills the batch and is ignored.
         items: Row of each within its part of the corpus, from 0: ``(batch,)`` int64.
     """
 
@@ -32,7 +32,7 @@ class StringBatch(NamedTuple):
     items: Tensor
 
     def to(self, device: torch.device) -> "StringBatch":
-        """Itself on a device."""
+        """A copy on a device."""
         return StringBatch(*(part.to(device) for part in self))
 
 
@@ -41,7 +41,7 @@ class Signs:
 
     Args:
         pixels: Light on dark ``(pictures, height, width)`` uint8.
-        labels: Id of the symbol of each ``(pictures,)`` int64.
+        labels: Symbol id of each picture ``(pictures,)`` int64.
     """
 
     def __init__(self, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
@@ -58,13 +58,13 @@ class Signs:
 
 
 class Layout(NamedTuple):
-    """How long strings are, and how far apart their signs.
+    """Lengths of strings, and gaps between their signs.
 
     Args:
-        least: Symbols of the shortest.
-        most: Symbols of the longest.
+        least: Symbols of the shortest string.
+        most: Symbols of the longest string.
         least_gap: Fewest columns between two signs, and at either end.
-        most_gap: Most of them.
+        most_gap: Most columns between two signs, and at either end.
     """
 
     least: int
@@ -74,13 +74,13 @@ class Layout(NamedTuple):
 
 
 class Strings:
-    """Strings drawn from single pictures: every length, picture and gap as likely as every other.
+    """Random strings of single pictures; lengths, pictures and gaps are drawn uniformly.
 
     Args:
-        signs: Drawn from, with replacement.
-        layout: Of each string.
-        count: Strings.
-        draw: Numbers that the strings are a pure function of.
+        signs: Pictures to draw from, with replacement.
+        layout: Layout of each string.
+        count: Number of strings.
+        draw: Seed numbers; the strings are a pure function of them.
     """
 
     def __init__(self, signs: Signs, layout: Layout, count: int, draw: Sequence[int]) -> None:
@@ -91,7 +91,7 @@ class Strings:
         gaps = rng.integers(layout.least_gap, layout.most_gap + 1, size=(count, layout.most + 1))
         there = np.arange(layout.most) < self.counts[:, None]
         widths = np.where(there, signs.widths[self.pictures], 0)
-        self.starts = gaps[:, :-1].cumsum(1) + widths.cumsum(1) - widths  # of each sign, its first column
+        self.starts = gaps[:, :-1].cumsum(1) + widths.cumsum(1) - widths  # first column of each sign
         last = gaps[np.arange(count), self.counts]
         ends = (self.starts + widths)[np.arange(count), self.counts - 1]
         self.lengths: Order = (ends + last).astype(np.int64)
@@ -102,7 +102,7 @@ class Strings:
 
     @property
     def needed(self) -> Order:
-        """Fewest steps that say each string: one a symbol, and one between two that are equal ``(strings,)``."""
+        """Fewest CTC steps for each string: one per symbol, plus one between two equal symbols ``(strings,)``."""
         same = (self._targets[:, 1:] == self._targets[:, :-1]) & (self._targets[:, 1:] >= 0)
         steps: Order = self.counts + same.sum(1)
         return steps
@@ -112,7 +112,7 @@ class Strings:
         return [row[:count] for row, count in zip(self._targets.tolist(), self.counts.tolist(), strict=True)]
 
     def picture(self, row: int) -> NDArray[np.uint8]:
-        """Of one string, column by column ``(columns, height)``."""
+        """The picture of one string, column by column ``(columns, height)``."""
         return self._drawn(np.array([row]))[0]
 
     def _drawn(self, rows: Order) -> NDArray[np.uint8]:
@@ -126,7 +126,7 @@ class Strings:
         return canvas
 
     def batch(self, rows: Order, real: NDArray[np.bool_] | None = None) -> StringBatch:
-        """Those at ``rows``; those that are not ``real`` count for nothing."""
+        """The strings at ``rows``; rows that are not ``real`` are padding."""
         most = int(self.counts[rows].max())
         valid, items = taken(rows, real)
         return StringBatch(
@@ -140,17 +140,17 @@ class Strings:
 
 
 class StringBatches:
-    """Training batches of strings of like width, new strings each epoch or the same in another order.
+    """Training batches of strings of similar width: each epoch has new strings, or the same strings in a new order.
 
     A pure function of (seed, epoch, index).
 
     Args:
-        signs: Of the training part.
-        layout: Of each string.
-        count: Strings of an epoch.
+        signs: Pictures of the training part.
+        layout: Layout of each string.
+        count: Strings in an epoch.
         fresh: Whether each epoch has strings of its own.
         batch_size: Strings in a batch, over all processes.
-        seed: Of the strings and of their orders.
+        seed: Seed of the strings and of their orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -186,13 +186,13 @@ class StringBatches:
         return len(self._buckets)
 
     def batch(self, epoch: int, index: int) -> StringBatch:
-        """That at ``index`` of ``epoch``."""
+        """The batch at ``index`` of ``epoch``."""
         self._arrange(epoch)
         return self.strings.batch(self._buckets.rows(epoch, index))
 
 
 def training_draw(seed: int, epoch: int, fresh: bool) -> list[int]:
-    """What the training strings of an epoch are a function of."""
+    """Seed numbers of an epoch's training strings."""
     return [seed, 0, epoch if fresh else 0]
 
 
@@ -200,7 +200,7 @@ class EvaluationStrings(EvaluationBatches[StringBatch]):
     """Every string of a part exactly once over all processes, sorted by width, as ``OnceEach`` reads them.
 
     Args:
-        strings: Of the part.
+        strings: Strings of the part.
         batch_size: Strings in a batch of one process.
         shard: The strings that this process reads.
     """

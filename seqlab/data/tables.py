@@ -11,20 +11,20 @@ from seqlab.data.labelled_batches import SEP
 from seqlab.errors import UserError, reason_of
 
 MOST_COLUMNS = 1000
-"""Of JSON, whose lines may leave columns out, so that many lines of many columns fit in few bytes."""
+"""Most columns of a JSON lines file: its lines may omit columns, so a small file could have very many cells."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file holds texts and labels; what is None is found out.
+    """How a file holds texts and labels; None means detect it.
 
     Args:
         format: A name of ``FORMATS``.
         text: Column of the text, by its name or its number from 1.
         second_text: Column of the second text of a pair.
         label: Column of the label.
-        encoding: Of the characters.
-        separator: Between several labels of one text.
+        encoding: Encoding of the characters.
+        separator: Separator between several labels of one text.
     """
 
     format: str | None = None
@@ -44,7 +44,7 @@ def joined_labels(labels: Sequence[str], where: str, separator: str | None) -> s
     """The labels of one text as one value.
 
     Raises:
-        UserError: They are not one, and nothing separates several.
+        UserError: There is not exactly one label, and no separator is given.
     """
     if separator is None and len(labels) != 1:
         raise UserError(f"{where} has {len(labels)} labels, not one; give --data.multilabel_separator to learn several")
@@ -57,14 +57,14 @@ def read_table(text: str, format_: str, name: str, layout: Layout) -> tuple[list
     Args:
         text: All of the file.
         format_: tsv, csv or jsonl.
-        name: Of the file.
+        name: Name of the file.
         layout: What is known of the columns.
 
     Returns:
-        Texts with their labels, the layout with the columns that were found, and a note on what was found out.
+        Texts with their labels, the layout with the detected columns, and a note on them.
 
     Raises:
-        UserError: The columns are not there or cannot be told apart, or a line does not hold what it should.
+        UserError: The columns are missing or cannot be detected, or a line does not fit the format.
     """
     wanted = layout.text, layout.second_text, layout.label
     head: list[str] | None = None
@@ -105,7 +105,7 @@ def _tsv(text: str) -> Iterator[Row]:
 
 
 def _csv(text: str, name: str) -> Iterator[Row]:
-    csv.field_size_limit(2**31 - 1)  # a text may be longer than the 131,072 characters that the library starts with
+    csv.field_size_limit(2**31 - 1)  # a text may exceed the library's default of 131,072 characters
     reader = csv.reader(StringIO(text, newline="\n"), strict=True)
     try:
         yield from (Row(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells))
@@ -114,7 +114,7 @@ def _csv(text: str, name: str) -> Iterator[Row]:
 
 
 def _objects(text: str, name: str) -> Iterator[tuple[int, dict[str, object]]]:
-    """The objects of a file that has one a line, or all of them in one list, and their numbers from 1."""
+    """The objects of a file, one per line or all in one list, and their numbers from 1."""
     number = 1
     try:
         listed = text.lstrip().startswith("[")
@@ -128,7 +128,7 @@ def _objects(text: str, name: str) -> Iterator[tuple[int, dict[str, object]]]:
 
 
 def _plain(value: object) -> str:
-    """A value of JSON as a cell."""
+    """A JSON value as a cell."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)
@@ -137,10 +137,10 @@ def _plain(value: object) -> str:
 def _check_object(
     row: Row, each: dict[str, object], head: list[str], places: Places, name: str, separator: str | None
 ) -> None:
-    """Sets the label of a row where it is a list.
+    """Sets the label of a row if it is a list.
 
     Raises:
-        UserError: The object lacks a column that is read, or has several labels and nothing separates them.
+        UserError: The object lacks a required column, or has several labels and no separator is given.
     """
     where = f"{name}, line {row.number}"
     for place in places:

@@ -24,44 +24,44 @@ from seqlab.text.vocab import PAD, UNK, Vocab
 
 RESERVED = (UNK, PAD)
 EVALUATED = 64
-"""Sentences that are evaluated at once."""
+"""Sentences in an evaluation batch."""
 CLEANINGS = ("raw", "lower")
 
 
 class TaggedData(DataModule):
-    """Any sentences with a tag a word: columns between tabs or spaces, or CoNLL-U.
+    """Any sentences with one tag per word: columns separated by tabs or spaces, or CoNLL-U.
 
-    Tags such as ``B-person I-person O`` mark spans: they are read in any of the schemes iob1, iob2, iobes and bilou,
-    and learned in the one that is asked for. Equal sentences always fall into the same part.
+    Tags such as ``B-person I-person O`` mark spans. The files may use iob1, iob2, iobes or bilou; the model learns the
+    scheme of the option ``scheme``. Equal sentences always fall into the same part.
 
     Args:
-        path: File or files of the sentences, plain or compressed (.gz, .bz2, .xz); what val_path and test_path do not
-            give is cut from them.
+        path: File or files of the sentences, plain or compressed (.gz, .bz2, .xz); parts without val_path or test_path
+            are cut from them.
         val_path: File or files to validate on.
         test_path: File or files to test on.
-        format: conll (columns) or conllu; by the ending if not given.
-        word_column: Column of the word, by name or by number from 1; the first, or form of CoNLL-U, if not given.
-        tag_column: Column of the tag, by name or by number from 1, or from the last as -1; the last, or upos of CoNLL-U
-            (beside xpos, feats and deprel), if not given.
-        encoding: Of the files; UTF-8, or where that fails Latin-1, if not given.
-        file_scheme: Scheme of the files' spans: iob1, iob2, iobes, bilou or none; found out if not given.
-        scheme: Scheme that spans are learned in: iob1, iob2, iobes or bilou; that of the files if not given.
-        cleaning: raw, or lower for words in small letters; characters and casing are as written.
-        tokenizer: Cuts raw text into words when the model is asked: treebank, space, or char, where each word of the
-            files is a character.
-        min_freq: Words seen less often than this in the training part become <unk>.
-        max_length: Most words of a sentence; longer ones are cut into parts that are tagged by themselves.
-        max_characters: Most characters of a word; of longer ones the middle is left out.
+        format: conll (columns) or conllu; from the file ending if not given.
+        word_column: Column of the word, by name or by number from 1; if not given, the first, or form in CoNLL-U.
+        tag_column: Column of the tag, by name, by number from 1, or from the end as -1; if not given, the last, or upos
+            in CoNLL-U (which also has xpos, feats and deprel).
+        encoding: Encoding of the files; if not given, UTF-8, or Latin-1 if that fails.
+        file_scheme: Scheme of the files' spans: iob1, iob2, iobes, bilou or none; detected if not given.
+        scheme: Scheme that the model learns for spans: iob1, iob2, iobes or bilou; that of the files if not given.
+        cleaning: raw, or lower for words in lower case; character and casing inputs keep the original case.
+        tokenizer: Tokenizer for raw text in prediction: treebank, space, or char, if each word of the files is a
+            character.
+        min_freq: Words with fewer occurrences in the training part become <unk>.
+        max_length: Most words of a sentence; longer ones are cut into parts that are tagged separately.
+        max_characters: Most characters of a word; longer words lose their middle.
         batch_size: Sentences in a batch, over all processes.
         batch_tokens: Words in a batch, with padding, instead of batch_size.
-        val_fraction: Share of the sentences that validates; with folds, of those that do not test.
-        test_fraction: Share of the sentences that tests; without folds.
-        folds: Equal parts that the sentences are cut into, of which one tests.
-        fold: Which of the folds tests, from 0.
-        name_shown: What the corpus is called; by its file, or the folder of several, if not given.
+        val_fraction: Share of the sentences for validation; with folds, of those outside the test fold.
+        test_fraction: Share of the sentences for testing; not with folds.
+        folds: Number of equal folds of the sentences; one is the test part.
+        fold: Number of the test fold, from 0.
+        name_shown: Name of the corpus in reports; that of its file, or of the folder of several, if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of the order of batches; follows the run's seed if not given.
-        codecs: Of text, characters and tag, that exist already (of a checkpoint).
+        seed: Seed of the order of batches; follows the run's seed if not given.
+        codecs: Codecs of text, characters and tag of a checkpoint, instead of new ones.
     """
 
     data_name: ClassVar[str] = "tagged"
@@ -145,7 +145,7 @@ class TaggedData(DataModule):
         return read, name_of_files(path for paths in files.values() for path in paths)
 
     def _convert(self, rows: TaggedRows) -> None:
-        """Tags of the files in the scheme that is learned; what breaks the rules of theirs is counted."""
+        """Converts tags of the files to the learned scheme, and counts tags that break their own scheme's rules."""
         assert self.scheme is not None
         assert self.file_scheme is not None
         check_scheme(self.scheme)
@@ -156,7 +156,7 @@ class TaggedData(DataModule):
         rows.tags = [converted(tags, self.scheme) for tags in rows.tags]
 
     def _build(self, cleaning: str, tokenizer: str, min_freq: int, max_characters: int) -> dict[str, Codec | Labels]:
-        """Words, characters and tags of the training part."""
+        """Codecs of words, characters and tags from the training part."""
         train, clean = self._parts["train"], CLEANERS[cleaning]
         words: dict[str, int] = {}
         characters: dict[str, int] = {}
@@ -194,7 +194,7 @@ class TaggedData(DataModule):
 
     @property
     def of_characters(self) -> bool:
-        """Whether what is tagged are the characters of words."""
+        """Whether the tagged units are characters of words."""
         return isinstance(self._codecs["text"].tokenizer, CharTokenizer)
 
     def has(self, split: Split) -> bool:
@@ -206,11 +206,11 @@ class TaggedData(DataModule):
         return self._parts[split].words
 
     def tags(self, split: Split) -> list[list[str]]:
-        """The tags of each sentence of a part, in the scheme that is learned."""
+        """The tags of each sentence of a part, in the learned scheme."""
         return self._parts[split].tags
 
     def encoded(self, split: Split) -> TaggedSentences:
-        """The ids of a part, sentences of more than ``max_length`` words cut into parts."""
+        """The ids of a part; sentences of more than ``max_length`` words are cut into parts."""
         if split not in self._encoded:
             self._encoded[split] = TaggedSentences(self.words(split), self._codecs, self.tags(split))
         return self._encoded[split]
@@ -271,7 +271,7 @@ class TaggedData(DataModule):
 
 
 def _divided(read: dict[Split, TaggedRows], held_out: HeldOut) -> dict[Split, TaggedRows]:
-    """The three parts: those that have files of their own as they are, the rest cut from the sentences to train on."""
+    """The three parts: parts with files of their own as they are, the others cut from the training sentences."""
     whole = read["train"]
     keys = ["\t".join(words) for words in whole.words]
     cut = held_out.cut(keys, [""] * len(keys), "sentences", read)

@@ -1,4 +1,4 @@
-"""Tagged sentences as ids, in batches of like length, for training and for evaluation."""
+"""Tagged sentences as ids, in batches of similar length, for training and for evaluation."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -24,15 +24,15 @@ class TaggedBatch(NamedTuple):
     """Sentences, or parts of long ones, each padded to the longest of the batch.
 
     Args:
-        ids: Of the words ``(batch, time)`` int64, behind each sentence ``<pad>``.
-        casing: How each word is written ``(batch, time)`` int64, places in ``CASINGS``.
+        ids: Ids of the words ``(batch, time)`` int64, with ``<pad>`` after each sentence.
+        casing: Casing of each word ``(batch, time)`` int64, an index into ``CASINGS``.
         places: Row of each word in ``spellings`` ``(batch, time)`` int64.
-        spellings: Characters of every different word of the batch ``(words, characters)`` int64, behind each ``<pad>``.
-        spelling_lengths: Characters of each, at least 1: ``(words,)`` int64.
+        spellings: Characters of every different word of the batch ``(words, characters)`` int64, padded with ``<pad>``.
+        spelling_lengths: Characters of each different word, at least 1: ``(words,)`` int64.
         lengths: Words of each sentence, at least 1: ``(batch,)`` int64.
-        tags: ``(batch, time)`` int64, -1 where training did not have the tag, and behind each sentence.
-        valid: ``(batch,)`` bool, False at a sentence that only fills the batch and counts for nothing.
-        items: Row of each within its part of the corpus, from 0 in the order of the file: ``(batch,)`` int64.
+        tags: ``(batch, time)`` int64, -1 where training did not have the tag, and after each sentence.
+        valid: ``(batch,)`` bool, False at a sentence that only fills the batch and is ignored.
+        items: Row of each sentence within its part, from 0 in the order of the file: ``(batch,)`` int64.
     """
 
     ids: Tensor
@@ -46,12 +46,12 @@ class TaggedBatch(NamedTuple):
     items: Tensor
 
     def to(self, device: torch.device) -> "TaggedBatch":
-        """Itself on a device."""
+        """A copy on a device."""
         return TaggedBatch(*(part.to(device) for part in self))
 
 
 class Piece(NamedTuple):
-    """Words ``start`` to ``end - 1`` of a sentence that is no longer than the bound, or cut."""
+    """Words ``start`` to ``end - 1`` of a sentence: the whole sentence, or a part of a long one."""
 
     sentence: int
     start: int
@@ -59,13 +59,13 @@ class Piece(NamedTuple):
 
 
 class TaggedSentences:
-    """Sentences as ids, every different word spelled once; those of more words than the bound are cut into parts.
+    """Sentences as ids, with every different word spelled once; sentences over the length limit are cut into parts.
 
     Args:
-        words: Of each sentence, at least one.
-        codecs: ``text``, whose ``max_length`` bounds a sentence, ``characters``, whose ``max_length`` bounds a word by
+        words: Words of each sentence, at least one.
+        codecs: ``text``, whose ``max_length`` limits a sentence, ``characters``, whose ``max_length`` limits a word by
             leaving out its middle, and ``tag``.
-        tags: One a word; none where they are to be said.
+        tags: A tag for each word; None for prediction.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class TaggedSentences:
         return len(self.pieces)
 
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> TaggedBatch:
-        """The parts at ``rows``; those that are not ``real`` count for nothing."""
+        """The parts at ``rows``; rows that are not ``real`` are padding."""
         forms = self._forms.padded(rows, -1, (), ()).numpy()
         there = forms >= 0
         different, places = np.unique(forms[there], return_inverse=True)
@@ -135,7 +135,7 @@ def spelled(characters: Codec, word: str) -> list[int]:
 
 
 def pieces_of(row: int, words: Sequence[str], text: Codec) -> list[Piece]:
-    """A sentence as one piece, or cut into as few of nearly one length as its bound allows."""
+    """A sentence as one piece, or cut into as few pieces as possible, of nearly equal length."""
     most = text.max_length or max(1, len(words))
     if not words:
         return []
@@ -145,7 +145,7 @@ def pieces_of(row: int, words: Sequence[str], text: Codec) -> list[Piece]:
 
 
 def _tags_of(tags: Sequence[str], start: int, end: int, labels: Labels) -> Sequence[str]:
-    """The tags of a piece; a span that is cut becomes two."""
+    """The tags of a piece; a span across the cut becomes two spans."""
     part = tags[start:end]
     return part if labels.scheme is None or len(part) == len(tags) else converted(part, labels.scheme)
 
@@ -154,10 +154,10 @@ class TaggedBatches(TrainingBatches[TaggedBatch]):
     """Training batches, every part of a sentence once an epoch, as ``Buckets`` makes them.
 
     Args:
-        sentences: Of the training part.
+        sentences: Sentences of the training part.
         batch_size: Sentences in a batch, over all processes.
         batch_tokens: Positions of a batch with padding, over all processes, instead of ``batch_size``.
-        seed: Of the orders.
+        seed: Seed of the random orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -174,7 +174,7 @@ class EvaluationSentences(EvaluationBatches[TaggedBatch]):
     """Every part of a sentence exactly once over all processes, sorted by length, as ``OnceEach`` reads them.
 
     Args:
-        sentences: Of the part of the corpus.
+        sentences: Sentences of the part of the corpus.
         batch_size: Sentences in a batch of one process.
         shard: The sentences that this process reads.
     """

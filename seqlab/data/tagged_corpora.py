@@ -1,4 +1,4 @@
-"""Corpora of tagged sentences, and one word with tagged characters, by their names."""
+"""Named corpora of tagged sentences, and one word with tagged characters."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,11 +24,11 @@ class _Named(TaggedData):
     names: ClassVar[tuple[str, str, str]]
     title: ClassVar[str]
     layout: ClassVar[TaggedLayout]
-    """Of the files, and of the column of the sample with tags of their kind."""
+    """Names of the files, and name of the sample's column with the same kind of tags."""
     sample_tag: ClassVar[str]
 
     def find(self, files: dict[Split, list[Path]], layout: TaggedLayout) -> tuple[dict[Split, TaggedRows], str]:
-        """The verified files, or the bundled sample where they cannot be had and nobody named a folder."""
+        """The verified files, or the bundled sample if they are not available and the user named no folder."""
         paths, verified = verified_or_sample(self.names, self.root, SAMPLE, self.title)
         if not verified:
             return {"train": read_tagged(paths, TaggedLayout("conll", tag=layout.tag or self.sample_tag))}, "sample"
@@ -42,7 +42,7 @@ class UDEnglishEWT(_Named):
     Silveira et al., 2014, L14-1067.
 
     Args:
-        tags: What is learned of each word: upos, xpos, feats or deprel.
+        tags: Kind of tag to learn: upos, xpos, feats or deprel.
     """
 
     data_name = "ud_english_ewt"
@@ -102,9 +102,9 @@ class WNUT17(_Named):
 
 
 class Hello(TaggedData):
-    """The word hello, whose characters have the tags o h l o l: each part is this word, so that every step can be seen.
+    """The word hello with the character tags o h l o l; each part is this word, so that a reader can follow every step.
 
-    The two l have different tags, so that a model must remember what stood before.
+    The two l have different tags, so a model must remember the characters before.
     """
 
     data_name = "hello"
@@ -133,5 +133,5 @@ class Hello(TaggedData):
         )
 
     def find(self, files: dict[Split, list[Path]], layout: TaggedLayout) -> tuple[dict[Split, TaggedRows], str]:
-        """The one word, as each of the parts."""
+        """The word, for each of the parts."""
         return {split: read_tagged([HELLO], layout) for split in SPLITS}, self.data_name

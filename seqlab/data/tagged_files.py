@@ -15,18 +15,18 @@ FORMATS = ("conll", "conllu")
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 DOCUMENT = "-DOCSTART-"
 NAMED = "# global.columns ="
-"""Begins the comment in which a file names its columns (CoNLL-U Plus)."""
+"""Start of the comment in which a file names its columns (CoNLL-U Plus)."""
 
 
 @dataclass(frozen=True)
 class TaggedLayout:
-    """How a file holds words and tags; what is None is found out.
+    """How a file holds words and tags; None means detect it.
 
     Args:
-        format: A name of ``FORMATS``; by the ending of the file.
-        word: Column of the word, by its name or its number from 1; the first, or ``form`` of CoNLL-U.
-        tag: Column of the tag; the last, or ``upos`` of CoNLL-U.
-        encoding: Of the characters; UTF-8, and where that fails Latin-1.
+        format: A name of ``FORMATS``; by default from the file ending.
+        word: Column of the word, by its name or its number from 1; by default the first, or ``form`` of CoNLL-U.
+        tag: Column of the tag; by default the last, or ``upos`` of CoNLL-U.
+        encoding: Encoding of the characters; UTF-8, or Latin-1 if that fails.
     """
 
     format: str | None = None
@@ -37,7 +37,7 @@ class TaggedLayout:
 
 @dataclass
 class TaggedRows:
-    """Sentences: the words of each, and one tag a word; ``notes`` say how the files were read."""
+    """Sentences: the words of each, and one tag per word; ``notes`` say how the files were read."""
 
     words: list[list[str]] = field(default_factory=list)
     tags: list[list[str]] = field(default_factory=list)
@@ -60,8 +60,8 @@ def read_tagged(paths: Sequence[Path], layout: TaggedLayout) -> TaggedRows:
     """The sentences of files, one file after the other.
 
     Args:
-        paths: Plain or compressed (.gz, .bz2, .xz).
-        layout: What is known of them.
+        paths: Files, plain or compressed (.gz, .bz2, .xz).
+        layout: What is known of the files.
 
     Raises:
         UserError: A file cannot be read, has no such column, or a line has fewer columns than the others.
@@ -85,7 +85,7 @@ def _format_of(path: Path) -> str:
 
 
 def _blocks(text: str) -> Iterator[list[_Line]]:
-    """Lines between blank ones."""
+    """Blocks of lines, separated by blank lines."""
     block: list[_Line] = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
@@ -98,7 +98,7 @@ def _blocks(text: str) -> Iterator[list[_Line]]:
 
 
 def _read_conllu(text: str, path: Path, layout: TaggedLayout, rows: TaggedRows) -> None:
-    """CoNLL-U: of multiword tokens (``1-2``) the words alone, of empty nodes (``8.1``) nothing."""
+    """Reads CoNLL-U: the words of multiword tokens (``1-2``), without empty nodes (``8.1``)."""
     word = _place("form" if layout.word is None else layout.word, "word_column", path, CONLLU, len(CONLLU))
     tag = _place("upos" if layout.tag is None else layout.tag, "tag_column", path, CONLLU, len(CONLLU))
     for block in _blocks(text):
@@ -120,7 +120,7 @@ def _read_conllu(text: str, path: Path, layout: TaggedLayout, rows: TaggedRows) 
 
 
 def _read_columns(text: str, path: Path, layout: TaggedLayout, rows: TaggedRows) -> None:
-    """Columns between tabs, or between spaces where no line has a tab."""
+    """Reads columns separated by tabs, or by spaces if no line has a tab."""
     blocks = [*_blocks(text)]
     named = next((line for block in blocks for _, line in block if line.startswith(NAMED)), None)
     head = None if named is None else [name.lower() for name in named.removeprefix(NAMED).split()]
@@ -154,7 +154,7 @@ def _cells(line: str, tabs: bool) -> list[str]:
 
 
 def _width(blocks: Sequence[Sequence[_Line]], tabs: bool) -> int:
-    """Columns that most lines have."""
+    """Number of columns in most lines."""
     sizes = Counter(len(_cells(line, tabs)) for block in blocks for _, line in block if not line.startswith("# "))
     return max(sizes, key=lambda size: (sizes[size], size), default=0)
 
@@ -162,8 +162,8 @@ def _width(blocks: Sequence[Sequence[_Line]], tabs: bool) -> int:
 def _rows_of(block: Sequence[_Line], tabs: bool, width: int) -> list[tuple[int, list[str]]]:
     """The lines of a block without its comments.
 
-    A line that begins with # is one where it has not the columns of a word, or says ``# name = value`` before the first
-    word: a word may be # or begin with it.
+    A line that begins with # is a comment if it does not have the columns of a word, or if it is ``# name = value``
+    before the first word: a word may also begin with #.
     """
     rows: list[tuple[int, list[str]]] = []
     for number, line in block:
@@ -185,7 +185,7 @@ def _is_number(column: str) -> bool:
 
 
 def _place(column: int | str, option: str, path: Path, head: Sequence[str] | None, width: int) -> int:
-    """Where a column stands, from 0; a negative number counts from the last."""
+    """Position of a column, from 0; a negative number counts from the last column."""
     if isinstance(column, str) and not _is_number(column):
         if head is None or column.lower() not in head:
             raise UserError(f"{path} has no column '{column}' for {option}; {nearest(column, head or ())}")
@@ -197,6 +197,6 @@ def _place(column: int | str, option: str, path: Path, head: Sequence[str] | Non
 
 
 def as_conll(words: Sequence[str], *columns: Sequence[object]) -> str:
-    """A sentence a word a line with tabs between its columns, a blank line behind it."""
+    """A sentence in CoNLL format: one word per line, columns separated by tabs, a blank line at the end."""
     lines = ("\t".join(map(str, row)) for row in zip(words, *columns, strict=True))
     return "".join(f"{line}\n" for line in lines)

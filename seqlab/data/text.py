@@ -1,4 +1,4 @@
-"""Text for language models, of any text files."""
+"""Text for language models, from any text files."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ from seqlab.text.labels import Labels
 from seqlab.text.vocab import BOS
 
 PROMPT_TOKENS = 16
-"""Tokens of a text that has no prompt of its own which a prediction begins with."""
+"""Number of first tokens that serve as prompt of a text without a prompt of its own."""
 
 TOKENS_PER_STREAM = 8192
-"""Evaluation text is cut into streams of at least so many tokens, so that cold starts weigh next to nothing."""
+"""Fewest tokens of an evaluation stream, so that the initial states have almost no effect."""
 
 
 class TextData(DataModule):
@@ -33,27 +33,27 @@ class TextData(DataModule):
         path: Text files to train on; without val_path and test_path they are cut into the three parts.
         val_path: Text files to validate on.
         test_path: Text files to test on.
-        cleaning: classic (a-z, lines joined as in the book), letters (a-z, words kept apart), spaced (lowercase, marks
-            apart) or raw.
-        tokens: char, word, space (cut at white space alone), bpe, wordpiece or unigram.
-        end_of_line: Whether each line end is a token, <eos>, that is predicted and counted.
+        cleaning: classic (a-z, lines joined as in the book), letters (a-z, words kept apart), spaced (lowercase, space
+            before punctuation) or raw.
+        tokens: char, word, space (split at white space), bpe, wordpiece or unigram.
+        end_of_line: Whether each line end is a token, <eos>, to predict and count.
         lines: stream, or items: each line between <bos> and <eos>, state reset.
-        shuffled: Whether items are cut into parts in a random order, always the same.
-        min_freq: Tokens seen less often than this in the training part become <unk>.
-        num_subwords: Tokens of a trained vocabulary (bpe, wordpiece and unigram).
-        phrases: Passes that join words of phrases found by counts, as in new_york.
-        phrase_threshold: Score above which two words are a phrase.
+        shuffled: Whether to cut items into parts in a random order, from a fixed seed.
+        min_freq: Tokens with fewer occurrences in the training part become <unk>.
+        num_subwords: Size of a trained vocabulary (bpe, wordpiece and unigram).
+        phrases: Passes that join frequent word pairs to phrases, such as new_york.
+        phrase_threshold: Score above which two words form a phrase.
         batch_size: Streams, windows (random) or lines (items) in a batch, over all processes.
         num_steps: Tokens of each row in a batch; gradients reach this far back.
         sampling: contiguous (state carried from batch to batch) or random windows.
-        max_tokens: Train on only the first so many tokens of the training part.
-        val_fraction: Share of the characters, before the test part, that validates.
-        test_fraction: Share of the characters, at the end, that tests.
-        eval_streams: Streams that validation and test text is read in; chosen by length if not given.
-        name_shown: What the corpus is called; by its file, or the folder of several, if not given.
+        max_tokens: Train on only this many first tokens of the training part.
+        val_fraction: Share of the characters, before the test part, for validation.
+        test_fraction: Share of the characters, at the end, for testing.
+        eval_streams: Parallel streams of validation and test text; chosen by its length if not given.
+        name_shown: Name of the corpus in reports; that of its file, or of the folder of several, if not given.
         root: Folder of the corpora; $SEQLAB_DATA or the user's cache folder if not given.
-        seed: Of offsets and orders; follows the run's seed if not given.
-        codecs: The codec ``text`` that exists already (of a checkpoint), instead of one built from the training part.
+        seed: Seed of offsets and orders; follows the run's seed if not given.
+        codecs: Codec ``text`` of a checkpoint, instead of one built from the training part.
     """
 
     data_name: ClassVar[str] = "text"
@@ -128,7 +128,7 @@ class TextData(DataModule):
             self.corpus.parts["train"] = Part(ids[:max_tokens], round(characters * share))
 
     def find(self, files: dict[Split, list[Path]]) -> tuple[dict[Split, list[Path]], str]:
-        """The files of each part, and the name of the corpus in them.
+        """The files of each part, and the name of their corpus.
 
         Raises:
             UserError: No training text was named.
@@ -139,12 +139,12 @@ class TextData(DataModule):
 
     @property
     def codec(self) -> Codec:
-        """Between text and ids."""
+        """The codec of the text."""
         return self.corpus.codec
 
     @property
     def vocab_size(self) -> int:
-        """Ids that a model of this text must know."""
+        """Number of ids in the vocabulary."""
         return self.codec.vocab_size
 
     def has(self, split: Split) -> bool:
@@ -156,7 +156,7 @@ class TextData(DataModule):
         """One part of the corpus.
 
         Raises:
-            UserError: It holds too little text to predict anything.
+            UserError: The part holds too little text to predict anything.
         """
         part = self.corpus.parts.get(split)
         if part is None or len(part.ids) < 2:
@@ -186,7 +186,7 @@ class TextData(DataModule):
         return f"{words}, parts cut at line ends" if self.corpus.at_line_ends else words
 
     def lines_of(self, split: Split) -> TextLines | None:
-        """The lines of a part, where each is an item of its own."""
+        """The lines of a part as separate items."""
         return TextLines(self.part(split).ids, self.codec.vocab.id_of(BOS)) if self.codec.line_begins else None
 
     def train_batches(self, shard: Shard) -> ContiguousBatches | RandomBatches | LineBatches:
@@ -201,7 +201,7 @@ class TextData(DataModule):
         return batches(self.part("train").ids, self.batch_size, self.num_steps, self.seed, shard)
 
     def evaluation_loader(self, split: Split) -> Loader[TextBatch]:
-        """Every token of a part exactly once, state carried through what is one stream.
+        """Every token of a part exactly once; each stream carries its state.
 
         Raises:
             UserError: The part holds too little text.

@@ -1,4 +1,4 @@
-"""Corpora of texts for language models by their names."""
+"""Named corpora of text for language models."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,7 +29,7 @@ class TimeMachine(TextData):
         super().__init__(path=None, val_path=None, test_path=None, name_shown=None, cleaning=cleaning, **kwargs)
 
     def find(self, files: dict[Split, list[Path]]) -> tuple[dict[Split, list[Path]], str]:
-        """The verified file, or the bundled sample where the corpus cannot be had and nobody named a folder."""
+        """The verified file, or the bundled sample if it is not available and the user named no folder."""
         paths, verified = verified_or_sample(["time_machine"], self.root, SAMPLE, "The Time Machine")
         if not verified:
             self.prompt = SAMPLE_PROMPT
@@ -37,10 +37,10 @@ class TimeMachine(TextData):
 
 
 class _Benchmark(TextData):
-    """A text with three parts of its own, cut into words by white space; or the bundled sample, cut into parts.
+    """A text with three parts of its own, split into words at white space; or the bundled sample, cut into parts.
 
     Args:
-        tokens: space (cut at white space alone), char, word, bpe, wordpiece or unigram.
+        tokens: space (split at white space), char, word, bpe, wordpiece or unigram.
         end_of_line: Whether each line end is a token, <eos>, that is predicted and counted.
     """
 
@@ -62,7 +62,7 @@ class _Benchmark(TextData):
         )
 
     def find(self, files: dict[Split, list[Path]]) -> tuple[dict[Split, list[Path]], str]:
-        """The verified files, or the bundled sample where they cannot be had and nobody named a folder."""
+        """The verified files, or the bundled sample if they are not available and the user named no folder."""
         paths, verified = verified_or_sample(self.names, self.root, SAMPLE, self.title)
         if not verified:
             self.prompt = SAMPLE_PROMPT
@@ -71,12 +71,12 @@ class _Benchmark(TextData):
 
 
 class PennTreebank(_Benchmark):
-    """The Penn Treebank as language models are measured on it: 929,589 words and line ends, 10,000 distinct.
+    """The Penn Treebank as a language-model benchmark: 929,589 words and line ends, 10,000 distinct.
 
     Marcus et al., 1993, J93-2004; cut and reduced by Mikolov et al., 2010.
 
     Args:
-        tokens: space (cut at white space alone), char, word, bpe, wordpiece or unigram.
+        tokens: space (split at white space), char, word, bpe, wordpiece or unigram.
         end_of_line: Whether each line end is a token, <eos>, that is predicted and counted.
     """
 
@@ -89,7 +89,7 @@ class WikiText2(_Benchmark):
     """WikiText-2: articles of Wikipedia, 2,088,628 words and line ends, 33,278 distinct; Merity et al., 2017.
 
     Args:
-        tokens: space (cut at white space alone), char, word, bpe, wordpiece or unigram.
+        tokens: space (split at white space), char, word, bpe, wordpiece or unigram.
         end_of_line: Whether each line end is a token, <eos>, that is predicted and counted.
     """
 
@@ -99,7 +99,7 @@ class WikiText2(_Benchmark):
 
 
 class FiveSentences(TextData):
-    """Five sentences on learning, 11 distinct words: each part is all of them, so that every word can be seen.
+    """Five sentences on learning, 11 distinct words; each part has all of them, so that a reader can follow every word.
 
     Args:
         batch_size: Sentences in a batch, over all processes.
@@ -138,5 +138,5 @@ class FiveSentences(TextData):
         )
 
     def find(self, files: dict[Split, list[Path]]) -> tuple[dict[Split, list[Path]], str]:
-        """The sentences, as each of the parts."""
+        """The sentences, for each of the parts."""
         return {split: [FIVE_SENTENCES] for split in SPLITS}, self.data_name

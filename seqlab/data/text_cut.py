@@ -13,35 +13,35 @@ from seqlab.text.line_reader import LONGEST_LINE, Unended
 from seqlab.text.words import CHUNKS, WORD
 
 Lines = Callable[[], Iterator[str]]
-"""A fresh iterator over the lines of a text, over-long ones in pieces."""
+"""Returns a new iterator over the lines of a text; over-long lines come in pieces."""
 
 
 class Place(NamedTuple):
-    """Where a text is cut: before a character of a line, or of a piece of one, both counted from 0."""
+    """Position of a cut: before a character of a line, or of a piece of a line, both counted from 0."""
 
     line: int
     character: int = 0
 
 
 class Cut(NamedTuple):
-    """The parts of a text, in its order, and whether they follow the shares but for a line."""
+    """The parts of a text, in order, and whether they match the shares to within a line."""
 
     parts: tuple[Lines, Lines, Lines]
     at_line_ends: bool
 
 
 def cut_text(lines: Lines, cleaning: str, tokens: str, val_fraction: float, test_fraction: float) -> Cut:
-    """Cuts a text at the line ends nearest behind the borders of its shares.
+    """Cuts a text at the first line ends after the borders of its shares.
 
-    Where a line at a border is over-long, or a part would be left empty, the text is cut inside lines, at the nearest
-    border of a token.
+    If a line at a border is over-long, or a part would be empty, the text is cut inside a line, at the nearest token
+    border.
 
     Args:
-        lines: Of the text, uncleaned.
-        cleaning: By whose characters shares are measured.
-        tokens: Between which it may be cut.
-        val_fraction: Share of the second part.
-        test_fraction: Share of the third part.
+        lines: Lines of the text, uncleaned.
+        cleaning: Cleaning; shares are measured in cleaned characters.
+        tokens: Tokenizer; a cut inside a line falls between two tokens.
+        val_fraction: Share of the validation part.
+        test_fraction: Share of the test part.
     """
     measured = np.fromiter(lines_and_lengths(lines, cleaning), dtype=[("length", np.int64), ("begins", np.bool_)])
     lengths, starts = measured["length"], np.flatnonzero(measured["begins"])
@@ -66,7 +66,7 @@ def cut_text(lines: Lines, cleaning: str, tokens: str, val_fraction: float, test
 
 
 def in_random_order(lines: Lines) -> Lines:
-    """The lines of a text that fits into memory in an order that depends on their number alone."""
+    """The lines of a text that fits into memory, in a random order that depends only on their number."""
     held: list[str] = []
     joined = ""
     for piece in lines():
@@ -80,7 +80,7 @@ def in_random_order(lines: Lines) -> Lines:
 
 
 def lines_and_lengths(lines: Lines, cleaning: str) -> Iterator[tuple[int, bool]]:
-    """Of each line, or piece of one, how many characters it is cleaned, and whether a line begins with it."""
+    """Each line, or piece of a line, with its number of cleaned characters, and whether it begins a line."""
     begins = True
     for line in lines():
         yield _length(line, cleaning), begins
@@ -92,7 +92,7 @@ def _length(line: str, cleaning: str) -> int:
 
 
 def _line_at(begins: NDArray[np.int64], starts: NDArray[np.int64], count: int, border: float) -> Place:
-    """The first line that begins at or behind a border."""
+    """The first line that begins at or after a border."""
     row = int(np.searchsorted(begins, border))
     return Place(int(starts[row]) if row < len(starts) else count)
 
@@ -102,7 +102,7 @@ def _reached(begins: NDArray[np.int64], total: int, place: Place) -> int:
 
 
 def _inside(lines: Lines, begins: NDArray[np.int64], border: float, cleaning: str, tokens: str) -> Place:
-    """The border of a token that is the nearest to a border."""
+    """The token border nearest to a border."""
     row = min(max(0, int(np.searchsorted(begins, border, side="right")) - 1), len(begins) - 1)
     piece = next(islice(lines(), row, None))
     between = _borders(piece, cleaning, tokens)
@@ -112,9 +112,9 @@ def _inside(lines: Lines, begins: NDArray[np.int64], border: float, cleaning: st
 
 
 def _borders(piece: str, cleaning: str, tokens: str) -> Sequence[int]:
-    """Where a line may be cut: at the beginnings of its tokens, and at its end.
+    """Possible cuts of a line: the beginnings of its tokens, and its end.
 
-    ``classic`` strips what is cut, so that characters are cut where there is no space.
+    ``classic`` strips each piece, so characters are not cut at a space.
     """
     if tokens != "char":
         pattern = CHUNKS if tokens == "space" else WORD

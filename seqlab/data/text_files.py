@@ -25,10 +25,10 @@ BARRED = 8 * 2**20
 """Bytes of text files from which on a bar shows how far they are read."""
 
 MEMORY_LIMIT = 32 * 2**20
-"""Bytes of text files up to which ids are held in memory; ids of larger corpora are read through a memory map."""
+"""Largest size of text files, in bytes, for ids in memory; larger corpora use a memory map."""
 
 COMPRESSED = 4
-"""How many times its size a compressed file of text holds, as a rule."""
+"""Typical compression ratio of a text file."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Recipe:
     Args:
         cleaning: A name of ``seqlab.text.clean.CLEANERS``.
         tokens: A name of ``seqlab.text.tokenize.TOKENIZERS``.
-        min_freq: Tokens seen less often in the training part become ``<unk>``.
+        min_freq: Tokens with fewer occurrences in the training part become ``<unk>``.
         num_subwords: Size of a trained subword vocabulary.
-        val_fraction: Share of the characters, before the test part, that validates.
-        test_fraction: Share of the characters, at the end, that tests.
+        val_fraction: Share of the characters, before the test part, for validation.
+        test_fraction: Share of the characters, at the end, for testing.
         line_ends: Whether each line end is a token.
         line_begins: Whether each line begins with a token.
-        shuffled: Whether the parts are cut from the lines in a random order, always the same.
+        shuffled: Whether the parts are cut from the lines in a random order, from a fixed seed.
         phrases: Passes over the training part that find phrases.
         phrase_threshold: Score above which two words are a phrase.
     """
@@ -63,7 +63,7 @@ class Recipe:
 
 
 class Part(NamedTuple):
-    """One part of a corpus: its ids ``(tokens,)`` and how many characters of cleaned text they stand for."""
+    """One part of a corpus: its ids ``(tokens,)`` and its number of characters of cleaned text."""
 
     ids: Ids
     characters: int
@@ -71,12 +71,12 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text ready to be read in batches.
+    """A text ready for batches.
 
     Args:
-        codec: Between text and ids; built from the training part alone.
-        parts: Of train, val and test those that hold text.
-        at_line_ends: Whether the parts follow the shares that were asked for but for a line.
+        codec: Codec of the text, built from the training part only.
+        parts: Those of train, val and test that hold text.
+        at_line_ends: Whether the parts match the requested shares to within a line.
     """
 
     codec: Codec
@@ -145,17 +145,16 @@ def _build(
 
 
 def read_corpus(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, codec: Codec | None = None) -> Corpus:
-    """Reads, cleans, cuts and encodes text files, in memory that does not grow with them.
+    """Reads, cleans, cuts and encodes text files, in constant memory.
 
     Args:
-        files: Of each part; with ``train`` alone its text is cut into the parts by the fractions of the recipe.
+        files: Files of each part; with ``train`` alone its text is cut into the parts by the fractions of the recipe.
         recipe: How text becomes ids.
         cache: Folder that keeps the ids of large corpora for the next run.
-        codec: One that exists already, instead of one built from the training part.
+        codec: Existing codec, instead of one built from the training part.
 
     Raises:
-        UserError: A file cannot be read, the fractions leave nothing to train on, or a part that was asked for is
-            empty.
+        UserError: A file cannot be read, the fractions leave nothing to train on, or a requested part is empty.
     """
     named = {split: [str(path) for path in paths] for split, paths in files.items()}
     shares = (recipe.val_fraction, recipe.test_fraction) if [*files] == ["train"] else (0.0, 0.0)
@@ -172,7 +171,7 @@ def read_corpus(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, cod
 
 
 def _kept(files: dict[Split, list[Path]], recipe: Recipe, cache: Path, codec: Codec | None) -> Corpus:
-    """The corpus with its ids in files of the cache folder, written by the first process that asks."""
+    """The corpus with its ids in files of the cache folder, which the first process writes."""
     identity = {
         "files": {
             s: [(str(real_path(p)), p.stat().st_size, p.stat().st_mtime_ns) for p in f] for s, f in files.items()

@@ -1,4 +1,4 @@
-"""A text whose lines are items of their own, in batches of like length, for training and for evaluation."""
+"""A text whose lines are separate items, in batches of similar length, for training and for evaluation."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from seqlab.data.loader import Shard
 from seqlab.data.streams import Ids, TextBatch
 
 EVALUATED = 64
-"""Lines that are evaluated at once."""
+"""Lines in an evaluation batch."""
 
 
 class TextLines:
@@ -22,8 +22,8 @@ class TextLines:
         begin: The id of ``<bos>``.
 
     Attributes:
-        starts: Where each line begins ``(lines,)``.
-        lengths: Tokens that each line has to predict, its end among them ``(lines,)``.
+        starts: Start of each line ``(lines,)``.
+        lengths: Tokens to predict in each line, including its end ``(lines,)``.
     """
 
     def __init__(self, ids: Ids, begin: int) -> None:
@@ -32,7 +32,7 @@ class TextLines:
         self.lengths: Order = np.diff(self.starts, append=len(ids)) - 1
 
     def batch(self, rows: Order, real: npt.NDArray[np.bool_] | None = None) -> TextBatch:
-        """The lines at ``rows``, padded to the longest; those that are not ``real`` count for nothing."""
+        """The lines at ``rows``, padded to the longest; rows that are not ``real`` are padding."""
         lengths = self.lengths[rows]
         steps = np.arange(int(lengths.max(initial=1)))
         valid = steps < lengths[:, None]  # (rows, steps)
@@ -47,9 +47,9 @@ class LineBatches:
     """Training batches, every line once an epoch, as ``Buckets`` makes them.
 
     Args:
-        lines: Of the training part.
+        lines: Lines of the training part.
         batch_size: Lines in a batch, over all processes.
-        seed: Of the orders.
+        seed: Seed of the random orders.
         shard: The rows that this process reads.
 
     Raises:
@@ -71,7 +71,7 @@ class EvaluationLines:
     """Every line exactly once over all processes, as ``OnceEach`` reads them.
 
     Args:
-        lines: Of the part.
+        lines: Lines of the part.
         shard: The rows that this process reads.
     """
 
@@ -86,6 +86,6 @@ class EvaluationLines:
         return self._lines.batch(*self._once.rows(index))
 
     def places(self, index: int, steps: int) -> npt.NDArray[Any]:
-        """Where the tokens that a batch reads stand in the part ``(rows, steps)``."""
+        """Positions in the part of the tokens of a batch ``(rows, steps)``."""
         rows, _ = self._once.rows(index)
         return self._lines.starts[rows][:, None] + np.arange(steps)

@@ -1,4 +1,4 @@
-"""Times of a series: read, checked for regularity, carried on, and as features."""
+"""Times of a series: reading, checks of regularity, next times, and calendar features."""
 
 import math
 from collections import Counter
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from seqlab.errors import UserError
 
 Time = datetime | float
-"""A point of time, or a number where the column of the time holds numbers."""
+"""A point in time, or a number if the column of times holds numbers."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECONDS_OF_DAY = 86_400.0
 SEASONS = {"months": {1.0: 12, 3.0: 4}, "days": {1.0: 7}}
-"""Steps of the season that a step of so many months or days suggests: a year, or a week; of seconds it is a day."""
+"""Steps of the default season for a step of months (a year) or days (a week); for seconds the season is a day."""
 ADVERBS = {("seconds", 3600.0): "hourly", ("days", 1.0): "daily", ("days", 7.0): "weekly", ("months", 1.0): "monthly"}
 
 
@@ -28,7 +28,7 @@ def zone_of(name: str | None) -> tzinfo | None:
     """The time zone of a name.
 
     Raises:
-        UserError: There is none.
+        UserError: The name is unknown.
     """
     if name is None:
         return None
@@ -39,7 +39,7 @@ def zone_of(name: str | None) -> tzinfo | None:
 
 
 def read_time(text: str) -> Time | None:
-    """A time as it is written: a number, a year and month, or ISO 8601; none where it is neither."""
+    """The time in a text: a number, a year and month, or ISO 8601; None otherwise."""
     text = text.strip()
     try:
         number = float(text)
@@ -55,14 +55,14 @@ def read_time(text: str) -> Time | None:
 
 
 def written(time: Time) -> str:
-    """A time as ``read_time`` reads it; a whole number without a point."""
+    """A time as text for ``read_time``; a whole number has no decimal point."""
     if isinstance(time, datetime):
         return time.isoformat(sep=" ")
     return f"{int(time)}" if time == int(time) else repr(time)
 
 
 def placed(times: Sequence[Time], zone: tzinfo | None) -> list[Time]:
-    """Local times in their zone; of an hour that a change of clock repeats, the second follows the first."""
+    """Local times in their zone; an hour that a clock change repeats is resolved by order."""
     found: list[Time] = []
     for time in times:
         if isinstance(time, datetime) and zone is not None:
@@ -76,14 +76,14 @@ def placed(times: Sequence[Time], zone: tzinfo | None) -> list[Time]:
 
 
 def _seconds(time: Time) -> float:
-    """Absolute seconds, of a time without a zone as if it were in UTC; of a number itself."""
+    """Seconds since a fixed time; a time without a zone counts as UTC, and a number stays unchanged."""
     if not isinstance(time, datetime):
         return time
     return ((time if time.tzinfo is not None else time.replace(tzinfo=UTC)).astimezone(UTC) - EPOCH).total_seconds()
 
 
 def _days(time: Time) -> float:
-    """Days by the clock on the wall."""
+    """Days in local time."""
     assert isinstance(time, datetime)
     return (time.replace(tzinfo=UTC) - EPOCH).total_seconds() / SECONDS_OF_DAY
 
@@ -95,22 +95,22 @@ def _months(time: Time) -> float:
 
 @dataclass(frozen=True)
 class Step:
-    """What lies between two rows: so many months or days by the clock on the wall, or seconds, or units of a number."""
+    """Distance between two rows: a number of months or days in local time, of seconds, or of units."""
 
     unit: Literal["months", "days", "seconds", "numbers"]
     size: float
 
     @property
     def position(self) -> Callable[[Time], float]:
-        """Time -> its place on a line on which steps are evenly long."""
+        """Time -> its position on a line with steps of equal length."""
         return {"months": _months, "days": _days, "seconds": _seconds, "numbers": _seconds}[self.unit]
 
     def between(self, first: Time, second: Time) -> float:
-        """Steps from one time to another."""
+        """Number of steps from one time to another."""
         return (self.position(second) - self.position(first)) / self.size
 
     def after(self, time: Time, steps: int) -> Time:
-        """The time so many steps later; of months the same day, or the last one of a shorter month."""
+        """The time so many steps later; with months the same day, or the last day of a shorter month."""
         if not isinstance(time, datetime):
             return time + steps * self.size
         if self.unit == "months":
@@ -125,7 +125,7 @@ class Step:
         return (time.astimezone(UTC) + timedelta(seconds=steps * self.size)).astimezone(time.tzinfo)
 
     def season(self) -> int:
-        """Steps of one season, where the length of a step suggests one: a day of hours, a week, a year of months."""
+        """Steps of the default season for this step: a day of hours, a week of days, a year of months; or None."""
         if self.unit == "seconds":
             steps = SECONDS_OF_DAY / self.size
             return int(steps) if steps >= 2 and steps == int(steps) else 1
@@ -151,10 +151,10 @@ def _ends_month(time: datetime) -> bool:
 
 
 def step_of(times: Sequence[Time]) -> Step:
-    """The step of rising times: what most often lies between two of them.
+    """The step of ascending times: their most frequent difference.
 
     Raises:
-        UserError: There is but one time.
+        UserError: There is only one time.
     """
     if len(times) < 2:
         raise UserError("a series of one row has no step; give at least two rows")
@@ -171,7 +171,7 @@ def step_of(times: Sequence[Time]) -> Step:
 
 
 def _commonest(places: Sequence[float]) -> float:
-    """The most frequent of the differences above 0, of several the least; 1 where there is none."""
+    """The most frequent positive difference, the smallest of equally frequent ones; 1 if there is none."""
     counts = Counter(round(after - before, 9) for before, after in pairwise(places) if after > before)
     return max(counts, key=lambda size: (counts[size], -size), default=1.0)
 
@@ -180,13 +180,13 @@ def rows_of(times: Sequence[Time], step: Step, name: str, lines: Sequence[int]) 
     """The row of each time on a line without gaps, from 0: ``(times,)``.
 
     Args:
-        times: Of one series.
-        step: Of its rows.
-        name: Of the file, for messages.
-        lines: Of the file, where each time stands.
+        times: Times of one series.
+        step: Step of its rows.
+        name: Name of the file, for messages.
+        lines: Line of each time in the file.
 
     Raises:
-        UserError: They do not rise, or do not lie a whole number of steps apart.
+        UserError: The times do not ascend, or are not a whole number of steps apart.
     """
     places = [step.between(times[0], time) for time in times]
     for before, after, time, line in zip(places, places[1:], times[1:], lines[1:], strict=False):
@@ -208,7 +208,7 @@ CALENDAR: dict[str, Callable[[datetime], float]] = {
     "weekday": lambda time: time.weekday() / 7,
     "month": lambda time: (time.month - 1) / 12,
 }
-"""Features of a time, each as the share of its cycle that has passed."""
+"""Calendar features of a time, each as the elapsed share of its cycle."""
 
 
 def calendar_of(times: Sequence[Time], names: Sequence[str]) -> NDArray[np.float64]:

@@ -13,35 +13,35 @@ from seqlab.errors import UserError
 
 
 class Rows(Protocol):
-    """A decoding state with as many rows for each sentence, side by side; what those share it may hold once."""
+    """A decoding state with the same number of rows for each sentence, side by side; shared parts may be kept once."""
 
     def rows(self, index: Tensor, sentences: Tensor) -> Self:
         """Some rows of some sentences.
 
         Args:
-            index: The rows ``(sentences * rows of each,)``, in any order within a sentence, as often as they are named.
-            sentences: The sentences they belong to ``(sentences,)``, in rising order.
+            index: The rows ``(sentences * rows of each,)``, in any order within a sentence; rows may repeat.
+            sentences: The sentences of these rows ``(sentences,)``, in ascending order.
         """
         ...
 
 
 StateT = TypeVar("StateT", bound=Rows)
 Step = Callable[[Tensor, StateT], tuple[Tensor, StateT, Tensor | None]]
-"""The last token of each row ``(rows,)`` and the state before it -> log-probabilities of the next one
-``(rows, vocab_size)``, which the search overwrites, the state after it, and attention weights ``(rows, positions)`` if
-there are any."""
+"""Function: the last token of each row ``(rows,)`` and the state before it -> log-probabilities of the next token
+``(rows, vocab_size)``, which the search overwrites, the new state, and attention weights ``(rows, positions)`` if there
+are any."""
 
 
 class Hypothesis(NamedTuple):
-    """A sentence that was found.
+    """A result of the search.
 
     Args:
         tokens: Its ids, without ``<bos>`` and ``<eos>``.
-        score: What it is ranked by.
-        log_probability: Of its tokens and of the end after them, in nats; of an incomplete one without the end.
-        attention: Weights ``(tokens + 1, positions)``, if they were asked for.
-        complete: Whether it came to its end; false where the end was forced although another token was likelier, or
-            where all that could have followed is forbidden.
+        score: Score of the ranking.
+        log_probability: Log-probability of its tokens and of the end in nats; without the end if it is incomplete.
+        attention: Weights ``(tokens + 1, positions)``, if requested.
+        complete: Whether it ended by itself; False if the end was forced although another token was more likely, or if
+            all next tokens were forbidden.
     """
 
     tokens: list[int]
@@ -53,9 +53,9 @@ class Hypothesis(NamedTuple):
 
 @dataclass(frozen=True)
 class Beam:
-    """How to search.
+    """Options of a beam search.
 
-    A hypothesis Y of a source X is ranked by (Wu et al. 2016, arXiv 1609.08144, equation 14)
+    The score of a hypothesis Y of a source X is (Wu et al. 2016, arXiv 1609.08144, equation 14)
 
         score = log P(Y | X) / lp(Y) + cp(X, Y)
         lp(Y) = ((5 + |Y|) / 6) ** length_penalty
@@ -65,14 +65,14 @@ class Beam:
 
     Args:
         size: Hypotheses kept at every step; 1 is greedy.
-        length_penalty: Exponent; 0 ranks by probability alone, 1 nearly by that of a token.
-        coverage_penalty: Weight; needs attention.
-        min_length: Least tokens before the end.
-        max_length: Most tokens before the end, which is then forced; more where the source allows more.
-        length_factor: So many tokens for each token of the source are allowed in any case, together with
-        length_addend: so many more.
+        length_penalty: Exponent of the length penalty; 0 ranks by probability, 1 nearly by probability per token.
+        coverage_penalty: Weight of the coverage penalty; needs attention.
+        min_length: Fewest tokens before the end.
+        max_length: Most tokens before the end, which is then forced; a long source may allow more.
+        length_factor: Tokens that are always allowed per source token, plus ``length_addend``.
+        length_addend: Additional tokens that are always allowed.
         no_repeat_ngram: No n-gram of this length occurs twice; 0 allows all.
-        n_best: Hypotheses returned.
+        n_best: Number of hypotheses to return.
 
     Raises:
         UserError: A value is out of its range.
@@ -105,26 +105,26 @@ class Beam:
                 raise UserError(f"{name} {getattr(self, name)} must be at least 0")
 
     def most(self, source: int) -> int:
-        """Most tokens before the end of a translation of so many tokens."""
+        """Most tokens before the end, for a source of so many tokens."""
         return max(self.max_length, math.ceil(self.length_factor * source) + self.length_addend)
 
     def lengthened(self, length: int) -> float:
-        """lp of a hypothesis of so many tokens, the end among them."""
+        """lp of a hypothesis of so many tokens, including the end."""
         return float(((5 + length) / 6) ** self.length_penalty)
 
     def bound(self, log_probability: float, length: int, most: int) -> float:
-        """The best score that a hypothesis can still reach: it only gets less likely, and coverage only costs.
+        """Upper bound of a hypothesis's final score: its probability can only fall, and coverage only costs.
 
         Args:
-            log_probability: Of its tokens.
-            length: Tokens that it will have at least, the end among them.
-            most: Tokens that it can have before the end.
+            log_probability: Log-probability of its tokens.
+            length: Fewest final tokens, including the end.
+            most: Most tokens before the end.
         """
         return log_probability / self.lengthened(most + 1 if self.length_penalty > 0 else length)
 
 
 class _Live:
-    """The unfinished hypotheses of the sentences that are not done, as many rows for each, best first.
+    """The unfinished hypotheses of the active sentences, the same number of rows for each, best first.
 
     Args:
         count: Number of sentences.
@@ -137,7 +137,7 @@ class _Live:
         self.attention: Tensor | None = None  # (rows, steps, positions)
 
     def go_on(self, places: Tensor, scores: Tensor, rows: Tensor, tokens: Tensor) -> None:
-        """Leaves the sentences at ``places``, whose hypotheses are those at ``rows`` with ``tokens`` behind them."""
+        """Keeps the sentences at ``places``; their hypotheses become those at ``rows`` extended by ``tokens``."""
         self.sentences, self.scores = self.sentences[places], scores
         self.tokens = torch.cat([self.tokens[rows], tokens.unsqueeze(1)], 1)
         if self.attention is not None:
@@ -146,7 +146,7 @@ class _Live:
     def hypotheses(
         self, rows: Tensor, log_probs: Tensor, beam: Beam, attention: bool, complete: Sequence[bool]
     ) -> Iterator[Hypothesis]:
-        """What stands in some rows ``(rows,)``, with their log-probabilities ``(rows,)``."""
+        """The hypotheses in some rows ``(rows,)``, with their log-probabilities ``(rows,)``."""
         scores = log_probs / beam.lengthened(self.tokens.shape[1])
         weights: Sequence[Tensor | None] = [None] * len(rows)
         if self.attention is not None:
@@ -158,7 +158,7 @@ class _Live:
         return map(Hypothesis, tokens, scores.tolist(), log_probs.tolist(), weights, complete)
 
     def unfinished(self, place: int, beam: Beam, attention: bool) -> list[Hypothesis]:
-        """The hypotheses of the sentence at a place as they stand."""
+        """The current hypotheses of the sentence at a place."""
         ranks = self.scores[place].isfinite().nonzero().squeeze(1)
         rows = place * self.scores.shape[1] + ranks
         return [*self.hypotheses(rows, self.scores[place][ranks], beam, attention, [False] * len(rows))]
@@ -180,29 +180,29 @@ def beam_search(
 ) -> list[list[Hypothesis]]:
     """Searches for the best continuations of each of several sentences.
 
-    A sentence is done when ``beam.size`` hypotheses of it have ended, or when no unfinished one can still come among
-    the ``n_best``; then its rows leave the batch. One of which nothing has ended when all that may follow is forbidden
-    is given as it stands, incomplete.
+    A sentence is done when ``beam.size`` of its hypotheses have ended, or when no unfinished hypothesis can still be
+    among the ``n_best``; then its rows leave the batch. If all next tokens are forbidden before any hypothesis has
+    ended, the result is incomplete.
 
     Args:
         step: One step of the model.
-        state: Before the first token, a row for each sentence.
+        state: State before the first token, a row for each sentence.
         count: Number of sentences.
         bos: Id that every sentence starts with.
         eos: Id that ends a sentence.
-        beam: How to search.
+        beam: Options of the search.
         banned: Ids that are never chosen.
         prefix: Ids that every sentence must start with.
-        source_lengths: Tokens of what each sentence translates; ``beam.max_length`` alone bounds them if not given.
-        attention: Whether hypotheses carry their attention weights.
-        device: Of the tokens; that of the CPU if not given.
+        source_lengths: Source tokens of each sentence; if not given, only ``beam.max_length`` limits the length.
+        attention: Whether to return attention weights.
+        device: Device of the tokens; the CPU if not given.
 
     Returns:
         For each sentence its hypotheses, best first; at least one.
 
     Raises:
-        UserError: Coverage or attention was asked of a model without attention, the prefix is too long, or the model
-            gives no numbers.
+        UserError: Coverage or attention is requested from a model without attention, the prefix is too long, or the
+            model's outputs are NaN.
     """
     if len(prefix) > beam.max_length:
         raise UserError(f"the prefix has {len(prefix)} tokens, but max_length {beam.max_length}; give a larger one")
@@ -251,7 +251,7 @@ def _is_done(found: list[Hypothesis], best_live: float, length: int, beam: Beam,
 def _finished(
     live: _Live, ranked: Continuations, eos: int, beam: Beam, attention: bool, cut: Tensor | None
 ) -> Iterator[tuple[int, Hypothesis]]:
-    """The hypotheses among the ``beam.size`` best that end, and the sentences they belong to."""
+    """The ending hypotheses among the ``beam.size`` best, and their sentences."""
     best = Continuations(*(part[:, : beam.size] for part in ranked))
     places, ranks = ((best.tokens == eos) & best.scores.isfinite()).nonzero(as_tuple=True)
     if not len(places):
@@ -278,15 +278,15 @@ def _allowed(
 
 
 def _end_forced(allowed: Tensor, last: Sequence[bool], eos: int) -> Tensor | None:
-    """Lets sentences that have no room left do nothing but end, in place.
+    """Forces the end of sentences at their token limit, in place.
 
     Args:
         allowed: ``(rows, vocab_size)``.
-        last: Of each sentence, whether it is one of them.
+        last: Whether each sentence is at its limit.
         eos: Id of the end.
 
     Returns:
-        Rows that would rather have gone on ``(rows,)`` bool; none if no sentence is one of them.
+        Rows with a more likely token than the end ``(rows,)`` bool; None if no sentence is at its limit.
     """
     if not any(last):
         return None
@@ -298,7 +298,7 @@ def _end_forced(allowed: Tensor, last: Sequence[bool], eos: int) -> Tensor | Non
 
 
 def _forbid_repeats(allowed: Tensor, tokens: Tensor, size: int) -> None:
-    """Forbids every token that would complete an n-gram which a row already holds."""
+    """Forbids every token that would repeat an n-gram of its row."""
     if not size or tokens.shape[1] < size:
         return
     grams = tokens.unfold(1, size, 1)  # (rows, places, size)

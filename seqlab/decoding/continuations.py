@@ -1,4 +1,4 @@
-"""The likeliest tokens behind the hypotheses of each sentence."""
+"""The most likely next tokens of the hypotheses of each sentence."""
 
 from typing import NamedTuple
 
@@ -14,27 +14,27 @@ class Continuations(NamedTuple):
     tokens: Tensor
 
     def going(self, size: int, eos: int) -> "Continuations":
-        """The ``size`` best that do not end; where there are not so many, others at minus infinity."""
+        """The ``size`` best continuations that do not end; if there are fewer, others with minus infinity."""
         scores, order = torch.where(self.tokens == eos, -torch.inf, self.scores).topk(min(size, self.scores.shape[1]))
         return Continuations(scores, self.rows.gather(1, order), self.tokens.gather(1, order))
 
 
 BLOCK = 64
-"""Neighbours of which the largest is found at once."""
+"""Neighbouring tokens in a block, whose maximum is computed first."""
 
 
 def best_continuations(log_probs: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k likeliest of all tokens behind all hypotheses of a sentence, fast where vocabularies are large.
+    """The k most likely next tokens over all hypotheses of a sentence, fast for large vocabularies.
 
-    The best k lie in the k blocks of neighbours whose maxima are largest, and only those are sorted.
+    The best k tokens lie in the k blocks with the largest maxima, and only these blocks are sorted.
 
     Args:
         log_probs: ``(sentences, rows of each, vocab_size)``.
-        scores: To be added to each row ``(sentences, rows of each)`` float64.
+        scores: Scores to add to each row ``(sentences, rows of each)`` float64.
         k: At most the number of tokens of all rows.
 
     Returns:
-        Sums in falling order, and their places among the tokens of all rows of the sentence, each ``(sentences, k)``.
+        Sums in descending order, and their indices among the tokens of all rows of a sentence, each ``(sentences, k)``.
     """
     vocab_size = log_probs.shape[-1]
     whole = vocab_size // BLOCK * BLOCK
@@ -54,7 +54,7 @@ def best_continuations(log_probs: Tensor, scores: Tensor, k: int) -> tuple[Tenso
 
 
 def best_of(allowed: Tensor, scores: Tensor, size: int) -> Continuations:
-    """Twice as many candidates as hypotheses, so that enough are left when all that can end do."""
+    """Twice as many candidates as hypotheses, so that enough remain if every hypothesis ends."""
     (sentences, width), vocab_size = scores.shape, allowed.shape[1]
     log_probs = allowed.view(sentences, width, vocab_size)
     best, places = best_continuations(log_probs, scores, min(2 * size, width * vocab_size))

@@ -1,8 +1,7 @@
-"""Strings out of a path of symbols and blanks over time: connectionist temporal classification (Graves et al. 2006).
+"""Decoding of connectionist temporal classification: paths of symbols and blanks -> strings (Graves et al. 2006).
 
-Symbols are numbered from 0. Of log-probabilities ``(batch, steps, symbols + 1)`` the column 0 is the blank's and the
-column ``s + 1`` that of the symbol ``s``; a path means the string that is left when equal neighbours have become one
-and blanks are gone.
+Symbols are numbered from 0. In log-probabilities ``(batch, steps, symbols + 1)`` column 0 is the blank and column
+``s + 1`` is the symbol ``s``. A path becomes a string by merging equal neighbours and then removing blanks.
 """
 
 from collections.abc import Sequence
@@ -16,18 +15,18 @@ from seqlab.recurrence.lengths import valid_steps
 
 BLANK = 0
 BASE = 6364136223846793005
-"""Of the numbers that prefixes are known by, an odd number of 63 bits."""
+"""Base of the hash of prefixes, an odd number of 63 bits."""
 EMPTY, NOTHING, NOBODY = 1, 0, -1
-"""The numbers of the empty prefix, of what stands before it and in free places, and of what stands before those."""
+"""Keys of the empty prefix, of its parent and of free places, and of the parent of free places."""
 
 
 class Reading(NamedTuple):
-    """A string that was read.
+    """A predicted string.
 
     Args:
         symbols: Its ids.
-        log_probability: Of it given the picture, in nats, over the paths that the search kept.
-        score: What it is ranked by: with an n-gram, that and its weighted log-probability.
+        log_probability: Log-probability given the picture, in nats, over the paths that the search kept.
+        score: Score of the ranking: with an n-gram, ``log_probability`` plus the weighted n-gram log-probability.
     """
 
     symbols: list[int]
@@ -36,12 +35,12 @@ class Reading(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Where a symbol stands.
+    """Position of a symbol.
 
     Args:
-        first: Step, from 0.
-        last: Step, ``first`` or later.
-        probability: The highest that the symbol has in one of them.
+        first: First step, from 0.
+        last: Last step.
+        probability: Highest probability of the symbol in these steps.
     """
 
     first: int
@@ -50,7 +49,7 @@ class Span(NamedTuple):
 
 
 def best_path(log_probs: Tensor, lengths: Tensor) -> list[list[int]]:
-    """The string of the likeliest path of each row, which need not be the likeliest string.
+    """The string of the most likely path of each row, which may differ from the most likely string.
 
     Args:
         log_probs: ``(batch, steps, symbols + 1)``.
@@ -65,23 +64,23 @@ def best_path(log_probs: Tensor, lengths: Tensor) -> list[list[int]]:
 def prefix_search(
     log_probs: Tensor, lengths: Tensor, size: int, grams: Tensor | None = None, weight: float = 0.0
 ) -> list[list[Reading]]:
-    """The likeliest strings of each row, the best first: beam search over prefixes (Graves et al. 2006, section 3.2).
+    """Prefix beam search: the most likely strings of each row, the best first (Graves et al. 2006, section 3.2).
 
-    Of a prefix y the paths up to a step that mean it are summed, apart those that end in a blank and those that do not:
+    For each prefix y it sums the paths up to a step, separately those that end in a blank and those that do not:
 
         blank_t(y)  = (blank_t-1(y) + symbol_t-1(y)) p_t(blank)
-        symbol_t(y) = symbol_t-1(y) p_t(y's last) + p_t(y's last) * what y less its last symbol had, both kinds of
-                      paths, or where its last two symbols are equal those alone that ended in a blank
+        symbol_t(y) = symbol_t-1(y) p_t(y's last) + p_t(y's last) * sum of y without its last symbol: both kinds of
+                      paths, or only those with a blank at the end if the last two symbols of y are equal
 
-    A prefix is ranked by log(blank + symbol) + weight * log of its probability by the n-gram, in which the end counts
-    once the last step is reached. A beam that drops nothing finds the string of the highest score of all.
+    The score of a prefix is log(blank + symbol) + weight * its n-gram log-probability, which includes the end after the
+    last step. A beam that drops nothing finds the string with the highest score.
 
     Args:
         log_probs: ``(batch, steps, symbols + 1)``.
         lengths: Real steps of each row ``(batch,)`` int64.
-        size: Prefixes that are kept at each step.
-        grams: Of ``seqlab.nn.string_grams.grams_of``; none without an n-gram.
-        weight: Of its log-probabilities.
+        size: Prefixes to keep at each step.
+        grams: Result of ``seqlab.nn.string_grams.grams_of``; None for no n-gram.
+        weight: Weight of its log-probabilities.
     """
     log_probs = log_probs.double()
     batch, steps, ids = log_probs.shape
@@ -92,13 +91,13 @@ def prefix_search(
 
 
 class _Beam:
-    """Prefixes of each row, best first; places that none has taken have probability 0.
+    """Prefixes of each row, best first; free places have probability 0.
 
     Attributes:
-        blank, symbol: Log of the paths that end in a blank, or in a symbol ``(batch, size)``.
-        last: Column of the last symbol, 0 of the empty prefix ``(batch, size)``.
-        key, parent: Numbers that stand for a prefix, and for it less its last symbol.
-        spoken: Log-probability by the n-gram; ``context`` what it remembers.
+        blank, symbol: Log-probability of the paths that end in a blank, or in a symbol ``(batch, size)``.
+        last: Column of the last symbol, 0 for the empty prefix ``(batch, size)``.
+        key, parent: Hash keys of a prefix, and of the prefix without its last symbol.
+        spoken: Log-probability by the n-gram; ``context`` is its context.
         tokens: Columns of the symbols ``(batch, size, steps)``, 0 where a step added none.
     """
 
@@ -167,7 +166,7 @@ class _Beam:
             setattr(self, name, torch.where(real.unsqueeze(1), value, getattr(self, name)))
 
     def readings(self) -> list[list[Reading]]:
-        """What is there when all steps are read."""
+        """The strings after the last step."""
         total = torch.logaddexp(self.blank, self.symbol)
         ended = self.spoken + self.grams[self.context][:, :, self.symbols]
         scores, order = (total + self.weight * ended).sort(dim=1, descending=True, stable=True)
@@ -185,10 +184,10 @@ class _Beam:
 
 @torch.no_grad()
 def spans(log_probs: Tensor, lengths: Tensor, strings: Sequence[Sequence[int]]) -> list[list[Span]]:
-    """Where each symbol of a string stands on its likeliest path (Viterbi 1967 over symbols with blanks between).
+    """Position of each symbol of a string on its most likely path (Viterbi 1967 over symbols with blanks between).
 
-    The path goes through the states blank, first symbol, blank, second symbol ... blank: from each to itself, to the
-    next, or over a blank to the next symbol that is another one.
+    The path goes through the states blank, first symbol, blank, second symbol ... blank: from each state to itself, to
+    the next state, or over a blank to the next symbol if that differs.
 
     Args:
         log_probs: ``(batch, steps, symbols + 1)``.
@@ -196,7 +195,7 @@ def spans(log_probs: Tensor, lengths: Tensor, strings: Sequence[Sequence[int]]) 
         strings: Ids of the symbols of each row.
 
     Returns:
-        One a symbol; none at all of a string that no path means, having more symbols than there are steps for.
+        One span per symbol; empty for a string that needs more steps than there are.
     """
     log_probs = log_probs.double()
     batch, steps, _ = log_probs.shape

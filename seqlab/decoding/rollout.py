@@ -1,4 +1,4 @@
-"""Values in, the values of many steps to come out: one step at a time, all at once, or block by block."""
+"""Forecasts of many steps: step by step, all at once, or block by block."""
 
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, get_args
@@ -15,13 +15,13 @@ STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 
 def strategies_for(steps: int, horizon: int) -> list[Strategy]:
-    """Those that differ, of a network that says ``horizon`` steps at once."""
+    """The strategies that differ for a network that forecasts ``horizon`` steps at once."""
     same: dict[Strategy, bool] = {"direct": steps > horizon, "direct_recursive": horizon == 1}
     return [one for one in STRATEGIES if not same.get(one, False)]
 
 
 def strategy_for(steps: int, horizon: int) -> Strategy:
-    """The strategy of a network that says ``horizon`` steps at once, where nobody names one."""
+    """The default strategy for a network that forecasts ``horizon`` steps at once."""
     if steps <= horizon:
         return "direct"
     return "recursive" if horizon == 1 else "direct_recursive"
@@ -38,25 +38,25 @@ def roll_out(
 ) -> Tensor:
     """A forecast of so many steps.
 
-    ``direct`` takes what the network says at once; ``recursive`` takes the first step of it, has the network read
-    that and say again; ``direct_recursive`` has it read all that it said. ``one_step`` says each step by the true
-    values of all before it, and so forecasts one step ahead, at many places.
+    ``direct`` takes all steps from one output of the network. ``recursive`` takes only the first step, feeds it back
+    and repeats. ``direct_recursive`` feeds all steps of an output back and repeats. ``one_step`` forecasts each step
+    from the true values before it.
 
     Args:
-        network: That forecasts, in evaluation mode.
+        network: The forecasting network, in evaluation mode.
         history: ``(batch, history, columns)``.
-        known: In advance, of the history and of the steps to come ``(batch, history + steps, features)``.
-        steps: To forecast.
-        strategy: How.
+        known: Known features of the history and of the next steps ``(batch, history + steps, features)``.
+        steps: Number of steps to forecast.
+        strategy: Strategy of the forecast.
         truth: ``(batch, steps, columns)``; ``one_step`` reads it.
-        say: Memory and what is known ahead -> the next steps ``(batch, horizon, columns, ...)``; those of the network
-            if not given.
+        say: Memory and known features -> the next steps ``(batch, horizon, columns, ...)``; the network's method if not
+            given.
 
     Returns:
-        ``(batch, steps, columns)``, or as ``say`` has it.
+        ``(batch, steps, columns)``, or the shape of ``say``.
 
     Raises:
-        UserError: ``direct`` was asked for more steps than the network says.
+        UserError: ``direct`` is requested for more steps than the network's horizon.
     """
     horizon, before = network.sizes.horizon, history.shape[1]
     if strategy == "direct" and steps > horizon:
@@ -84,8 +84,8 @@ class Told(NamedTuple):
     """A distribution of each step and column.
 
     Args:
-        kind: Of the distribution.
-        numbers: That it reads ``(batch, steps, columns, parts)``.
+        kind: Kind of the distribution.
+        numbers: Its parameters ``(batch, steps, columns, parts)``.
     """
 
     kind: Distribution
@@ -97,13 +97,13 @@ class Told(NamedTuple):
 
 
 PATHS = 100
-"""Futures that are drawn where nobody says how many."""
+"""Default number of random futures."""
 ROWS = 4096
-"""Futures that are drawn at once."""
+"""Random futures to draw at once."""
 
 
 def check_paths(paths: int) -> None:
-    """Refuses numbers of futures that say nothing of their spread.
+    """Refuses too few random futures.
 
     Raises:
         UserError: There are fewer than 2.
@@ -122,18 +122,18 @@ def distribution_of(
     paths: int = PATHS,
     generator: torch.Generator | None = None,
 ) -> Told | None:
-    """The distribution of a forecast of so many steps; arguments as of ``roll_out``.
+    """The distribution of a forecast of so many steps; the other arguments are those of ``roll_out``.
 
-    Where nothing that was said is read again (``one_step``, and whatever the network says at once) it is the network's
-    own. Elsewhere futures are drawn, as DeepAR draws them (Salinas et al. 2020): the network reads what was drawn and
-    says on, so that errors pile up as they do in use. Steps that are said at once are drawn each by itself.
+    Without feedback (``one_step``, or a single output of the network) it is the network's own distribution. Otherwise
+    random futures are drawn as in DeepAR (Salinas et al. 2020): the network reads each drawn value and continues, so
+    that errors accumulate realistically. Steps of one output are drawn independently.
 
     Args:
-        paths: Futures of each window, at least 2.
-        generator: That draws them, on the device of the network; one of seed 0 if not given.
+        paths: Random futures per window, at least 2.
+        generator: Random generator, on the device of the network; one with seed 0 if not given.
 
     Returns:
-        None of a network that says values alone.
+        None for a network that forecasts values alone.
     """
     if (said := network.distribution) is None:
         return None
@@ -156,13 +156,13 @@ def distribution_of(
 def forecast(
     network: Forecaster, history: Tensor, known: Tensor, steps: int, strategy: Strategy, **options: Any
 ) -> tuple[Tensor, Told | None]:
-    """A forecast ``(batch, steps, columns)``, and its distribution where the network says one.
+    """A forecast ``(batch, steps, columns)``, and its distribution if the network gives one.
 
-    Of what the network says at once the one is read off the other; futures that were drawn are about the forecast
-    that reads itself.
+    For a single output of the network, the forecast comes from the distribution. Random futures vary around the
+    recursive forecast.
 
     Args:
-        options: And the arguments before, as of ``distribution_of``.
+        options: Arguments of ``distribution_of``, like those before.
     """
     told = distribution_of(network, history, known, steps, strategy, **options)
     if told is None or isinstance(told.kind, Samples):

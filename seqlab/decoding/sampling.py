@@ -1,4 +1,4 @@
-"""Drawing tokens one by one from what a step function predicts."""
+"""Sampling of tokens one by one from a step function."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -17,24 +17,24 @@ Ints = npt.NDArray[np.int64]
 
 StateT = TypeVar("StateT")
 Step = Callable[[Tensor, StateT | None], tuple[Tensor, StateT]]
-"""(ids ``(batch, time)`` int64, state) -> (logits ``(batch, time, vocab_size)``, state)."""
+"""Function: (ids ``(batch, time)`` int64, state) -> (logits ``(batch, time, vocab_size)``, state)."""
 
 SMALLEST = 1e-300
-"""The lowest temperature above 0 that logits are divided by."""
+"""Smallest divisor of the logits for a temperature above 0."""
 
 LIKELIEST = 128
-"""Tokens of a large vocabulary that nearly every draw falls on."""
+"""Number of most likely tokens, which contain nearly every draw from a large vocabulary."""
 
 DRAWN = 256
-"""Tokens whose random numbers are drawn at once; one seed gives the same ones, however many at once."""
+"""Tokens whose random numbers are drawn at once; the numbers of a seed do not depend on this."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is drawn.
+    """Options of sampling the next token.
 
     Args:
-        temperature: Divides the logits; 0 takes the most likely token. Or one for each row, all above 0.
+        temperature: Divides the logits; 0 takes the most likely token. A list has one value above 0 for each row.
         top_k: Draw among the k most likely tokens only.
         top_p: Draw among the fewest tokens whose probabilities sum to at least p (Holtzman et al. 2020).
         banned: Ids that are never drawn.
@@ -61,13 +61,13 @@ class Sampling:
             raise UserError(f"top_p {self.top_p} must be above 0 and at most 1, or left out")
 
     def probabilities(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """What to draw from.
+        """The distribution to draw from.
 
         Args:
             logits: ``(batch, vocab_size)``.
 
         Returns:
-            Probabilities in falling order ``(batch, vocab_size)`` float64 and the ids that they belong to.
+            Probabilities in descending order ``(batch, vocab_size)`` float64, and their ids.
         """
         values = self._allowed(logits)
         ids, falling = _sorted(values)
@@ -101,33 +101,33 @@ class Sampling:
         total = sums[:, -1:]
         _check(values, total)
         place = (sums <= draws * total).sum(-1)
-        if place.max() == values.shape[1]:  # rounding leads behind the last
+        if place.max() == values.shape[1]:  # rounding may exceed the last token
             place = np.minimum(place, (weights > 0).sum(-1) - 1)
         chosen: Ints = ids[np.arange(len(ids)), place]
         return chosen
 
     def _among_likeliest(self, values: Floats, draws: Floats) -> Ints | None:
-        """As ``_among_all``, where each draw falls on one of the likeliest, which alone are sorted; else none."""
+        """``_among_all`` that sorts only the most likely tokens; None if a draw may fall outside them."""
         some = np.sort(np.argpartition(-values, LIKELIEST, -1)[:, :LIKELIEST], -1)
         order, falling = _sorted(np.take_along_axis(values, some, -1))
         sums = self._weights(falling).cumsum(-1)
         total = sums[:, -1] if self.top_k is not None else self._shares(values, falling[:, :1]).sum(-1)
         _check(values, total)
         place, rows = (sums <= draws * total[:, None]).sum(-1), np.arange(len(values))
-        if (place == LIKELIEST).any() or (falling[rows, place] == falling[:, -1]).any():  # equals may lie outside
+        if (place == LIKELIEST).any() or (falling[rows, place] == falling[:, -1]).any():  # equal values may lie outside
             return None
         chosen: Ints = some[rows, order[rows, place]]
         return chosen
 
     def _allowed(self, logits: Tensor) -> Floats:
-        """The logits ``(batch, vocab_size)``, minus infinity where they are never drawn."""
+        """The logits ``(batch, vocab_size)``, with minus infinity for banned tokens."""
         values: Floats = logits.to("cpu", torch.float64, copy=True).numpy()
         if self.banned:
             values[:, self.banned] = -np.inf
         return values
 
     def _weights(self, falling: Floats) -> Floats:
-        """Of values in falling order what each counts, 0 where it is cut off; they need not sum to one."""
+        """Weights of values in descending order, 0 for those cut off; the weights need not sum to one."""
         weights = self._shares(falling, falling[:, :1])
         if self.top_k is not None:
             weights[:, self.top_k :] = 0
@@ -138,31 +138,30 @@ class Sampling:
 
     def _shares(self, values: Floats, largest: Floats) -> Floats:
         """Exponentials of values, divided by the temperature, relative to the largest of each row ``(batch, 1)``."""
-        divisor = np.maximum(self.temperature, SMALLEST)  # what is smaller may be taken for zero
+        divisor = np.maximum(self.temperature, SMALLEST)  # a smaller temperature acts like zero
         with np.errstate(over="ignore", invalid="ignore"):
             shares: Floats = np.exp((values - largest) / (divisor[:, None] if divisor.ndim else divisor))
         return shares
 
 
 def _sorted(values: Floats) -> tuple[Ints, Floats]:
-    """Places and values of each row by falling value, the first of equals first."""
+    """Indices and values of each row in descending order, stable for equal values."""
     order: Ints = np.argsort(-values, -1, kind="stable")
     return order, values[np.arange(len(values))[:, None], order]
 
 
 def _check(values: Floats, of_rows: Floats) -> None:
-    """Refuses to draw from rows ``(batch, vocab_size)`` whose sums of weights, or largest values, are not all finite.
+    """Refuses rows ``(batch, vocab_size)`` with sums of weights, or largest values, that are not finite.
 
     Raises:
-        UserError: A row has no numbers, or no token.
+        UserError: A row holds NaN, or has no possible token.
     """
     if np.isfinite(of_rows).all():
         return
     if np.isnan(values).any() or (values == np.inf).any():
         raise UserError("the model gives no numbers here (NaN); use a checkpoint from before it diverged")
     raise UserError(
-        "no token that may be drawn has a chance here; give another --prefix, or train n-grams with "
-        "--model.smoothing kneser_ney"
+        "every token has probability 0 here; give another --prefix, or train n-grams with --model.smoothing kneser_ney"
     )
 
 
@@ -172,14 +171,14 @@ def sample(
 ) -> Iterator[Tensor]:
     """Continues each row of a batch, a token at a time.
 
-    Row b depends on ``seeds[b]`` and its own prefix alone, not on what else is in the batch.
+    Row b depends only on ``seeds[b]`` and its own prefix, not on the other rows.
 
     Args:
         step: Predicts the next token.
         prefix: Ids ``(batch, time)`` int64 that every row starts with, ``time`` at least 1.
         num_tokens: Tokens to draw.
-        sampling: How to draw.
-        seeds: One for each row.
+        sampling: Options of the sampling.
+        seeds: A seed for each row.
 
     Yields:
         The next id of each row, ``(batch,)`` int64 on the CPU.

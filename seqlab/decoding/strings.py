@@ -1,4 +1,4 @@
-"""Strings that were read, as a user gets them: each symbol with its place."""
+"""Predicted strings for users: each symbol with its position."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -7,14 +7,14 @@ from seqlab.errors import UserError
 
 
 class StringRead(NamedTuple):
-    """What was read in a picture.
+    """Prediction for a picture.
 
     Args:
-        image: The picture as it was named.
+        image: Name of the picture.
         text: The string.
-        probability: Of it given the picture, over all ways to say it.
-        symbols: Of each ``symbol``, the ``first`` and the ``last`` column of the picture where it was said, from 0, and
-            the highest ``probability`` that it has there.
+        probability: Probability of the string given the picture, over all its paths.
+        symbols: For each ``symbol`` its ``first`` and ``last`` column in the picture, from 0, and its highest
+            ``probability`` there.
     """
 
     image: str
@@ -27,15 +27,15 @@ class StringRead(NamedTuple):
 
 
 def decoding_of(beam_size: int, lm_weight: float, order: int) -> str:
-    """How strings are read, in words.
+    """The decoding method in words.
 
     Args:
         beam_size: Prefixes that a search keeps; 1 takes the best path.
         lm_weight: Weight of an n-gram.
-        order: Symbols of that.
+        order: Order of the n-gram.
 
     Raises:
-        UserError: A value is out of its range, or an n-gram is asked for without a beam of several.
+        UserError: A value is out of its range, or an n-gram is requested with beam_size 1.
     """
     if beam_size < 1:
         raise UserError(f"beam_size {beam_size} must be a whole number of at least 1")
@@ -52,7 +52,7 @@ PLACES = ("symbol", "first", "last", "probability")
 
 
 def as_places(read: Iterable[StringRead]) -> Iterator[str]:
-    """A line a symbol with tabs between: symbol, its first and last column, probability; a blank line between
+    """One line per symbol, separated by tabs: symbol, its first and last column, probability; a blank line between
     pictures.
     """
     for number, one in enumerate(read):

@@ -1,4 +1,4 @@
-"""Tagged sentences as a user gets them: in columns, inline, as HTML."""
+"""Tagged sentences for users: in columns, inline, as HTML."""
 
 import html
 import json
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from seqlab.text.spans import OUTSIDE, spans_of
 
 HUES = 47
-"""Degrees from the colour of one kind to that of the next."""
+"""Degrees of hue between the colours of two kinds."""
 
 
 class Way(NamedTuple):
-    """One way to tag a sentence, and how likely it is."""
+    """One tag sequence of a sentence, and its probability."""
 
     tags: list[str]
     probability: float
@@ -22,14 +22,14 @@ class Tagged(NamedTuple):
     """A sentence, its words and their tags.
 
     Args:
-        text: As it was given.
-        words: Of it.
-        tags: One a word.
-        spans: What the tags mark: ``kind``, ``start`` and ``end`` in words, ``text``; empty where they mark nothing.
-        offsets: Where each word begins and ends in the text, in characters from 0; none unless asked for.
-        probabilities: Of each word's tag over all ways to tag the sentence; none unless asked for.
-        paths: The likeliest ways to tag it, the first the one of ``tags``; none unless asked for.
-        parts: In how many parts it was tagged; more than one where it is longer than the model reads at once.
+        text: The given text.
+        words: Words of the text.
+        tags: A tag for each word.
+        spans: Spans of the tags: ``kind``, ``start`` and ``end`` in words, ``text``; empty if the tags mark no spans.
+        offsets: Begin and end of each word in the text, in characters from 0; None unless requested.
+        probabilities: Probability of each word's tag over all tag sequences; None unless requested.
+        paths: The most likely tag sequences, first that of ``tags``; None unless requested.
+        parts: Number of parts in which it was tagged; above 1 for a sentence over the model's limit.
     """
 
     text: str
@@ -48,7 +48,7 @@ class Tagged(NamedTuple):
 
 
 class Spelled(Tagged):
-    """A word whose characters are tagged: ``hello -> ohlol``."""
+    """A word with tagged characters: ``hello -> ohlol``."""
 
     def __str__(self) -> str:
         if self.paths is None:
@@ -57,7 +57,7 @@ class Spelled(Tagged):
 
 
 def arrow(characters: Iterable[str], tags: Sequence[str]) -> str:
-    """``hello -> ohlol``; tags of several characters stand apart."""
+    """``hello -> ohlol``; tags of several characters are separated."""
     between = "" if all(len(tag) == 1 for tag in tags) else " "
     return f"{''.join(characters)} -> {between.join(tags)}"
 
@@ -68,19 +68,19 @@ def inline(words: Iterable[str], tags: Iterable[str]) -> str:
 
 
 def spans_in(words: Sequence[str], tags: Sequence[str], marks: bool) -> list[dict[str, Any]]:
-    """The spans of tags that ``marks`` says mark some."""
+    """The spans of tags, if the tags mark spans."""
     found = spans_of(tags) if marks else []
     return [{**span._asdict(), "text": " ".join(words[span.start : span.end])} for span in found]
 
 
 def as_inline(sentences: Iterable[Tagged]) -> Iterator[str]:
-    """A line a sentence: ``the_DT cat_NN``, or ``hello -> ohlol`` where characters are tagged."""
+    """One line per sentence: ``the_DT cat_NN``, or ``hello -> ohlol`` for tagged characters."""
     return map(str, sentences)
 
 
 def as_conll(sentences: Iterable[Tagged]) -> Iterator[str]:
-    """A word a line with tabs between its columns: word, offsets if there are any, tag or tags, probability if there is
-    one; a blank line between sentences.
+    """One line per word with columns separated by tabs: word, optional offsets, tag or tags, optional probability; a
+    blank line between sentences.
     """
     for number, one in enumerate(sentences):
         columns: list[Sequence[Any]] = [one.words]
@@ -95,7 +95,7 @@ def as_conll(sentences: Iterable[Tagged]) -> Iterator[str]:
 
 
 def as_html(sentences: Iterable[Tagged]) -> Iterator[str]:
-    """A page with a paragraph a sentence; spans, or words of each tag, on a colour of their own."""
+    """An HTML page with one paragraph per sentence; each kind of span, or each tag, has its own colour."""
     yield '<!doctype html><meta charset="utf-8"><title>Tagged</title>'
     yield "<style>mark{padding:0 .2em;border-radius:.2em}sub{font-size:.6em;margin-left:.2em}</style>"
     hues: dict[str, int] = {}
@@ -117,7 +117,7 @@ def as_html(sentences: Iterable[Tagged]) -> Iterator[str]:
 
 
 def as_json(sentences: Iterable[Tagged]) -> Iterator[str]:
-    """An object a line, with what was asked for alone."""
+    """One JSON object per line, only with the requested fields."""
     for one in sentences:
         fields = {name: value for name, value in one._asdict().items() if value is not None}
         if one.paths is not None:

@@ -1,4 +1,4 @@
-"""A prefix in, text out."""
+"""Text generation: a prefix in, text out."""
 
 from collections.abc import Iterator, Sequence
 
@@ -26,24 +26,24 @@ def continue_text(
     seeds: Sequence[int] = (0,),
     streaming: bool = True,
 ) -> Iterator[list[str]]:
-    """Continues a prefix, once for each seed, and gives the text as far as it stands after every token.
+    """Continues a prefix, once for each seed, and yields the text so far after every token.
 
-    The network reads the whole prefix first; an empty one stands for the most frequent token. ``<unk>`` is never
-    drawn, and a line that is an item of its own ends a text.
+    The network first reads the whole prefix; an empty prefix becomes the most frequent token. ``<unk>`` is never drawn.
+    If each line is a separate item, a text ends at the end of the line.
 
     Args:
         network: Ids ``(batch, time)`` and state -> logits and state.
-        codec: Between text and ids.
-        prefix: Text to continue, cleaned as the training text was.
+        codec: Codec of the text.
+        prefix: Text to continue, cleaned like the training text.
         num_tokens: Tokens to draw.
-        temperature: Divides the logits; 0 takes the most likely token. Or one for each sample, all above 0.
+        temperature: Divides the logits; 0 takes the most likely token. A list has one value above 0 for each sample.
         top_k: Draw among the k most likely tokens only.
         top_p: Draw among the fewest tokens whose probabilities sum to at least p.
-        seeds: One for each sample.
-        streaming: Whether the text is given after every token, or only when it is whole.
+        seeds: A seed for each sample.
+        streaming: Whether to yield the text after every token, or only when it is complete.
 
     Yields:
-        The text of each sample, prefix and all.
+        The text of each sample, with the prefix.
 
     Raises:
         UserError: A value is out of its range.

@@ -14,19 +14,19 @@ from seqlab.text.codec import Codec
 from seqlab.text.vocab import BOS, EOS, PAD, UNK
 
 HYPOTHESES = 1280
-"""As many are searched at once, those of all sentences together."""
+"""Most hypotheses to search at once, over all sentences together."""
 
 
 class Translation(NamedTuple):
     """One translation of a sentence.
 
     Args:
-        text: As people write it.
-        score: What it is ranked by.
+        text: The translation as plain text.
+        score: Score of the ranking.
         source: Tokens of the sentence, with the end.
         target: Tokens of the translation, with the end.
-        attention: Weights ``(target tokens, source tokens)``, if they were asked for.
-        complete: Whether it came to its end, rather than to its most tokens or to where nothing more is allowed.
+        attention: Weights ``(target tokens, source tokens)``, if requested.
+        complete: Whether it ended by itself, not at its token limit or because all next tokens were forbidden.
     """
 
     text: str
@@ -60,23 +60,23 @@ def translate(
     prefix: str = "",
     progress: bool = False,
 ) -> list[list[Translation]]:
-    """Translates sentences, those of like length together; what one becomes does not depend on the others.
+    """Translates sentences in batches of similar length; a translation does not depend on the other sentences.
 
     Args:
-        network: In evaluation mode.
-        source_codec: Between source text and ids.
-        target_codec: Between target text and ids.
-        sentences: As anyone would type them.
-        beam: How to search.
-        attention: Whether translations carry their attention weights.
+        network: Network in evaluation mode.
+        source_codec: Codec of the source text.
+        target_codec: Codec of the target text.
+        sentences: Sentences as plain text.
+        beam: Options of the search.
+        attention: Whether to return attention weights.
         prefix: Text that every translation starts with.
-        progress: Whether to show a bar where stderr is a terminal.
+        progress: Whether to show a progress bar if stderr is a terminal.
 
     Returns:
         For each sentence its ``beam.n_best`` translations, best first, in the order of the sentences.
 
     Raises:
-        UserError: A sentence is empty, or attention was asked of a network without it.
+        UserError: A sentence is empty, or attention is requested from a network without attention.
     """
     ids = encoded(source_codec, sentences)
     return translate_ids(network, source_codec, target_codec, ids, beam, attention, prefix, progress)
@@ -92,7 +92,7 @@ def translate_ids(
     prefix: str = "",
     progress: bool = False,
 ) -> list[list[Translation]]:
-    """As ``translate``, of the ids of sentences, at least one of each, without the end."""
+    """``translate`` for the ids of sentences, without the end; each sentence has at least one id."""
     found: list[list[Translation]] = [[] for _ in ids]
     order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
     together = max(1, HYPOTHESES // beam.size)

@@ -9,18 +9,18 @@ from seqlab.recurrence.lengths import backwards, valid_steps
 
 
 def best_paths(emissions: Tensor, lengths: Tensor, chain: Chain) -> Tensor:
-    """The path of the highest score of each sentence; see ``seqlab.nn.crf``.
+    """The path with the highest score for each sentence; see ``seqlab.nn.crf``.
 
-    Forward only scores are kept, ``scores[t, j] = emissions[t, j] + max over i of (scores[t - 1, i] + transitions[i,
-    j])``; backward the tag that led to the best is found once a step, for that path alone.
+    The forward pass only keeps scores, ``scores[t, j] = emissions[t, j] + max over i of (scores[t - 1, i] +
+    transitions[i, j])``; the backward pass finds the previous tag at each step, only for the best path.
 
     Args:
         emissions: ``(batch, time, tags)``.
         lengths: Real words of each sentence ``(batch,)`` int64, at least 1.
-        chain: Of the tags.
+        chain: Chain of the tags.
 
     Returns:
-        ``(batch, time)`` int64; behind each sentence zeros.
+        ``(batch, time)`` int64, with zeros after each sentence.
     """
     emissions = emissions.detach()
     transitions, start, end = (part.detach().to(emissions.dtype) for part in chain)
@@ -39,7 +39,7 @@ def best_paths(emissions: Tensor, lengths: Tensor, chain: Chain) -> Tensor:
 
 
 def _traced(scores: Tensor, lengths: Tensor, into: Tensor, end: Tensor) -> Tensor:
-    """From the end of each sentence to its start."""
+    """Traces the path from the end of each sentence to its start."""
     steps = len(scores)
     backward = backwards(scores, lengths)  # the last word of each sentence first
     path = torch.empty(scores.shape[:2], dtype=torch.int64, device=scores.device)
@@ -51,17 +51,17 @@ def _traced(scores: Tensor, lengths: Tensor, into: Tensor, end: Tensor) -> Tenso
 
 
 def n_best_paths(emissions: Tensor, lengths: Tensor, chain: Chain, n: int) -> tuple[Tensor, Tensor]:
-    """The n paths of the highest scores of each sentence, the best first.
+    """The n paths with the highest scores for each sentence, the best first.
 
     Args:
         emissions: ``(batch, time, tags)``.
         lengths: Real words of each sentence ``(batch,)`` int64, at least 1.
-        chain: Of the tags.
-        n: How many.
+        chain: Chain of the tags.
+        n: Number of paths.
 
     Returns:
-        Paths ``(batch, n, time)`` int64, behind each sentence zeros, and their scores ``(batch, n)`` float64; -inf
-        where a sentence has fewer paths.
+        Paths ``(batch, n, time)`` int64, with zeros after each sentence, and their scores ``(batch, n)`` float64; -inf
+        if a sentence has fewer paths.
     """
     emitted = emissions.detach().double()
     transitions, start, end = (part.detach().double() for part in chain)

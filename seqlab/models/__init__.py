@@ -1,4 +1,4 @@
-"""LightningModules, one a task. ``TASKS`` has a row for each: its model, what it reads, its networks, its bar."""
+"""LightningModules, one per task. ``TASKS`` has a row for each: its model, its data, its networks, its bar."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -60,7 +60,7 @@ from seqlab.text.codec import codec_of
 
 
 class Network(NamedTuple):
-    """What ``--model NAME`` stands for.
+    """The network of ``--model NAME``.
 
     Args:
         options: Class of its options.
@@ -71,20 +71,20 @@ class Network(NamedTuple):
     sets: Mapping[str, object] = {}
 
     def made(self, given: Mapping[str, Any]) -> Options:
-        """Its options, those given and those that the name sets."""
+        """The options: the given ones and those that the name sets."""
         known = [each.name for each in fields(self.options)]
         return self.options.from_plain({**given, **{key: value for key, value in self.sets.items() if key in known}})
 
 
 class Task(NamedTuple):
-    """What can be learned.
+    """A learning task.
 
     Args:
-        model: Its class.
-        data: Names of the data that it reads, the default first.
-        networks: By what ``--model`` calls them, the default first.
-        bar: The network, counted or closed-form, that one trained by gradients must beat.
-        reads: Defaults of the options of data that it reads otherwise than others, by the name of the data.
+        model: Class of its model.
+        data: Names of its data, the default first.
+        networks: Networks by their name for ``--model``, the default first.
+        bar: The counted or closed-form baseline that a network trained by gradients must beat.
+        reads: Defaults of data options that differ in this task, by the name of the data.
     """
 
     model: type[Model]
@@ -94,7 +94,7 @@ class Task(NamedTuple):
     reads: Mapping[str, Mapping[str, Any]] = {}
 
     def name_of(self, options: Mapping[str, Any]) -> str | None:
-        """What ``--model`` calls the network of plain options, where whoever made it gave no name."""
+        """The name for ``--model`` of a network with these plain options, if it was made without a name."""
         for name, network in self.networks.items():
             known = {each.name for each in fields(network.options)}
             if options.keys() <= known and all(options.get(key) == value for key, value in network.sets.items()):
@@ -218,7 +218,7 @@ def load_model(checkpoint: Mapping[str, Any]) -> Model:
     """The model of a checkpoint that was read, in evaluation mode.
 
     Raises:
-        UserError: Its task or its network is unknown here.
+        UserError: The task or the network is unknown here.
     """
     record, kept = checkpoint["seqlab"], checkpoint["hyper_parameters"]
     task = TASKS.get(record["task"])
@@ -235,7 +235,7 @@ def load_model(checkpoint: Mapping[str, Any]) -> Model:
         model = task.model.from_checkpoint(checkpoint, options, codecs, name)
     except UserError:
         raise
-    except Exception as error:  # what strange values make a network or the library of tokenizers raise
+    except Exception as error:  # strange values make networks or tokenizers raise many kinds
         raise UserError(
             f"the checkpoint does not hold the parts of a {name}: {reason_of(error)}; use another"
         ) from error
@@ -244,7 +244,7 @@ def load_model(checkpoint: Mapping[str, Any]) -> Model:
 
 
 def _fixed(kind: type[Model], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Those of a network whose sizes do not come with the data."""
+    """The weights whose shapes do not depend on the data."""
     names = (name for name in weights if name.startswith("network.") and not name.startswith(kind.counted))
     return {name: weights[name] for name in names}
 

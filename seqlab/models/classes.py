@@ -1,4 +1,4 @@
-"""What models that give each item a class have in common, whatever the items are."""
+"""Base of classifiers, for any kind of item."""
 
 import time
 from abc import abstractmethod
@@ -31,16 +31,16 @@ from seqlab.text.labels import Labels
 
 
 class ClassBatch(Protocol):
-    """Items of a batch; its fields are tensors of as many rows."""
+    """A batch of items; all its tensors have the same number of rows."""
 
     @property
     def labels(self) -> Tensor:
-        """``(batch,)`` int64, -1 where training did not have the label; with several labels an item,
+        """``(batch,)`` int64, -1 where training did not have the label; with several labels per item,
         ``(batch, classes)`` float32 of 0 and 1."""
 
     @property
     def valid(self) -> Tensor:
-        """``(batch,)`` bool, False at an item that only fills the batch and counts for nothing."""
+        """``(batch,)`` bool, False at an item that only fills the batch and is ignored."""
 
     @property
     def items(self) -> Tensor:
@@ -66,9 +66,9 @@ def _macro_f1(model: "Classifier") -> Metric:
 
 
 class Classifier(Model):
-    """A model that gives each item a class, or several. One of its codecs is ``label``.
+    """A model that gives each item one class or several. One of its codecs is ``label``.
 
-    A label that training did not have is an extra class that is never said.
+    A label that training did not have counts as an extra class that the model never predicts.
     """
 
     says: ClassVar[str] = "classifier"
@@ -85,7 +85,7 @@ class Classifier(Model):
 
     @abstractmethod
     def logits(self, batch: Any) -> Tensor:
-        """Of each item ``(batch, classes)``."""
+        """Logits of each item ``(batch, classes)``."""
 
     @property
     def labels(self) -> Labels:
@@ -110,22 +110,22 @@ class Classifier(Model):
         return Sums(trained.sum(), known.sum(), nats.sum())
 
     def _known(self, batch: ClassBatch) -> Tensor:
-        """Items that count in the loss: real ones whose label training had."""
+        """Items that count in the loss: real items with a label that training had."""
         return batch.valid if self.multilabel else batch.valid & (batch.labels >= 0)
 
     def _nats(self, logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Cross-entropy of each item ``(items,)``; of several labels, that of each class by itself, added up."""
+        """Cross-entropy of each item ``(items,)``; with several labels, the sum of the binary losses of all classes."""
         if not self.multilabel:
             return F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
         wanted = labels * (1 - smoothing) + smoothing / 2
         return F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none").sum(1)
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Of each class ``(items, classes)``."""
+        """Probability of each class ``(items, classes)``."""
         return logits.float().sigmoid() if self.multilabel else logits.float().softmax(-1)
 
     def said(self, probabilities: Tensor) -> Tensor:
-        """The class of each item ``(items,)``; of several labels ``(items, classes)`` of 0 and 1."""
+        """Predicted class of each item ``(items,)``; with several labels ``(items, classes)`` of 0 and 1."""
         if self.multilabel:
             return (probabilities >= cast(Tensor, self.threshold)).long()
         if probabilities.shape[1] == 2:
@@ -166,13 +166,13 @@ class Classifier(Model):
     def evaluate(
         self, data: DataModule, split: Split = "test", items: bool = False, *, errors: int = 5
     ) -> ClassificationReport:
-        """How well it tells the classes of one part apart, every item once.
+        """Measures the classification of one part, with every item once.
 
         Args:
             data: The items, with this model's codecs.
-            split: Part of them.
-            items: Whether the report tells of each item too.
-            errors: How many of the worst errors to list.
+            split: Part of the data.
+            items: Whether the report also has results for each item.
+            errors: Number of errors to list, the most confident first.
         """
         if not isinstance(data, ClassData) or f"{data.item}s" != self.unit:
             raise UserError(f"a classifier is measured on labelled {self.unit}; give --data with the name of some")

@@ -27,15 +27,15 @@ from seqlab.text.vocab import PAD
 from seqlab.views.confusions import ConfusionView
 
 TOGETHER = 64
-"""Texts that ``predict`` classifies at once."""
+"""Texts in a batch of ``predict``."""
 LOOK_EVERY = 200
-"""Optimizer steps from one look at single texts to the next, so that they cost little."""
+"""Optimizer steps between two views of single texts, so that the views cost little."""
 SHOWN = 4
-"""Texts that are shown with their labels when training ends."""
+"""Texts to show with their labels at the end of training."""
 
 
 class Labelled(NamedTuple):
-    """A text, its label, and how likely that and each class is."""
+    """A text, its predicted label, the label's probability, and the probability of each class."""
 
     text: str
     label: str
@@ -68,7 +68,7 @@ class TextClassifier(Classifier):
 
     @property
     def text(self) -> Codec:
-        """Between text and ids."""
+        """The codec of the text."""
         return self.codec_named("text", Codec)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class TextClassifier(Classifier):
         assert isinstance(data, LabelledData)
         texts = data.encoded("train")
         if self.multilabel:
-            raise UserError("counts of words tell one label a text; leave out --data.multilabel_separator")
+            raise UserError("counts of words give one label per text; leave out --data.multilabel_separator")
         rows, labels = [row.tolist() for row in texts.sentences.rows()], texts.labels.tolist()
         for module in self.network.modules():
             if isinstance(module, NaiveBayes | Bag):
@@ -120,7 +120,7 @@ class TextClassifier(Classifier):
                     yield Labelled(text, names[chosen], row[chosen], each)
 
     def word_weights(self, texts: list[str]) -> list[list[tuple[str, float]]]:
-        """What each token of texts counted, see ``seqlab.analysis.word_weights``."""
+        """Weight of each token of texts, see ``seqlab.analysis.word_weights``."""
         found = []
         for text in texts:
             row = encode_text(self.text, text)[0]
@@ -130,7 +130,7 @@ class TextClassifier(Classifier):
         return found
 
     def eval_logits(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """As ``forward``, with dropout off."""
+        """``forward`` without dropout."""
         with evaluating(self):
             logits: Tensor = self.network(ids, lengths)
         return logits

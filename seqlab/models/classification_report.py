@@ -1,4 +1,4 @@
-"""What ``evaluate`` says of a classifier."""
+"""The report of ``evaluate`` for a classifier."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from seqlab.metrics import Columns
 from seqlab.models.resampled_report import ResampledReport
 
 SHOWN_TEXT = 70
-"""Characters of a text that an error is listed with."""
+"""Most characters of a text in the list of errors."""
 LARGEST_TABLE = 12
-"""Classes up to which the confusion matrix is printed."""
+"""Most classes for which the confusion matrix is printed."""
 
 
 class OfClass(NamedTuple):
-    """How good a model is at one class, as shares, and how many items have it."""
+    """Precision, recall and F1 of one class, as shares, and its number of items."""
 
     precision: float
     recall: float
@@ -36,19 +36,19 @@ class Error(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationReport(ResampledReport):
-    """How well a model tells classes apart, every item counted once.
+    """Measures of a classifier, with every item counted once.
 
     Args:
-        item: What one of those classified is called.
-        classes: Of each class how good it is, by name.
-        weighted_f1: Mean F1 of the classes weighed by their items.
-        confusion: Items by class ``(classes, classes)``, rows what is right, columns what was said; none where an item
-            has several labels.
-        calibration_error: Mean distance of the probability of what was said from the share that is right, over 15 bins
-            of equal width (Naeini et al. 2015).
-        unseen: Items with a label that training did not have; each counts as wrong, and not in the loss.
-        errors: The worst, those that the model was surest of.
-        threshold: Probability from which on a label is said; none where the likeliest is.
+        item: Noun for one item.
+        classes: Scores of each class, by name.
+        weighted_f1: Mean F1 of the classes, weighted by their numbers of items.
+        confusion: Confusion matrix ``(classes, classes)``, rows are true classes, columns predicted classes; None with
+            several labels per item.
+        calibration_error: Expected calibration error: mean distance of confidence and accuracy over 15 bins of equal
+            width (Naeini et al. 2015).
+        unseen: Number of items with a label that training did not have; each counts as wrong, and not in the loss.
+        errors: The most confident errors.
+        threshold: Smallest probability of a predicted label; None if the most likely label is predicted.
     """
 
     item: str
@@ -64,7 +64,7 @@ class ClassificationReport(ResampledReport):
 
     @property
     def accuracy(self) -> float:
-        """Share of the items whose label, or whose every label, is right."""
+        """Share of the items with the right label, or with all labels right."""
         return self.measures["accuracy"]
 
     @property
@@ -104,7 +104,7 @@ class ClassificationReport(ResampledReport):
         if self.confusion is not None and len(self.classes) <= LARGEST_TABLE:
             lines += ["", *self._table(width)]
         if self.errors:
-            lines += ["", "the errors that it was surest of"]
+            lines += ["", "the most confident errors"]
             lines += [f"  {e.probability:.2f} {e.said} for {e.label}: {e.input[:SHOWN_TEXT]}" for e in self.errors]
         return "\n".join(lines)
 
@@ -118,7 +118,7 @@ class ClassificationReport(ResampledReport):
 
 
 def of_macro_f1(columns: Columns, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean F1 of the classes that a resample has or says."""
+    """Mean F1 of the classes that a resample has or predicts."""
     right, said = np.asarray(columns["label"]).astype(str), np.asarray(columns["predicted"]).astype(str)
     total, seen = np.zeros(len(weights)), np.zeros(len(weights))
     for name in np.unique(np.concatenate([right, said])):

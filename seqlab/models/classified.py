@@ -1,4 +1,4 @@
-"""From what a classifier said of each text to a report."""
+"""The predictions of a classifier -> a report."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class Classified(NamedTuple):
-    """The texts of a part, in the order of the file.
+    """Predictions for the texts of a part, in the order of the file.
 
     Args:
-        loss: Mean nats of those that count in it.
-        counted: How many do.
-        nats: Of each text ``(texts,)``; NaN where training did not have its label.
+        loss: Mean loss in nats of the texts that count.
+        counted: Number of texts that count in the loss.
+        nats: Nats of each text ``(texts,)``; NaN where training did not have its label.
         probabilities: ``(texts, classes)``.
-        wanted: ``(texts,)`` int64, -1 where training did not have the label; of several labels ``(texts, classes)`` of
-            0 and 1.
+        wanted: ``(texts,)`` int64, -1 where training did not have the label; with several labels ``(texts, classes)``
+            of 0 and 1.
     """
 
     loss: float
@@ -34,7 +34,7 @@ class Classified(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """What torchmetrics makes of it."""
+    """Scores from torchmetrics."""
 
     accuracy: float
     macro_f1: float
@@ -56,12 +56,12 @@ def report_of(
     """The report of one part.
 
     Args:
-        model: That classified it.
+        model: The classifier.
         data: The items.
-        split: Part of them.
-        found: What was said.
-        items: Whether the report tells of each text too.
-        errors: How many of the worst errors to list.
+        split: Part of the data.
+        found: The predictions.
+        items: Whether the report also has results for each text.
+        errors: Number of errors to list, the most confident first.
         seconds: Wall time.
     """
     said = model.said(found.probabilities.to(model.device)).cpu()
@@ -98,7 +98,7 @@ def _surest(columns: dict[str, list[Any]]) -> Any:
 
 def _of_one(said: Tensor, found: Classified) -> Scores:
     classes = found.probabilities.shape[1]
-    wanted = torch.where(found.wanted < 0, classes, found.wanted)  # an extra class, which is never said
+    wanted = torch.where(found.wanted < 0, classes, found.wanted)  # an extra class, never predicted
     known = found.wanted >= 0
     each: dict[str, Any] = {"num_classes": classes + 1, "validate_args": False}
     parts = [getattr(functional, f"multiclass_{name}") for name in ("precision", "recall", "f1_score")]
@@ -136,7 +136,7 @@ def _of_several(said: Tensor, found: Classified) -> Scores:
 def _columns(
     model: "Classifier", data: ClassData, split: Split, found: Classified, said: Tensor
 ) -> dict[str, list[Any]]:
-    """What was reached on each text, by name."""
+    """The results of each text, by name."""
     names, separator = model.labels.names, model.labels.separator
     if separator is None:
         predicted = [names[row] for row in said.tolist()]

@@ -1,4 +1,4 @@
-"""Training of word vectors that goes on with another text."""
+"""Continued training of word vectors on another text."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,39 +17,39 @@ from seqlab.text.codec import Codec, codec_of
 from seqlab.text.vocab import Vocab
 
 SQUARES = "sum"
-"""What Adagrad keeps of each weight."""
+"""Key of Adagrad's state of each weight."""
 
 
 class Continued(NamedTuple):
-    """What training goes on from.
+    """Starting point of continued training.
 
     Args:
-        said: A phrase that says it.
-        squares: Adagrad's sums of squared gradients, by the name of the weight that they are of; of a file none.
+        said: A phrase that describes it.
+        squares: Adagrad's sums of squared gradients by the name of their weight; empty for a file.
     """
 
     said: str
     squares: Mapping[str, Tensor] = {}
 
     def carry(self, optimizer: Optimizer, network: nn.Module) -> None:
-        """Has an optimizer that keeps such sums go on from these, so that its steps are as small as they had become."""
+        """Copies the sums into an optimizer that keeps such sums, so that its step sizes continue."""
         for name, parameter in network.named_parameters():
             if name in self.squares and SQUARES in optimizer.state.get(parameter, {}):
                 optimizer.state[parameter][SQUARES].copy_(self.squares[name])
 
 
 def continue_from(network: SkipGram, where: str, model: str, vocab: Vocab) -> Continued:
-    """Sets the vectors of those words that a file or a run has; others stay as they were drawn.
+    """Sets the vectors of the words in a file or a run; other words keep their random vectors.
 
     Args:
-        network: Of word vectors; its tables have a row a word, and perhaps others behind.
-        where: A file of vectors, which has those that export writes; or a checkpoint or a run's folder, which has both
-            tables and what the optimizer kept.
-        model: What ``--model`` calls the network.
-        vocab: Of the network.
+        network: Network of word vectors; its tables have a row per word, and possibly more rows after them.
+        where: A file of exported vectors; or a checkpoint or a run's folder, which also has the second table and the
+            optimizer's state.
+        model: Name of the network for ``--model``.
+        vocab: Vocabulary of the network.
 
     Raises:
-        UserError: It holds no vectors of such words, of this size and of such a model.
+        UserError: There are no vectors of these words, of this size, from this kind of model.
     """
     path = user_path(where)
     if not path.is_dir() and path.suffix != ".ckpt":
@@ -60,8 +60,8 @@ def continue_from(network: SkipGram, where: str, model: str, vocab: Vocab) -> Co
     record = checkpoint["seqlab"]
     if record["model"] != model or "text" not in record["codecs"]:
         raise UserError(
-            f"{path} holds a model '{record['model']}', from which {model} cannot go on; give the vectors that "
-            "python -m seqlab.export writes of it, or a run of the same model"
+            f"{path} holds a model '{record['model']}', and {model} cannot continue its training; give the vectors "
+            "that python -m seqlab.export writes, or a run of the same model"
         )
     codec = codec_of(record["codecs"]["text"])
     assert isinstance(codec, Codec)
@@ -90,7 +90,7 @@ def continue_from(network: SkipGram, where: str, model: str, vocab: Vocab) -> Co
 
 
 def _shared(new: Vocab, old: Vocab) -> tuple[Tensor, Tensor]:
-    """Rows of the tokens that both vocabularies have, in each of them."""
+    """Rows of the shared tokens in each of two vocabularies."""
     tokens = new.tokens(range(len(new)))
     pairs = [(row, old[token]) for row, token in enumerate(tokens) if token in old]
     columns = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
@@ -98,7 +98,7 @@ def _shared(new: Vocab, old: Vocab) -> tuple[Tensor, Tensor]:
 
 
 def _squares_of(checkpoint: Mapping[str, Any], name: str) -> Tensor | None:
-    """What Adagrad kept of a weight; none where another optimizer trained it."""
+    """Adagrad's sums for a weight; None if another optimizer trained it."""
     states, names = checkpoint.get("optimizer_states"), checkpoint["seqlab"]["parameters"]
     if not states or name not in names:
         return None

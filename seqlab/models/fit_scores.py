@@ -1,4 +1,4 @@
-"""How far what is said lies from numbers: root of the mean squared error, and the share of the variance explained."""
+"""Scores of predicted numbers: root mean squared error, and R2 (explained share of the variance)."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from seqlab.metrics import Columns, MeanLoss
 
 
 class RootMean(MeanLoss):
-    """Root of the mean of what is counted, over all batches and all processes."""
+    """Root mean squared error over all batches and all processes."""
 
     def compute(self) -> Tensor:
         return super().compute().sqrt()
@@ -19,7 +19,7 @@ class RootMean(MeanLoss):
 class R2(Metric):
     """1 - (sum of squared errors) / (sum of squared distances of the targets from their mean), the sums in float64.
 
-    Targets that are all the same have 1 where there is no error, and else 0.
+    For constant targets R2 is 1 without an error, otherwise 0.
     """
 
     full_state_update = False

@@ -40,13 +40,13 @@ from seqlab.text.series_codec import SeriesCodec
 from seqlab.views.forecasts import ForecastView, Said, draw_forecasts, draw_leads
 
 BLOCKS = 5
-"""Blocks of time that the training windows of each series are cut into, where counting chooses something."""
+"""Number of blocks of time for cross-validation over the training windows of each series."""
 SHOWN = 3
-"""Steps that are shown when training ends."""
+"""Steps to show at the end of training."""
 TOGETHER = 256
-"""Windows that are counted at once."""
+"""Windows to count at once."""
 INSPECTED = 64
-"""Windows by which lags are judged."""
+"""Number of windows that measure the effect of lags."""
 
 
 def _mean(model: Any) -> MeanLoss:
@@ -54,14 +54,14 @@ def _mean(model: Any) -> MeanLoss:
 
 
 CRPS = Measure("CRPS", "{:.4f}", "lower", _mean, ratio("crps"))
-"""Continuous ranked probability score, of models that say distributions."""
+"""Continuous ranked probability score, for models that forecast distributions."""
 
 
 class Forecaster(Model):
     """A model that forecasts series. Its codec is ``series``.
 
-    A window is an item; its errors are means over the steps and the columns of its forecast, in standard scores, or for
-    sMAPE and MASE in units.
+    A window is an item. Its errors are means over the steps and columns of its forecast, in standard scores; sMAPE and
+    MASE are computed in units.
     """
 
     task: ClassVar[str] = "forecasting"
@@ -101,7 +101,7 @@ class Forecaster(Model):
 
     @property
     def series(self) -> SeriesCodec:
-        """Between values and standard scores."""
+        """The codec between values and standard scores."""
         return self.codec_named("series", SeriesCodec)
 
     def forward(self, history: Tensor, known: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class Forecaster(Model):
 
         Args:
             history: ``(batch, history, columns)``.
-            known: In advance ``(batch, history + horizon, features)``.
+            known: Known features ``(batch, history + horizon, features)``.
         """
         said: Tensor = self.network(history, known)
         return said
@@ -119,10 +119,10 @@ class Forecaster(Model):
         return Sums(self._cost(told, batch.targets[batch.valid]).sum(), batch.valid.sum())
 
     def _cost(self, told: Tensor, targets: Tensor) -> Tensor:
-        """What training minimizes, of each window ``(windows,)``.
+        """Training loss of each window ``(windows,)``.
 
         Args:
-            told: All that the network says ``(windows, steps, columns, parts)``.
+            told: Full forecast of the network ``(windows, steps, columns, parts)``.
             targets: ``(windows, steps, columns)``.
         """
         if (spread := self.network.distribution) is not None:
@@ -137,8 +137,8 @@ class Forecaster(Model):
         """The measures of each window ``(windows,)``.
 
         Args:
-            said: In standard scores ``(windows, steps, columns)``.
-            targets: As ``said``.
+            said: Forecasts in standard scores ``(windows, steps, columns)``.
+            targets: True values, like ``said``.
             series: Number of each window's series ``(windows,)``.
         """
         error = (said.float() - targets.float()).abs()
@@ -179,7 +179,7 @@ class Forecaster(Model):
             yield Window(*self._placed(batch.history, batch.known, batch.targets))
 
     def _placed(self, *parts: Tensor) -> list[Tensor]:
-        """Them where the model is, and numbers as precise as it is."""
+        """The tensors on the model's device, with numbers in the model's dtype."""
         return [part.to(self.device, self.dtype if part.is_floating_point() else None) for part in parts]
 
     @torch.inference_mode()
@@ -197,21 +197,20 @@ class Forecaster(Model):
         seed: int = 0,
         figure: str | None = None,
     ) -> ForecastingReport:
-        """How far its forecasts of one part are off, every window once.
+        """Measures the forecasts of one part, with every window once.
 
         Args:
             data: The series, with this model's codec.
-            split: Part of them.
-            items: Whether the report tells of each window too.
-            strategy: one_step (each from the true values before), recursive, direct, direct_recursive, or all of them
-                in one table; direct as far as the model reaches, else by what it says at once, if not given.
-            horizon: Steps to forecast; as many as the model was trained for if not given.
-            origins: Places of the part, evenly spread, from which to forecast, each shown by itself; all if not given.
-            refit: Whether a model in closed form is fitted anew to all that lies before each of the origins (its
-                quantiles stay).
-            paths: Futures that are drawn of each window where a distribution is read again step by step.
-            seed: Of these.
-            figure: PNG file of forecasts 1, 4, 16, 64 and horizon steps ahead, and of how errors grow.
+            split: Part of the data.
+            items: Whether the report also has results for each window.
+            strategy: one_step (each step from the true values before it), recursive, direct, direct_recursive, or all
+                (one table); if not given, direct up to the model's horizon, otherwise direct_recursive.
+            horizon: Steps to forecast; the horizon of training if not given.
+            origins: Number of forecast origins, evenly spread over the part, each with a row; all if not given.
+            refit: Whether to refit a closed-form model to all data before each origin (its quantiles stay).
+            paths: Random futures per window, if a forecast distribution is fed back step by step.
+            seed: Seed of the random futures.
+            figure: PNG file of forecasts 1, 4, 16, 64 and horizon steps ahead, and of the growth of errors.
         """
         if not isinstance(data, SeriesData):
             raise UserError("a forecaster is measured on series; give --data series or the name of some")
@@ -244,7 +243,7 @@ class Forecaster(Model):
     def _forecasted(
         self, network: Any, batches: Iterable[SeriesBatch], steps: int, strategy: Strategy, paths: int, seed: int
     ) -> Forecasted:
-        """What a network said of windows, in their order."""
+        """The forecasts of a network for windows, in order."""
         rows: list[list[Tensor]] = []
         draws = torch.Generator(self.device).manual_seed(seed)
         for batch in batches:
@@ -258,7 +257,7 @@ class Forecaster(Model):
                 low, high = (told.kind.quantile(told.numbers, end) for end in INTERVAL)
                 spread = [told.crps(own.targets), (low <= own.targets) & (own.targets <= high)]
                 errors["crps"] = spread[0].mean((1, 2))
-                fed_back = isinstance(told.kind, Samples)  # of which no likelihood is known
+                fed_back = isinstance(told.kind, Samples)  # samples have no likelihood
                 cost = errors["crps"] if fed_back else self._cost(told.numbers, own.targets)
             parts = own.items, cost, *errors.values(), own.series, said - own.targets, *spread
             rows.append([part[own.valid].cpu() for part in parts])
@@ -279,16 +278,16 @@ class Forecaster(Model):
         seed: int = 0,
         figure: str | None = None,
     ) -> Iterator[Forecast]:
-        """What follows the rows of a CSV file, a value of each column a step.
+        """Forecasts the steps after the rows of a CSV file, one value per column and step.
 
         Args:
-            inputs: The lines of the file; rows at its end without values tell what is known in advance.
-            steps: To forecast; as many as the model was trained for if not given.
-            strategy: recursive, direct or direct_recursive; direct as far as the model reaches, else direct_recursive,
-                if not given.
-            paths: Futures that are drawn where a distribution is read again step by step.
-            seed: Of these.
-            figure: PNG file of the history and the forecast, with its interval where the model says distributions.
+            inputs: The lines of the file; last rows without values give the known columns of the next steps.
+            steps: Steps to forecast; the horizon of training if not given.
+            strategy: recursive, direct or direct_recursive; if not given, direct up to the model's horizon, otherwise
+                direct_recursive.
+            paths: Random futures, if a forecast distribution is fed back step by step.
+            seed: Seed of the random futures.
+            figure: PNG file of the history and the forecast, with the interval of a forecast distribution.
         """
         check_paths(paths)
         steps = self.series.horizon if steps is None else steps
@@ -308,13 +307,13 @@ class Forecaster(Model):
                 yield Forecast(one.name or None, written(when), self._named(values[step]), interval)
 
     def _named(self, row: np.ndarray[Any, Any], behind: str = "") -> dict[str, float]:
-        """Values of a step by the names of their columns, rounded to what float32 holds."""
+        """Values of a step by column name, rounded to the precision of float32."""
         rounded = (float(f"{value:.7g}") for value in row.tolist())
         return {f"{name}{behind}": value for name, value in zip(self.series.columns, rounded, strict=True)}
 
     @torch.inference_mode()
     def _said(self, one: Input, steps: int, strategy: Strategy, paths: int, draws: torch.Generator) -> Said:
-        """A forecast in units, and the ends of its interval where the model says distributions."""
+        """A forecast in units, and the ends of its interval if the model forecasts distributions."""
         training, scale = self.training, self.series.scales[one.name]
         self.eval()
         try:
@@ -329,12 +328,12 @@ class Forecaster(Model):
         return value, (low, high)
 
     def inspect(self, data: Any, *, split: Split = "val", lags: int = 12) -> Lags:
-        """What each lag is worth: how much the forecast changes where a value of the history does.
+        """Measures the effect of each lag: how much the forecast changes with a value of the history.
 
         Args:
-            data: Gives the series that it was trained on.
-            split: Part whose windows are looked at, some of them, evenly spread.
-            lags: Of those that are worth most, how many to list.
+            data: The series that the model was trained on.
+            split: Part from which some windows, evenly spread, are taken.
+            lags: Number of lags to list, the most important first.
         """
         windows = data().windows(split)
         if not len(windows):
@@ -344,7 +343,7 @@ class Forecaster(Model):
         return worth_of_lags(self.network, history, known, self.run, lags)
 
     def shown(self, data: SeriesData, split: Split, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """A few windows of a part evenly spread over it: history, forecast and what came, each ``(count, steps,
+        """A few windows, evenly spread over a part: history, forecast and true values, each ``(count, steps,
         columns)``, in standard scores."""
         batch, training = _spread(data.windows(split), count), self.training
         self.eval()

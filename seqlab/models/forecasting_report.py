@@ -1,4 +1,4 @@
-"""What ``evaluate`` says of a forecaster."""
+"""The report of ``evaluate`` for a forecaster."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,22 +15,22 @@ from seqlab.models.origins import Origin, table
 from seqlab.text.series_codec import SeriesCodec
 
 TITLES = {"mse": "MSE", "mae": "MAE", "smape": "sMAPE", "mase": "MASE", "crps": "CRPS", "coverage": "in 80%"}
-"""Of measures, and of how often the truth lay in the interval."""
+"""Names of measures, and of the coverage of the interval."""
 LEADS = (1, 4, 16, 64)
-"""Steps ahead whose errors are printed, beside the last one."""
+"""Steps ahead with printed errors, in addition to the last step."""
 SHOWN_COLUMNS = 20
-"""Columns whose errors in units are printed."""
+"""Most columns with printed errors in units."""
 
 
 class Forecast(NamedTuple):
-    """A step that was forecast.
+    """One step of a forecast.
 
     Args:
-        series: Its name; none where there is one series.
-        time: Of the step, as times are written.
-        values: Of each column, in its units.
-        interval: Ends of the central interval of 80%, ``NAME_low`` and ``NAME_high`` of each column; none of a model
-            that says values alone.
+        series: Name of the series; None if there is only one.
+        time: Time of the step as text.
+        values: Value of each column, in its units.
+        interval: Ends of the central 80% interval, ``NAME_low`` and ``NAME_high`` of each column; None for a model
+            that forecasts values alone.
     """
 
     series: str | None
@@ -47,15 +47,15 @@ class Forecast(NamedTuple):
 
 
 class Forecasted(NamedTuple):
-    """What was said of the windows of a part, in their order.
+    """Forecasts for the windows of a part, in order.
 
     Args:
-        cost: What training minimizes, of each window ``(windows,)``.
-        measures: Of each window ``(windows,)``, by name.
+        cost: Training loss of each window ``(windows,)``.
+        measures: Measures of each window ``(windows,)``, by name.
         series: Number of each window's series ``(windows,)``.
-        errors: In standard scores ``(windows, steps, columns)``.
-        crps: In standard scores ``(windows, steps, columns)``; none of a model that says values alone.
-        inside: Whether the truth lay in the central interval of 80%, as ``crps``.
+        errors: Errors in standard scores ``(windows, steps, columns)``.
+        crps: CRPS in standard scores ``(windows, steps, columns)``; None for a model that forecasts values alone.
+        inside: Whether the truth lies in the central 80% interval, shaped like ``crps``.
     """
 
     cost: NDArray[np.float64]
@@ -67,7 +67,7 @@ class Forecasted(NamedTuple):
 
     @classmethod
     def joined(cls, parts: Sequence["Forecasted"]) -> "Forecasted":
-        """What was said of the windows of several parts, one part after the other."""
+        """The forecasts of several parts, concatenated."""
         first, *_ = parts
         measures = {name: np.concatenate([one.measures[name] for one in parts]) for name in first.measures}
         cost, series, errors = (
@@ -79,7 +79,7 @@ class Forecasted(NamedTuple):
         return cls(cost, measures, series, errors, crps, inside)
 
     def first(self, data: SeriesData, split: Split) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What was said of the first column of the first series, and what came, both ``(windows, steps)``."""
+        """Forecasts and true values of the first column of the first series, both ``(windows, steps)``."""
         windows = data.windows(split, self.errors.shape[1])
         own = windows.only(np.flatnonzero(windows.series == windows.series[0]))
         came = own.batch(np.arange(len(own))).targets.double().numpy()[:, :, 0]
@@ -87,7 +87,7 @@ class Forecasted(NamedTuple):
 
 
 class OfColumn(NamedTuple):
-    """How far forecasts of a column are off, in its units: mean absolute error, and root of the mean squared one."""
+    """Errors of a column in its units: mean absolute error, and root mean squared error."""
 
     mae: float
     rmse: float
@@ -95,18 +95,18 @@ class OfColumn(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ForecastingReport(Report):
-    """How far forecasts are off, every window counted once.
+    """Errors of forecasts, with every window counted once.
 
     Args:
-        strategy: By which the measures were reached.
-        step: What lies between two rows.
-        scaled: Whether MSE and MAE are of standard scores, not in units.
+        strategy: Strategy of the measures.
+        step: Time from one row to the next.
+        scaled: Whether MSE and MAE are in standard scores instead of units.
         by_step: Mean squared error of each step ahead in standard scores ``(steps,)``, by strategy.
-        mae_by_step: Mean absolute error of each step ahead, of the strategy of the measures ``(steps,)``.
-        columns: Of each column how far forecasts are off, by name.
-        crps_by_step: As ``by_step`` the continuous ranked probability score, of a model that says distributions.
-        coverage_by_step: As ``by_step`` how often the truth lay in the central interval of 80%.
-        origins: What was reached from each origin, where only some windows were forecast.
+        mae_by_step: Mean absolute error of each step ahead, with the strategy of the measures ``(steps,)``.
+        columns: Errors of each column, by name.
+        crps_by_step: CRPS of each step ahead, like ``by_step``, for a model that forecasts distributions.
+        coverage_by_step: Coverage of the central 80% interval at each step ahead, like ``by_step``.
+        origins: Results of each origin, if only some windows were forecast.
     """
 
     strategy: str
@@ -156,7 +156,7 @@ class ForecastingReport(Report):
 
     @property
     def leads(self) -> list[int]:
-        """Steps ahead whose errors are printed."""
+        """Steps ahead with printed errors."""
         last = len(self.mae_by_step)
         return [*(lead for lead in LEADS if lead < last), last]
 
@@ -192,14 +192,14 @@ def report_of(
     """The report of one part.
 
     Args:
-        codec: Of the model.
+        codec: Codec of the model.
         data: The series.
-        split: Part of them.
-        found: What was said, by strategy.
+        split: Part of the data.
+        found: Forecasts by strategy.
         own: The strategy of the measures.
-        items: Whether the report tells of each window too.
+        items: Whether the report also has results for each window.
         seconds: Wall time.
-        origins: Numbers of the windows that were forecast, where they are not all of the part.
+        origins: Numbers of the windows that were forecast, if they are not all windows of the part.
     """
     said = found[own]
     columns = _columns(data, split, said, origins) if items or origins is not None else {}
@@ -229,7 +229,7 @@ def report_of(
 def _columns(
     data: SeriesData, split: Split, said: Forecasted, origins: NDArray[np.int64] | None
 ) -> dict[str, Sequence[Any]]:
-    """What was reached on each window, by name."""
+    """The results of each window, by name."""
     every = data.times(split, said.errors.shape[1])
     numbers = [*range(len(every))] if origins is None else origins.tolist()
     names, times = zip(*(every[number] for number in numbers), strict=True)

@@ -27,13 +27,13 @@ from seqlab.text.image_codec import ImageCodec
 from seqlab.views.wrong_images import PictureView
 
 TOGETHER = 64
-"""Pictures that ``predict`` classifies at once."""
+"""Pictures in a batch of ``predict``."""
 SHOWN = 8
-"""Images that are shown with their labels when training ends."""
+"""Images to show with their labels at the end of training."""
 
 
 class LabelledImage(NamedTuple):
-    """A picture by its name, its label, and how likely that and each class is."""
+    """A picture's name, its predicted label, the label's probability, and the probability of each class."""
 
     image: str
     label: str
@@ -62,7 +62,7 @@ class ImageClassifier(Classifier):
 
     @property
     def image(self) -> ImageCodec:
-        """What images are read as."""
+        """The codec of the images."""
         return self.codec_named("image", ImageCodec)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class ImageClassifier(Classifier):
         """The label of each of several pictures, with probabilities.
 
         Args:
-            inputs: Paths of PNG, JPEG, BMP or GIF files, scaled to the size of the images of training and read as
+            inputs: Paths of PNG, JPEG, BMP or GIF files, scaled to the size of the training images and converted to
                 grey levels; ``FILE:PLACE`` for an image of an IDX file, ``digits:PLACE`` for one of the digits.
         """
         self.check_finite()
@@ -95,7 +95,7 @@ class ImageClassifier(Classifier):
             yield from self._labelled(together, np.stack([named_picture(name, size) for name in together]))
 
     def _labelled(self, inputs: Sequence[str], pixels: Grey) -> Iterator[LabelledImage]:
-        """The labels of images of those names."""
+        """The labels of images with these names."""
         with torch.inference_mode(), evaluating(self):
             probabilities = self.probabilities(self.network(torch.from_numpy(pixels).to(self.device)))
             said = self.said(probabilities)
@@ -104,14 +104,14 @@ class ImageClassifier(Classifier):
             yield LabelledImage(one, names[chosen], row[chosen], dict(zip(names, row, strict=True)))
 
     def inspect(self, data: Callable[[], DataModule], *, images: int = 100) -> ImageInspection:
-        """Which pixels speak for which class; of a recurrence, how far back its loss reaches.
+        """Shows which pixels support which class, and for a recurrence how far back its gradients reach.
 
         Args:
-            data: Reads the corpus that it was trained on.
-            images: Of the held-out part, which the gradients of a recurrence are means over.
+            data: The corpus that the model was trained on.
+            images: Number of held-out images for the mean gradients of a recurrence.
 
         Raises:
-            UserError: It was not trained by gradients, or images is no number of them.
+            UserError: The model was not trained by gradients, or images is below 1.
         """
         if not self.options.by_gradients:
             raise UserError(f"{self.run} holds counts, with no gradients to look at; give a network that was trained")

@@ -1,4 +1,4 @@
-"""Language models: a text predicted token by token, by a recurrence or by counts."""
+"""Language models: they predict a text token by token, by a network or by counts."""
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,11 +43,11 @@ from seqlab.views.samples import TextSamples
 
 SAMPLE_TOKENS = 200
 LOOK_EVERY = 200
-"""Optimizer steps from one look at the recurrence, or sample, to the next, so that they cost little."""
+"""Optimizer steps between two views of the recurrence, or two samples, so that the views cost little."""
 
 
 class Continuation(NamedTuple):
-    """A prefix and the text that continues it, prefix and all."""
+    """A prefix, and the text that begins with it and continues it."""
 
     prefix: str
     text: str
@@ -57,10 +57,10 @@ class Continuation(NamedTuple):
 
 
 class LanguageModel(Model):
-    """A model that predicts each token of a text from those before it.
+    """A model that predicts each token of a text from the tokens before it.
 
-    The state is carried from a batch to the next where the batch says that it continues, detached in between (truncated
-    backpropagation through time). Its one codec is ``text``.
+    If a batch continues the one before it, the state is carried over, detached (truncated backpropagation through
+    time). The only codec is ``text``.
     """
 
     task: ClassVar[str] = "language"
@@ -81,7 +81,7 @@ class LanguageModel(Model):
 
     @property
     def codec(self) -> Codec:
-        """Between text and ids."""
+        """The codec of the text."""
         return self.codec_named("text", Codec)
 
     def forward(self, ids: Tensor, state: AnyState | None = None) -> tuple[Tensor, AnyState]:
@@ -132,17 +132,17 @@ class LanguageModel(Model):
     def evaluate(
         self, data: DataModule, split: Split = "test", items: bool = False, *, stride: int | None = None
     ) -> LanguageReport:
-        """How well it predicts one part of a text, every token once, the state carried.
+        """Measures the prediction of one part of a text, with every token once and the state carried.
 
         Args:
             data: The text, with this model's codec.
-            split: Part of it.
-            items: Whether the report tells of each run of 100 tokens, or of each line, too.
-            stride: Tokens from one window of a Transformer to the next; as the model has it if not given. The fewer,
-                the more each token sees, and the longer it takes.
+            split: Part of the data.
+            items: Whether the report also has results for each run of 100 tokens, or for each line.
+            stride: Tokens from one window of a Transformer to the next; as in training if not given. With a smaller
+                stride each token sees more tokens, and evaluation takes longer.
 
         Raises:
-            UserError: The data are no text, or the model has no windows of so many tokens.
+            UserError: The data are no text, or the stride does not fit the model's window.
         """
         with self._striding(stride):
             if not isinstance(data, TextData):
@@ -152,7 +152,7 @@ class LanguageModel(Model):
 
     @contextmanager
     def _striding(self, stride: int | None) -> Iterator[None]:
-        """Within it windows begin every so many tokens."""
+        """A context with this stride between windows."""
         if stride is None:
             yield
             return
@@ -186,10 +186,10 @@ class LanguageModel(Model):
             top_k: Draw among the k most likely tokens only.
             top_p: Draw among the fewest tokens whose probabilities sum to at least p.
             seed: Random seed of the first sample; the next ones take the next seeds.
-            num_samples: Continuations, decoded together; one, as a text and not as a list of texts, if not given.
+            num_samples: Number of continuations, decoded together; if not given, one, as a text instead of a list.
 
         Returns:
-            The prefix and what follows it, of each sample.
+            The prefix with its continuation, for each sample.
 
         Raises:
             UserError: A value is out of its range.
@@ -209,7 +209,7 @@ class LanguageModel(Model):
         num_samples: int = 1,
         streaming: bool = True,
     ) -> Iterator[list[str]]:
-        """As ``generate``, the texts as far as they stand after every token."""
+        """``generate`` as an iterator: the texts so far after every token."""
         if num_samples < 1:
             raise UserError(f"num_samples {num_samples} must be a whole number of at least 1")
         self.check_finite()
@@ -218,7 +218,7 @@ class LanguageModel(Model):
         yield from continue_text(self.network, self.codec, *asked, seeds=seeds, streaming=streaming)
 
     def overflow(self, tokens: int) -> str | None:
-        """A sentence that says how few of so many tokens each one sees, where it is not all of them."""
+        """A sentence about how many tokens each token sees, if it is not all of them."""
         if not isinstance(self.network, TransformerLanguage):
             return None
         most = self.network.most_before()
@@ -230,7 +230,7 @@ class LanguageModel(Model):
         )
 
     def state_size(self, samples: int, tokens: int) -> str:
-        """What is kept of so many samples after so many tokens, in bytes."""
+        """Size of the state of so many samples after so many tokens, in bytes, as words."""
         taken = self.network.state_bytes(samples, tokens)
         return f"state of {samples:,} sample{'s' * (samples > 1)}: {taken:,} bytes after {tokens:,} tokens"
 
@@ -248,11 +248,11 @@ class LanguageModel(Model):
 
         Args:
             inputs: Texts to continue.
-            num_tokens: Tokens to draw for each.
+            num_tokens: Tokens to draw for each text.
             temperature: Divides the logits; 0 takes the most likely token.
             top_k: Draw among the k most likely tokens only.
             top_p: Draw among the fewest tokens whose probabilities sum to at least p.
-            seed: Of each.
+            seed: Random seed, the same for each text.
         """
         for prefix in inputs:
             (texts,) = self.stream(prefix, num_tokens, temperature, top_k, top_p, seed, streaming=False)
@@ -267,17 +267,17 @@ class LanguageModel(Model):
         word: str | None = None,
         projection: Method = "pca",
     ) -> LanguageInspection | WordInContext:
-        """What its recurrence does with its memory, or what its attention looks at, while it reads.
+        """Shows what a recurrence does with its memory, or what attention looks at, while the model reads.
 
         Args:
-            data: Reads the corpus that it was trained on.
+            data: The corpus that the model was trained on.
             text: Text to read, or a UTF-8 file of it; if not given, the held-out part of that corpus.
-            num_steps: Steps that gradients are followed back.
-            word: Compare the states at the places of this word instead, beside its one static vector.
-            projection: How the picture of these states is made: pca, or tsne, which needs scikit-learn.
+            num_steps: Steps to follow gradients back.
+            word: Instead, compare the states at the places of this word, and its static vector.
+            projection: Projection of these states in the figure: pca, or tsne, which needs scikit-learn.
 
         Raises:
-            UserError: It has neither, the text is too short, or does not have the word twice.
+            UserError: The model has neither recurrence nor attention, or the text is too short or lacks the word twice.
         """
         network = self.network
         if not isinstance(network, LanguageNetwork | TransformerLanguage):
@@ -306,7 +306,7 @@ class LanguageModel(Model):
     def sample(self, data: DataModule) -> str:
         try:
             return str(self.generate(data.prompt or "", num_tokens=SAMPLE_TOKENS))
-        except UserError as error:  # an unsmoothed model of counts has come to a dead end
+        except UserError as error:  # an unsmoothed n-gram model reached a dead end
             return f"({error})"
 
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
@@ -327,20 +327,20 @@ class LanguageModel(Model):
         return f"python -m seqlab.generate {checkpoint}{prefix}"
 
     def flops_per_item(self) -> int:
-        """Those of going forward, and twice as many going back."""
+        """Operations of the forward pass, and twice as many for the backward pass."""
         return 3 * sum(self.network.flops().values()) if isinstance(self.network, NextToken) else 0
 
     def export(self, *, format: Literal["safetensors", "onnx"] = "safetensors") -> bytes:
         """The weights, or the whole network, for other programs.
 
         Args:
-            format: safetensors, the weights; or onnx, the network over any batch and time, state in and out: that of a
-                recurrence, or the keys and values of a Transformer.
+            format: safetensors (the weights), or onnx (the network for any batch and time). The onnx network reads and
+                returns the state: that of a recurrence, or the keys and values of a Transformer.
 
         Returns:
-            The content of a file, whose metadata hold ``task`` and ``model``, and as JSON ``options`` and ``codecs``;
-            of an onnx file ``first_state`` too, the parts ``(layers, hidden_size)`` of the state before the first token
-            where it was learned, ``{}`` where it is zero.
+            The content of a file. Its metadata hold ``task`` and ``model``, and as JSON ``options`` and ``codecs``. An
+            onnx file also has ``first_state``: the parts ``(layers, hidden_size)`` of a learned initial state, ``{}``
+            for a zero state.
         """
         if format == "safetensors":
             return super().export()

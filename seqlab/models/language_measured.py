@@ -1,4 +1,4 @@
-"""How well a network predicts one part of a text."""
+"""Measures how well a network predicts one part of a text."""
 
 import time
 from typing import Any, cast
@@ -19,22 +19,22 @@ from seqlab.nn.ngram import NGram
 from seqlab.text.codec import Codec
 
 BLOCK = 100
-"""Tokens of an item that a report tells of."""
+"""Tokens in an item of a report."""
 
 
 @torch.inference_mode()
 def measured(
     network: NextToken | NGram, codec: Codec, data: TextData, split: Split, items: bool, device: torch.device
 ) -> LanguageReport:
-    """Every token of a part predicted once, the state carried.
+    """Predicts every token of a part once, with the state carried.
 
     Args:
-        network: In evaluation mode.
-        codec: Of its ids.
+        network: Network in evaluation mode.
+        codec: Codec of its ids.
         data: The text.
-        split: Part of it.
-        items: Whether the report tells of each run of 100 tokens, or of each line, too.
-        device: Of the network.
+        split: Part of the data.
+        items: Whether the report also has results for each run of 100 tokens, or for each line.
+        device: Device of the network.
     """
     started, state, unknown, streams = time.monotonic(), None, 0, 0
     total = MeanLoss(alone=True).to(device)
@@ -71,7 +71,7 @@ def measured(
 
 
 def _runs(nats: NDArray[np.float64], ids: NDArray[Any], lines: TextLines | None, codec: Codec) -> dict[str, list[Any]]:
-    """What was reached on each run of tokens, or on each line."""
+    """Results of each run of tokens, or of each line."""
     if lines is None:
         runs = [(begin, min(begin + BLOCK, len(nats))) for begin in range(0, len(nats), BLOCK)]
     else:
@@ -87,7 +87,7 @@ def _runs(nats: NDArray[np.float64], ids: NDArray[Any], lines: TextLines | None,
 def _place(
     each: NDArray[np.float64], nats: Tensor, batch: TextBatch, index: int, batches: EvaluationBatches | EvaluationLines
 ) -> None:
-    """Puts the losses of a batch where its tokens stand in the text."""
+    """Writes the losses of a batch to the positions of its tokens in the text."""
     places = batches.places(index, nats.shape[1])
     real = np.ones(places.shape, dtype=bool) if batch.valid is None else batch.valid.numpy()
     each[places[real]] = nats.double().cpu().numpy()[real]

@@ -1,4 +1,4 @@
-"""What ``evaluate`` says of a language model."""
+"""The report of ``evaluate`` for a language model."""
 
 import math
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from seqlab.metrics import Report, bits, perplexity
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageReport(Report):
-    """How well a model predicts a text, and what was counted.
+    """Measures of a language model on a text, and the counts behind them.
 
     Args:
-        unknown: How many of the tokens are ``<unk>``.
-        characters: Characters of cleaned text that the tokens stand for.
-        streams: Runs that the text was read in, or lines.
-        state: What each token was predicted from.
+        unknown: Number of ``<unk>`` tokens.
+        characters: Number of characters of cleaned text behind the tokens.
+        streams: Number of streams of the text, or of lines.
+        state: Context of each prediction, in words.
     """
 
     unknown: int
@@ -39,7 +39,7 @@ class LanguageReport(Report):
 
     @property
     def bits_per_character(self) -> float:
-        """All bits over all characters, comparable between tokenizations of one text."""
+        """Total bits divided by the number of characters; comparable between tokenizations of the same text."""
         return bits(self.loss * self.tokens / self.characters)
 
     def rows(self) -> dict[str, str]:

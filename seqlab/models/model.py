@@ -1,4 +1,4 @@
-"""What every task shares under a Trainer: sums and their means, measures, an optimizer, a checkpoint."""
+"""Base of every task's LightningModule: loss sums and means, measures, optimizer, checkpoint."""
 
 import json
 from abc import abstractmethod
@@ -43,36 +43,35 @@ from seqlab.runs.schema import check_finite
 from seqlab.text.codec import AnyCodec
 
 STEP = "step"
-"""Name under which Lightning is told the step that a validation is logged at; by itself it takes the one before."""
+"""Key that gives Lightning the step of a validation's log entry; by default Lightning takes the step before."""
 
 Codecs = Mapping[str, AnyCodec]
 CodecT = TypeVar("CodecT", bound=AnyCodec)
 
 
 class Model(pl.LightningModule):
-    """A network, what its ids stand for, and what a Trainer and the verbs ask of it.
+    """A network with its codecs, and the methods that a Trainer and the verbs call.
 
-    A task is a subclass: it says what a batch costs (``loss``, as a sum and a count), how good it is (``measures``,
-    ``score``, ``evaluate``) and what a user gets for raw input (``predict``). Dividing, averaging over processes and
-    over accumulated batches, and logging happen here. The loss of a step is summed by ``TrainingLog``, not by
-    ``self.log``, which costs 0.3 ms a call.
+    A task is a subclass with the loss of a batch (``loss``, as a sum and a count), its measures (``measures``,
+    ``score``, ``evaluate``) and predictions for raw input (``predict``). This class divides, averages over processes
+    and accumulated batches, and logs. ``TrainingLog`` sums the loss of a step, since ``self.log`` costs 0.3 ms a call.
 
     Args:
-        options: Of the network; ``options.build`` makes it from the sizes of the codecs.
-        codecs: What ids stand for, by name, in the order in which the network takes their sizes.
-        optimizer: Parameters -> optimizer; that which the options ask for if not given.
-        lr_scheduler: Optimizer -> learning-rate schedule; none keeps the rate.
+        options: Options of the network; ``options.build`` makes it from the sizes of the codecs.
+        codecs: Codecs by name, in the order in which the network takes their sizes.
+        optimizer: Parameters -> optimizer; the default of the options if not given.
+        lr_scheduler: Optimizer -> learning-rate schedule; None for a constant rate.
         lr_interval: Whether the schedule steps after every ``epoch`` or every optimizer ``step``; ReduceLROnPlateau
             steps after every validation.
-        name: What ``--model`` calls it; a checkpoint is read by its options if not given.
+        name: Name of the model for ``--model``; found by the options if not given.
 
-    ``task`` is its name in ``TASKS``, ``says`` what a sentence calls it ("language model"), ``unit`` what its items are
-    and ``loss_unit`` what a loss is measured in; ``formats`` are ways to write its predictions as lines, by name,
-    beside those of every model, and ``predicts`` is the one that is taken if none is named. ``counted`` are beginnings
-    of the names of weights that are tables, whose sizes come with the data.
+    ``task`` is the name in ``TASKS``, ``says`` the noun in a sentence ("language model"), ``unit`` the noun for its
+    items and ``loss_unit`` the unit of its loss. ``formats`` are ways to write predictions as lines, by name, in
+    addition to those of every model; ``predicts`` is the default. ``counted`` are prefixes of the names of weights that
+    are tables, whose sizes depend on the data.
 
     Attributes:
-        network: What ``options.build`` made.
+        network: The network of ``options.build``.
         lr: Learning rate; a number set here before training replaces the optimizer's.
         loaded: Phrases that name the weights read from files.
         run: Name of the run that trained it.
@@ -121,23 +120,23 @@ class Model(pl.LightningModule):
 
     @classmethod
     def network_of(cls, options: Any, codecs: Codecs) -> nn.Module:
-        """A network, its weights drawn, nothing read or counted.
+        """A network with initialized weights, without files or counts.
 
         Args:
-            options: Of it.
-            codecs: Of its ids.
+            options: Options of the network.
+            codecs: Codecs of its ids.
         """
         made: nn.Module = options.build(*(codec.vocab_size for codec in codecs.values()))
         return made
 
     def codec_named(self, name: str, kind: type[CodecT]) -> CodecT:
-        """The codec of a name, which is of a kind."""
+        """The codec of a name, checked for its class."""
         codec = self.codecs[name]
         assert isinstance(codec, kind)
         return codec
 
     def build(self) -> nn.Module:
-        """The network that training begins with."""
+        """The initial network of training."""
         return self.network_of(self.options, self.codecs)
 
     def _metrics(self) -> Iterator[tuple[str, Metric]]:
@@ -147,23 +146,23 @@ class Model(pl.LightningModule):
 
     @abstractmethod
     def loss(self, batch: Any, stage: str) -> Sums:
-        """What a batch costs.
+        """The loss of a batch, as a sum and a count.
 
         Args:
-            batch: Of the data.
+            batch: Batch of the data.
             stage: ``train``, ``val`` or ``test``.
         """
 
     def penalty(self) -> Tensor | None:
-        """What is added to the loss of an optimizer step once, however many batches it has; none for nothing."""
+        """Penalty added once to the loss of an optimizer step, for any number of batches; None for no penalty."""
         return None
 
     def score(self, batch: Any, metrics: Any, stage: str) -> None:
-        """Updates the metrics by a batch; as it is here, all of them by the sums of the loss.
+        """Updates the metrics with a batch; by default, all of them with the sums of the loss.
 
         Args:
-            batch: Of the data.
-            metrics: Of the loss, and of each measure that has one, by name.
+            batch: Batch of the data.
+            metrics: Metrics of the loss, and of each measure that has one, by name.
             stage: ``val`` or ``test``.
         """
         total, items, _ = self.loss(batch, stage)
@@ -171,22 +170,22 @@ class Model(pl.LightningModule):
             metric.update(total, items)
 
     def scores(self, data: DataModule, stage: str) -> dict[str, float]:
-        """Measures of a whole part that have no metric; the first process is asked."""
+        """Measures of a whole part without a metric; only the first process computes them."""
         return {}
 
     def count(self, data: DataModule) -> None:
-        """Counts the training part, of a model that is not trained by gradients."""
+        """Counts the training part, for a model that is not trained by gradients."""
         raise UserError(f"{self.name} is trained by gradients; there is nothing to count")
 
     def check_data(self, data: DataModule) -> None:
-        """Checks that it can learn from these data, before a run begins.
+        """Checks before a run that the model can learn from these data.
 
         Raises:
-            UserError: It cannot.
+            UserError: The model cannot learn from them.
         """
 
     def counts_beside(self) -> bool:
-        """Whether what is trained by gradients has counts of the same data beside it."""
+        """Whether a model trained by gradients is combined with counts of the same data."""
         return bool(getattr(self.options, "counts", 0.0))
 
     def on_fit_start(self) -> None:
@@ -200,47 +199,47 @@ class Model(pl.LightningModule):
 
     @abstractmethod
     def evaluate(self, data: DataModule, split: Split) -> Report:
-        """How good it is on one part of a corpus, every item counted once."""
+        """Measures the model on one part of a corpus, with every item counted once."""
 
     @abstractmethod
     def predict(self, inputs: Iterable[str]) -> Iterator[Any]:
-        """What a user gets for raw input, one for each in their order."""
+        """Predictions for raw inputs, one for each, in order."""
 
     def sample(self, data: DataModule) -> str:
-        """A little of what the model says now, for a person to read; empty where there is nothing to say."""
+        """A short sample of the model's current output for people to read; empty if there is none."""
         return ""
 
     def remarks(self, measured: Mapping[str, float]) -> list[str]:
-        """Sentences that a user must read beside what a run measured, by name."""
+        """Notes for the user on the results of a run, by name."""
         return []
 
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
-        """What is shown of it in TensorBoard beside losses.
+        """The callbacks that show more than losses in TensorBoard.
 
         Args:
-            data: That it learns from.
-            folder: Of the run.
+            data: The training data.
+            folder: Folder of the run.
             pictures: Whether to draw after each validation too, not only when training ends.
         """
         return []
 
     def command(self, data: DataModule, checkpoint: str) -> str:
-        """What a user may try next with a checkpoint, already quoted for a shell; empty where it has no verb."""
+        """A command to try next with a checkpoint, quoted for a shell; empty if the model has no verb."""
         return next((f"python -m seqlab.{verb} {checkpoint}" for verb in self.can()), "")
 
     def flops_per_item(self) -> int:
-        """Floating-point operations that training takes for an item; 0 where nobody counted them."""
+        """Floating-point operations of training per item; 0 if unknown."""
         return 0
 
     def forget(self) -> None:
-        """Drops what is carried from batch to batch."""
+        """Drops the state that is carried from batch to batch."""
 
     def can(self) -> list[str]:
-        """The verbs that it has."""
+        """The verbs of this model."""
         return [verb for verb in VERBS if hasattr(self, verb)]
 
     def configure_callbacks(self) -> list[pl.Callback]:
-        """``train/loss`` is logged whoever made the Trainer."""
+        """Adds the callback that logs ``train/loss``, for any Trainer."""
         there = any(isinstance(callback, TrainingLog) for callback in self.trainer.callbacks)
         return [] if there else [TrainingLog()]
 
@@ -266,7 +265,7 @@ class Model(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips as Lightning does; sparse gradients by their norm, which torch alone does not."""
+        """Gradient clipping as in Lightning, and by norm also for sparse gradients, which torch does not support."""
         if not self.sparse:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
             return
@@ -283,7 +282,7 @@ class Model(pl.LightningModule):
         self.score(batch, self.metrics, "test")
 
     def predict_step(self, batch: Any, batch_idx: int) -> list[Any]:
-        """What ``predict`` says of a batch of raw inputs."""
+        """The predictions of ``predict`` for a batch of raw inputs."""
         return list(self.predict(batch))
 
     def on_validation_epoch_start(self) -> None:
@@ -322,7 +321,7 @@ class Model(pl.LightningModule):
         return values
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Steps a schedule; one that waits for val/loss has stepped with the validation, before it was checkpointed."""
+        """Steps a schedule; a schedule of val/loss has already stepped at validation, before the checkpoint."""
         if not isinstance(scheduler, ReduceLROnPlateau):
             with rates_of(scheduler):
                 super().lr_scheduler_step(scheduler, metric)
@@ -342,7 +341,7 @@ class Model(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def codec_states(self) -> dict[str, dict[str, object]]:
-        """Plain values that stand for the codecs, by name."""
+        """The codecs as plain values, by name."""
         return {name: codec.state() for name, codec in self.codecs.items()}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -368,10 +367,10 @@ class Model(pl.LightningModule):
         """The model of a checkpoint in evaluation mode.
 
         Args:
-            checkpoint: That was read.
-            options: Of its network.
-            codecs: Of its ids.
-            name: What ``--model`` calls it.
+            checkpoint: The loaded checkpoint.
+            options: Options of its network.
+            codecs: Codecs of its ids.
+            name: Name of the model for ``--model``.
         """
         kept = checkpoint["hyper_parameters"]
         made = cls(
@@ -398,18 +397,18 @@ class Model(pl.LightningModule):
         return as_safetensors(self.state_dict(), self.export_metadata())
 
     def check_finite(self) -> None:
-        """Checks that the weights are numbers, before they are used.
+        """Checks before use that the weights are finite numbers.
 
         Raises:
-            UserError: One is NaN or infinite.
+            UserError: A weight is NaN or infinite.
         """
         check_finite(self.state_dict(), self.run)
 
     def export_metadata(self) -> dict[str, str]:
-        """What stands in an exported file beside the weights."""
+        """Metadata of an exported file."""
         plain = {"options": self.options.plain(), "codecs": self.codec_states()}
         return {"task": self.task, "model": self.name, **{key: json.dumps(value) for key, value in plain.items()}}
 
 
 VERBS = ("evaluate", "predict", "generate", "translate", "inspect", "export")
-"""Verbs that are a model's method of their name."""
+"""Verbs that call the model's method of the same name."""

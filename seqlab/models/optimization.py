@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules by name, and how they are kept as plain values."""
+"""Optimizers and learning-rate schedules by name, and their form as plain values."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,19 +19,19 @@ OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
 SchedulerCallable = Callable[[Optimizer], LRScheduler]
 
 UNNAMEABLE = {"LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler", "LRScheduler", "_LRScheduler"}
-"""Schedules that take functions or other schedules, which no command line can spell."""
+"""Schedules that take functions or other schedules, which a command line cannot give."""
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     name.lower(): kind
     for name, kind in vars(torch.optim).items()
     if inspect.isclass(kind) and issubclass(kind, Optimizer) and kind not in (Optimizer, torch.optim.SparseAdam)
 }
-"""But the one for sparse gradients alone."""
+"""Optimizers of torch, without the one only for sparse gradients."""
 
 TAKE_SPARSE = (torch.optim.Adagrad, torch.optim.SGD)
-"""Those that take sparse gradients and dense ones."""
+"""Optimizers that take both sparse and dense gradients."""
 NOT_SPARSE = ("weight_decay", "momentum")
-"""What they do to all weights at every step, which sparse gradients are there to avoid."""
+"""Options that change all weights at every step and so do not fit sparse gradients."""
 
 SCHEDULERS: dict[str, Callable[..., Any]] = {
     name.lower(): kind
@@ -39,17 +39,17 @@ SCHEDULERS: dict[str, Callable[..., Any]] = {
     if inspect.isclass(kind) and issubclass(kind, lr_scheduler.LRScheduler) and name not in UNNAMEABLE
 }
 STEP_WISE = {"warmupcosinelr", "noamlr", "onecyclelr", "cycliclr"}
-"""Schedules that count optimizer steps rather than epochs."""
+"""Schedules that count optimizer steps instead of epochs."""
 
 Plain = str | int | float | bool | None
 
 
 def plainly(made: Callable[..., Any] | None, known: Mapping[str, Callable[..., Any]]) -> dict[str, Any] | None:
-    """A class, or a partial of one, as its name and the plain arguments that were given to it.
+    """A class, or a partial of one, as its name and its plain arguments.
 
     Args:
-        made: What makes an optimizer or a schedule.
-        known: Names of those of torch; others keep the name that they have in Python.
+        made: Class or partial of an optimizer or a schedule.
+        known: Names of the classes of torch; other classes keep their Python name.
     """
     if made is None:
         return None
@@ -67,17 +67,17 @@ def _is_plain(value: object) -> bool:
 
 
 def of_plain(kept: Mapping[str, Any] | None, known: Mapping[str, Callable[..., Any]]) -> Any:
-    """What ``plainly`` kept, where it is of torch; none otherwise."""
+    """The class or partial that ``plainly`` described, if it is one of torch; otherwise None."""
     if kept is None or kept.get("name") not in known:
         return None
     return partial(known[kept["name"]], **{key: value for key, value in kept.items() if key != "name"})
 
 
 def by_name(states: list[dict[str, Any]], kept: Sequence[str], names: Sequence[str]) -> None:
-    """Renumbers what optimizers keep of each weight, where a model now has its parameters in another order.
+    """Renumbers the optimizer state of each weight, if the model has its parameters in another order.
 
     Args:
-        states: Of the optimizers of a checkpoint, changed in place.
+        states: States of the optimizers of a checkpoint, changed in place.
         kept: Names of the parameters in the order in which the checkpoint numbers them.
         names: The same names in the order of the model.
     """
@@ -89,11 +89,11 @@ def by_name(states: list[dict[str, Any]], kept: Sequence[str], names: Sequence[s
 
 
 def in_groups(parameters: Iterable[tuple[str, nn.Parameter]], matrices_alone: bool) -> Any:
-    """The parameters as an optimizer takes them: all alike, or with a weight decay of 0 for all but matrices.
+    """Parameter groups for an optimizer: one group, or a second group without weight decay for all but matrices.
 
     Args:
-        parameters: By name.
-        matrices_alone: Whether weight decay is for matrices.
+        parameters: Parameters by name.
+        matrices_alone: Whether weight decay applies only to matrices.
     """
     if not matrices_alone:
         return [parameter for _, parameter in parameters]
@@ -105,16 +105,16 @@ def in_groups(parameters: Iterable[tuple[str, nn.Parameter]], matrices_alone: bo
 
 
 def in_order(parameters: Iterable[tuple[str, nn.Parameter]], matrices_alone: bool) -> list[str]:
-    """Their names in the order in which an optimizer of ``in_groups`` numbers them."""
+    """Names of the parameters in the order in which an optimizer of ``in_groups`` numbers them."""
     named = [(name, parameter.ndim < 2) for name, parameter in parameters]
     return [name for name, _ in (sorted(named, key=lambda one: one[1]) if matrices_alone else named)]
 
 
 def of_sparse(optimizer: Optimizer) -> Optimizer:
-    """An optimizer that is to take sparse gradients; Adagrad is compiled where it can be.
+    """An optimizer for sparse gradients; Adagrad runs compiled code if possible.
 
     Raises:
-        UserError: It cannot.
+        UserError: The optimizer or an option does not take sparse gradients.
     """
     if not isinstance(optimizer, TAKE_SPARSE):
         names = " or ".join(kind.__name__.lower() for kind in TAKE_SPARSE)
@@ -123,15 +123,15 @@ def of_sparse(optimizer: Optimizer) -> Optimizer:
     for name in NOT_SPARSE:
         if any(group.get(name) for group in optimizer.param_groups):
             raise UserError(f"--optimizer.{name} is not for the sparse gradients of this model; leave it out")
-    torch.sparse.check_sparse_tensor_invariants.disable()  # as they are by themselves, but without a warning
+    torch.sparse.check_sparse_tensor_invariants.disable()  # the default, set here to avoid a warning
     return SparseAdagrad.like(optimizer) if type(optimizer) is torch.optim.Adagrad else optimizer
 
 
 def coalesced(gradient: Tensor) -> Tensor:
-    """A sparse gradient with each row once; torch forgets of one that it accumulates that this is so already.
+    """A sparse gradient with each row once; torch loses this property's flag when it accumulates gradients.
 
     Args:
-        gradient: Of rows of a table; its rising ids are seen in less time than sorting them takes.
+        gradient: Gradient of rows of a table; checking that its ids ascend is faster than sorting them.
     """
     ids = gradient._indices()[0]
     if gradient.sparse_dim() == 1 and bool((ids.diff() > 0).all()):
@@ -141,10 +141,10 @@ def coalesced(gradient: Tensor) -> Tensor:
 
 @contextmanager
 def rates_of(schedule: object) -> Iterator[None]:
-    """Where a schedule computes rates.
+    """A context in which a schedule computes rates.
 
     Raises:
-        UserError: It cannot: a number is too large, or is divided by 0.
+        UserError: The rate cannot be computed: a number is too large, or there is a division by 0.
     """
     try:
         yield
@@ -155,8 +155,8 @@ def rates_of(schedule: object) -> Iterator[None]:
 
 
 def in_one_pass(optimizer: Optimizer) -> Optimizer:
-    """Has torch update each weight in one pass over it, where it can and the user left the choice; on a CPU it does not
-    by itself, and Adam takes four times as long."""
+    """Selects torch's fused update, if torch has one and the user made no choice. On a CPU it is not the default, and
+    Adam takes four times as long without it."""
     for group in optimizer.param_groups:
         on_cpu = all(weight.device.type == "cpu" for weight in group["params"])
         chosen = group.get("foreach") or group.get("differentiable")
@@ -167,11 +167,11 @@ def in_one_pass(optimizer: Optimizer) -> Optimizer:
 
 
 KERNELS = ("fused", "foreach")
-"""Options of an optimizer's groups that say how it computes on this machine, and not what."""
+"""Options of an optimizer's groups that depend on the machine and do not change the result."""
 
 
 def _with_own_kernels(optimizer: Optimizer, kept: dict[str, Any]) -> dict[str, Any]:
-    """A state, perhaps of another machine, that leaves to this one how it computes."""
+    """An optimizer state, perhaps of another machine, with this machine's values of these options."""
     pairs = zip(kept["param_groups"], optimizer.param_groups, strict=False)
     groups = [{**there, **{key: own[key] for key in KERNELS if key in own}} for there, own in pairs]
     return {**kept, "param_groups": groups}

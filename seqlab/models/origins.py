@@ -16,15 +16,15 @@ from seqlab.data.timeline import written
 from seqlab.errors import UserError
 
 TOGETHER = 256
-"""Windows that are forecast at once."""
+"""Windows to forecast at once."""
 
 
 class Origin(NamedTuple):
-    """How far the forecasts from one origin are off.
+    """Errors of the forecast from one origin.
 
     Args:
-        series: Its name; empty where there is one.
-        time: Of the first step that was forecast.
+        series: Name of the series; empty if there is only one.
+        time: Time of the first step that was forecast.
         measures: Means over the steps and columns, by name.
     """
 
@@ -34,10 +34,10 @@ class Origin(NamedTuple):
 
 
 def evenly(windows: Windows, count: int) -> NDArray[np.int64]:
-    """Windows ``(count * series,)`` spread evenly over those of each series, the first and the last among them.
+    """Windows ``(count * series,)``, spread evenly over each series from its first to its last window.
 
     Raises:
-        UserError: There are fewer.
+        UserError: There are fewer windows.
     """
     rows = [np.flatnonzero(windows.series == number) for number in np.unique(windows.series)]
     least = min(map(len, rows), default=0)
@@ -49,16 +49,16 @@ def evenly(windows: Windows, count: int) -> NDArray[np.int64]:
 
 
 def means_of(origins: Sequence[Origin]) -> dict[str, Mean]:
-    """Of each measure the mean over origins with a bootstrap 95% interval, too narrow where their steps overlap."""
+    """Mean of each measure over origins with a bootstrap 95% interval, which is too narrow if their steps overlap."""
     return {name: bootstrap_mean([one.measures[name] for one in origins]) for name in origins[0].measures}
 
 
 def table(origins: Sequence[Origin], titles: Mapping[str, str]) -> list[str]:
-    """Lines: one for each origin, then the mean, and the ends of its interval.
+    """Lines of a table: one for each origin, then the mean, and the ends of its interval.
 
     Args:
-        origins: At least one.
-        titles: Of the measures, by name.
+        origins: Results, at least one.
+        titles: Titles of the measures, by name.
     """
     names = [" ".join(word for word in (one.series, one.time) if word) for one in origins]
     means = means_of(origins)
@@ -73,38 +73,38 @@ def table(origins: Sequence[Origin], titles: Mapping[str, str]) -> list[str]:
 
 
 def check_origins(origins: int | None, refit: bool, figure: str | None, trained: str | None) -> None:
-    """Refuses what cannot be had from origins.
+    """Refuses options that do not fit origins.
 
     Args:
-        origins: How many; all windows if not given.
-        refit: Whether a model is fitted anew at each.
+        origins: Number of origins; all windows if not given.
+        refit: Whether to refit the model at each origin.
         figure: File of a figure of every window.
-        trained: What a model that is trained by gradients is called; none of another.
+        trained: Name of a model trained by gradients; None for others.
 
     Raises:
-        UserError: Two of them do not go together.
+        UserError: Two options contradict each other.
     """
     if refit and origins is None:
-        raise UserError("refit fits a model anew at each origin; give --origins too")
+        raise UserError("refit fits a model again at each origin; give --origins too")
     if refit and trained is not None:
         raise UserError(
             f"refit is for models in closed form (ridge, seasonal, naive); {trained or 'this one'} is trained by "
             "gradients; leave out --refit"
         )
     if figure is not None and origins is not None:
-        raise UserError("the figure is of every window of a part; leave out --origins, or --figure")
+        raise UserError("the figure shows every window of a part; leave out --origins, or --figure")
 
 
 def from_origins(
     data: SeriesData, windows: Windows, network: nn.Module, fit: Callable[[nn.Module, Windows], None] | None
 ) -> list[tuple[nn.Module, Loader[SeriesBatch]]]:
-    """A network for some windows, and these: the same one for all, or a copy for each that was fitted anew.
+    """Pairs of a network and its windows: the same network for all, or a refitted copy for each origin.
 
     Args:
         data: The series.
-        windows: Those of the origins.
-        network: That forecasts.
-        fit: Fits a network to windows; none to leave it as it is.
+        windows: Windows of the origins.
+        network: The forecasting network.
+        fit: Fits a network to windows; None to keep the network.
 
     Raises:
         UserError: No window lies before an origin.
@@ -115,7 +115,7 @@ def from_origins(
     for row in range(len(windows)):
         time, own = data.series[windows.series[row]].times[windows.starts[row]], deepcopy(network)
         if not len(before := data.windows_before(time)):
-            raise UserError(f"no window lies before {written(time)} to fit anew to; choose a later --split")
+            raise UserError(f"no window lies before {written(time)} to fit the model to; choose a later --split")
         fit(own, before)
         parts.append((own, Loader(EveryWindow(windows.only(np.array([row])), 1))))
     return parts

@@ -1,4 +1,4 @@
-"""Embeddings that begin with word vectors from a file."""
+"""Initialization of embeddings with word vectors from a file."""
 
 import torch
 from torch import nn
@@ -10,16 +10,16 @@ from seqlab.text.vocab import Vocab
 
 @torch.no_grad()
 def set_vectors(embedding: nn.Embedding, file: str, vocab: Vocab, kind: str = "tokens") -> str:
-    """Sets those rows of an embedding whose tokens have a vector in a file.
+    """Sets the rows of an embedding whose tokens have a vector in a file.
 
     Args:
-        embedding: Changed in place.
-        file: A token and its numbers a line, plain or compressed.
-        vocab: Of the embedding.
-        kind: What its tokens are called.
+        embedding: Embedding, changed in place.
+        file: File with a token and its numbers on each line, plain or compressed.
+        vocab: Vocabulary of the embedding.
+        kind: Noun for its tokens.
 
     Returns:
-        A phrase that says how many had one.
+        A phrase with the number of tokens that had a vector.
 
     Raises:
         UserError: The file holds no vectors of such tokens and of the embedding's size.

@@ -36,23 +36,23 @@ NUMBERS: Mapping[str, Measure] = {
     "rmse": Measure("RMSE", "{:.4g}", "lower", lambda model: RootMean(), ratio("squared_error", finish=np.sqrt)),
     "r2": Measure("R2", "{:.4f}", "higher", lambda model: R2(), of_r2),
 }
-"""Of a target of numbers: the root of the mean squared error in its units, and the share of its variance explained."""
+"""Measures of a numeric target: root mean squared error in its units, and R2 (explained share of the variance)."""
 TWO: Mapping[str, Measure] = {
     "accuracy": Measure("accuracy", "{:.2%}", "higher", lambda model: MeanLoss(), ratio("correct")),
     "log_loss": Measure("log loss", "{:.4f}", "lower", resampled=ratio("nats"), of_loss=float),
 }
-"""Of a target of two values."""
+"""Measures of a target of two values."""
 
 
 class Regressor(Model):
-    """A linear or logistic regression, or a network in its place. Its codec is ``points``.
+    """A linear or logistic regression, or a network for the same task. Its codec is ``points``.
 
-    A row is an item. The loss of a number is its squared error in standard scores, that of two values their
-    cross-entropy in nats.
+    A row is an item. The loss is the squared error in standard scores for a number, and the cross-entropy in nats for
+    two values.
 
     Attributes:
-        optimum: Weights of the linear model at the optimum of the training part, and behind them its bias
-            ``(features + 1,)``; zero until training begins, and where the network is not linear.
+        optimum: Weights of the linear model at the optimum of the training part, then its bias ``(features + 1,)``;
+            zero before training and for a network that is not linear.
     """
 
     task: ClassVar[str] = "regression"
@@ -70,7 +70,7 @@ class Regressor(Model):
 
     @property
     def points(self) -> PointsCodec:
-        """Between rows in units and standard scores."""
+        """The codec between rows in units and standard scores."""
         return self.codec_named("points", PointsCodec)
 
     @property
@@ -79,7 +79,7 @@ class Regressor(Model):
         return self.points.classes is not None
 
     def forward(self, features: Tensor) -> Tensor:
-        """Of features ``(batch, features)`` the target, or the log-odds of its second value ``(batch,)``."""
+        """Features ``(batch, features)`` -> the target, or the log-odds of its second value ``(batch,)``."""
         said: Tensor = self.network(features)
         return said
 
@@ -88,7 +88,7 @@ class Regressor(Model):
         return Sums(self._costs(said, batch.targets[batch.valid]).sum(), batch.valid.sum())
 
     def _costs(self, said: Tensor, targets: Tensor) -> Tensor:
-        """Of each row ``(rows,)``, in float32 at least."""
+        """Loss of each row ``(rows,)``, at least in float32."""
         said = said if said.dtype == torch.float64 else said.float()
         if self.two:
             return F.binary_cross_entropy_with_logits(said, targets.to(said.dtype), reduction="none")
@@ -121,13 +121,13 @@ class Regressor(Model):
         network = self.network
         if isinstance(network, ClosedForm) and network.l2 is None and float(network.penalty):
             return [
-                "A plane parts the two values, so that without a penalty weights grow without end; --model.l2 "
-                f"{float(network.penalty):g} was taken."
+                "A plane separates the two values, so that the weights grow without end without a penalty; --model.l2 "
+                f"{float(network.penalty):g} was used."
             ]
         return []
 
     def weights(self) -> Weights | None:
-        """Of a linear network, in the units of the file; none of others."""
+        """The weights of a linear network, in the units of the file; None for other networks."""
         line = self.network.line()
         if line is None:
             return None
@@ -138,13 +138,13 @@ class Regressor(Model):
     def evaluate(
         self, data: DataModule, split: Split = "test", items: bool = False, *, figure: str | None = None
     ) -> RegressionReport:
-        """How far it is off on one part, every row once.
+        """Measures the errors on one part, with every row once.
 
         Args:
             data: The points, with this model's codec.
-            split: Part of them.
-            items: Whether the report tells of each row too.
-            figure: PNG file of the fit, and of a linear model of the surface of its training loss.
+            split: Part of the data.
+            items: Whether the report also has results for each row.
+            figure: PNG file of the fit, and for a linear model of the surface of its training loss.
         """
         if not isinstance(data, PointsData):
             raise UserError("a regression is measured on points; give --data points")
@@ -179,7 +179,7 @@ class Regressor(Model):
         )
 
     def _columns(self, targets: Floats, costs: Floats, said: Floats) -> dict[str, list[Any]]:
-        """What was reached on each row, by name."""
+        """The results of each row, by name."""
         numbers = [*range(len(targets))]
         if (classes := self.points.classes) is None:
             squared, values = costs * self.points.deviation**2, self._unscaled(said)
@@ -200,17 +200,17 @@ class Regressor(Model):
 
     @torch.inference_mode()
     def _said(self, features: Floats) -> Floats:
-        """What the network says ``(rows,)`` of features in units ``(rows, features)``."""
+        """Predictions ``(rows,)`` from features in units ``(rows, features)``."""
         with evaluating(self):
             scores = torch.from_numpy(self.points.scale.scaled(features)).to(self.device, self.dtype)
             said: Floats = self.network(scores).cpu().double().numpy()
         return said
 
     def predict(self, inputs: Iterable[str]) -> Iterator[Said]:
-        """What it says of each of several rows.
+        """Predicts the target of each of several rows.
 
         Args:
-            inputs: Rows of features between commas; or a line of names and rows of a table that has the features.
+            inputs: Rows of features separated by commas; or a line of names and rows of a table with the features.
         """
         self.check_finite()
         features = read_inputs(list(inputs), self.points)
@@ -224,7 +224,7 @@ class Regressor(Model):
                 yield Said(given, {target: classes[log_odds > 0]}, float(f"{1 / (1 + np.exp(-abs(log_odds))):.7g}"))
 
     def shown(self, data: PointsData, split: Split) -> Shown:
-        """The points of a part and what it says, to be drawn."""
+        """The points of a part and their predictions, for a figure."""
         codec = self.points
 
         def say(features: Floats) -> Floats:
@@ -235,7 +235,7 @@ class Regressor(Model):
         return Shown(data.features(split), data.targets(split), codec.columns, codec.target, codec.classes, part, say)
 
     def plane(self) -> Plane:
-        """The two weights that the loss is drawn over: the first two, or the one and the bias."""
+        """The two weights of the loss surface: the first two, or the only weight and the bias."""
         codec = self.points
         units = [codec.deviation / one for one in codec.scale.deviations]
         slope = "slope" if codec.classes is None else "log-odds per unit"
@@ -248,16 +248,16 @@ class Regressor(Model):
         return Plane((0, 1), labels, (units[0], codec.deviation), (0.0, codec.target_scale.means[0]))
 
     def on_plane(self) -> Tensor | None:
-        """The two weights of ``plane`` ``(2,)`` as they are now; none of a network that is not linear."""
+        """Current values of the two weights of ``plane`` ``(2,)``; None for a network that is not linear."""
         line = self.network.line()
         return None if line is None else cast(Tensor, line).detach()[[*self.plane().places]].cpu()
 
     def surface(self, data: PointsData, path: Floats | None = None) -> Surface | None:
-        """The surface of the training loss around the optimum; none of a network that is not linear.
+        """The surface of the training loss around the optimum; None for a network that is not linear.
 
         Args:
-            data: That it learned from.
-            path: Values of the two weights over training ``(steps, 2)``; where it stands now if not given.
+            data: The training corpus.
+            path: Values of the two weights over training ``(steps, 2)``; their current values if not given.
         """
         line, now = self.network.line(), self.on_plane()
         if line is None or now is None:

@@ -1,4 +1,4 @@
-"""What ``evaluate`` says of a regression, and its weights in the units of the file."""
+"""The report of ``evaluate`` for a regression, and its weights in the units of the file."""
 
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -10,16 +10,16 @@ from seqlab.models.resampled_report import ResampledReport
 from seqlab.text.points_codec import PointsCodec
 
 SHOWN_WEIGHTS = 20
-"""Features whose weights are printed."""
+"""Most features with printed weights."""
 
 
 class Said(NamedTuple):
-    """What is said of a row.
+    """Prediction for a row.
 
     Args:
-        features: Of the row by name, in units.
-        said: The target by its name: a number, or one of two values.
-        probability: Of that value; none of numbers.
+        features: Features of the row by name, in units.
+        said: The predicted target by its name: a number, or one of two values.
+        probability: Probability of that value; None for a number.
     """
 
     features: dict[str, float]
@@ -35,12 +35,12 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of a linear model in the units of the file, beside those at the optimum.
+    """The weights of a linear model in the units of the file, and the weights at the optimum.
 
     Args:
-        codec: Of the points.
-        own: Weights in standard scores and behind them the bias ``(features + 1,)``.
-        optimum: As ``own`` at the optimum of the training part; none where nobody knows it.
+        codec: Codec of the points.
+        own: Weights in standard scores, then the bias ``(features + 1,)``.
+        optimum: The same at the optimum of the training part; None if unknown.
     """
 
     codec: PointsCodec
@@ -64,11 +64,11 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class RegressionReport(ResampledReport):
-    """How far a regression is off, every row counted once.
+    """Errors of a regression, with every row counted once.
 
     Args:
-        target: Name of what is said.
-        weights: Of a linear model; none of others.
+        target: Name of the target.
+        weights: Weights of a linear model; None for other models.
     """
 
     target: str

@@ -1,4 +1,4 @@
-"""A report whose measures have intervals, by a bootstrap over its items."""
+"""A report with bootstrap intervals of its measures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ from seqlab.metrics import Measure, Report
 
 @dataclass(frozen=True, kw_only=True)
 class ResampledReport(Report):
-    """What was reached on each item, and how sure the measures of all are.
+    """Results of each item, and intervals of the measures.
 
     Args:
-        columns: What was reached on each item, whether or not the report was asked for items.
+        columns: Results of each item, also if the report does not list items.
         resampled: The measures.
     """
 
@@ -25,11 +25,11 @@ class ResampledReport(Report):
 
     @cached_property
     def intervals(self) -> Mapping[str, Mean]:
-        """Of each measure its 95% interval by a bootstrap over the items."""
+        """The 95% interval of each measure, by a bootstrap over the items."""
         return intervals_of(self.resampled, self.columns)
 
     def with_interval(self, name: str) -> str:
-        """A measure as it is written, and its interval behind it."""
+        """A measure as text, followed by its interval."""
         shown, mean = self.resampled[name].shown, self.intervals.get(name)
         if mean is None or mean.low is None or mean.high is None:
             return shown(self.measures[name])

@@ -11,14 +11,14 @@ from seqlab.errors import UserError
 
 
 class DivideAfterLR(LRScheduler):
-    """The optimizer's rate for some epochs, then divided once more after each (Zaremba et al. 2014).
+    """The optimizer's rate for some epochs, then divided again after each epoch (Zaremba et al. 2014).
 
         rate of epoch e, from 1 = lr / by ** max(0, e - after_epochs)
 
     Args:
-        optimizer: Whose rate is scheduled; step the schedule after every epoch.
+        optimizer: Optimizer with the rate to schedule; step the schedule after every epoch.
         after_epochs: Epochs at the optimizer's rate.
-        by: What the rate is divided by.
+        by: Divisor of the rate.
 
     Raises:
         UserError: A value is out of its range.
@@ -38,14 +38,14 @@ class WarmupCosineLR(LRScheduler):
     """Linear warm-up to the optimizer's rate, then half a cosine down to ``final_factor`` of it.
 
     Args:
-        optimizer: Whose rate is scheduled; step the schedule after every optimizer step.
+        optimizer: Optimizer with the rate to schedule; step the schedule after every optimizer step.
         total_steps: Optimizer steps from start to end; the whole run if not given on the command line.
-        warmup_steps: Optimizer steps of the linear warm-up; as warmup_fraction says if not given.
-        final_factor: Share of the rate that is left at the end.
-        warmup_fraction: Share of total_steps that warms up where warmup_steps does not say how many.
+        warmup_steps: Optimizer steps of the linear warm-up; set by warmup_fraction if not given.
+        final_factor: Final rate as a share of the optimizer's rate.
+        warmup_fraction: Share of total_steps for the warm-up, if warmup_steps is not given.
 
     Raises:
-        UserError: The warm-up is not shorter than the whole.
+        UserError: The warm-up is not shorter than total_steps.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class WarmupCosineLR(LRScheduler):
         super().__init__(optimizer)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on at a step; how many there are is what this schedule was made with."""
+        """Continues at a step; total_steps stays that of this schedule."""
         super().load_state_dict({**state_dict, "total_steps": self.total_steps})
 
     def factor(self, step: int) -> float:
-        """Share of the optimizer's rate in force at a step."""
+        """Factor of the optimizer's rate at a step."""
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         done = min(1.0, (step - self.warmup_steps) / (self.total_steps - self.warmup_steps))
@@ -81,18 +81,18 @@ class WarmupCosineLR(LRScheduler):
 
 
 class NoamLR(LRScheduler):
-    """Linear warm-up to the optimizer's rate, then down with the root of the step (Vaswani et al. 2017, equation 3).
+    """Linear warm-up to the optimizer's rate, then decay with the root of the step (Vaswani et al. 2017, equation 3).
 
         rate of step s, from 1 = lr * min(s / warmup_steps, sqrt(warmup_steps / s))
 
-    The paper's lr is 1 / sqrt(hidden_size * warmup_steps): 0.0007 of 512 units and 4,000 steps.
+    The paper's lr is 1 / sqrt(hidden_size * warmup_steps): 0.0007 with 512 units and 4,000 steps.
 
     Args:
-        optimizer: Whose rate is scheduled; step the schedule after every optimizer step.
+        optimizer: Optimizer with the rate to schedule; step the schedule after every optimizer step.
         warmup_steps: Optimizer steps of the linear warm-up.
 
     Raises:
-        UserError: There are none.
+        UserError: warmup_steps is below 1.
     """
 
     def __init__(self, optimizer: Optimizer, warmup_steps: int = 4000) -> None:

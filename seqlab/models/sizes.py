@@ -1,4 +1,4 @@
-"""How large a network is, before any of it is made."""
+"""The size of a network, before it is made."""
 
 import os
 from collections.abc import Iterable
@@ -11,22 +11,22 @@ from seqlab.models.model import Codecs, Model
 from seqlab.options import Options
 
 COPIES = 4
-"""Of each weight: itself, its gradient, and two averages of Adam."""
+"""Numbers per weight: the weight, its gradient, and two averages of Adam."""
 
 BOTH_WAYS = 2
-"""What is computed for each item going forward, and its gradient."""
+"""Numbers per activation: the value and its gradient."""
 
 
 def shapes_of(kind: type[Model], options: Options, codecs: Codecs) -> dict[str, Tensor] | None:
-    """The weights of a model by name, as tensors that have shapes and types but no memory.
+    """The weights of a model by name, as tensors with shapes and dtypes but without memory.
 
     Args:
-        kind: Of model.
-        options: Of its network.
-        codecs: Of its ids.
+        kind: Kind of model.
+        options: Options of its network.
+        codecs: Codecs of its ids.
 
     Returns:
-        None where a network cannot be made without memory.
+        None if a network cannot be made without memory.
     """
     try:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
@@ -39,22 +39,22 @@ def shapes_of(kind: type[Model], options: Options, codecs: Codecs) -> dict[str, 
 
 
 def steps_of(batch: Iterable[object]) -> int:
-    """Steps of all rows of a batch, with padding: those of the longest rows that it holds."""
+    """Steps of all rows of the largest batch, with padding."""
     shapes = [one.shape for one in batch if isinstance(one, Tensor) and one.ndim > 1]
     return max((rows * steps for rows, steps, *_ in shapes), default=1)
 
 
 def check_fits(kind: type[Model], options: Options, codecs: Codecs, items: int) -> None:
-    """Checks that a model can be trained in the memory of this machine, by an estimate from below.
+    """Checks that a model fits into the memory of this machine for training, by a lower estimate.
 
     Args:
-        kind: Of model.
-        options: Of its network.
-        codecs: Of its ids.
-        items: Tokens, or other steps, of a batch.
+        kind: Kind of model.
+        options: Options of its network.
+        codecs: Codecs of its ids.
+        items: Tokens, or other steps, in a batch.
 
     Raises:
-        UserError: It cannot.
+        UserError: The model does not fit.
     """
     way_out = "give a smaller --model.hidden_size, --model.embedding_size or --data.batch_size"
     try:
@@ -77,7 +77,7 @@ def check_fits(kind: type[Model], options: Options, codecs: Codecs, items: int) 
 
 
 def memory() -> int:
-    """Bytes that this machine has, of its largest GPU where it has one that is larger."""
+    """Memory of this machine in bytes, or of its largest GPU if that has more."""
     own = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     gpus = [torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())]
     return max(own, *gpus, 0)

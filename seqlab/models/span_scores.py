@@ -15,7 +15,7 @@ from seqlab.text.spans import Span
 
 
 class SpanScore(NamedTuple):
-    """How many spans are right, are said, and there are."""
+    """Numbers of right, predicted and true spans."""
 
     right: int = 0
     said: int = 0
@@ -23,32 +23,32 @@ class SpanScore(NamedTuple):
 
     @property
     def precision(self) -> float:
-        """Share of those said that are right; 0 where nothing is said."""
+        """Share of the predicted spans that are right; 0 without predicted spans."""
         return self.right / self.said if self.said else 0.0
 
     @property
     def recall(self) -> float:
-        """Share of those there are that are said; 0 where there are none."""
+        """Share of the true spans that are predicted; 0 without true spans."""
         return self.right / self.wanted if self.wanted else 0.0
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of the two; 0 where nothing is right."""
+        """Harmonic mean of precision and recall; 0 if no span is right."""
         return 2 * self.right / (self.said + self.wanted) if self.right else 0.0
 
 
 Tags = Sequence[Sequence[str]]
 Reader = Callable[[Sequence[str]], Iterable[Span]]
-"""Tags of a sentence -> its spans."""
+"""Function from the tags of a sentence to its spans."""
 
 
 def span_scores(said: Tags, wanted: Tags, spans_of: Reader) -> dict[str, SpanScore]:
-    """The score of each kind; a span is right where kind, begin and end are.
+    """The score of each kind; a span is right if its kind, begin and end are right.
 
     Args:
-        said: Tags of each sentence.
-        wanted: Those that are right.
-        spans_of: Reads them.
+        said: Predicted tags of each sentence.
+        wanted: True tags of each sentence.
+        spans_of: Reads spans from tags.
     """
     right: Counter[str] = Counter()
     there: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Adagrad of sparse gradients, whose rows compiled code steps where there is some."""
+"""Adagrad for sparse gradients, with compiled code for the rows if available."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -13,13 +13,13 @@ from seqlab.native.sparse_rows import able, adagrad_rows_
 class SparseAdagrad(Adagrad):
     """torch's Adagrad, with its state under the same names, so that a checkpoint moves between the two.
 
-    A weight whose gradient is sparse and coalesced, in float32 on a CPU, is stepped row by row by compiled code; all
-    others, and all of them where there is none, as torch does it.
+    Compiled code updates a weight row by row if its gradient is sparse and coalesced, in float32 on a CPU. torch
+    updates all other weights, and all weights without compiled code.
     """
 
     @classmethod
     def like(cls, made: Adagrad) -> Self:
-        """One that steps the weights of another, as that would at its first step."""
+        """A new optimizer with the parameters and options of another, before its first step."""
         return cls(made.param_groups, **made.defaults)
 
     @torch.no_grad()
@@ -39,7 +39,7 @@ class SparseAdagrad(Adagrad):
         return loss
 
     def _step_rows(self, group: dict[str, Any]) -> list[nn.Parameter]:
-        """Steps those weights of a group that compiled code can take."""
+        """Updates the weights of a group that compiled code supports."""
         taken = [weight for weight in group["params"] if self._can(weight, group)]
         for weight in taken:
             state = self.state[weight]

@@ -1,4 +1,4 @@
-"""Strings without alignment: a picture in, its symbols out; training is told no places (CTC, Graves et al. 2006)."""
+"""Strings without alignment: a picture in, its symbols out; training knows no positions (CTC, Graves et al. 2006)."""
 
 import sys
 import time
@@ -35,11 +35,11 @@ from seqlab.text.strip import Strip
 from seqlab.views.readings import AlignmentView
 
 ORDER = 3
-"""Symbols of the n-gram that a search may take in."""
+"""Order of the n-gram for the beam search."""
 TOGETHER = 64
-"""Strings that are read at once."""
+"""Strings in a batch of ``predict``."""
 SHOWN = 4
-"""Strings that are shown when training ends."""
+"""Strings to show at the end of training."""
 
 MEASURES: Mapping[str, Measure] = {
     "cer": Measure("character error rate", "{:.2%}", "lower", lambda model: MeanLoss(), ratio("edits", "symbols")),
@@ -48,13 +48,13 @@ MEASURES: Mapping[str, Measure] = {
 
 
 class StringReader(Model):
-    """A model that reads the string in a picture. Its codecs are ``image`` and ``symbol``; the blank is none of these.
+    """A model that reads the string in a picture. Its codecs are ``image`` and ``symbol``; the blank is no symbol.
 
-    A string that has more symbols, with a blank between each two that are equal, than there are steps is not in the
-    loss, and counts among the errors.
+    A string needs a step for each symbol and for a blank between two equal symbols. A string with too few steps is not
+    in the loss, and counts as an error.
 
     Attributes:
-        grams: Of the training strings, see ``seqlab.nn.string_grams.grams_of``.
+        grams: N-gram of the training strings, see ``seqlab.nn.string_grams.grams_of``.
     """
 
     task: ClassVar[str] = "strings"
@@ -73,7 +73,7 @@ class StringReader(Model):
 
     @property
     def strip(self) -> Strip:
-        """Between pictures and columns."""
+        """The codec between pictures and columns."""
         return self.codec_named("image", Strip)
 
     @property
@@ -86,8 +86,8 @@ class StringReader(Model):
         return "".join(self.labels.names[one] for one in symbols)
 
     def forward(self, images: Tensor, lengths: Tensor) -> Tensor:
-        """Log-probabilities ``(batch, steps, symbols + 1)``, the blank first, of pictures ``(batch, columns, height)``
-        of so many columns ``(batch,)``.
+        """Log-probabilities ``(batch, steps, symbols + 1)``, the blank first, of pictures ``(batch, columns, height)``;
+        ``lengths`` ``(batch,)`` are their columns.
         """
         logits: Tensor = self.network(images.to(next(self.network.parameters()).dtype), lengths)
         return (logits if logits.dtype == torch.float64 else logits.float()).log_softmax(-1)
@@ -97,7 +97,7 @@ class StringReader(Model):
         return Sums(nats.sum(), counted.sum())
 
     def nats_of_strings(self, batch: StringBatch, log_probs: Tensor) -> tuple[Tensor, Tensor]:
-        """-log p of each string given its picture ``(batch,)``, and which of them count: real ones that fit."""
+        """-log p of each string given its picture ``(batch,)``, and which strings count: real, with enough steps."""
         steps = self.network.steps(batch.lengths)
         counted = batch.valid & self.fits(batch)
         nats = F.ctc_loss(
@@ -112,7 +112,7 @@ class StringReader(Model):
         return torch.where(counted, nats, 0), counted
 
     def fits(self, batch: StringBatch) -> Tensor:
-        """Whether there are steps enough for each string: one a symbol, and a blank between equal ones ``(batch,)``."""
+        """Whether each string has enough steps for its symbols and the blanks between equal symbols ``(batch,)``."""
         same = (batch.targets[:, 1:] == batch.targets[:, :-1]) & (batch.targets[:, 1:] >= 0)
         found: Tensor = batch.target_lengths + same.sum(1) <= self.network.steps(batch.lengths)
         return found
@@ -145,7 +145,7 @@ class StringReader(Model):
         self._count_strings(data)
         self.check_data(data)
         if (unfit := self._unfit(data)) and self.trainer.is_global_zero:
-            told = f"{unfit:,} of {data.num_items():,} training strings have too few steps and teach nothing"
+            told = f"{unfit:,} of {data.num_items():,} training strings have too few steps and are not in the loss"
             print(f"seqlab: {told}: {self._way_out()}", file=sys.stderr, flush=True)
         super().on_fit_start()
 
@@ -158,7 +158,7 @@ class StringReader(Model):
             raise UserError(f"no training string has steps enough for its symbols: {self._way_out()}")
 
     def _unfit(self, data: DigitStrings) -> int:
-        """Training strings that have too few steps for their symbols."""
+        """Number of training strings with too few steps for their symbols."""
         strings = data.strings("train")
         steps = self.network.steps(torch.from_numpy(strings.lengths))
         return int((steps < torch.from_numpy(strings.needed)).sum())
@@ -172,8 +172,8 @@ class StringReader(Model):
         if not self._read or self._empty < self._read:
             return []
         return [
-            "This model says the blank everywhere: it read no symbol in any validation string. CTC begins like this; "
-            "give it more --trainer.max_epochs, or another --optimizer.lr."
+            "This model predicts the blank everywhere: it read no symbol in any validation string. CTC training begins "
+            "like this; give more --trainer.max_epochs, or another --optimizer.lr."
         ]
 
     def count(self, data: DataModule) -> None:
@@ -183,14 +183,14 @@ class StringReader(Model):
         self.network.count(batch.to(self.grams.device) for batch in loader)
 
     def read(self, log_probs: Tensor, steps: Tensor, beam_size: int, lm_weight: float) -> list[list[int]]:
-        """The symbols of each row: those of the best path, or with a beam of several the best string that it finds."""
+        """The symbols of each row: those of the best path, or with a beam above 1 the best string of the search."""
         if beam_size == 1:
             return best_path(log_probs, steps)
         found = prefix_search(log_probs, steps, beam_size, self.grams if lm_weight else None, lm_weight)
         return [row[0].symbols if row else [] for row in found]
 
     def probabilities(self, log_probs: Tensor, steps: Tensor, strings: list[list[int]]) -> list[float]:
-        """Of each string given its picture, over all paths."""
+        """Probability of each string given its picture, over all paths."""
         longest = max(1, *map(len, strings))
         targets = torch.tensor([[one + 1 for one in row] + [1] * (longest - len(row)) for row in strings])
         lengths = torch.tensor([len(row) for row in strings], device=log_probs.device)
@@ -222,16 +222,16 @@ class StringReader(Model):
         errors: int = 5,
         pictures: str | None = None,
     ) -> StringsReport:
-        """How well it reads the strings of one part, every string once.
+        """Measures the reading of one part, with every string once.
 
         Args:
             data: The strings, with this model's codecs.
-            split: Part of them.
-            items: Whether the report tells of each string too.
+            split: Part of the data.
+            items: Whether the report also has results for each string.
             beam_size: Prefixes that the search keeps at every step; 1 takes the best path.
-            lm_weight: Weight of an n-gram of the training strings in the search; needs a beam of several.
-            errors: How many of the worst errors to list.
-            pictures: Folder for the pictures of the errors that are listed, as PNG files ITEM-RIGHT-SAID.png.
+            lm_weight: Weight of an n-gram of the training strings in the search; needs beam_size above 1.
+            errors: Number of errors to list, the most confident first.
+            pictures: Folder for pictures of the listed errors, as PNG files ITEM-RIGHT-SAID.png.
 
         Raises:
             UserError: The data are of another kind, there is no such part, a value is out of its range, or a picture
@@ -274,12 +274,12 @@ class StringReader(Model):
         return report
 
     def predict(self, inputs: Iterable[str], *, beam_size: int = 1, lm_weight: float = 0.0) -> Iterator[StringRead]:
-        """The string in each of several pictures, with the columns where each symbol was said.
+        """The string in each of several pictures, with the columns of each symbol.
 
         Args:
             inputs: Files of pictures, light on dark or dark on light.
             beam_size: Prefixes that the search keeps at every step; 1 takes the best path.
-            lm_weight: Weight of an n-gram of the training strings in the search; needs a beam of several.
+            lm_weight: Weight of an n-gram of the training strings in the search; needs beam_size above 1.
 
         Raises:
             UserError: A picture cannot be read, or a value is out of its range.
@@ -296,7 +296,7 @@ class StringReader(Model):
     def aligned(
         self, pictures: list[NDArray[np.uint8]], beam_size: int = 1, lm_weight: float = 0.0
     ) -> Iterator[Alignment]:
-        """What is said of pictures ``(rows, columns)``, and where."""
+        """Predicted symbols of pictures ``(rows, columns)``, and their columns."""
         columns = [self.strip.columns(picture) for picture in pictures]
         device = self.grams.device
         lengths = torch.tensor([len(one) for one in columns], device=device)
@@ -316,7 +316,7 @@ class StringReader(Model):
             yield Alignment(one, chances[row, :count], self.labels.names, each, symbols, places, sure[row])
 
     def shown(self, data: DataModule, split: Split, count: int) -> list[tuple[str, Alignment]]:
-        """The first strings of a part as they are written, and what is said of them."""
+        """The first strings of a part as text, and their predictions."""
         assert isinstance(data, DigitStrings)
         strings = data.strings(split)
         pictures = [strings.picture(row).T for row in range(min(count, len(strings)))]
@@ -330,13 +330,13 @@ class StringReader(Model):
         split: Split = "test",
         count: int = 4,
     ) -> StringInspection:
-        """Where it says which symbol, and how sure it is.
+        """Shows where the model predicts each symbol, and with what probability.
 
         Args:
-            data: Reads the corpus that it was trained on.
-            image: File of a picture; if not given, strings of the corpus are looked at.
+            data: The corpus that the model was trained on.
+            image: File of a picture; strings of the corpus if not given.
             split: Part of the corpus.
-            count: How many of its strings.
+            count: Number of its strings.
 
         Raises:
             UserError: The picture cannot be read, or count is below 1.

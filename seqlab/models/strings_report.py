@@ -1,4 +1,4 @@
-"""What ``evaluate`` says of a model that reads strings."""
+"""The report of ``evaluate`` for a model that reads strings."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from seqlab.text.edits import edit_distance
 
 
 class Found(NamedTuple):
-    """What was read of one string.
+    """Prediction for one string.
 
     Args:
-        item: Its row.
-        wanted: Its symbols.
-        said: Those that were read.
-        nats: Of the right string; 0 where it has too few steps.
-        fits: Whether it has enough.
-        probability: Of what was read.
+        item: Row of the string.
+        wanted: True symbols.
+        said: Predicted symbols.
+        nats: Loss of the true string in nats; 0 if it has too few steps.
+        fits: Whether it has enough steps.
+        probability: Probability of the predicted string.
     """
 
     item: int
@@ -29,7 +29,7 @@ class Found(NamedTuple):
 
 
 class Wrong(NamedTuple):
-    """A string that was read wrong, with the probability of what was said."""
+    """A wrong prediction, with its probability."""
 
     probability: float
     said: str
@@ -38,11 +38,11 @@ class Wrong(NamedTuple):
 
 
 def columns_of(found: Sequence[Found], written: Callable[[Iterable[int]], str]) -> dict[str, list[Any]]:
-    """What was reached on each string, by name.
+    """The results of each string, by name.
 
     Args:
-        found: Of each.
-        written: The text of symbols.
+        found: Prediction for each string.
+        written: Turns symbols into text.
     """
     edits = [edit_distance(one.said, one.wanted) for one in found]
     return {
@@ -59,16 +59,16 @@ def columns_of(found: Sequence[Found], written: Callable[[Iterable[int]], str]) 
 
 @dataclass(frozen=True, kw_only=True)
 class StringsReport(ResampledReport):
-    """How well a model reads strings, every string counted once.
+    """Measures of a model that reads strings, with every string counted once.
 
     Args:
-        strings: How many there are.
-        symbols: How many there are in them.
-        edits: Insertions, deletions and replacements that make what was said what is right.
-        empty: Strings of which nothing was said.
-        unfit: Strings with too few steps for their symbols, which are not in the loss.
-        decoding: How they were read.
-        errors: How many of the worst errors to list.
+        strings: Number of strings.
+        symbols: Number of symbols in them.
+        edits: Insertions, deletions and replacements from predicted to true strings.
+        empty: Number of strings with an empty prediction.
+        unfit: Number of strings with too few steps for their symbols, which are not in the loss.
+        decoding: Decoding method, in words.
+        errors: Number of errors to list, the most confident first.
     """
 
     strings: int
@@ -97,7 +97,7 @@ class StringsReport(ResampledReport):
         )
 
     def worst(self) -> list[Wrong]:
-        """The errors that it was surest of, as many as were asked for."""
+        """The most confident errors, as many as requested."""
         columns = (self.columns[name] for name in ("probability", "predicted", "label", "item"))
         wrong = [one for one in map(Wrong._make, zip(*columns, strict=True)) if one.said != one.right]
         return sorted(wrong, key=lambda one: -one.probability)[: self.errors]
@@ -105,6 +105,6 @@ class StringsReport(ResampledReport):
     def __str__(self) -> str:
         lines = [super().__str__()]
         if worst := self.worst():
-            lines += ["", "the errors that it was surest of"]
+            lines += ["", "the most confident errors"]
             lines += [f"  {p:.2f} {said or '(nothing)'} for {right}, item {item}" for p, said, right, item in worst]
         return "\n".join(lines)

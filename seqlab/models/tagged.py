@@ -1,4 +1,4 @@
-"""What a tagger says of sentences, those that are cut put together again."""
+"""The tags of whole sentences, with the parts of long sentences joined again."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from seqlab.models.tagging import Tagger
 
 TOGETHER = 64
-"""Sentences that are tagged at once."""
+"""Sentences in a batch of tagging."""
 
 
 class Said(NamedTuple):
-    """What was said of a sentence, or of a part of one.
+    """Prediction for a sentence, or for a part of one.
 
     Args:
-        tags: Of each word.
-        probabilities: Of these tags over all paths; zeros where they were not asked for.
-        paths: The likeliest ones with their log-probabilities, the best first; empty where they were not asked for.
+        tags: Tag of each word.
+        probabilities: Probability of each of these tags over all paths; zeros if not requested.
+        paths: The most likely paths with their log-probabilities, the best first; empty if not requested.
     """
 
     tags: list[int]
@@ -34,13 +34,13 @@ class Said(NamedTuple):
 
 
 class SentencesSaid(NamedTuple):
-    """What was said of whole sentences, one each.
+    """Predictions for whole sentences.
 
     Args:
-        said: Of each sentence.
-        nats: Summed over its words that count in the loss.
-        counted: How many do.
-        parts: In how many it was tagged; 0 of a sentence without words.
+        said: Prediction for each sentence.
+        nats: Loss in nats of each sentence, summed over its words that count.
+        counted: Number of words of each sentence that count in the loss.
+        parts: Number of parts of each sentence; 0 for a sentence without words.
     """
 
     said: list[Said]
@@ -56,11 +56,11 @@ def sentences_said(
     """Tags sentences, with dropout off.
 
     Args:
-        model: That tags.
-        sentences: Cut into pieces.
-        count: How many sentences there are, those without words among them.
-        n_best: How many of the likeliest paths to list.
-        probabilities: Whether to say how likely each tag is.
+        model: The tagger.
+        sentences: Sentences, cut into pieces.
+        count: Number of sentences, including those without words.
+        n_best: Number of most likely paths to list.
+        probabilities: Whether to compute the probability of each tag.
     """
     pieces: dict[int, Said] = {}
     found = SentencesSaid([Said([], [], [(0.0, [])])] * count, [0.0] * count, [0] * count, [0] * count)
@@ -81,7 +81,7 @@ def sentences_said(
 
 
 def _joined(one: Said, other: Said, n_best: int) -> Said:
-    """Two parts of a sentence as one; its likeliest paths are those of the parts, which do not know of each other."""
+    """Joins two parts of a sentence; its best paths join the best paths of the parts, which are independent."""
     ways = [(a + b, [*path, *more]) for a, path in one.paths for b, more in other.paths]
     best = sorted(ways, key=lambda way: -way[0])[:n_best]
     return Said([*one.tags, *other.tags], [*one.probabilities, *other.probabilities], best)

@@ -43,9 +43,9 @@ from seqlab.text.treebank import offsets_of
 from seqlab.views.tags import TagView
 
 TOGETHER = 64
-"""Sentences that ``predict`` tags at once."""
+"""Sentences in a batch of ``predict``."""
 SHOWN = 3
-"""Sentences that are shown with their tags when training ends."""
+"""Sentences to show with their tags at the end of training."""
 
 MEASURES: Mapping[str, Measure] = {
     "f1": Measure("F1 of spans", "{:.2%}", "higher", lambda model: SpanF1(), of_span_f1),
@@ -56,7 +56,7 @@ MEASURES: Mapping[str, Measure] = {
 class Tagger(Model):
     """A model that gives each word of a sentence a tag. Its codecs are ``text``, ``characters`` and ``tag``.
 
-    A tag that training did not have is never said, and counts as wrong where it stands.
+    The model never predicts a tag that training did not have; such a tag counts as wrong.
     """
 
     task: ClassVar[str] = "tagging"
@@ -72,7 +72,7 @@ class Tagger(Model):
             self.measures = {"accuracy": MEASURES["accuracy"]}
         if getattr(self.options, "constrained", False):
             if self.scheme is None:
-                raise UserError("constrained true is for tags that mark spans, and these mark none; leave it out")
+                raise UserError("constrained true needs tags that mark spans, and these mark none; leave it out")
             cast(CRF, made.crf).constrain(_allowed(self.labels))
         if (share := getattr(self.options, "word_dropout", 0.0)) > 0:
             counts = dict(self.text.vocab.frequencies)
@@ -84,7 +84,7 @@ class Tagger(Model):
 
     @property
     def text(self) -> Codec:
-        """Between words and ids."""
+        """The codec of the words."""
         return self.codec_named("text", Codec)
 
     @property
@@ -94,17 +94,17 @@ class Tagger(Model):
 
     @property
     def scheme(self) -> str | None:
-        """In which tags mark spans; none where they mark none."""
+        """Scheme of the spans; None if the tags mark no spans."""
         return self.labels.scheme
 
     @property
     def of_characters(self) -> bool:
-        """Whether what is tagged are the characters of words."""
+        """Whether the tagged units are characters of words."""
         return isinstance(self.text.tokenizer, CharTokenizer)
 
     @property
     def crf(self) -> CRF:
-        """The chain of the output layer."""
+        """The CRF of the output layer."""
         return cast(CRF, self.network.crf)
 
     def forward(self, batch: TaggedBatch) -> Tensor:
@@ -116,14 +116,14 @@ class Tagger(Model):
         return Sums(*self._nats(batch, self.network(batch)))
 
     def _nats(self, batch: TaggedBatch, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Summed over the words that count, and how many these are."""
+        """Loss in nats, summed over the words that count, and their number."""
         nats, counted = self.nats_of_sentences(batch, scores)
         return nats.sum(), counted.sum()
 
     def nats_of_sentences(self, batch: TaggedBatch, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Of each sentence ``(batch,)``, and its words that count: those with a tag that training had.
+        """Loss of each sentence ``(batch,)``, and its words that count: words with a tag that training had.
 
-        The tags of a sentence are one with a CRF, which counts those alone whose every tag training had.
+        With a CRF, a sentence counts only if training had all its tags.
         """
         real = valid_steps(batch.lengths, batch.ids.shape[1]).t() & batch.valid.unsqueeze(1)
         known = real & (batch.tags >= 0)
@@ -143,7 +143,7 @@ class Tagger(Model):
         return best_paths(scores.float() if scores.dtype != torch.float64 else scores, batch.lengths, self.crf.chain())
 
     def score(self, batch: TaggedBatch, metrics: Any, stage: str) -> None:
-        """Counts a batch; of a sentence that is cut, every part counts as a sentence."""
+        """Counts a batch; every part of a cut sentence counts as a sentence."""
         scores = self.network(batch)
         metrics["loss"].update(*self._nats(batch, scores))
         said = self.said(batch, scores)
@@ -169,13 +169,13 @@ class Tagger(Model):
     def evaluate(
         self, data: DataModule, split: Split = "test", items: bool = False, *, errors: str | None = None
     ) -> TaggingReport:
-        """How well it tags one part, every word once.
+        """Measures the tagging of one part, with every word once.
 
         Args:
             data: The tagged sentences, with this model's codecs.
-            split: Part of them.
-            items: Whether the report tells of each sentence too.
-            errors: File for every word with a wrong tag, in its sentence.
+            split: Part of the data.
+            items: Whether the report also has results for each sentence.
+            errors: File for all words with a wrong tag, each with its sentence.
 
         Raises:
             UserError: The data are of another kind, there is no such part, or the file cannot be written.
@@ -229,10 +229,10 @@ class Tagger(Model):
 
         Args:
             inputs: Sentences.
-            tokenized: Whether spaces part the words already; else they are cut as the checkpoint says.
-            offsets: Whether to say where each word begins and ends, in characters from 0.
-            probabilities: Whether to say how likely each tag is, over all ways to tag the sentence.
-            n_best: How many of the likeliest ways to tag a sentence to list.
+            tokenized: Whether spaces already separate the words; otherwise the checkpoint's tokenizer splits them.
+            offsets: Whether to give the begin and end of each word, in characters from 0.
+            probabilities: Whether to give the probability of each tag, over all tag sequences.
+            n_best: Number of most likely tag sequences to list for each sentence.
 
         Raises:
             UserError: n_best is below 1.
@@ -262,14 +262,14 @@ class Tagger(Model):
                 )
 
     def inspect(self, data: Callable[[], DataModule], *, text: str | None = None) -> ChainInspection:
-        """What its CRF has learned of tags that follow each other, and which words it looks at.
+        """Shows the learned transitions of a CRF, and the weight of each word in a sentence.
 
         Args:
-            data: Reads the corpus that it was trained on.
-            text: Sentence whose words are weighed, by gradient times input.
+            data: The corpus that the model was trained on.
+            text: Sentence for word weights, by gradient times input.
 
         Raises:
-            UserError: It has no CRF and no sentence was given, or it counts, or the sentence has no words.
+            UserError: The model has no CRF and no sentence is given, it only counts, or the sentence has no words.
         """
         if not isinstance(self.network, Network):
             raise UserError(f"{self.run} holds counts, which have no CRF and no gradient; give a recurrent model")
@@ -302,7 +302,7 @@ class Tagger(Model):
 
 
 def _allowed(labels: Labels) -> Tensor:
-    """What may follow what, see ``CRF.constrain``."""
+    """Allowed transitions, see ``CRF.constrain``."""
     scheme, names = labels.scheme, [*labels.names, None]
     assert scheme is not None
     return torch.tensor([[follows(scheme, before, tag) for tag in names] for before in names])

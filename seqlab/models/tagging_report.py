@@ -1,4 +1,4 @@
-"""What ``evaluate`` says of a tagger."""
+"""The report of ``evaluate`` for a tagger."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ SHOWN_CONFUSIONS = 10
 
 
 class Share(NamedTuple):
-    """How many words, or spans, are right of how many."""
+    """Numbers of right words, or spans, and of all."""
 
     right: int
     total: int
@@ -28,23 +28,23 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class TaggingReport(ResampledReport):
-    """How well a model tags, every word counted once.
+    """Measures of a tagger, with every word counted once.
 
     Args:
-        sentences: How many there are.
-        words: How many there are in them.
-        scheme: In which tags mark spans; none where they mark none.
-        kinds: Of each kind of span its score, as conlleval counts; empty without a scheme.
-        strict: Score of all kinds where a span that breaks the rules of the scheme is none; none without one.
-        seen: Words that training had.
-        unseen: Words that it had not.
-        spans_seen: Spans there are, of words that training had alone.
-        spans_unseen: Spans there are with another word.
-        confusion: Words by tag ``(tags, tags)``, rows what is right, columns what was said.
-        names: Of the tags, in its order.
-        unknown: Words with a tag that training did not have; each counts as wrong, and not in the loss.
-        uncounted: Words that are not in the loss: these, and with a CRF all of their sentences.
-        cut: Sentences that were tagged in parts.
+        sentences: Number of sentences.
+        words: Number of words in them.
+        scheme: Scheme of the spans; None if the tags mark no spans.
+        kinds: Score of each kind of span, as conlleval counts; empty without a scheme.
+        strict: Score of all kinds, without spans that break the rules of the scheme; None without a scheme.
+        seen: Right words among those that training had.
+        unseen: Right words among the others.
+        spans_seen: Found spans whose words training all had.
+        spans_unseen: Found spans with another word.
+        confusion: Confusion matrix ``(tags, tags)``, rows are true tags, columns predicted tags.
+        names: Names of the tags, in the order of ``confusion``.
+        unknown: Number of words with a tag that training did not have; each counts as wrong, and not in the loss.
+        uncounted: Number of words not in the loss: these words, and with a CRF all words of their sentences.
+        cut: Number of sentences tagged in parts.
     """
 
     sentences: int
@@ -69,7 +69,7 @@ class TaggingReport(ResampledReport):
 
     @property
     def spans(self) -> SpanScore:
-        """Of all kinds of spans together, as conlleval counts, and seqeval by default."""
+        """Score of all kinds of spans together, as conlleval counts, and seqeval by default."""
         return together(self.kinds.values())
 
     def rows(self) -> dict[str, str]:
@@ -105,7 +105,7 @@ class TaggingReport(ResampledReport):
         if self.confusion.any() and len(self.names) <= LARGEST_TABLE:
             lines += ["", *self._table()]
         if worst := [*self._confusions()]:
-            lines += ["", "the commonest errors", *worst]
+            lines += ["", "the most frequent errors", *worst]
         return "\n".join(lines)
 
     def _table(self) -> Iterator[str]:
@@ -124,15 +124,15 @@ class TaggingReport(ResampledReport):
 
 
 class Tagging(NamedTuple):
-    """What a tagger said of a part of a corpus, sentence by sentence.
+    """Predictions of a tagger for a part of a corpus, sentence by sentence.
 
     Args:
-        words: Of each.
-        wanted: Their right tags.
-        said: What was said.
+        words: Words of each sentence.
+        wanted: True tags.
+        said: Predicted tags.
         known: Whether training had each word.
-        nats: Sum over the words of each that count in the loss.
-        counted: How many do.
+        nats: Loss in nats of each sentence, summed over its words that count.
+        counted: Number of words of each sentence that count in the loss.
     """
 
     words: list[list[str]]
@@ -144,7 +144,7 @@ class Tagging(NamedTuple):
 
 
 def columns_of(found: Tagging, scheme: str | None) -> dict[str, list[Any]]:
-    """What was reached on each sentence, by name."""
+    """The results of each sentence, by name."""
     pairs = [*zip(found.said, found.wanted, strict=True)]
     columns: dict[str, list[Any]] = {
         "item": [*range(len(pairs))],
@@ -160,7 +160,7 @@ def columns_of(found: Tagging, scheme: str | None) -> dict[str, list[Any]]:
 
 
 def scores_of(found: Tagging, names: Sequence[str], scheme: str | None) -> dict[str, Any]:
-    """The numbers of a report that say how many of what are right."""
+    """The accuracy counts of a report."""
     words = [
         (said, wanted, known)
         for row in zip(found.said, found.wanted, found.known, strict=True)
@@ -205,8 +205,8 @@ ERROR_COLUMNS = ("sentence", "word", "form", "right", "said", "known", "in")
 
 
 def errors_of(found: Tagging) -> Iterator[str]:
-    """A line for each word that got a wrong tag, with tabs between: the numbers of its sentence and of itself from 1,
-    the word, the right tag, the one said, whether training had the word, and the sentence with the word marked.
+    """A line for each wrong tag, separated by tabs: the numbers of the sentence and of the word from 1, the word, the
+    true tag, the predicted tag, whether training had the word, and the sentence with the word marked.
     """
     yield "\t".join(ERROR_COLUMNS)
     for number, (words, wanted, said, known) in enumerate(zip(*found[:4], strict=True), 1):

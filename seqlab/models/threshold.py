@@ -1,4 +1,4 @@
-"""The probability from which on a label is best said."""
+"""The best decision threshold for the probability of a label."""
 
 import torch
 from torch import Tensor
@@ -7,9 +7,9 @@ from torchmetrics.utilities import dim_zero_cat
 
 
 class BestThreshold(Metric):
-    """The threshold of the highest F1, over all texts and classes and all processes; 0.5 where nothing was seen.
+    """The threshold with the highest F1, over all texts, classes and processes; 0.5 without data.
 
-    It lies half way between the last probability that is said and the first that is not.
+    The threshold lies half way between the lowest predicted probability and the highest one below it.
     """
 
     full_state_update = False
@@ -22,7 +22,7 @@ class BestThreshold(Metric):
         self.add_state("wanted", [], dist_reduce_fx="cat")
 
     def update(self, probabilities: Tensor, wanted: Tensor) -> None:
-        """Counts probabilities and whether their label is right, of any one shape."""
+        """Counts probabilities and whether their label is right, both of the same shape."""
         self.probabilities.append(probabilities.detach().flatten())
         self.wanted.append((wanted == 1).flatten())
 
@@ -34,6 +34,6 @@ class BestThreshold(Metric):
         said = torch.arange(1, len(order) + 1, device=right.device)
         f1 = 2 * right / (said + right[-1])
         after = torch.cat([probabilities[1:], probabilities.new_zeros(1)])
-        ends = probabilities != after  # equal probabilities are said together or not at all
+        ends = probabilities != after  # equal probabilities are predicted together or not at all
         best = int(torch.where(ends, f1, -1).argmax())
         return (probabilities[best] + after[best]) / 2

@@ -1,4 +1,4 @@
-"""Translation models: sentences in one language, sentences in another out."""
+"""Translation models: sentences of one language in, sentences of another language out."""
 
 import shlex
 import time
@@ -31,15 +31,15 @@ from seqlab.text.codec import Codec
 from seqlab.views.translations import TranslationView
 
 SHOWN = 4
-"""Sentences whose translations are shown."""
+"""Number of sentences with shown translations."""
 TOGETHER = 256
-"""Sentences that ``predict`` translates at once."""
+"""Sentences in a batch of ``predict``."""
 INCOMPLETE = "incomplete"
-"""Name of the measured number of translations that were cut."""
+"""Name of the measure that counts cut translations."""
 
 
 class Translated(NamedTuple):
-    """A sentence, its best translation, what that was ranked by, and whether it came to its end."""
+    """A sentence, its best translation, its score, and whether it ended by itself."""
 
     source: str
     translation: str
@@ -51,9 +51,9 @@ class Translated(NamedTuple):
 
 
 class TranslationModel(Model):
-    """A model trained on pairs of sentences, by teacher forcing. Its codecs are ``source`` and ``target``.
+    """A model trained on sentence pairs by teacher forcing. Its codecs are ``source`` and ``target``.
 
-    ``longest`` is the most tokens of a sentence that it was trained on.
+    ``longest`` is the number of tokens of the longest training sentence.
     """
 
     task: ClassVar[str] = "translation"
@@ -78,12 +78,12 @@ class TranslationModel(Model):
 
     @property
     def source_codec(self) -> Codec:
-        """Between source text and ids."""
+        """The codec of the source text."""
         return self.codec_named("source", Codec)
 
     @property
     def target_codec(self) -> Codec:
-        """Between target text and ids."""
+        """The codec of the target text."""
         return self.codec_named("target", Codec)
 
     @classmethod
@@ -107,15 +107,15 @@ class TranslationModel(Model):
         length_addend: int | None = None,
         **how: Any,
     ) -> Beam:
-        """How to search, greedily if nothing else is said.
+        """The beam of a search, by default greedy.
 
         Args:
             size: Hypotheses kept at every step.
-            min_length: Least tokens of a translation.
-            max_length: Most tokens, whatever the source; if not given, as many as of a sentence that it was trained on,
-                and of a long source more.
-            length_factor: Tokens allowed for each token of the source; those of the model's options if not given.
-            length_addend: Tokens allowed beside; those of the model's options if not given.
+            min_length: Fewest tokens of a translation.
+            max_length: Most tokens, for any source; if not given, as many as the longest training sentence, and more
+                for a long source.
+            length_factor: Tokens allowed per source token; as in the model's options if not given.
+            length_addend: Additional tokens allowed; as in the model's options if not given.
             how: Other fields of a beam.
         """
         own = self.options if max_length is None else None
@@ -170,7 +170,7 @@ class TranslationModel(Model):
         prefix: str = "",
         progress: bool = False,
     ) -> list[list[Translation]]:
-        """Translations of each sentence, best first, greedy ones if no beam is given; see
+        """Translations of each sentence, the best first; greedy without a beam. See
         ``seqlab.decoding.translation.translate``."""
         if isinstance(self.network, IBM1):
             return self._word_for_word(sentences)
@@ -207,15 +207,15 @@ class TranslationModel(Model):
         """Translates sentences.
 
         Args:
-            sentences: To translate.
+            sentences: Sentences to translate.
             beam_size: Hypotheses kept at every step; 1 is greedy.
-            length_penalty: Exponent of Wu et al. (2016); 0 ranks by probability alone.
-            coverage_penalty: Weight of what attention left unread; needs attention.
-            min_length: Least tokens of a translation.
-            max_length: Most tokens of a translation, whatever its source; if not given, as many as of a sentence that
-                the model was trained on, and of a long source more.
-            length_factor: Tokens allowed for each token of the source; as the model was trained if not given.
-            length_addend: Tokens allowed beside; as the model was trained if not given.
+            length_penalty: Exponent of the length penalty of Wu et al. (2016); 0 ranks by probability alone.
+            coverage_penalty: Weight of the coverage penalty for source words without attention; needs attention.
+            min_length: Fewest tokens of a translation.
+            max_length: Most tokens of a translation, for any source; if not given, as many as the longest sentence that
+                the model was trained on, and more for a long source.
+            length_factor: Tokens allowed per source token; as in training if not given.
+            length_addend: Additional tokens allowed; as in training if not given.
             no_repeat_ngram: No n-gram of this length occurs twice; 0 allows all.
             n_best: Translations of each sentence, at most beam_size.
             prefix: Text that every translation starts with.
@@ -256,11 +256,11 @@ class TranslationModel(Model):
         Args:
             inputs: Sentences.
             beam_size: Hypotheses kept at every step; 1 is greedy.
-            length_penalty: Exponent of Wu et al. (2016); 0 ranks by probability alone.
-            max_length: Most tokens of a translation, whatever its source; if not given, as many as of a sentence that
-                the model was trained on, and of a long source more.
-            length_factor: Tokens allowed for each token of the source; as the model was trained if not given.
-            length_addend: Tokens allowed beside; as the model was trained if not given.
+            length_penalty: Exponent of the length penalty of Wu et al. (2016); 0 ranks by probability alone.
+            max_length: Most tokens of a translation, for any source; if not given, as many as the longest sentence that
+                the model was trained on, and more for a long source.
+            length_factor: Tokens allowed per source token; as in training if not given.
+            length_addend: Additional tokens allowed; as in training if not given.
         """
         beam = self.beam(
             beam_size,
@@ -289,21 +289,21 @@ class TranslationModel(Model):
         sentences: int | None = None,
         tokenize: str | None = None,
     ) -> TranslationReport:
-        """How well it translates one part of a corpus; the loss is by teacher forcing, of every sentence.
+        """Measures the translation of one part of a corpus; the loss uses teacher forcing on every sentence.
 
         Args:
             data: The corpus, with this model's codecs.
-            split: Part of it.
-            items: Whether the report tells of each sentence too.
+            split: Part of the data.
+            items: Whether the report also has results for each sentence.
             beam_size: Hypotheses that translation keeps at every step; 1 is greedy.
-            length_penalty: Exponent that translations are ranked with.
-            max_length: Most tokens of a translation, whatever its source; if not given, as many as of a sentence that
-                the model was trained on, and of a long source more.
-            length_factor: Tokens allowed for each token of the source; as the model was trained if not given.
-            length_addend: Tokens allowed beside; as the model was trained if not given.
-            sentences: Translate only the first so many; all if not given.
-            tokenize: How sacrebleu cuts words for BLEU: 13a, intl, zh, ja-mecab, ko-mecab, char, flores200 or none; by
-                the target language if not given.
+            length_penalty: Exponent of the length penalty.
+            max_length: Most tokens of a translation, for any source; if not given, as many as the longest sentence that
+                the model was trained on, and more for a long source.
+            length_factor: Tokens allowed per source token; as in training if not given.
+            length_addend: Additional tokens allowed; as in training if not given.
+            sentences: Translate only this many first sentences; all if not given.
+            tokenize: Tokenizer of sacrebleu for BLEU: 13a, intl, zh, ja-mecab, ko-mecab, char, flores200 or none; by
+                default chosen by the target language.
 
         Raises:
             UserError: The part is empty, or an option is out of its range.
@@ -344,7 +344,7 @@ class TranslationModel(Model):
         return f"beam of {beam.size}" if beam.size > 1 else "greedy"
 
     def _losses(self, data: ParallelData, split: Split, items: bool) -> Losses:
-        """Of the target tokens of a part, with ``items`` of each sentence too."""
+        """Losses of the target tokens of a part; with ``items`` also those of each sentence."""
         total, loader = MeanLoss(alone=True).to(self.device), data.evaluation_loader(split)
         found: dict[int, tuple[float, int]] = {}
         for index, batch in enumerate(loader):
@@ -364,7 +364,7 @@ class TranslationModel(Model):
 
     @staticmethod
     def shown_sources(data: ParallelData) -> list[str]:
-        """A few sources, held out where there are such, from all over the part."""
+        """A few sources, spread over a held-out part if there is one."""
         split: Literal["val", "train"] = "val" if data.has("val") else "train"
         sources = list(dict.fromkeys(source for source, _ in data.pairs(split)))
         return sources[:: max(1, len(sources) // SHOWN)][:SHOWN]

@@ -1,4 +1,4 @@
-"""What ``evaluate`` says of a translation model."""
+"""The report of ``evaluate`` for a translation model."""
 
 import math
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ from seqlab.text.codec import Codec
 from seqlab.text.vocab import UNK
 
 LENGTHS = ((1, 4), (5, 6), (7, 9), (10, math.inf))
-"""Source lengths, in words, that are scored by themselves."""
+"""Ranges of source lengths, in words, with separate scores."""
 
 MISSING = "\ufffd"
-"""Stands for a word that a vocabulary lacks; no reference has it."""
+"""Replaces a word that the vocabulary lacks; no reference has it."""
 
-SHORT = "no reference has the 4 words that BLEU looks for, so that it is 0 whatever is said; chrF2 tells more"
+SHORT = "no reference has 4 words, as BLEU needs, so BLEU is 0 for any translation; see chrF2 instead"
 
-ROOM = "translations at their most tokens; --length_factor and --length_addend give them more"
+ROOM = "translations at their token limit; --length_factor and --length_addend raise the limit"
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """The sentences of some length: their name, how many, their BLEU, and whether any reference has its 4 words."""
+    """Sentences of similar length: name, number, BLEU, and whether any reference has 4 words."""
 
     name: str
     sentences: int
@@ -38,18 +38,18 @@ class Bucket:
 
 @dataclass(frozen=True, kw_only=True)
 class TranslationReport(Report):
-    """How well a model translates a corpus, and what was counted.
+    """Measures of a translation model on a corpus, and the counts behind them.
 
     Args:
-        sentences: How many were translated.
-        bleu: Of the corpus.
-        chrf: Of the corpus.
-        bleu_book: The book's BLEU of a sentence, its mean.
+        sentences: Number of translated sentences.
+        bleu: BLEU of the corpus.
+        chrf: chrF of the corpus.
+        bleu_book: Mean over sentences of the BLEU in Dive into Deep Learning.
         buckets: BLEU by the length of the source.
-        search: How translations were found.
-        incomplete: How many of them were cut at their most tokens.
-        ceiling: BLEU of what the tokens of the references themselves say: no model of these tokens reaches more.
-        measurable: Whether any reference has the 4 words in a row that BLEU looks for.
+        search: Search method, in words.
+        incomplete: Number of translations cut at their token limit.
+        ceiling: BLEU of the references after encoding and decoding: no model with these tokens can reach more.
+        measurable: Whether any reference has 4 words in a row, as BLEU needs.
     """
 
     sentences: int
@@ -99,7 +99,7 @@ def _row(bucket: Bucket) -> str:
 
 
 class Losses(NamedTuple):
-    """Mean nats of the target tokens of a part, how many these are, and nats and tokens of each sentence if asked."""
+    """Mean nats of the target tokens of a part, their number, and optionally nats and tokens of each sentence."""
 
     mean: float
     tokens: int
@@ -118,18 +118,18 @@ def report_of(
     search: str,
     tokenize: str | None,
 ) -> TranslationReport:
-    """What translations of one part are worth.
+    """The report of the translations of one part.
 
     Args:
         data: The corpus.
-        split: Part of it.
-        losses: Of all its sentences; with those of each the report tells of each sentence too.
-        pairs: Sentences and references that were translated, the first of the part.
+        split: Part of the data.
+        losses: Losses of all its sentences; if they hold each sentence, the report has results for each sentence.
+        pairs: Translated sentences and their references, the first of the part.
         found: Their translations.
-        codec: Of the target.
-        seconds: That translating took.
-        search: How translations were found.
-        tokenize: How sacrebleu cuts words; by the target language if not given.
+        codec: Codec of the target.
+        seconds: Time of translating, in seconds.
+        search: Search method, in words.
+        tokenize: Tokenizer of sacrebleu; set by the target language if not given.
     """
     sources, said = [source for source, _ in pairs], [one.text for one in found]
     references = [codec.reference(target) for _, target in pairs]
@@ -164,7 +164,7 @@ def report_of(
 
 
 def _measurable(references: Sequence[str], tokenize: str) -> bool:
-    """Whether saying the very references would have a BLEU above 0."""
+    """Whether the references themselves would have a BLEU above 0."""
     return corpus_bleu(references, references, tokenize).value > 0
 
 
@@ -174,7 +174,7 @@ OF_LANGUAGE = {
     **dict.fromkeys(("ko", "kor"), "ko-mecab"),
     **dict.fromkeys(("th", "tha", "lo", "lao", "km", "khm", "my", "mya"), "char"),
 }
-"""How sacrebleu cuts a language that 13a does not fit, by its code."""
+"""Tokenizers of sacrebleu for languages that 13a does not fit, by language code."""
 OF_SCRIPT = {
     "ja-mecab": regex.compile(r"[\p{Hiragana}\p{Katakana}]"),
     "ko-mecab": regex.compile(r"\p{Hangul}"),
@@ -183,19 +183,19 @@ OF_SCRIPT = {
 }
 LETTER = regex.compile(r"\p{L}")
 SHARE = 0.2
-"""Of the letters of a text, so many tell its script."""
+"""Share of a script's letters from which on it is the script of a text."""
 
 
 def tokenization(asked: str | None, language: str | None, texts: Sequence[str]) -> str:
-    """How sacrebleu is to cut translations into words.
+    """The tokenizer of sacrebleu for translations.
 
     Args:
-        asked: By name; the rest then counts for nothing.
-        language: Code of the language, where it is known.
-        texts: In that language; their script tells where its name is not known.
+        asked: Name of the tokenizer; the other arguments are then ignored.
+        language: Code of the language, if known.
+        texts: Texts in that language; their script decides if the language is not known.
 
     Raises:
-        UserError: There is no such way, or it needs something that is not installed.
+        UserError: There is no such tokenizer, or it needs a package that is not installed.
     """
     import sacrebleu
 
@@ -204,10 +204,10 @@ def tokenization(asked: str | None, language: str | None, texts: Sequence[str]) 
     chosen = asked or _of_script(texts) if language is None else asked or OF_LANGUAGE.get(language, "13a")
     try:
         sacrebleu.BLEU(tokenize=chosen)
-    except Exception as error:  # of whatever package sacrebleu lacks for it
+    except Exception as error:  # any exception of a package that sacrebleu needs
         if asked is None:
             return "char"
-        raise UserError(f"tokenize '{asked}' cannot be had: {reason_of(error)}; or give another --tokenize") from None
+        raise UserError(f"tokenize '{asked}' does not work: {reason_of(error)}; or give another --tokenize") from None
     return chosen
 
 
@@ -219,7 +219,7 @@ def _of_script(texts: Sequence[str]) -> str:
 
 
 def buckets_of(sources: Sequence[str], said: Sequence[str], wanted: Sequence[str], tokenize: str) -> list[Bucket]:
-    """BLEU of the sentences of some lengths, by themselves."""
+    """BLEU of the sentences in each range of lengths."""
     buckets = []
     for least, most in LENGTHS:
         rows = [row for row, source in enumerate(sources) if least <= len(source.split()) <= most]

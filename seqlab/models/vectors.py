@@ -1,4 +1,4 @@
-"""Word vectors: what stands near a word, and vectors that other tasks begin with."""
+"""Word vectors: neighbours of words, and initial vectors for other tasks."""
 
 import shlex
 import time
@@ -36,9 +36,9 @@ from seqlab.text.word_questions import read_analogies, read_similarity
 from seqlab.views.projector import EmbeddingView
 
 SHOWN = 5
-"""Words whose neighbours are shown when training ends."""
+"""Words to show with their neighbours at the end of training."""
 PASS_LOSS = "val/loss_by_pass"
-"""Name under which the validation loss after each pass over co-occurrences is logged."""
+"""Log name of the validation loss after each pass over co-occurrences."""
 
 
 def _mean(model: Any) -> MeanLoss:
@@ -46,10 +46,10 @@ def _mean(model: Any) -> MeanLoss:
 
 
 class WordVectorModel(Model):
-    """Vectors of words. Its one codec is ``text``, whose tokens are words.
+    """A model of word vectors. Its only codec is ``text``, whose tokens are words.
 
-    A pair of words near each other is an item; its loss is that of telling it from noise, which the counted models
-    have too, so that all of them can be compared.
+    A pair of words near each other is an item. Its loss is the cross-entropy of separating it from noise. Counted
+    models have the same loss, so that all models can be compared.
     """
 
     task: ClassVar[str] = "vectors"
@@ -59,7 +59,7 @@ class WordVectorModel(Model):
     measures: Mapping[str, Measure] = {"auc": Measure("AUC", "{:.2%}", "higher", _mean, ratio("ranked", "pairs"))}
     network: Any
     passes: list[float]
-    """Validation loss after each pass over what was counted."""
+    """Validation loss after each pass over the counts."""
     _continued: Continued | None
 
     @classmethod
@@ -84,14 +84,14 @@ class WordVectorModel(Model):
 
     @property
     def codec(self) -> Codec:
-        """Between text and ids."""
+        """The codec of the text."""
         return self.codec_named("text", Codec)
 
     def loss(self, batch: TextBatch, stage: str) -> Sums:
         if stage == "train" and self.options.by_gradients:
             return Sums(*self.network.nats(batch.inputs, batch.valid))
         told = self._told(batch, ranks=False)
-        rest = sum(part.sum() for part in self.parameters() if not part.numel())  # a Trainer goes back through it
+        rest = sum(part.sum() for part in self.parameters() if not part.numel())  # a Trainer calls backward on it
         return Sums(told.nats + rest, told.pairs)
 
     def score(self, batch: TextBatch, metrics: Any, stage: str) -> None:
@@ -127,14 +127,14 @@ class WordVectorModel(Model):
         analogies: str | None = None,
         similarity: str | None = None,
     ) -> VectorsReport:
-        """How well pairs of one part of a text are told from noise, and what the vectors know of words.
+        """Measures how well the vectors separate pairs of one part from noise, and what they know about words.
 
         Args:
             data: The text, with this model's codec.
-            split: Part of it.
-            items: Whether the report tells of each batch too.
-            analogies: File of questions, four words a line, sections as ": name".
-            similarity: File of pairs, two words and a score a line.
+            split: Part of the data.
+            items: Whether the report also has results for each batch.
+            analogies: File of questions, four words per line, with sections as ": name".
+            similarity: File of pairs, two words and a score per line.
         """
         if not isinstance(data, TextData):
             raise UserError("word vectors are measured on a text; give --data text or the name of one")
@@ -167,8 +167,8 @@ class WordVectorModel(Model):
         """The words nearest to each of several words, or to sums of words.
 
         Args:
-            inputs: Such as "king", or "king - man + woman".
-            neighbours: How many words.
+            inputs: Queries such as "king", or "king - man + woman".
+            neighbours: Number of words.
         """
         self.check_finite()
         space = self.space()
@@ -188,13 +188,13 @@ class WordVectorModel(Model):
         neighbours: int = 10,
         projection: Method = "pca",
     ) -> VectorsInspection:
-        """What stands near words, and a picture of them; of several runs, such as seeds, which neighbours they share.
+        """Shows the neighbours of words and a picture of them; for several runs (seeds), their shared neighbours.
 
         Args:
-            data: Is not read.
-            words: Words with commas between, such as king,queen; the most frequent content words if not given.
-            neighbours: How many words near each are listed.
-            projection: How the picture is made: pca, or tsne, which needs scikit-learn.
+            data: Not used.
+            words: Words separated by commas, such as king,queen; the most frequent content words if not given.
+            neighbours: Number of neighbours to list for each word.
+            projection: Projection in the figure: pca, or tsne, which needs scikit-learn.
 
         Raises:
             UserError: A word has no vector.
@@ -205,7 +205,7 @@ class WordVectorModel(Model):
         return inspect_vectors(space, words, neighbours, projection, self.run, model)
 
     def space(self) -> WordSpace:
-        """Its words, and their vectors."""
+        """The words and their vectors."""
         known = torch.tensor(occurrences(self.codec)) > 0
         words = [word for word, one in zip(tokens_of(self.codec), known.tolist(), strict=True) if one]
         return WordSpace(words, self.network.vectors().cpu()[known], self.codec.clean, self.network.unseen)
@@ -238,7 +238,7 @@ class WordVectorModel(Model):
         """The weights, or the vectors of words for other programs and for ``--model.vectors``.
 
         Args:
-            format: safetensors, the weights; or word2vec (text), word2vec_binary or glove, a vector of each word.
+            format: safetensors (the weights), or word2vec (text), word2vec_binary or glove (a vector for each word).
 
         Returns:
             The content of a file.
@@ -257,17 +257,16 @@ def tokens_of(codec: Codec) -> list[str]:
 
 
 def occurrences(codec: Codec) -> list[int]:
-    """How often the training part had each token that stands for a word ``(vocab_size,)``; 0 of reserved ones and of
-    white space.
+    """Occurrences of each word in the training part ``(vocab_size,)``; 0 for reserved tokens and white space.
 
     Raises:
-        UserError: It has no two words.
+        UserError: The training part has fewer than two words.
     """
     vocab = codec.vocab
     counts = [max(1, count) if token.strip() else 0 for token, count in vocab.frequencies]
     if sum(count > 0 for count in counts) < 2:
         raise UserError(
-            "word vectors need two words that the training part has often enough; lower --data.min_freq or give more "
-            "text"
+            "word vectors need two words with enough occurrences in the training part; lower --data.min_freq or give "
+            "more text"
         )
     return [0] * len(vocab.reserved) + counts

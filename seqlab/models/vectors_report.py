@@ -1,4 +1,4 @@
-"""What ``evaluate`` says of word vectors."""
+"""The report of ``evaluate`` for word vectors."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from seqlab.metrics import Report
 
 @dataclass(frozen=True, kw_only=True)
 class VectorsReport(Report):
-    """How well pairs of words are told from noise, and what the vectors know.
+    """How well word vectors separate pairs from noise, and what they know about words.
 
     Args:
-        analogies: What came of a file of questions, if one was given.
-        similarity: What came of a file of pairs, if one was given.
+        analogies: Result of a file of questions, if given.
+        similarity: Result of a file of pairs, if given.
     """
 
     analogies: Analogies | None = None
@@ -22,7 +22,7 @@ class VectorsReport(Report):
         rows = {
             "corpus": self.measured_on,
             "loss": f"{self.loss:.4f} nats per pair",
-            "AUC": f"{self.measures['auc']:.2%} of noise words score below a word that is there",
+            "AUC": f"{self.measures['auc']:.2%} of noise words score below a true context word",
             "counted": f"{self.count:,} pairs, one at distance d window + 1 - d times",
         }
         if self.similarity is not None:

@@ -1,4 +1,4 @@
-"""One optimizer step from the sums of several batches and processes."""
+"""One optimizer step from the loss sums of several batches and processes."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 
 class Sums(NamedTuple):
-    """What a batch costs, before anything is divided.
+    """The loss of a batch, before any division.
 
     Args:
-        total: Loss summed over the items of the batch, a scalar; its gradient trains.
-        items: How many they are.
-        shown: What is logged in its place, where training minimizes something else (label smoothing).
+        total: Loss summed over the items of the batch, a scalar; training minimizes it.
+        items: Number of items.
+        shown: Loss to log instead, if training minimizes something else (label smoothing).
     """
 
     total: Tensor
@@ -24,10 +24,10 @@ class Sums(NamedTuple):
 class Window:
     """The batches, of all processes, whose gradients make one optimizer step.
 
-    A step is to minimize the sum of all totals over the number of all items, and the penalty once. Lightning divides
-    each loss by the number n of accumulated batches, and DDP takes the mean of the gradients over w processes; so each
-    total is handed over times n * w / c, where c are the items of the first batch of the window over all processes, and
-    when the last batch has gone back, before gradients are unscaled, measured or clipped, they are multiplied once by
+    A step minimizes the sum of all totals divided by the number of all items, plus the penalty once. Lightning divides
+    each loss by the number n of accumulated batches, and DDP takes the mean of the gradients over w processes. So each
+    total is multiplied by n * w / c, where c is the number of items in the window's first batch over all processes.
+    After the last backward pass, before unscaling and clipping, the gradients are multiplied once by
     c / (all items of the window).
     """
 
@@ -42,11 +42,11 @@ class Window:
         """The loss to hand to Lightning.
 
         Args:
-            total: Of the batch.
-            count: Its items.
-            penalty: Of the step, if any.
-            trainer: That takes the step; a step by itself if not given.
-            batch_idx: Of the batch within its epoch.
+            total: Total of the batch.
+            count: Number of its items.
+            penalty: Penalty of the step, if any.
+            trainer: Trainer of the step; if not given, the batch is a step of its own.
+            batch_idx: Number of the batch within its epoch.
         """
         batches = 1 if trainer is None else trainer.accumulate_grad_batches
         processes = 1 if trainer is None else trainer.world_size
@@ -64,7 +64,7 @@ class Window:
         return loss
 
     def correct(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Corrects the gradients of a window whose last batch has gone back."""
+        """Corrects the gradients of a window after its last backward pass."""
         factor, self._factor = self._factor, None
         if factor is not None:
             gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -72,7 +72,7 @@ class Window:
 
     @staticmethod
     def _summed(count: int | Tensor, trainer: Any | None) -> int | float | Tensor:
-        """A count over all processes, at least 1; in float64, as a quotient of tensors of whole numbers is float32."""
+        """A count over all processes, at least 1; in float64, since the quotient of integer tensors is float32."""
         if trainer is not None and trainer.world_size > 1:
             own = torch.as_tensor(count, dtype=torch.float64, device=trainer.strategy.root_device)
             count = trainer.strategy.reduce(own, reduce_op="sum")
@@ -80,5 +80,5 @@ class Window:
 
 
 def _like(loss: Tensor, number: float | Tensor) -> float | Tensor:
-    """A number in the precision of a loss, which it must not change."""
+    """A number in the dtype of a loss, so that the dtype of the product does not change."""
     return number.to(loss.dtype) if isinstance(number, Tensor) else number

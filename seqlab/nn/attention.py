@@ -11,7 +11,7 @@ ATTENTIONS = ("dot", "general", "additive")
 
 
 class Attention(nn.Module):
-    """Weights over the real positions of a memory, and the mean of its values under them.
+    """Attention weights over the real positions of a memory, and the weighted mean of its values.
 
         dot        score(q, k) = q . k                           Luong et al. (2015), arXiv 1508.04025, equation 8
         general    score(q, k) = q . W_k k                       the same
@@ -24,7 +24,7 @@ class Attention(nn.Module):
         memory_size: Size of a position of the memory.
 
     Raises:
-        UserError: The kind is unknown, or ``dot`` was asked for sizes that differ.
+        UserError: The kind is unknown, or the kind is ``dot`` and the sizes differ.
     """
 
     def __init__(self, kind: str, query_size: int, memory_size: int) -> None:
@@ -42,17 +42,17 @@ class Attention(nn.Module):
             self.energy = nn.Parameter(torch.empty(query_size).uniform_(-1, 1) / math.sqrt(query_size))
 
     def keys(self, memory: Tensor) -> Tensor:
-        """What queries are scored against, once for all of them: ``(batch, positions, query_size)``."""
+        """The keys of a memory, computed once for all queries: ``(batch, positions, query_size)``."""
         keys: Tensor = self.key(memory)
         return keys
 
     def forward(self, queries: Tensor, keys: Tensor, values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Looks the memory up.
+        """Attends to the memory.
 
         Args:
-            queries: ``(rows, time, query_size)``; as many rows for each memory of the batch, side by side.
-            keys: ``(batch, positions, query_size)``, of ``keys``.
-            values: ``(batch, positions, value_size)``: the memory, or what is made of it.
+            queries: ``(rows, time, query_size)``; the same number of rows for each memory of the batch, side by side.
+            keys: ``(batch, positions, query_size)``, from ``keys``.
+            values: ``(batch, positions, value_size)``: the memory, or a projection of it.
             valid: ``(batch, positions)`` bool, True at real positions; at least one in each row.
 
         Returns:
@@ -62,7 +62,7 @@ class Attention(nn.Module):
         return contexts.view(*queries.shape[:2], -1), weights.view(*queries.shape[:2], -1)
 
     def _look(self, queries: Tensor, keys: Tensor, values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """As ``forward``, with one row of queries ``(batch, time, query_size)`` for each memory."""
+        """``forward`` for one row of queries ``(batch, time, query_size)`` per memory."""
         if self.kind == "additive":
             mixed = self.query(queries).unsqueeze(2) + keys.unsqueeze(1)  # (batch, time, positions, query_size)
             scores = torch.tanh(mixed) @ self.energy.to(mixed.dtype)

@@ -1,4 +1,4 @@
-"""Texts -> classes by the mean of what their words and n-grams stand for, whatever their order."""
+"""Texts -> classes by the mean of the vectors of their words and n-grams, in any order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ PRIME = 2**31 - 1
 MULTIPLIER = 116_049_371
 
 RATIO_WEIGHT = 8.0
-"""What a mean of log-count ratios is multiplied by: naive Bayes would take their sum, and be too sure of itself."""
+"""Factor of the mean of log-count ratios. Naive Bayes takes their sum, and its probabilities are too extreme."""
 
 
 def hashed(ids: Tensor, order: int, buckets: int) -> Tensor:
@@ -26,12 +26,12 @@ def hashed(ids: Tensor, order: int, buckets: int) -> Tensor:
 
         h_1 = id_1 + 1,    h_k = (116,049,371 h_(k-1) + id_k + 1) mod p,    bucket = h_n mod buckets
 
-    It depends on nothing else, so that it is the same on every machine and in every run.
+    The bucket depends on nothing else, so it is the same on every machine and in every run.
 
     Args:
         ids: ``(batch, time)`` int64.
         order: Words in an n-gram, n.
-        buckets: Numbers to choose from.
+        buckets: Number of buckets.
 
     Returns:
         ``(batch, time - n + 1)`` int64, or ``(batch, 0)`` where there are fewer than n steps.
@@ -49,11 +49,15 @@ class BagOptions(ClassifierOptions):
 
     ngrams: int = option(2, "Words in the longest n-gram that has a vector; 1 for words alone.", least=1, most=20)
     buckets: int = option(
-        100_000, "Vectors that all n-grams of two and more words share, by a hash.", least=1, most=10**9, seldom=True
+        100_000,
+        "Number of vectors that n-grams of two and more words share by hashing.",
+        least=1,
+        most=10**9,
+        seldom=True,
     )
     ratios: bool = option(
         False,
-        "Whether training begins with naive Bayes: vectors with a log-count ratio for each class, see count.",
+        "Whether to initialize the vectors with the log-count ratios of naive Bayes, one unit for each class.",
         seldom=True,
     )
 
@@ -65,12 +69,12 @@ class Bag(nn.Module):
     """The mean of the vectors of all words and n-grams, and a linear layer (Joulin et al. 2017, arXiv 1607.01759).
 
     Args:
-        vocab_size: Ids that go in.
-        classes: Logits that come out.
-        options: Of the network.
+        vocab_size: Number of input ids.
+        classes: Number of classes, one logit each.
+        options: Options of the network.
 
     Raises:
-        UserError: Vectors are to begin with the ratios of more classes than they have units.
+        UserError: ``ratios`` is on, and there are more classes than units in a vector.
     """
 
     def __init__(self, vocab_size: int, classes: int, options: BagOptions) -> None:
@@ -90,15 +94,15 @@ class Bag(nn.Module):
 
     @torch.no_grad()
     def count(self, texts: Sequence[Sequence[int]], labels: Sequence[int]) -> None:
-        """Lets training begin with naive Bayes, where ``ratios`` is on; does nothing where it is off.
+        """Initializes the network with naive Bayes if ``ratios`` is on; otherwise does nothing.
 
         The first units of a vector, one for each class, become the log-count ratios of its word, or of the n-grams of
         its bucket; 0 where the texts have none. The output layer multiplies them by ``RATIO_WEIGHT``, and adds the
         logarithm of the share of the class.
 
         Args:
-            texts: The ids of each, at least one word.
-            labels: The class of each.
+            texts: The ids of each text, at least one.
+            labels: The class of each text.
         """
         if not self.options.ratios:
             return
@@ -146,6 +150,6 @@ class Bag(nn.Module):
 
 
 def _sums(table: nn.Embedding, rows: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums of the vectors at the real ones of rows ``(batch, features)``: ``(batch, size)``, and how many these are."""
+    """Sums of the vectors of the real entries of rows ``(batch, features)``: ``(batch, size)``, and their number."""
     count = real.sum(1)  # (batch,)
     return F.embedding_bag(rows[real], table.weight, count.cumsum(0) - count, mode="sum"), count

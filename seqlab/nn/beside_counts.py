@@ -1,4 +1,4 @@
-"""A network that classifies texts, with naive Bayes beside it."""
+"""A network that classifies texts, combined with naive Bayes."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ class BesideCounts(nn.Module):
 
         log p = (1 - share) log p_network + share log p_counts + constant
 
-    The network is trained alone, since naive Bayes is too sure of the texts that it has counted to leave it anything to
-    learn from; where nothing is trained, both are asked.
+    Training uses the network alone: naive Bayes is too confident on the texts that it has counted, and would leave
+    the network nothing to learn. Outside training both count.
 
     Args:
         network: Ids and lengths -> logits.
-        counts: Of the same ids and classes.
-        share: Of the counts.
+        counts: Naive Bayes over the same ids and classes.
+        share: Weight of naive Bayes.
     """
 
     def __init__(self, network: nn.Module, counts: NaiveBayes, share: float) -> None:
@@ -28,12 +28,12 @@ class BesideCounts(nn.Module):
 
     @property
     def embedding(self) -> Any:
-        """Of the words, in the network."""
+        """Word embedding of the network."""
         return getattr(self.network, "embedding", None)
 
     @property
     def weights(self) -> Any:
-        """What each word counted in the network's pooling, if it has one."""
+        """Weight of each word in the network's pooling, if it has one."""
         return getattr(self.network, "weights", None)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class BesideCounts(nn.Module):
             lengths: Real words of each text ``(batch,)`` int64, at least 1.
 
         Returns:
-            ``(batch, classes)``; those of the network alone while training.
+            ``(batch, classes)``; in training those of the network alone.
         """
         logits: Tensor = self.network(ids, lengths)
         if self.training:

@@ -1,4 +1,4 @@
-"""A network that predicts the next token, with n-grams beside it."""
+"""A network that predicts the next token, combined with n-grams."""
 
 import torch
 from torch import Tensor
@@ -13,13 +13,13 @@ class BesideNGrams(NextToken):
 
         p = (1 - share) p_network + share p_counts
 
-    The network is trained alone, since counts of the text that it learns from know that text too well; where nothing is
-    trained, both are asked.
+    Training uses the network alone: n-grams counted on the training text predict that text too well. Outside training
+    both count.
 
     Args:
-        network: That is trained.
-        counts: Of the same text.
-        share: Of the counts.
+        network: The trained network.
+        counts: N-grams of the same text.
+        share: Weight of the n-grams.
     """
 
     rows_axis = 0
@@ -27,7 +27,7 @@ class BesideNGrams(NextToken):
     def __init__(self, network: NextToken, counts: NGram, share: float) -> None:
         super().__init__()
         self.network, self.counts, self.share = network, counts, share
-        vars(self).update(embedding=network.embedding, output=network.output)  # of which the network has the weights
+        vars(self).update(embedding=network.embedding, output=network.output)  # the weights belong to the network
 
     def features(self, ids: Tensor, state: AnyState | None) -> tuple[Tensor, AnyState]:
         return self.network.features(ids, state)

@@ -1,4 +1,4 @@
-"""Forecasts in closed form, with quantiles around them that are those of their errors."""
+"""Forecasts in closed form, with quantiles taken from the errors on held-out windows."""
 
 import math
 from dataclasses import dataclass
@@ -18,38 +18,38 @@ class CalibratedOptions(Options):
 
     distribution: Literal["none", "quantiles"] = option(
         "none",
-        "What is said of each value: itself alone, or quantiles around it that hold as many of the errors of the "
-        "validation part (of the training part, where there is none to validate).",
+        "Forecast of each value: the value alone (none), or quantiles from the errors on the validation part (on the "
+        "training part if there is no validation part).",
     )
 
     def said(self) -> Value:
-        """What is said of each value."""
+        """Kind of forecast of each value."""
         return Value() if self.distribution == "none" else Quantiles(DECILES)
 
 
 class Calibrated(Forecaster):
-    """A value, and on request quantiles around it, by step ahead and column, from its errors on n other windows.
+    """A value, and optionally quantiles around it, for each step ahead and column, from the errors on n other windows.
 
     The central interval of a share p is value +- the ceil((n + 1) p)-th smallest absolute error, at most the largest:
     where errors are exchangeable it holds the truth with probability p (split conformal prediction, Lei et al. 2018,
     arXiv 1604.04173). Quantile t is an end of the interval of p = |2 t - 1|, and the median the value.
 
     Args:
-        sizes: How much is read and said.
-        options: Of the network.
-        said: What is said of each value.
+        sizes: Sizes of the window and of the forecast.
+        options: Options of the network.
+        said: Kind of forecast: the value alone, or quantiles.
     """
 
     def __init__(self, sizes: Sizes, options: ForecasterOptions, said: Value) -> None:
         super().__init__(sizes, options)
-        self.said, self.parts = said, 1  # the network itself says the value alone
+        self.said, self.parts = said, 1  # the network itself gives the value alone
         if self.distribution is not None:
             self.register_buffer("offsets", torch.zeros(sizes.horizon, sizes.columns, len(DECILES)))
         self.offsets: Tensor
 
     @torch.no_grad()
     def calibrate(self, errors: Tensor) -> None:
-        """Takes the quantiles from errors ``(windows, horizon, columns)``, in place of others."""
+        """Takes the quantiles from errors ``(windows, horizon, columns)``; earlier quantiles are dropped."""
         sizes, count = errors.abs().sort(0).values, len(errors)
         for number, level in enumerate(DECILES):
             share = abs(2 * level - 1)
@@ -60,5 +60,5 @@ class Calibrated(Forecaster):
         return self.spread(super().tell(memory, ahead))
 
     def spread(self, value: Tensor) -> Tensor:
-        """All that is said ``(batch, horizon, columns, 1 or levels)`` of values ``(batch, horizon, columns, 1)``."""
+        """The forecast ``(batch, horizon, columns, 1 or levels)`` around values ``(batch, horizon, columns, 1)``."""
         return value if self.distribution is None else value + self.offsets

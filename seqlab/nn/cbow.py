@@ -1,4 +1,4 @@
-"""CBOW: the words near a place say which word stands there."""
+"""CBOW: predicts a word from the words near it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ class CBOWOptions(SkipGramOptions):
 
 
 class CBOW(SkipGram):
-    """The mean of v of the words near a place, and u of the word that stands there (Mikolov et al. 2013, arXiv
-    1301.3781). A pair is a place with its word; where a held-out part is measured the nearer words weigh more.
+    """The mean of v of the words near a position, and u of the word at the position (Mikolov et al. 2013, arXiv
+    1301.3781). A pair is a position with its word. On a held-out part nearer words weigh more.
 
     Args:
-        counts: Occurrences of each word in the training part ``(vocab_size,)``; what has 0 is no word.
-        options: Of the network.
+        counts: Occurrences of each word in the training part ``(vocab_size,)``; an id with count 0 is no word.
+        options: Options of the network.
     """
 
     means: ClassVar[bool] = True
@@ -52,7 +52,7 @@ class CBOW(SkipGram):
 
 
 def _means(vectors: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted means of the vectors around ``(blocks, BLOCK, size)``, and 1 where there are any ``(blocks, BLOCK,
+    """Weighted means of the context vectors ``(blocks, BLOCK, size)``, and 1 where a context exists ``(blocks, BLOCK,
     1)``."""
     total = weights.sum(-1, keepdim=True)
     return (weights / total.clamp(min=1)) @ vectors, (total > 0).to(vectors.dtype)

@@ -13,19 +13,19 @@ CONVOLUTION = "cnn"
 
 
 class CharacterEncoder(nn.Module):
-    """Filters that slide over the characters, the maximum of each (Ma & Hovy 2016, P16-1101, section 2.1); or the last
-    states of a recurrence in either direction (Lample et al. 2016, N16-1030, section 4.1).
+    """Convolutions and max pooling over the characters (Ma & Hovy 2016, P16-1101, section 2.1), or the last states of a
+    bidirectional recurrence (Lample et al. 2016, N16-1030, section 4.1).
 
     Args:
         kind: ``cnn`` or the name of a cell.
-        count: Ids of characters.
-        size: Of the vector of a character.
+        count: Number of character ids.
+        size: Size of a character's vector.
         hidden_size: Filters of each width, or units in each direction.
         widths: Characters that a filter sees at once, odd numbers.
-        dropout: Share of the units of the characters' vectors zeroed while training.
+        dropout: Dropout of the character vectors.
 
     Attributes:
-        output_size: Of the vector of a word.
+        output_size: Size of a word's vector.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class CharacterEncoder(nn.Module):
             self.output_size = self.recurrent.output_size
 
     def begin(self) -> None:
-        """Draws the vectors of the characters uniformly in +-sqrt(3 / size), as Ma & Hovy do."""
+        """Draws the character vectors uniformly in +-sqrt(3 / size), as Ma & Hovy do."""
         bound = math.sqrt(3 / self.embedding.embedding_dim)
         nn.init.uniform_(self.embedding.weight, -bound, bound)
 

@@ -1,7 +1,7 @@
 """What networks that classify texts share: their options, and how ids become vectors.
 
-Each of them maps ids ``(batch, time)`` int64, padded with any ids, and lengths ``(batch,)`` int64 of at least 1 to
-logits ``(batch, classes)``. Padding changes none of them.
+Each network maps ids ``(batch, time)`` int64, padded with any ids, and lengths ``(batch,)`` int64 of at least 1 to
+logits ``(batch, classes)``. Padding does not change the logits.
 """
 
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ UNK = 0
 
 @dataclass(frozen=True)
 class WordOptions(Options):
-    """What a network that classifies texts knows of words."""
+    """Options of the word vectors of a network that classifies texts."""
 
     embedding_size: int = option(100, "Size of a word vector.", least=1, most=2**20)
     embedding_std: float = option(0.1, "Standard deviation of the initial word vectors.", above=0, seldom=True)
     dropout: float = option(0.5, "Dropout before the output layer.", least=0, below=1)
     word_dropout: float = option(
-        0.0, "Word dropout: share of words read as <unk> in training.", least=0, below=1, seldom=True
+        0.0, "Word dropout: share of words replaced by <unk> in training.", least=0, below=1, seldom=True
     )
     vectors: str | None = option(
-        None, "File of pretrained word vectors, a word a line, plain or compressed.", once=True
+        None, "File of pretrained word vectors, one word per line, plain or compressed.", once=True
     )
     freeze_vectors: bool = option(False, "Freeze the pretrained vectors.", once=True, seldom=True)
     init: str = option(
@@ -43,7 +43,7 @@ class WordOptions(Options):
 
     counts: float = option(
         0.0,
-        "Share that naive Bayes, counted on the same texts, has in log-probabilities where nothing is trained.",
+        "Weight of naive Bayes, counted on the same texts, in the log-probabilities outside training.",
         least=0,
         below=1,
         seldom=True,
@@ -55,7 +55,7 @@ class ClassifierOptions(LabelOptions, WordOptions):
     """Options of every network that classifies texts by gradients.
 
     Raises:
-        UserError: A value is out of its bounds, or vectors are to be frozen that there are none of.
+        UserError: A value is out of its bounds, or ``freeze_vectors`` is on without ``vectors``.
     """
 
     def __post_init__(self) -> None:
@@ -67,17 +67,17 @@ class ClassifierOptions(LabelOptions, WordOptions):
         """The network of these options.
 
         Args:
-            vocab_size: Ids that go in.
-            classes: Logits that come out.
+            vocab_size: Number of input ids.
+            classes: Number of classes, one logit each.
         """
         raise NotImplementedError
 
 
 class WordDropout(nn.Module):
-    """Reads a share of the words as ``<unk>`` while training (Iyyer et al. 2015, P15-1162, leave them out).
+    """Replaces a share of the words by ``<unk>`` in training (Iyyer et al. 2015, P15-1162, leave the words out).
 
     Args:
-        share: Of the words.
+        share: Share of the words.
     """
 
     def __init__(self, share: float) -> None:
@@ -96,13 +96,13 @@ class WordDropout(nn.Module):
 class PooledClassifier(nn.Module):
     """Embedding, outputs over time, pooling over the real words, a norm, a linear layer.
 
-    A subclass makes what gives the outputs between ``__init__`` and ``make_head``, so that weights are drawn in the
-    order in which texts meet them.
+    A subclass makes the layers in between after ``__init__`` and before ``make_head``, so that weights are drawn in
+    the order of the forward pass.
 
     Args:
-        vocab_size: Ids that go in.
-        options: Of the network.
-        embedding_dropout: Of the words' vectors.
+        vocab_size: Number of input ids.
+        options: Options of the network.
+        embedding_dropout: Dropout of the word vectors.
     """
 
     def __init__(self, vocab_size: int, options: ClassifierOptions, embedding_dropout: Dropout) -> None:
@@ -113,13 +113,13 @@ class PooledClassifier(nn.Module):
         self.embedding_dropout = embedding_dropout
 
     def make_head(self, pooling: Pooling, norm: nn.Module, width: int, classes: int) -> None:
-        """Makes what reads the outputs ``(batch, time, width)``."""
+        """Makes the pooling, the norm and the linear layer over outputs ``(batch, time, width)``."""
         self.pooling, self.norm = pooling, norm
         self.dropout = Dropout(self.options.dropout)
         self.output = nn.Linear(width, classes)
 
     def outputs(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """``(batch, time, width)`` of the words' vectors ``(batch, time, embedding_size)``."""
+        """Outputs ``(batch, time, width)`` from the word vectors ``(batch, time, embedding_size)``."""
         raise NotImplementedError
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ class PooledClassifier(nn.Module):
         return logits
 
     def weights(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """What each word counted in the pooling ``(batch, time)``: they add up to 1, and are 0 at padding."""
+        """Weight of each word in the pooling ``(batch, time)``: the weights sum to 1 and are 0 at padding."""
         return self._pooled(ids, lengths).weights
 
     def _pooled(self, ids: Tensor, lengths: Tensor) -> Pooled:
@@ -146,22 +146,22 @@ class PooledClassifier(nn.Module):
 
 
 def begin(network: nn.Module, options: ClassifierOptions, forget_bias: float | None = None) -> None:
-    """Draws the first weights of a network; its ``embedding`` is of words.
+    """Initializes the weights of a network whose ``embedding`` holds word vectors.
 
     Args:
-        network: Its parameters are changed in place.
-        options: Of the network.
-        forget_bias: Of an lstm or its kin, see ``initialize``.
+        network: Network to initialize in place.
+        options: Options of the network.
+        forget_bias: Forget-gate bias of LSTM cells, see ``initialize``.
 
     Raises:
-        UserError: A bias was asked of a forget gate that the cell does not have.
+        UserError: A forget-gate bias is given, but the cell has no forget gate.
     """
     initialize(network, options.init, forget_bias)
     draw_words(network, options)
 
 
 def draw_words(network: nn.Module, options: ClassifierOptions) -> None:
-    """Draws the vectors of words, and freezes them where that was asked for."""
+    """Initializes the word vectors, and freezes them if the options say so."""
     for table in network.modules():
         if isinstance(table, nn.Embedding):
             nn.init.normal_(table.weight, std=options.embedding_std)

@@ -11,20 +11,20 @@ from seqlab.nn.regressors import Regressor
 from seqlab.options import Options, option
 
 SEPARABLE_L2 = 1e-3
-"""The penalty where two values can be told apart without an error, so that without one weights grow without end."""
+"""The penalty for separable data, where the weights would grow without end without a penalty."""
 STEPS = 100
-"""Of Newton's method, at most."""
+"""Most steps of Newton's method."""
 ENOUGH = 1e-12
-"""A gradient whose every part is smaller is taken for zero."""
+"""A gradient counts as zero if every component is smaller."""
 FLAT = 1e-8
-"""A curvature of the mean loss that is smaller, where features have unit size, means weights that grow without end."""
+"""If the curvature of the mean loss is smaller (features of unit size), the weights grow without end."""
 
 
 def least_squares(features: Tensor, targets: Tensor, l2: float = 0.0) -> Tensor:
     """The weights of the least mean of (w x + b - y)^2 and ``l2`` times the sum of w^2.
 
-    Where several have it, those of the smallest norm. It is computed by singular values of the features themselves,
-    which lose half as many digits as the normal equations do.
+    If several weights reach it, the result has the smallest norm. It comes from a singular value decomposition of the
+    features, which loses half as many digits as the normal equations.
 
     Args:
         features: ``(rows, features)``.
@@ -32,7 +32,7 @@ def least_squares(features: Tensor, targets: Tensor, l2: float = 0.0) -> Tensor:
         l2: At least 0.
 
     Returns:
-        Weights and behind them the bias ``(features + 1,)`` float64.
+        The weights, then the bias: ``(features + 1,)`` float64.
     """
     rows, size = features.shape
     inputs, wanted = _with_bias(features), targets.double().cpu()
@@ -43,12 +43,12 @@ def least_squares(features: Tensor, targets: Tensor, l2: float = 0.0) -> Tensor:
 
 
 class Newton(NamedTuple):
-    """Where Newton's method came to.
+    """Result of Newton's method.
 
     Args:
-        weights: And behind them the bias ``(features + 1,)`` float64.
-        steps: That it took.
-        finite: Whether there is a minimum, which it then has found.
+        weights: The weights, then the bias: ``(features + 1,)`` float64.
+        steps: Steps taken.
+        finite: Whether the loss has a minimum; if so, these weights are it.
     """
 
     weights: Tensor
@@ -59,13 +59,13 @@ class Newton(NamedTuple):
 def newton(features: Tensor, targets: Tensor, l2: float = 0.0) -> Newton:
     """The weights of the least mean cross-entropy and ``l2`` times the sum of w^2, by Newton's method.
 
-    With z = w x + b and p = 1 / (1 + exp(-z)) a step is w <- w - H^-1 g, which is least squares with rows weighed anew
-    each time (IRLS); it is halved until the loss falls:
+    With z = w x + b and p = 1 / (1 + exp(-z)) a step is w <- w - H^-1 g, which is least squares with new row weights
+    (IRLS); the step is halved until the loss falls:
 
         g = mean of (p - y) x + 2 l2 w,     H = mean of p (1 - p) x x' + 2 l2
 
-    Without a penalty steps are taken along singular vectors of the features, so that features that follow from each
-    other do no harm, and there is no minimum where a plane parts the two values.
+    Without a penalty, steps go along singular vectors of the features, so that linearly dependent features do no harm.
+    There is then no minimum if a plane separates the two values.
 
     Args:
         features: ``(rows, features)``.
@@ -104,13 +104,13 @@ def newton(features: Tensor, targets: Tensor, l2: float = 0.0) -> Newton:
         while loss(weights - length * change) > before and length > ENOUGH:
             length /= 2
         if length <= ENOUGH:
-            break  # no smaller loss can be told from this one
+            break  # rounding hides any smaller loss
         weights = weights - length * change
     return Newton(into @ weights, step, True)
 
 
 class Fitted(NamedTuple):
-    """Weights at the optimum, and behind them the bias ``(features + 1,)`` float64, with the penalty that was taken."""
+    """Weights at the optimum, then the bias ``(features + 1,)`` float64, and the penalty that was used."""
 
     weights: Tensor
     l2: float
@@ -121,9 +121,9 @@ def optimum(features: Tensor, targets: Tensor, two: bool, l2: float | None = Non
 
     Args:
         features: ``(rows, features)``.
-        targets: ``(rows,)``; of two values 0 and 1.
+        targets: ``(rows,)``; 0 and 1 if there are two values.
         two: Whether there are two values.
-        l2: Penalty; none, and ``SEPARABLE_L2`` where a plane parts two values, if not given.
+        l2: Penalty; if not given, none, or ``SEPARABLE_L2`` if a plane separates the two values.
     """
     if not two:
         return Fitted(least_squares(features, targets, l2 or 0.0), l2 or 0.0)
@@ -134,7 +134,7 @@ def optimum(features: Tensor, targets: Tensor, two: bool, l2: float | None = Non
 
 
 def _with_bias(features: Tensor) -> Tensor:
-    """Features in float64 on the CPU, and behind them ones."""
+    """Features in float64 on the CPU, then a column of ones."""
     return F.pad(features.double().cpu(), (0, 1), value=1.0)
 
 
@@ -147,8 +147,8 @@ class ClosedFormOptions(Options):
 
     l2: float | None = option(
         None,
-        "Weight of the sum of squared weights beside the mean loss, in standard scores; none, and 0.001 where a plane "
-        "parts two values, if not given.",
+        "Weight of the L2 penalty added to the mean loss, in standard scores; if not given, 0, or 0.001 if a plane "
+        "separates the two values.",
         least=0,
     )
 
@@ -157,11 +157,11 @@ class ClosedFormOptions(Options):
 
 
 class ClosedForm(Regressor):
-    """What ``LinearRegressor`` is at its optimum.
+    """``LinearRegressor`` at its optimum.
 
     Args:
-        features: Of a row.
-        options: Of the network.
+        features: Features of a row.
+        options: Options of the network.
     """
 
     def __init__(self, features: int, options: ClosedFormOptions) -> None:
@@ -171,10 +171,10 @@ class ClosedForm(Regressor):
         self.register_buffer("penalty", torch.zeros(()))
         self.weights: Tensor
         self.penalty: Tensor
-        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
+        self.nothing = nn.Parameter(torch.empty(0))  # the Trainer needs a parameter; this model trains none
 
     def count(self, features: Tensor, targets: Tensor, two: bool) -> None:
-        """Fits the weights to all rows, in place of what was fitted before; arguments as of ``optimum``."""
+        """Fits the weights to all rows and drops an earlier fit; the arguments are those of ``optimum``."""
         found = optimum(features, targets, two, self.l2)
         self.weights, self.penalty = found.weights.to(self.weights), self.penalty.new_tensor(found.l2)
 

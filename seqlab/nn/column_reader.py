@@ -19,24 +19,24 @@ class ColumnReaderOptions(StackOptions):
 
     hidden_size: int | list[int] = option(
         128,
-        "Units in each recurrent layer, of each direction; a list has one number for each layer.",
+        "Units in each recurrent layer and direction; a list has one number for each layer.",
         least=1,
         most=2**20,
     )
     embedding_size: int | None = option(
-        64, "Numbers that a step becomes before the recurrence; null feeds it as it is.", least=1, most=2**20
+        64, "Size of the linear layer before the recurrence; null for none.", least=1, most=2**20
     )
-    dropout: float = option(0.2, "Dropout on every connection that is not recurrent.", least=0, below=1)
+    dropout: float = option(0.2, "Dropout on every non-recurrent connection.", least=0, below=1)
     bidirectional: bool = option(True, "Bidirectional: every layer also reads the string backwards.")
     convolutions: int = option(
         2,
-        "Layers of filters of 3 x 3 dots below the recurrence, each halving the rows; 0 reads columns.",
+        "Convolutions of 3 x 3 pixels below the recurrence, each halves the rows; 0 for none.",
         least=0,
         most=4,
     )
-    filters: int = option(16, "Filters of the first such layer; each next one has twice as many.", least=1, most=1024)
+    filters: int = option(16, "Filters of the first convolution; each next one has twice as many.", least=1, most=1024)
     columns_per_step: int = option(
-        2, "Columns of a picture that become one step; a string needs as many steps as symbols.", least=1, most=64
+        2, "Columns of a picture in one step; a string needs at least as many steps as symbols.", least=1, most=64
     )
 
     def build(self, height: int, symbols: int) -> "ColumnReader":
@@ -44,26 +44,26 @@ class ColumnReaderOptions(StackOptions):
 
         Args:
             height: Rows of a picture.
-            symbols: That are told apart; beside them is the blank.
+            symbols: Number of symbols, without the blank.
         """
         return ColumnReader(height, symbols, self)
 
 
 class ColumnReader(nn.Module):
-    """Filters over the picture -> one vector a step -> recurrent layers -> a linear layer (Shi et al. 2015, CRNN).
+    """Convolutions -> one vector per step -> recurrent layers -> a linear layer (Shi et al. 2015, CRNN).
 
-    What lies behind a picture changes nothing: it is taken for dark ground at each layer.
+    Padding after a picture changes nothing: every layer reads it as dark background.
 
     Args:
         height: Rows of a picture.
-        symbols: That are told apart.
-        options: Of the network.
+        symbols: Number of symbols, without the blank.
+        options: Options of the network.
 
     Raises:
-        UserError: A bias was asked of a forget gate that the cell does not have.
+        UserError: A forget-gate bias is given, but the cell has no forget gate.
 
     Attributes:
-        columns_per_step: Columns of a picture that one step stands for.
+        columns_per_step: Columns of a picture in one step.
     """
 
     def __init__(self, height: int, symbols: int, options: ColumnReaderOptions) -> None:
@@ -86,7 +86,7 @@ class ColumnReader(nn.Module):
         initialize(self, options.init, options.forget_bias)
 
     def steps(self, lengths: Tensor) -> Tensor:
-        """Steps of pictures of so many columns ``(batch,)``."""
+        """Number of steps ``(batch,)`` of pictures with ``lengths`` columns ``(batch,)``."""
         return -(-lengths // self.columns_per_step)
 
     def forward(self, images: Tensor, lengths: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class ColumnReader(nn.Module):
         return logits
 
     def _steps(self, images: Tensor, lengths: Tensor) -> Tensor:
-        """What the recurrence reads ``(batch, steps, size)``."""
+        """Input of the recurrence ``(batch, steps, size)``."""
         valid = valid_steps(lengths, images.shape[1]).t()  # (batch, columns)
         ground = torch.where(valid.unsqueeze(2), images, 0)
         planes = F.pad(ground, (0, 0, 0, -images.shape[1] % self.columns_per_step))

@@ -1,4 +1,4 @@
-"""How often words stand near each other, counted in memory that grows with the distinct pairs alone."""
+"""Co-occurrence counts of words, in memory that grows only with the number of distinct pairs."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 TOGETHER = 2**17
-"""Words whose pairs are counted at once."""
+"""Number of words whose pairs are counted at once."""
 
 
 class Cells(NamedTuple):
-    """Pairs of words that stand near each other, by rising first and second word.
+    """Pairs of words near each other, sorted by first and second word.
 
     Args:
         first: Ids ``(cells,)`` int64.
@@ -25,20 +25,20 @@ class Cells(NamedTuple):
 
 
 Run = tuple[Tensor, Tensor]
-"""Rising numbers of pairs, and their counts."""
+"""Sorted keys of pairs, and their counts."""
 
 
 def cooccurrences(words: Tensor, vocab_size: int, window: int, weight: Callable[[Tensor], Tensor]) -> Cells:
     """Counts each pair at a distance of at most ``window``, in both directions.
 
-    Runs of distinct pairs are merged when they are of like length, so that each pair is moved a logarithmic number of
-    times (as GloVe's cooccur does with files).
+    Sorted runs of distinct pairs are merged when they have similar lengths, so that each pair moves a logarithmic
+    number of times (as in GloVe's cooccur, which merges files).
 
     Args:
         words: Ids of a text ``(words,)`` int64.
-        vocab_size: Of the ids.
-        window: Most words from one to the other.
-        weight: Distances -> how often such a pair counts, both float64.
+        vocab_size: Number of ids.
+        window: Largest distance of a pair, in words.
+        weight: Distances -> weights of pairs, both float64.
     """
     weights = weight(torch.arange(1, window + 1, dtype=torch.float64, device=words.device))
     runs: list[Run] = []
@@ -58,7 +58,7 @@ def cooccurrences(words: Tensor, vocab_size: int, window: int, weight: Callable[
 
 
 def _pairs_of(part: Tensor, distance: int, vocab_size: int) -> Tensor:
-    """Numbers of the pairs whose first word is among the first ``TOGETHER``."""
+    """Keys of the pairs whose first word is among the first ``TOGETHER``."""
     first = part[: max(0, min(TOGETHER, len(part) - distance))]
     return first * vocab_size + part[distance : distance + len(first)]
 
@@ -68,7 +68,7 @@ def _merged(one: Run, other: Run) -> Run:
 
 
 def _summed(keys: Tensor, counts: Tensor) -> Run:
-    """Distinct keys, rising, and the sum of the counts of each."""
+    """Distinct keys, sorted, and the sum of the counts of each."""
     keys, order = keys.sort(stable=True)
     distinct, place = torch.unique_consecutive(keys, return_inverse=True)
     return distinct, torch.zeros(len(distinct), dtype=torch.float64, device=keys.device).index_add(

@@ -1,4 +1,4 @@
-"""Tables of counted models, checked before anything is looked up in them: a checkpoint may hold any numbers."""
+"""Checks of the tables of counted models before use, since a checkpoint may hold any numbers."""
 
 import torch
 from torch import Tensor
@@ -13,21 +13,21 @@ def check_table(sound: bool, name: str) -> None:
     """Refuses a table that does not fit the others.
 
     Raises:
-        UserError: It is not sound.
+        UserError: The table does not fit.
     """
     if not sound:
-        raise UserError(f"the checkpoint is damaged: its table '{name}' does not fit its other ones; use another one")
+        raise UserError(f"the checkpoint is damaged: its table '{name}' does not fit the others; use another one")
 
 
 def is_rising(keys: Tensor, end: int) -> bool:
-    """Whether a tensor is ``(n,)`` int64 of distinct numbers from 0 up to, without, ``end``, in their order."""
+    """Whether a tensor is ``(n,)`` int64 of distinct sorted numbers from 0 to ``end`` - 1."""
     if keys.dtype != torch.int64 or keys.dim() != 1:
         return False
     return not len(keys) or bool(keys[0] >= 0 and keys[-1] < end and (keys[1:] > keys[:-1]).all())
 
 
 def are_counts(counts: Tensor, size: int) -> bool:
-    """Whether a tensor is ``(size,)`` int64 of numbers from 0 up, whose sum is below ``MOST``."""
+    """Whether a tensor is ``(size,)`` int64 of numbers of at least 0 with a sum below ``MOST``."""
     if counts.dtype != torch.int64 or counts.shape != (size,):
         return False
     return bool((counts >= 0).all()) and float(counts.double().sum()) < MOST

@@ -1,4 +1,4 @@
-"""What vectors counted from co-occurrences share."""
+"""Base of word vectors that are counted from co-occurrences."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from seqlab.options import option
 
 @dataclass(frozen=True)
 class CountedVectorOptions(WordVectorOptions):
-    """Options that vectors counted from co-occurrences share."""
+    """Options of all word vectors that are counted from co-occurrences."""
 
     by_gradients: ClassVar[bool] = False
 
-    negatives: int = option(5, "Negative samples for each true pair, where its loss is measured.", least=1)
+    negatives: int = option(5, "Negative samples for each true pair in the reported loss.", least=1)
     noise_power: float = option(
-        0.75, "Power of the counts of words around, where shares are taken of them.", least=0.0, most=2.0
+        0.75, "Power of the counts of context words in the noise distribution.", least=0.0, most=2.0
     )
 
 
 class CountedVectors(WordVectors):
-    """v_c . u_o + a_c + b_o, all of them counted, as log-odds of a pair against noise.
+    """Log-odds v_c . u_o + a_c + b_o of a pair against noise, with all terms counted.
 
     Args:
-        counts: Occurrences of each word in the training part ``(vocab_size,)``; what has 0 is no word.
-        options: Of the network.
+        counts: Occurrences of each word in the training part ``(vocab_size,)``; an id with count 0 is no word.
+        options: Options of the network.
     """
 
     def __init__(self, counts: Tensor, options: CountedVectorOptions) -> None:
@@ -42,7 +42,7 @@ class CountedVectors(WordVectors):
         self.register_buffer("context_shift", torch.zeros(len(counts), 1))
         self.shift: Tensor
         self.context_shift: Tensor
-        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
+        self.nothing = nn.Parameter(torch.empty(0))  # the Trainer needs a parameter; this model trains none
 
     def inputs(self) -> Tensor:
         return torch.cat([self.embedding.weight, self.shift, torch.ones_like(self.shift)], 1)
@@ -55,16 +55,16 @@ class CountedVectors(WordVectors):
         return self.embedding.weight.detach().float()
 
     def count(self, ids: Tensor, after_pass: Callable[[], None] | None = None) -> None:
-        """Counts a training text, in place of what was counted before.
+        """Counts a training text; earlier counts are dropped.
 
         Args:
             ids: ``(tokens,)`` int64.
-            after_pass: Is called after each pass over what was counted, of a network that takes several.
+            after_pass: Called after each pass over the co-occurrences, if the network makes several.
         """
         raise NotImplementedError
 
     def cells(self, ids: Tensor, weight: Callable[[Tensor], Tensor]) -> Cells:
-        """The pairs of words of a text ``(tokens,)``; what stands for no word is left out before. See
+        """The pairs of words of a text ``(tokens,)``, without ids that are no word. See
         ``cooccurrences``."""
         words = ids[self.counts.to(ids.device)[ids] > 0]
         return cooccurrences(words, len(self.counts), self.window, weight)

@@ -1,10 +1,10 @@
-"""Linear-chain conditional random fields: what a path of tags scores, and the sum over all paths.
+"""Linear-chain conditional random fields: the score of a path of tags, and the sum over all paths.
 
     score(y) = start[y_1] + sum over t of emissions[t, y_t] + sum over t > 1 of transitions[y_(t-1), y_t] + end[y_L]
     p(y) = exp(score(y) - log Z),    Z = sum over all paths y of exp(score(y))
 
-Lafferty et al. 2001; forward-backward as in Rabiner 1989, scaled at each step, in float64: a path of less than about
-1e-300 of the best one counts for nothing.
+Lafferty et al. 2001; forward-backward as in Rabiner 1989, scaled at each step, in float64. A path with less than
+about 1e-300 of the best path's weight is lost to rounding.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from seqlab.recurrence.lengths import backwards, valid_steps
 
 
 class Chain(NamedTuple):
-    """Scores of what follows what; -inf where it must not.
+    """Transition scores; -inf for a forbidden transition.
 
     Args:
-        transitions: From each tag, by row, to each, by column ``(tags, tags)``.
-        start: Of a first tag ``(tags,)``.
-        end: Of a last tag ``(tags,)``.
+        transitions: From each tag (row) to each tag (column) ``(tags, tags)``.
+        start: Score of each first tag ``(tags,)``.
+        end: Score of each last tag ``(tags,)``.
     """
 
     transitions: Tensor
@@ -37,10 +37,10 @@ class _Sums(NamedTuple):
 
     Args:
         log_partition: ``(batch,)`` float64.
-        before: Weights of all that comes up to each tag, that tag's emission among it ``(time, batch, tags)``, each
-            step with a factor of its own.
-        behind: Of all that comes from each tag on, its emission among it, likewise.
-        after: Of all that comes behind each tag, likewise; none of these two where they were not asked for.
+        before: Forward weights up to each tag, its emission included ``(time, batch, tags)``, each step scaled by its
+            own factor.
+        behind: Backward weights from each tag on, its emission included, scaled likewise; None if not computed.
+        after: Backward weights after each tag, scaled likewise; None if not computed.
     """
 
     log_partition: Tensor
@@ -50,7 +50,7 @@ class _Sums(NamedTuple):
 
 
 def _sums(emissions: Tensor, lengths: Tensor, chain: Chain, both: bool) -> _Sums:
-    """Both directions in one loop: the backward one is the forward one of the reversed chain."""
+    """Both directions in one loop: the backward pass is the forward pass of the reversed chain."""
     scores = emissions.transpose(0, 1).double()  # (time, batch, tags)
     steps, batch, _ = scores.shape
     top = scores.amax(-1, keepdim=True)
@@ -81,7 +81,7 @@ def _sums(emissions: Tensor, lengths: Tensor, chain: Chain, both: bool) -> _Sums
 
 
 def _step_by_step(emitted: Tensor, matrix: Tensor, arrived: Tensor, kept: Tensor, factors: Tensor) -> None:
-    """As ``scaled_sums``."""
+    """``scaled_sums`` in plain PyTorch."""
     for step in range(len(emitted)):
         if step:
             torch.bmm(kept[step - 1], matrix, out=arrived[step])
@@ -96,7 +96,7 @@ def log_partition(emissions: Tensor, lengths: Tensor, chain: Chain) -> Tensor:
     Args:
         emissions: ``(batch, time, tags)``.
         lengths: Real words of each sentence ``(batch,)`` int64, at least 1.
-        chain: Of the tags.
+        chain: Chain of the tags.
 
     Returns:
         ``(batch,)`` float64.
@@ -106,15 +106,15 @@ def log_partition(emissions: Tensor, lengths: Tensor, chain: Chain) -> Tensor:
 
 
 def marginals(emissions: Tensor, lengths: Tensor, chain: Chain) -> Tensor:
-    """How likely each tag of each word is, over all paths.
+    """Marginal probability of each tag of each word, over all paths.
 
     Args:
         emissions: ``(batch, time, tags)``.
         lengths: Real words of each sentence ``(batch,)`` int64, at least 1.
-        chain: Of the tags.
+        chain: Chain of the tags.
 
     Returns:
-        ``(batch, time, tags)`` of the emissions' dtype; behind each sentence they mean nothing.
+        ``(batch, time, tags)`` of the emissions' dtype; values after the end of a sentence mean nothing.
     """
     with torch.no_grad():
         sums = _sums(emissions, lengths, chain, both=True)
@@ -124,13 +124,13 @@ def marginals(emissions: Tensor, lengths: Tensor, chain: Chain) -> Tensor:
 
 
 def path_scores(emissions: Tensor, tags: Tensor, lengths: Tensor, chain: Chain) -> Tensor:
-    """What paths score.
+    """Scores of paths.
 
     Args:
         emissions: ``(batch, time, tags)``.
-        tags: Of each word ``(batch, time)`` int64; behind each sentence anything.
+        tags: Tag of each word ``(batch, time)`` int64; any value after the end of a sentence.
         lengths: Real words of each sentence ``(batch,)`` int64, at least 1.
-        chain: Of the tags.
+        chain: Chain of the tags.
 
     Returns:
         ``(batch,)`` float64.
@@ -146,7 +146,7 @@ def path_scores(emissions: Tensor, tags: Tensor, lengths: Tensor, chain: Chain) 
 
 
 class _Nats(torch.autograd.Function):
-    """log Z - score(y); its gradient is what is expected over all paths less what stands in y."""
+    """log Z - score(y); the gradient is the expectation over all paths minus the counts in y."""
 
     @staticmethod
     def forward(
@@ -191,9 +191,9 @@ def sentence_nats(emissions: Tensor, tags: Tensor, lengths: Tensor, chain: Chain
 
     Args:
         emissions: ``(batch, time, tags)``.
-        tags: ``(batch, time)`` int64; behind each sentence anything.
+        tags: ``(batch, time)`` int64; any value after the end of a sentence.
         lengths: Real words of each sentence ``(batch,)`` int64, at least 1.
-        chain: Of the tags.
+        chain: Chain of the tags.
 
     Returns:
         ``(batch,)`` float64.
@@ -202,11 +202,11 @@ def sentence_nats(emissions: Tensor, tags: Tensor, lengths: Tensor, chain: Chain
 
 
 class CRF(nn.Module):
-    """The chain of an output layer.
+    """The transition scores of an output layer.
 
     Args:
-        tags: How many there are.
-        learned: Whether its scores are; else they are zero, and tags follow each other as they like.
+        tags: Number of tags.
+        learned: Whether the scores are trained; otherwise they are zero, and all transitions are equally good.
 
     Attributes:
         constrained: Whether some transitions are impossible.
@@ -232,7 +232,7 @@ class CRF(nn.Module):
         return not bool(self.allowed.all())
 
     def constrain(self, allowed: Tensor) -> None:
-        """Makes transitions impossible.
+        """Forbids transitions.
 
         Args:
             allowed: From each tag to each, and in the last row from the start, in the last column to the end:
@@ -241,7 +241,7 @@ class CRF(nn.Module):
         self.allowed.copy_(allowed)
 
     def chain(self) -> Chain:
-        """Its scores."""
+        """The transition scores."""
         forbidden = ~self.allowed
         return Chain(
             self.transitions.masked_fill(forbidden[:-1, :-1], -torch.inf),

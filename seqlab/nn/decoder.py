@@ -1,4 +1,4 @@
-"""A target sentence, one token after the other, from an encoded source."""
+"""A recurrent decoder: a target sentence, token by token, from an encoded source."""
 
 from typing import NamedTuple
 
@@ -13,14 +13,14 @@ from seqlab.recurrence.stack import Recurrent, State
 
 
 class DecoderState(NamedTuple):
-    """All that decoding goes on from: rows, as many for each sentence, side by side, which share what was read of it.
+    """State of the decoder. Each sentence has the same number of rows, side by side, which share its encoding.
 
     Args:
         recurrent: State of the stack, each part ``(layers, rows, hidden_size)``.
-        fed: What the step before handed to the output layer ``(rows, hidden_size)``, or without attention the last
-            output of the encoder's state.
-        keys: What attention scores queries against ``(sentences, positions, hidden_size)``; empty without attention.
-        values: What it takes the mean of, of the same shape.
+        fed: The previous step's input to the output layer ``(rows, hidden_size)``, or without attention the encoder's
+            last output.
+        keys: Keys of the attention ``(sentences, positions, hidden_size)``; empty without attention.
+        values: Values of the attention, of the same shape.
         valid: ``(sentences, positions)`` bool.
     """
 
@@ -42,21 +42,21 @@ class DecoderState(NamedTuple):
 class Decoder(nn.Module):
     """An embedding and a recurrent stack that starts from the encoder's state.
 
-    Without attention every step also reads the encoder's last output, as in the book (Cho et al. 2014). With it, what
-    the output layer sees is tanh(W (context, output)) (Luong et al. 2015, equation 5), and with input feeding (section
-    3.3 there) each step reads that of the step before. Only input feeding needs a loop over the steps.
+    Without attention every step also reads the encoder's last output (Cho et al. 2014). With attention the output layer
+    reads tanh(W (context, output)) (Luong et al. 2015, equation 5), and with input feeding (section 3.3 there) each
+    step reads this vector of the step before. Only input feeding needs a loop over the steps.
 
         W (context, output) = W_c context + W_o output,    W_c context = sum of weights * (W_c memory)
 
-    so attention takes the mean of values W_c memory, which are the same at every step.
+    so the attention averages the values W_c memory, which are the same at every step.
 
     Args:
-        embedding: Of the target ids.
-        recurrent: Stack; its inputs are as wide as ``input_size`` says.
+        embedding: Embedding of the target ids.
+        recurrent: Recurrent stack with inputs of size ``input_size``.
         attention: Over the encoder's outputs, if any.
         memory_size: Size of the encoder's outputs.
-        dropout: Share of units zeroed of the embedding and of what the output layer sees, while training.
-        input_feeding: Whether each step reads what the step before handed to the output layer.
+        dropout: Dropout of the embedding and of the output layer's input.
+        input_feeding: Whether each step reads the previous step's input to the output layer.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class Decoder(nn.Module):
 
     @property
     def attends(self) -> bool:
-        """Whether it gives attention weights."""
+        """Whether the decoder returns attention weights."""
         return self.attention is not None
 
     @staticmethod
     def input_size(embedding_size: int, hidden_size: int, attention: bool, input_feeding: bool) -> int:
-        """What the stack reads at a step."""
+        """Size of the stack's input at a step."""
         return embedding_size + (hidden_size if input_feeding or not attention else 0)
 
     def first_state(self, encoded: Encoded) -> DecoderState:
@@ -96,11 +96,11 @@ class Decoder(nn.Module):
         return DecoderState(encoded.state, torch.zeros_like(top), keys, values, encoded.valid)
 
     def forward(self, ids: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor | None]:
-        """Reads target ids and says what the output layer is to see.
+        """Target ids -> features for the output layer.
 
         Args:
             ids: ``(rows, time)`` int64.
-            state: Before the first of them.
+            state: State before the first id.
 
         Returns:
             Features ``(rows, time, hidden_size)``, the state after the last id, and with attention its weights

@@ -1,4 +1,4 @@
-"""What a network says of a value to come: the value alone, a Gaussian, quantiles, or samples."""
+"""Forecasts of one value: the value alone, a Gaussian, quantiles, or samples."""
 
 import math
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 INTERVAL = (0.1, 0.9)
-"""Quantiles between which the central interval of 80% lies."""
+"""Quantile levels at the ends of the central 80% interval."""
 MEDIAN = 0.5
 DECILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 LEAST_SCALE = 1e-3
-"""Below which no scale of a Gaussian falls, so that a value known exactly has a finite density."""
+"""Smallest scale of a Gaussian, so that the density stays finite."""
 
 
 def normal_score(level: float) -> float:
@@ -22,12 +22,12 @@ def normal_score(level: float) -> float:
 
 
 class Value:
-    """One number, the value itself. A network says ``parts`` numbers of each value, ``(..., parts)``."""
+    """The value alone. A network outputs ``parts`` numbers for each value, ``(..., parts)``."""
 
     parts = 1
 
     def moved(self, told: Tensor, level: Tensor) -> Tensor:
-        """What is said of a value that lies higher by ``level`` ``(...)``."""
+        """The forecast of a value shifted up by ``level`` ``(...)``."""
         return told + level.unsqueeze(-1)
 
     def point(self, told: Tensor) -> Tensor:
@@ -36,30 +36,30 @@ class Value:
 
 
 class Distribution(Value):
-    """How likely each value is."""
+    """A forecast that gives each value a probability."""
 
     def cost(self, told: Tensor, targets: Tensor) -> Tensor:
-        """What training minimizes, of each target ``(...)``."""
+        """Training loss of each target ``(...)``."""
         raise NotImplementedError
 
     def quantile(self, told: Tensor, level: float) -> Tensor:
-        """The value that the truth stays below with a probability of ``level`` ``(...)``."""
+        """The quantile of probability ``level`` ``(...)``."""
         raise NotImplementedError
 
     def sample(self, told: Tensor, generator: torch.Generator) -> Tensor:
-        """A value of each, drawn ``(...)``."""
+        """One random value from each distribution ``(...)``."""
         raise NotImplementedError
 
     def crps(self, told: Tensor, targets: Tensor) -> Tensor:
         """Continuous ranked probability score of each target ``(...)``, in its unit; lower is better.
 
-        It is the integral over x of (F(x) - [x >= y])^2, and of a forecast without spread the absolute error.
+        It is the integral over x of (F(x) - [x >= y])^2. For a forecast without spread it is the absolute error.
         """
         raise NotImplementedError
 
 
 class Gaussian(Distribution):
-    """N(m, s^2) of the numbers m and r, with s = log(1 + exp r) + ``LEAST_SCALE``; the mean is the forecast."""
+    """N(m, s^2) from the numbers m and r, with s = log(1 + exp r) + ``LEAST_SCALE``; the mean is the forecast."""
 
     parts = 2
 
@@ -92,14 +92,14 @@ class Gaussian(Distribution):
 
 
 class Quantiles(Distribution):
-    """Quantiles at some levels; the median is the forecast.
+    """Quantiles at given levels; the median is the forecast.
 
-    Numbers that cross are put in order (Chernozhukov, Fernandez-Val & Galichon 2010), except where training compares
-    each with its own level. Between levels t a quantile is a line in the normal score Phi^-1(t), and the outer lines
-    go on beyond the outer levels, so that quantiles of a Gaussian have its tails.
+    Crossing quantiles are sorted (Chernozhukov, Fernandez-Val & Galichon 2010), except in the training loss, which
+    compares each number with its own level. Between levels t, quantiles are linear in the normal score Phi^-1(t); the
+    outer lines continue beyond the outer levels, so that quantiles of a Gaussian have Gaussian tails.
 
     Args:
-        levels: Of the quantiles, ascending, the median among them.
+        levels: Levels of the quantiles, ascending, with the median.
     """
 
     def __init__(self, levels: Sequence[float]) -> None:
@@ -121,7 +121,7 @@ class Quantiles(Distribution):
         return self._interpolated(told, scores)
 
     def crps(self, told: Tensor, targets: Tensor) -> Tensor:
-        """Twice the mean pinball loss, which approximates it: of a Gaussian's own deciles it is 9% more."""
+        """Twice the mean pinball loss, which approximates the CRPS: for a Gaussian's own deciles it is 9% higher."""
         return self.cost(told.sort(-1).values, targets)
 
     def _interpolated(self, told: Tensor, scores: Tensor) -> Tensor:
@@ -134,10 +134,10 @@ class Quantiles(Distribution):
 
 
 class Samples(Distribution):
-    """Values that were drawn, ``(..., samples)``, two at least; their mean is the forecast.
+    """Random samples ``(..., samples)``, at least two; their mean is the forecast.
 
     Args:
-        samples: How many.
+        samples: Number of samples.
     """
 
     def __init__(self, samples: int) -> None:
@@ -152,8 +152,8 @@ class Samples(Distribution):
         return below + (place - math.floor(place)) * (above - below)
 
     def crps(self, told: Tensor, targets: Tensor) -> Tensor:
-        """E|X - y| - E|X - X'| / 2, the second mean over pairs of different samples (Ferro 2014), so that it is the
-        score of what they were drawn from, not too large for their number."""
+        """E|X - y| - E|X - X'| / 2, the second mean over pairs of different samples (Ferro 2014): an unbiased estimate
+        for any number of samples."""
         count, values = self.parts, told.sort(-1).values
         ranks = torch.arange(1 - count, count, 2, dtype=told.dtype, device=told.device)  # sum |x_i - x_j| by rank
         apart = (ranks * values).sum(-1) / (count * (count - 1))

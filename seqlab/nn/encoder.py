@@ -1,4 +1,4 @@
-"""Sentences -> what a decoder needs of them."""
+"""Sentences -> the encoder outputs and the decoder's first state."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from seqlab.recurrence.stack import Recurrent, State
 
 
 class Encoded(NamedTuple):
-    """A batch of sentences, read.
+    """A batch of encoded sentences.
 
     Args:
         memory: Outputs at every position ``(batch, positions, memory_size)``, zero at padding.
@@ -25,15 +25,15 @@ class Encoded(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """An embedding and a recurrent stack, whose last state is handed to a decoder of the same depth and width.
+    """An embedding and a recurrent stack; its last state starts a decoder of the same depth and width.
 
-    Where the stack is bidirectional, the last states of both halves become one through a bridge tanh(W (f, b)), for
-    each part of the state one, as Bahdanau et al. (2015) do for their first state.
+    If the stack is bidirectional, a bridge tanh(W (f, b)) joins the last states of both directions, one bridge for each
+    part of the state, like the first state of Bahdanau et al. (2015).
 
     Args:
-        embedding: Of the source ids.
-        recurrent: Stack over the embedded sentence; its layers are equally wide.
-        dropout: Share of the embedding's units zeroed while training.
+        embedding: Embedding of the source ids.
+        recurrent: Recurrent stack over the embedded sentence, with layers of equal width.
+        dropout: Dropout of the embedding.
     """
 
     def __init__(self, embedding: nn.Embedding, recurrent: Recurrent, dropout: float) -> None:
@@ -44,7 +44,7 @@ class Encoder(nn.Module):
         self.bridge = nn.ModuleDict({part: nn.Linear(2 * width, width) for part in parts if bridged})
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Encoded:
-        """Reads sentences.
+        """Encodes sentences.
 
         Args:
             ids: ``(batch, positions)`` int64.

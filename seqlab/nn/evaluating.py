@@ -1,4 +1,4 @@
-"""A network as it is used, not as it learns."""
+"""A network in evaluation mode for a while."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Switched(Protocol):
-    """What a module of torch is in this respect."""
+    """A torch module's training mode."""
 
     training: bool
 
@@ -17,7 +17,7 @@ class Switched(Protocol):
 
 @contextmanager
 def evaluating(network: Switched) -> Iterator[None]:
-    """Within it dropout is off and batch normalization keeps its statistics; afterwards all is as it was."""
+    """A context in evaluation mode: no dropout, fixed batch-norm statistics; the old mode comes back afterwards."""
     training = network.training
     network.eval()
     try:

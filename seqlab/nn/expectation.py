@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 UNK, PAD, BOS, EOS = range(4)
 """Ids of the reserved tokens in both languages; words have higher ones."""
 BLOCK = 2**20
-"""Entries, each a target word beside one source word of its pair, that are worked on at once."""
+"""Entries to process at once; an entry is a target word with one source word of its pair."""
 
 Rows = Sequence[NDArray[Any] | Sequence[int]]
 Ints = NDArray[np.int64]
@@ -18,11 +18,11 @@ Floats = NDArray[np.float64]
 
 
 class Block(NamedTuple):
-    """Entries of some target words, each word's one after the other.
+    """Entries of some target words, concatenated.
 
     Args:
-        pairs: Their distinct pairs (e, f), as places among those of the whole corpus ``(distinct,)``.
-        which: Of these, the one of each entry ``(entries,)`` int32.
+        pairs: Distinct pairs (e, f) of the block, as indices into the pairs of the corpus ``(distinct,)``.
+        which: Index into ``pairs`` of each entry ``(entries,)`` int32.
         starts: First entry of each target word ``(words,)``.
         widths: Entries of each target word ``(words,)``.
     """
@@ -34,13 +34,13 @@ class Block(NamedTuple):
 
 
 def flat(rows: Rows) -> tuple[Ints, Ints]:
-    """The ids of all rows behind each other, and the length of each row."""
+    """The ids of all rows, concatenated, and the length of each row."""
     arrays = [np.asarray(row, dtype=np.int64) for row in rows]
     return np.concatenate([np.empty(0, np.int64), *arrays]), np.array([len(row) for row in arrays], dtype=np.int64)
 
 
 def entries_of(sources: Rows, targets: Rows, null: int, target_vocab_size: int) -> Iterator[tuple[Ints, Ints]]:
-    """The entries of all pairs in blocks: keys e * target_vocab_size + f, and how many each target word has."""
+    """The entries of all pairs in blocks: keys e * target_vocab_size + f, and their number for each target word."""
     e, source_lengths = flat(sources)
     e, source_lengths = np.insert(e, source_lengths.cumsum(), null), source_lengths + 1
     f, target_lengths = flat(targets)
@@ -58,7 +58,7 @@ def entries_of(sources: Rows, targets: Rows, null: int, target_vocab_size: int) 
 
 
 def blocks_of(sources: Rows, targets: Rows, null: int, target_vocab_size: int) -> tuple[Ints, list[Block]]:
-    """The distinct keys of all entries, rising, and the entries."""
+    """The distinct keys of all entries, sorted, and the entries."""
     local, blocks = [], []
     for entries, widths in entries_of(sources, targets, null, target_vocab_size):
         found, which = torch.from_numpy(entries).unique(return_inverse=True)  # three times as fast as numpy's
@@ -70,7 +70,7 @@ def blocks_of(sources: Rows, targets: Rows, null: int, target_vocab_size: int) -
 
 
 def expected(t: Floats, blocks: Sequence[Block]) -> Floats:
-    """How often f is expected to come from e, of each distinct pair (e, f) (Brown et al. 1993, equation 17)."""
+    """Expected counts of each distinct pair (e, f) (Brown et al. 1993, equation 17)."""
     counts = np.zeros_like(t)
     for block in blocks:
         p = t[block.pairs][block.which]

@@ -1,4 +1,4 @@
-"""fastText: a word is the mean of its parts, so that words that were never seen have vectors."""
+"""fastText: a word vector is the mean over character n-grams, so that unseen words have vectors too."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from seqlab.nn.skipgram import SkipGram, SkipGramOptions
 from seqlab.options import option
 
 BEGIN, END = "<", ">"
-"""Marks of where a word begins and ends."""
+"""Marks at the beginning and the end of a word."""
 OFFSET, PRIME = np.uint32(2166136261), np.uint32(16777619)
-"""Of FNV-1a in 32 bits."""
+"""Constants of FNV-1a in 32 bits."""
 
 
 @dataclass(frozen=True)
 class FastTextOptions(SkipGramOptions):
     """Options of ``FastText``."""
 
-    min_gram: int = option(3, "Least characters of the parts of a word.", least=1, most=100)
-    max_gram: int = option(6, "Most characters of the parts of a word.", least=1, most=100)
+    min_gram: int = option(3, "Characters of the shortest n-gram of a word.", least=1, most=100)
+    max_gram: int = option(6, "Characters of the longest n-gram of a word.", least=1, most=100)
     buckets: int = option(
-        200_000, "Most vectors that the parts of words share by a hash; fewer where there are fewer parts.", least=1
+        200_000, "Most vectors that character n-grams share by hashing; fewer if there are fewer n-grams.", least=1
     )
 
     def __post_init__(self) -> None:
@@ -44,15 +44,15 @@ class FastTextOptions(SkipGramOptions):
 
 
 def grams_of(word: str, least: int, most: int) -> list[str]:
-    """The distinct character n-grams of a word between its marks, n from ``least`` to ``most``, marks alone left
-    out."""
+    """The distinct character n-grams of a word with its marks, n from ``least`` to ``most``. An n-gram of marks alone
+    does not count."""
     marked = f"{BEGIN}{word}{END}"
     found = (marked[at : at + n] for n in range(least, most + 1) for at in range(len(marked) - n + 1))
     return [gram for gram in dict.fromkeys(found) if gram not in (BEGIN, END)]
 
 
 def hashes(grams: Sequence[str]) -> NDArray[np.uint32]:
-    """FNV-1a of the UTF-8 of texts, each byte with its sign as fastText's own code has it ``(texts,)`` uint32."""
+    """FNV-1a of the UTF-8 bytes of texts, as signed bytes like in fastText's code: ``(texts,)`` uint32."""
     encoded = [gram.encode("utf-8", "surrogatepass") for gram in grams]
     lengths = np.array([*map(len, encoded)], dtype=np.int64)
     octets = np.frombuffer(b"".join(encoded), dtype=np.int8).astype(np.int32).view(np.uint32)
@@ -70,11 +70,11 @@ def hashes_of(words: tuple[str, ...], least: int, most: int) -> NDArray[np.uint3
 
 
 class Parts(NamedTuple):
-    """Rows whose mean is a word, word after word.
+    """Rows of the table for each word; the mean of its rows is the word's vector.
 
     Args:
         rows: ``(parts,)`` int64.
-        ends: Where the rows of each word end ``(words,)`` int64.
+        ends: End of each word's rows ``(words,)`` int64.
     """
 
     rows: Tensor
@@ -82,14 +82,14 @@ class Parts(NamedTuple):
 
 
 class FastText(SkipGram):
-    """Skip-gram whose v of a word is the mean of a vector of its own and of those of its character n-grams (Bojanowski
-    et al. 2017, arXiv 1607.04606); n-grams of one hash share a vector.
+    """Skip-gram whose v is the mean of the word's own vector and the vectors of its character n-grams (Bojanowski et
+    al. 2017, arXiv 1607.04606). N-grams with the same hash share a vector.
 
-    A word that was never seen has the mean of its n-grams.
+    An unseen word has the mean of the vectors of its n-grams.
 
     Args:
-        counts: Occurrences of each word in the training part ``(vocab_size,)``; what has 0 is no word.
-        options: Of the network.
+        counts: Occurrences of each word in the training part ``(vocab_size,)``; an id with count 0 is no word.
+        options: Options of the network.
         words: The word of each id.
     """
 
@@ -153,6 +153,6 @@ class FastText(SkipGram):
 
     @torch.no_grad()
     def unseen(self, words: Sequence[str]) -> Tensor:
-        """The vectors of words that have no id ``(words, size)`` float32; zeros of what has no n-gram."""
+        """The vectors of words without an id ``(words, size)`` float32; zeros for a word without n-grams."""
         rows, ends = (one.to(self.embedding.weight.device) for one in self.grams(words))
         return mean_rows(self.embedding.weight, rows, ends).float()

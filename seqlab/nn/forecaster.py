@@ -1,6 +1,6 @@
-"""What networks that forecast share: their sizes, their options, and how they read and say values.
+"""Base of networks that forecast: their sizes, their options, their inputs and outputs.
 
-Each of them reads values and what is known in advance, step by step or as a window, into a memory, and says from it
+Each network reads values and known features, step by step or as a window, into a memory. From the memory it forecasts
 the next ``horizon`` steps. All numbers are standard scores.
 """
 
@@ -15,17 +15,17 @@ from seqlab.nn.distributions import DECILES, INTERVAL, MEDIAN, Distribution, Gau
 from seqlab.options import Options, option
 
 Memory = tuple[Tensor, ...]
-"""What a network keeps of all that it has read."""
+"""Memory of a network: what it keeps of all steps that it has read."""
 
 
 class Sizes(NamedTuple):
-    """How much is read and said.
+    """Sizes of the window and of the forecast.
 
     Args:
-        history: Steps that are read.
-        horizon: Steps that are said at once.
-        columns: Values of a step.
-        features: Numbers that are known in advance of a step.
+        history: Steps of the window.
+        horizon: Steps of one forecast.
+        columns: Number of values per step.
+        features: Number of features per step that are known in advance.
         season: Steps of one season.
     """
 
@@ -41,38 +41,38 @@ class ForecasterOptions(Options):
     """Options of every network that fits weights to windows."""
 
     channels: Literal["shared", "joint"] = option(
-        "shared", "Whether one network reads each column by itself (shared), or all of them together (joint)."
+        "shared", "Input: each column by itself, with the same weights (shared), or all columns together (joint)."
     )
     subtract: Literal["none", "last"] = option(
-        "none", "What is taken off a window and put back on its forecast: none, or its last value (NLinear)."
+        "none", "What to subtract from a window and add back to its forecast: none, or its last value (NLinear)."
     )
 
     def build(self, sizes: Sizes) -> "Forecaster":
         """The network of these options.
 
         Args:
-            sizes: How much is read and said.
+            sizes: Sizes of the window and of the forecast.
         """
         raise NotImplementedError
 
     def said(self) -> Value:
-        """What is said of each value."""
+        """Kind of forecast of each value."""
         return Value()
 
 
 @dataclass(frozen=True)
 class TrainedForecasterOptions(ForecasterOptions):
-    """Options of every network that is fitted by gradients."""
+    """Options of every network that is trained by gradients."""
 
     loss: Literal["mse", "mae", "huber"] = option(
-        "mse", "What training minimizes: squared errors, absolute ones, or Huber's (squared below 1)."
+        "mse", "Training loss: squared error, absolute error, or Huber loss (squared below 1)."
     )
     distribution: Literal["none", "gaussian", "quantiles"] = option(
         "none",
-        "What is said of each value: itself alone, a Gaussian (by its likelihood), or quantiles (by the pinball loss).",
+        "Forecast of each value: the value alone (none), a Gaussian (likelihood), or quantiles (pinball loss).",
     )
     quantiles: list[float] = option(
-        DECILES, "Levels of the quantiles, ascending, 0.1, 0.5 and 0.9 among them.", above=0, below=1
+        DECILES, "Levels of the quantiles, ascending, with 0.1, 0.5 and 0.9.", above=0, below=1
     )
 
     def __post_init__(self) -> None:
@@ -80,15 +80,15 @@ class TrainedForecasterOptions(ForecasterOptions):
         levels = self.quantiles
         if sorted({*levels}) != [*levels] or not {*INTERVAL, MEDIAN} <= {*levels}:
             raise UserError(
-                f"quantiles {levels} must ascend and hold 0.1, 0.5 and 0.9: the forecast and the ends of its interval"
+                f"quantiles {levels} must ascend and include 0.1, 0.5 and 0.9: the forecast and its interval"
             )
         if self.distribution != "none" and self.loss != "mse":
             raise UserError(
-                f"loss {self.loss} is of values alone, and a distribution of {self.distribution} has its own; leave "
-                "out --model.loss"
+                f"loss {self.loss} does not apply to --model.distribution {self.distribution}, which has its own loss; "
+                "leave out --model.loss"
             )
         if self.distribution != "quantiles" and [*levels] != DECILES:
-            raise UserError(f"quantiles {levels} are of --model.distribution quantiles; give that too")
+            raise UserError(f"quantiles {levels} need --model.distribution quantiles; give that too")
 
     def said(self) -> Value:
         if self.distribution == "gaussian":
@@ -97,11 +97,11 @@ class TrainedForecasterOptions(ForecasterOptions):
 
 
 class Forecaster(nn.Module):
-    """A network over windows; a subclass says by ``body`` what follows a window.
+    """A network over windows; a subclass computes the forecast of a window in ``body``.
 
     Args:
-        sizes: How much is read and said.
-        options: Of the network.
+        sizes: Sizes of the window and of the forecast.
+        options: Options of the network.
     """
 
     def __init__(self, sizes: Sizes, options: ForecasterOptions) -> None:
@@ -117,7 +117,7 @@ class Forecaster(nn.Module):
 
     @property
     def distribution(self) -> Distribution | None:
-        """How likely each value is said to be; none where the value alone is said."""
+        """Distribution of each value; None if the forecast is the value alone."""
         return self.said if isinstance(self.said, Distribution) else None
 
     def forward(self, history: Tensor, known: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ class Forecaster(nn.Module):
         return self.said.point(self.told(history, known))
 
     def told(self, history: Tensor, known: Tensor) -> Tensor:
-        """All that is said of the next steps ``(batch, horizon, columns, parts)``; arguments as of ``forward``."""
+        """The full forecast ``(batch, horizon, columns, parts)``; the arguments are those of ``forward``."""
         steps = history.shape[1]
         return self.tell(self.read(history, known[:, :steps]), known[:, steps:])
 
@@ -143,22 +143,22 @@ class Forecaster(nn.Module):
         Args:
             values: ``(batch, steps, columns)``.
             known: ``(batch, steps, features)``.
-            memory: Before them; without one they are the whole history.
+            memory: Memory before these steps; without one they are the whole history.
         """
         if memory is not None:
             values, known = (torch.cat(pair, 1) for pair in zip(memory, (values, known), strict=True))
         return values[:, -self.sizes.history :], known[:, -self.sizes.history :]
 
     def say(self, memory: Memory, ahead: Tensor) -> Tensor:
-        """The next steps ``(batch, horizon, columns)``; arguments as of ``tell``."""
+        """The next steps ``(batch, horizon, columns)``; the arguments are those of ``tell``."""
         return self.said.point(self.tell(memory, ahead))
 
     def tell(self, memory: Memory, ahead: Tensor) -> Tensor:
-        """All that is said of the next steps.
+        """The full forecast of the next steps.
 
         Args:
-            memory: Of all before them.
-            ahead: What is known of them ``(batch, horizon, features)``.
+            memory: Memory of all steps before them.
+            ahead: Known features of the next steps ``(batch, horizon, features)``.
 
         Returns:
             ``(batch, horizon, columns, parts)``.
@@ -168,26 +168,26 @@ class Forecaster(nn.Module):
         return self.finished(self.body(self.rows(values - level, known)), ahead, level)
 
     def body(self, rows: Tensor) -> Tensor:
-        """What follows windows.
+        """Forecasts of windows.
 
         Args:
             rows: ``(rows, history, width)``.
 
         Returns:
-            ``(rows, numbers)``, as many as horizon * outputs * parts.
+            ``(rows, horizon * outputs * parts)``.
         """
         raise NotImplementedError
 
     def of_ahead(self, ahead: Tensor) -> Tensor | None:
-        """What features of each next step add to it ``(batch, horizon, outputs * parts)``; none where none do."""
+        """Contribution of the features of next steps ``(batch, horizon, outputs * parts)``; None without features."""
         return None
 
     def level(self, values: Tensor) -> Tensor:
-        """What is taken off a window ``(batch, 1, columns)``."""
+        """Level to subtract from a window ``(batch, 1, columns)``."""
         return values[:, -1:] if self.levels else torch.zeros_like(values[:, -1:])
 
     def rows(self, values: Tensor, known: Tensor) -> Tensor:
-        """What a network reads of each step ``(rows, steps, width)``: a row for each column, or one for all."""
+        """Input of the network ``(rows, steps, width)``: a row for each column, or one row for all columns."""
         if not self.shared:
             return torch.cat([values, known], -1)
         batch, steps, columns = values.shape
@@ -195,7 +195,7 @@ class Forecaster(nn.Module):
         return torch.cat([each, known.repeat_interleave(columns, 0)], -1) if known.shape[2] else each
 
     def finished(self, told: Tensor, ahead: Tensor, level: Tensor) -> Tensor:
-        """A forecast ``(batch, horizon, columns, parts)`` of what ``body`` said."""
+        """The forecast ``(batch, horizon, columns, parts)`` from the output of ``body``."""
         columns, horizon, parts = self.sizes.columns, self.sizes.horizon, self.parts
         if self.shared:
             values = told.view(-1, columns, horizon, parts).transpose(1, 2)
@@ -206,11 +206,11 @@ class Forecaster(nn.Module):
 
 
 class Ahead(nn.Module):
-    """Weights of what is known in advance, of each step its own, on that step: zero at first.
+    """Weights of the known features, a separate set for each step ahead; zero at first.
 
     Args:
-        sizes: How much is said.
-        outputs: Values of a step.
+        sizes: Sizes of the window and of the forecast.
+        outputs: Number of values per step.
     """
 
     def __init__(self, sizes: Sizes, outputs: int) -> None:
@@ -218,5 +218,5 @@ class Ahead(nn.Module):
         self.weight = nn.Parameter(torch.zeros(sizes.horizon, sizes.features, outputs)) if sizes.features else None
 
     def forward(self, ahead: Tensor) -> Tensor | None:
-        """Of features ``(batch, horizon, features)`` the values ``(batch, horizon, outputs)``; none without any."""
+        """Features ``(batch, horizon, features)`` -> values ``(batch, horizon, outputs)``; None without features."""
         return None if self.weight is None else torch.einsum("bhk,hko->bho", ahead, self.weight)

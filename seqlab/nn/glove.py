@@ -17,16 +17,16 @@ class GloVeOptions(CountedVectorOptions):
 
     epochs: int = option(25, "Passes over the co-occurrences.", least=1)
     learning_rate: float = option(0.05, "Learning rate of AdaGrad.", above=0)
-    x_max: float = option(100.0, "x_max: co-occurrences from which on a pair weighs 1.", above=0)
-    alpha: float = option(0.75, "alpha: power by which rarer pairs weigh less.", least=0.0, most=2.0)
+    x_max: float = option(100.0, "x_max: a pair with at least this many co-occurrences has weight 1.", above=0)
+    alpha: float = option(0.75, "alpha: exponent of the weight of rarer pairs.", least=0.0, most=2.0)
     batch_cells: int = option(16384, "Co-occurrences in a batch.", least=1)
 
     def build(self, counts: Tensor, words: Sequence[str] = ()) -> "GloVe":
-        """The network of these options, before it has counted anything.
+        """The network of these options, before counting.
 
         Args:
             counts: Occurrences of each word ``(vocab_size,)``.
-            words: Are not read.
+            words: Not used.
         """
         return GloVe(counts, self)
 
@@ -45,9 +45,9 @@ class Side:
         """One step of AdaGrad on some rows.
 
         Args:
-            ids: ``(cells,)`` int64; of a word that stands there twice the gradients are added.
+            ids: ``(cells,)`` int64; the gradients of a repeated id are added.
             gradients: ``(cells, size + 1)``.
-            rate: Of the step.
+            rate: Learning rate of the step.
         """
         rows, place = ids.unique(return_inverse=True)
         summed = torch.zeros(len(rows), gradients.shape[1], device=ids.device).index_add_(0, place, gradients)
@@ -57,16 +57,16 @@ class Side:
 
 
 def errors_of(w: Tensor, other: Tensor, counts: Tensor, x_max: float, alpha: float) -> tuple[Tensor, Tensor]:
-    """How far products are from log X, and how much that weighs (Pennington et al. 2014, D14-1162, equations 8 and 9).
+    """Errors of log X, and their weights (Pennington et al. 2014, D14-1162, equations 8 and 9).
 
         e = w . w~ + b + b~ - log X,    f = min(1, (X / x_max)^alpha),    J = sum f e^2
 
     Args:
         w: Vectors and, in the last column, biases ``(cells, size + 1)``.
-        other: As ``w``, of the words around.
+        other: The same of the context words.
         counts: X ``(cells,)``.
-        x_max: From which on a pair weighs 1.
-        alpha: Power of the rarer ones.
+        x_max: Count from which a pair has weight 1.
+        alpha: Exponent of the weight of rarer pairs.
 
     Returns:
         e and f, each ``(cells,)``.
@@ -78,12 +78,12 @@ def errors_of(w: Tensor, other: Tensor, counts: Tensor, x_max: float, alpha: flo
 class GloVe(CountedVectors):
     """w_i . w~_j + b_i + b~_j = log X_ij, weighted by f(X_ij) (Pennington et al. 2014, D14-1162).
 
-    A pair at distance d counts 1 / d times. The vectors are w + w~. Its log-odds against k noise words are
-    log X_co / (X_c k q_o), with X as the model has it.
+    A pair at distance d counts 1 / d times. The vectors are w + w~. The log-odds of a pair against k noise words are
+    log X_co / (X_c k q_o), with X as the model predicts it.
 
     Args:
-        counts: Occurrences of each word in the training part ``(vocab_size,)``; what has 0 is no word.
-        options: Of the network.
+        counts: Occurrences of each word in the training part ``(vocab_size,)``; an id with count 0 is no word.
+        options: Options of the network.
     """
 
     def __init__(self, counts: Tensor, options: GloVeOptions) -> None:
@@ -103,7 +103,7 @@ class GloVe(CountedVectors):
                 after_pass()
 
     def _take(self, cells: Cells, w: Side, other: Side) -> None:
-        """Makes the tables as they are those of the network."""
+        """Copies the trained tables into the network."""
         self.embedding.weight.copy_(w.table[:, :-1])
         self.context_embedding.weight.copy_(other.table[:, :-1])
         zeros = torch.zeros(len(self.counts), dtype=torch.float64, device=cells.counts.device)
@@ -113,7 +113,7 @@ class GloVe(CountedVectors):
         self.context_shift.copy_(other.table[:, -1:] - (self.negatives * noise).log().unsqueeze(1))
 
     def _drawn(self) -> Tensor:
-        """A table of vectors and biases, as the paper's code draws it."""
+        """A table of vectors and biases, drawn as in the paper's code."""
         shape = len(self.counts), self.options.embedding_size + 1
         return (torch.rand(shape) - 0.5) / shape[1]
 

@@ -10,7 +10,7 @@ from seqlab.nn.image_reader import BRIGHTEST, Seen
 from seqlab.options import Options, option
 
 TOGETHER = 4096
-"""Images that are counted at once."""
+"""Images to count at once."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class GreyBayesOptions(Options):
     by_gradients: ClassVar[bool] = False
     seconds_an_item: ClassVar[float] = 2e-5
 
-    levels: int = option(4, "Grey levels that are told apart, each as wide.", least=2, most=256)
+    levels: int = option(4, "Number of grey levels, equally wide.", least=2, most=256)
     smoothing: float = option(1.0, "Added to the count of each grey level at each pixel in each class.", above=0)
 
     def build(self, seen: Seen, classes: int) -> "GreyBayes":
@@ -29,16 +29,16 @@ class GreyBayesOptions(Options):
 
 
 class GreyBayes(nn.Module):
-    """Every pixel counts by itself, whatever the others are.
+    """Naive Bayes: given the class, the pixels are independent.
 
         logit_c = log p(c) + sum over pixels i of log p(level of pixel i | c)
 
-    with p from counts, so much added to each as ``smoothing`` says.
+    with p from counts, each plus ``smoothing``.
 
     Args:
-        seen: What images are like; in which order pixels are read makes no difference.
-        classes: Logits that come out.
-        options: Of the counts.
+        seen: Format of the images; the order of the pixels makes no difference.
+        classes: Number of classes, one logit each.
+        options: Options of the counts.
     """
 
     counts: Tensor
@@ -47,7 +47,7 @@ class GreyBayes(nn.Module):
     def __init__(self, seen: Seen, classes: int, options: GreyBayesOptions) -> None:
         super().__init__()
         self.options = options
-        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
+        self.nothing = nn.Parameter(torch.empty(0))  # the Trainer needs a parameter; this model trains none
         self.register_buffer("counts", torch.zeros(options.levels, classes, seen.height * seen.width))
         self.register_buffer("items", torch.zeros(classes))
 

@@ -13,11 +13,11 @@ from seqlab.recurrence.dropout import Dropout
 
 
 class Kept(NamedTuple):
-    """Keys and values of the positions that a layer has read, before they are rotated.
+    """Keys and values of earlier positions in a layer, before rotation.
 
     Args:
         keys: ``(batch, heads, positions, head_size)``.
-        values: Of the same shape.
+        values: The same shape.
     """
 
     keys: Tensor
@@ -30,7 +30,7 @@ def attention_weights(queries: Tensor, keys: Tensor, seen: Tensor | None) -> Ten
     Args:
         queries: ``(batch, heads, time, size)``.
         keys: ``(batch, heads, positions, size)``.
-        seen: True where a query may look, broadcast to ``(batch, heads, time, positions)``; everywhere if not given.
+        seen: True where a query may attend, broadcast to ``(batch, heads, time, positions)``; everywhere if not given.
 
     Returns:
         ``(batch, heads, time, positions)``, float32 at least.
@@ -41,27 +41,27 @@ def attention_weights(queries: Tensor, keys: Tensor, seen: Tensor | None) -> Ten
 
 
 def reference(queries: Tensor, keys: Tensor, values: Tensor, seen: Tensor | None) -> Tensor:
-    """What ``scaled_dot_product_attention`` computes, in plain equations: the mean of the values under the weights."""
+    """``scaled_dot_product_attention`` in plain equations: the weighted mean of the values."""
     weights = attention_weights(queries, keys, seen)
     return (weights @ values.to(weights.dtype)).to(queries.dtype)
 
 
 class Heads(nn.Module):
-    """Attention of several heads (Vaswani et al. 2017, section 3.2.2).
+    """Multi-head attention (Vaswani et al. 2017, section 3.2.2).
 
         head_j = softmax((x W_q,j) (m W_k,j)^T / sqrt(size / heads)) (m W_v,j),    y = (head_1, ..., head_h) W_o
 
-    with m = x within a sequence. Queries, keys and values of all heads are one product.
+    with m = x within a sequence. One product computes queries, keys and values of all heads.
 
     Args:
-        size: Of a position, a multiple of ``heads``.
-        heads: How many.
-        dropout: Share of the attention weights zeroed while training.
-        bias: Whether its linear layers have biases.
-        across: Whether keys and values are of another sequence.
+        size: Size of a position's vector, a multiple of ``heads``.
+        heads: Number of heads.
+        dropout: Dropout of the attention weights.
+        bias: Whether the linear layers have biases.
+        across: Whether keys and values come from another sequence.
 
     Attributes:
-        recorded: Where a list is set, it gets the weights ``(batch, heads, time, positions)`` of every call.
+        recorded: A list that receives the weights ``(batch, heads, time, positions)`` of every call; None for none.
     """
 
     def __init__(self, size: int, heads: int, dropout: float = 0.0, bias: bool = True, across: bool = False) -> None:
@@ -79,13 +79,13 @@ class Heads(nn.Module):
 
         Args:
             x: ``(batch, time, size)``.
-            before: Of the positions before them; none if not given.
-            seen: True where a query may look ``(batch or 1, 1, time, positions)``; everywhere if not given.
-            rotation: Of all positions, those before included.
-            causal: Whether position t sees those up to t alone; needs ``before`` and ``seen`` to be none.
+            before: Keys and values of earlier positions; none if not given.
+            seen: True where a query may attend ``(batch or 1, 1, time, positions)``; everywhere if not given.
+            rotation: Rotation of all positions, the earlier ones included.
+            causal: Whether position t attends only to positions up to t; needs ``before`` and ``seen`` to be None.
 
         Returns:
-            ``(batch, time, size)``, and what was read, with what was before.
+            ``(batch, time, size)``, and the keys and values of all positions so far.
         """
         queries, keys, values = self._split(self.inputs(x), 3)
         if before is not None:
@@ -97,15 +97,15 @@ class Heads(nn.Module):
         return self._mixed(queries, keys, values, seen, causal), kept
 
     def kept(self, memory: Tensor) -> Kept:
-        """Keys and values of another sequence ``(batch, positions, size)``, once for all that look at it."""
+        """Keys and values of another sequence ``(batch, positions, size)``, computed once for all queries."""
         return Kept(*self._split(self.inputs(memory), 2))
 
     def across(self, x: Tensor, memory: Kept, valid: Tensor) -> Tensor:
         """Attention to another sequence.
 
         Args:
-            x: ``(rows, time, size)``; as many rows for each memory, side by side.
-            memory: Of ``kept``.
+            x: ``(rows, time, size)``; the same number of rows for each memory, side by side.
+            memory: Keys and values from ``kept``.
             valid: ``(batch, positions)`` bool, True at real positions.
         """
         assert self.query is not None

@@ -1,4 +1,4 @@
-"""Hidden layers of units: their options, and how they are made."""
+"""Hidden layers and their options."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -23,11 +23,11 @@ class HiddenOptions(Options):
 
 
 def hidden_layers(into: int, options: HiddenOptions) -> tuple[nn.Sequential, int]:
-    """Linear layers, each with its activation and dropout, and the size of what they say.
+    """Linear layers, each with activation and dropout, and the size of their output.
 
     Args:
-        into: Size of what is read.
-        options: Of the layers.
+        into: Size of the input.
+        options: Options of the layers.
     """
     given = options.hidden_size
     layers: list[nn.Module] = []

@@ -14,32 +14,32 @@ from seqlab.nn.expectation import BOS, EOS, PAD, Floats, Ints, Rows, blocks_of, 
 from seqlab.options import Options, option
 
 PRIOR = 1.0
-"""Target words, drawn from the unigram distribution, that each source word gets on top of its expected counts."""
+"""Pseudo-counts from the unigram distribution, added to the expected counts of each source word."""
 LENGTH_PRIOR = 10.0
-"""Sentences, drawn from a coarser distribution, on top of those that each probability of an end is counted from."""
+"""Pseudo-counts from a coarser distribution, added to the counts of sentence ends."""
 BASE = 2**31
 """More tokens than any sentence has."""
 
 
 @dataclass(frozen=True)
 class IBM1Options(Options):
-    """What an IBM Model 1 is made with."""
+    """Options of ``IBM1``."""
 
     by_gradients: ClassVar[bool] = False
     seconds_an_item: ClassVar[float] = 1e-5
 
-    iterations: int = option(5, "Passes of expectation maximization over all pairs.", least=1, most=10_000)
+    iterations: int = option(5, "Iterations of expectation maximization over all pairs.", least=1, most=10_000)
     unigram: float = option(
-        0.03, "Share of a target word's probability that does not depend on the source.", least=0, below=1
+        0.03, "Weight of the unigram distribution in a target word's probability.", least=0, below=1
     )
 
     def build(self, source_vocab_size: int, target_vocab_size: int) -> "IBM1":
-        """The model, before it has counted anything."""
+        """The model before counting."""
         return IBM1(source_vocab_size, target_vocab_size, self.iterations, self.unigram)
 
 
 class Known(NamedTuple):
-    """What was counted, in the form that probabilities are computed from.
+    """Counts in the form that probabilities need.
 
     Args:
         keys: Pairs (e, f) that occur, as e * target_vocab_size + f, rising ``(pairs,)`` int64.
@@ -67,7 +67,7 @@ def _ended(rising: Tensor, value: Tensor, most: Tensor) -> tuple[Tensor, Tensor]
 
 
 def _are_bits(bits: Tensor, size: int, most: float) -> bool:
-    """Whether a tensor is ``(size,)`` int64, the bits of float64 from 0 to ``most``."""
+    """Whether a tensor is ``(size,)`` int64 that holds the bits of float64 numbers from 0 to ``most``."""
     if bits.dtype != torch.int64 or bits.shape != (size,):
         return False
     values = bits.view(torch.float64)
@@ -77,7 +77,7 @@ def _are_bits(bits: Tensor, size: int, most: float) -> bool:
 class IBM1(nn.Module):
     """IBM Model 1 with probabilities of whole target sentences.
 
-    With the l source words e_1 ... e_l and e_0, the empty word NULL, the word after m others and the end have
+    e_1 ... e_l are the l source words, e_0 is the empty word NULL. After m target words the next word or the end has
 
         p(f | e) = (1 - h(l, m)) ((1 - unigram) 1 / (l + 1) sum_i t'(f | e_i) + unigram u(f)),  p(<eos> | e) = h(l, m)
 
@@ -88,13 +88,13 @@ class IBM1(nn.Module):
     where c(e) is the expected number of words that come from e, ended counts training pairs of l source words and m
     target words, and reached those of at least m; h(m - l) is counted likewise from the differences of all pairs, and
     smoothed with the share of ends among all tokens. Every word has a probability above 0, ``<pad>`` and ``<bos>``
-    have 0, and the rest sums to 1. t is what expectation maximization finds from equal values, by pairs (e, f) that
-    occur together.
+    have 0, and the rest sums to 1. Expectation maximization finds t, from equal values for all pairs (e, f) that occur
+    together.
 
     Args:
         source_vocab_size: Ids of the source; NULL is the one above them.
         target_vocab_size: Ids of the target.
-        iterations: Passes of expectation maximization.
+        iterations: Iterations of expectation maximization.
         unigram: Share of u in a word's probability.
     """
 
@@ -104,16 +104,16 @@ class IBM1(nn.Module):
         super().__init__()
         self.source_vocab_size, self.target_vocab_size = source_vocab_size, target_vocab_size
         self.null, self.iterations, self.unigram = source_vocab_size, iterations, unigram
-        # float64 is kept as its bits in int64, which neither a device without float64 nor a lower precision changes
+        # float64 is stored as int64 bits, which neither a device without float64 nor a lower precision changes
         sizes = {"keys": 0, "t_bits": 0, "totals_bits": 0, "occurrences": target_vocab_size, "shapes": 0}
         for name, size in sizes.items():
             self.register_buffer(name, torch.zeros(size, dtype=torch.int64))
-        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
+        self.nothing = nn.Parameter(torch.empty(0))  # the Trainer needs a parameter; this model trains none
         self._known: Known | None = None
         self._best: Ints | None = None
 
     def count(self, sources: Rows, targets: Rows) -> None:
-        """Learns from pairs of sentences, in place of what was counted before.
+        """Counts pairs of sentences; earlier counts are dropped.
 
         Args:
             sources: Ids of each source, without the end.
@@ -158,10 +158,10 @@ class IBM1(nn.Module):
         check_table(sound and bool((shapes[1:] >= shapes[:-1]).all()) and bool(len(shapes) or not len(keys)), "shapes")
 
     def known(self) -> Known:
-        """What was counted.
+        """The counts.
 
         Raises:
-            UserError: Nothing was.
+            UserError: Nothing was counted.
         """
         if self._known is None:
             buffers = {name: buffer.cpu() for name, buffer in self.named_buffers()}
@@ -186,11 +186,11 @@ class IBM1(nn.Module):
         """t(f | e), 0 for pairs that never occurred together.
 
         Args:
-            words: Source ids, or ``null``, of a shape that goes with that of ``targets``; int64.
+            words: Source ids, or ``null``, int64, of a shape that broadcasts with ``targets``.
             targets: int64.
 
         Returns:
-            float64, of the shape of both together.
+            float64, of the broadcast shape.
         """
         known = self.known()
         wanted = words * self.target_vocab_size + targets
@@ -215,7 +215,7 @@ class IBM1(nn.Module):
         return (ended + LENGTH_PRIOR * coarse) / (reached + LENGTH_PRIOR)
 
     def probabilities(self, source: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
-        """p of the target token at each position; it depends on the source and on how many tokens are before it.
+        """p of the target token at each position. It depends on the source and on the number of earlier tokens.
 
         Args:
             source: ``(batch, positions)`` int64, each row ending in ``<eos>``.
@@ -239,12 +239,12 @@ class IBM1(nn.Module):
         return torch.where(targets == EOS, h, (1 - h) * ((1 - self.unigram) * mean + self.unigram * u))
 
     def sentence_nats(self, source: Tensor, lengths: Tensor, inputs: Tensor, targets: Tensor, valid: Tensor) -> Tensor:
-        """As ``nats``, of each sentence by itself ``(batch,)`` float64."""
+        """``nats`` of each sentence ``(batch,)`` float64."""
         p = self.probabilities(source, lengths, targets)
         return -p.where(valid.cpu(), 1.0).log().sum(1).to(source.device)
 
     def nats(self, source: Tensor, lengths: Tensor, inputs: Tensor, targets: Tensor, valid: Tensor) -> Tensor:
-        """Cross-entropy of target sentences, summed over their real tokens, ``<eos>`` among them.
+        """Cross-entropy of target sentences, summed over their real tokens, ``<eos>`` included.
 
         Args:
             source: ``(batch, positions)`` int64, each row ending in ``<eos>``.
@@ -261,15 +261,15 @@ class IBM1(nn.Module):
     def translate_ids(self, sources: Sequence[Sequence[int]]) -> list[list[int]]:
         """Translates word for word, in the order of the source.
 
-        Each e becomes the word f of the highest t(f | e), the lowest id where several have it. Nothing is said for e
-        where NULL says that word as well, t(f | NULL) >= t(f | e), and where e never occurred in training. Reserved
-        tokens are never said.
+        Each e becomes the word f of the highest t(f | e), the lowest id of equal ones. e has no translation if NULL
+        explains f as well, t(f | NULL) >= t(f | e), or if e never occurred in training. Reserved tokens are never
+        produced.
 
         Args:
             sources: Ids of each sentence, without the end.
 
         Returns:
-            Ids of each translation, without the end; none where every word was left out.
+            Ids of each translation, without the end; empty if no word has a translation.
 
         Raises:
             UserError: Nothing was counted.

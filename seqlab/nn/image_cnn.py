@@ -20,22 +20,22 @@ class ImageCNNOptions(DroppingOptions):
 
     channels: list[int] = option([16, 32], "Filters of each convolution, a list.", least=1, most=4096)
     kernel_size: int = option(5, "Height and width of a filter in pixels.", least=1, most=99)
-    hidden_size: int = option(128, "Units of the layer between the convolutions and the output.", least=1, most=2**20)
+    hidden_size: int = option(128, "Units of the hidden layer after the convolutions.", least=1, most=2**20)
 
     def build(self, seen: Seen, classes: int) -> "ImageCNN":
         return ImageCNN(ImageReader(seen, self.views), self, classes)
 
 
 class ImageCNN(nn.Module):
-    """Convolutions with batch normalization, ReLU and maxima over 2 x 2 pixels, then a hidden layer (LeCun et al.
-    1998, with what came after it: Ioffe and Szegedy 2015).
+    """Convolutions with batch normalization, ReLU and 2 x 2 max pooling, then a hidden layer (LeCun et al. 1998; batch
+    normalization of Ioffe and Szegedy 2015).
 
-    Images of a pixel in height or width are not halved further.
+    An image that is one pixel high or wide is not pooled further.
 
     Args:
-        reader: Of the images.
-        options: Of the network.
-        classes: Logits that come out.
+        reader: Reader of the images.
+        options: Options of the network.
+        classes: Number of classes, one logit each.
     """
 
     def __init__(self, reader: ImageReader, options: ImageCNNOptions, classes: int) -> None:
@@ -76,11 +76,11 @@ class ResNetOptions(DroppingOptions):
 class ResidualBlock(nn.Module):
     """y = relu(x' + f(x)), f two convolutions of 3 x 3 with batch normalization (He et al. 2016, arXiv 1512.03385).
 
-    x' is x, or where the size changes a convolution of 1 x 1.
+    x' is x, or a convolution of 1 x 1 where the size changes.
 
     Args:
-        into: Channels that come in.
-        channels: That go out.
+        into: Input channels.
+        channels: Output channels.
         stride: 2 halves height and width.
     """
 
@@ -101,14 +101,14 @@ class ResidualBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A convolution, residual blocks that halve the image from size to size, the mean over it, a linear layer.
+    """A convolution, residual blocks that halve the image at each new size, global mean pooling, a linear layer.
 
     Args:
-        reader: Of the images.
-        channels: Of the blocks of each size.
-        blocks: Of each size.
-        dropout: Share of the means zeroed while training.
-        classes: Logits that come out.
+        reader: Reader of the images.
+        channels: Channels of the blocks of each size.
+        blocks: Number of blocks of each size.
+        dropout: Dropout of the means.
+        classes: Number of classes, one logit each.
     """
 
     def __init__(self, reader: ImageReader, channels: Sequence[int], blocks: int, dropout: float, classes: int) -> None:

@@ -1,4 +1,4 @@
-"""Images -> classes by all pixels at once: softmax regression, and hidden layers."""
+"""Images -> classes from all pixels at once: softmax regression, and hidden layers."""
 
 from dataclasses import dataclass
 
@@ -31,14 +31,14 @@ class ImageMLPOptions(HiddenOptions, ImageOptions):
 
 
 class ImageMLP(nn.Module):
-    """Layers h = f(W x + b) over the pixels, and softmax regression (multinomial logistic) over the last of them.
+    """Layers h = f(W x + b) over the pixels, then softmax regression (multinomial logistic regression).
 
-    Without hidden layers the loss is convex, and its weights, zero at first, are a picture of each class.
+    Without hidden layers the loss is convex, and the weights, zero at first, are a picture of each class.
 
     Args:
-        reader: Of the images.
-        options: Of the hidden layers; none without them.
-        classes: Logits that come out.
+        reader: Reader of the images.
+        options: Options of the hidden layers; none without them.
+        classes: Number of classes, one logit each.
     """
 
     def __init__(self, reader: ImageReader, options: HiddenOptions | None, classes: int) -> None:

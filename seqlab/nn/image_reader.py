@@ -1,4 +1,4 @@
-"""Images as what a network reads: vectors, images, or steps of rows or pixels; and the options of such networks."""
+"""Images as network inputs: vectors, images, or steps of rows or pixels; and the options of such networks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BRIGHTEST = 255
 
 
 class Seen(NamedTuple):
-    """What images are like; see ``seqlab.text.image_codec.ImageCodec``."""
+    """Format of the images; see ``seqlab.text.image_codec.ImageCodec``."""
 
     height: int
     width: int
@@ -28,7 +28,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageOptions(LabelOptions):
-    """Options of every network that reads images by gradients; ``views`` are those that it reads, its own first."""
+    """Options of every image network trained by gradients; ``views`` are the views that it reads, the default first."""
 
     views: ClassVar[tuple[str, ...]] = ("vector", "image", "rows", "pixels")
 
@@ -36,8 +36,8 @@ class ImageOptions(LabelOptions):
         """The network of these options.
 
         Args:
-            seen: What images are like.
-            classes: Logits that come out.
+            seen: Format of the images.
+            classes: Number of classes, one logit each.
         """
         raise NotImplementedError
 
@@ -50,7 +50,7 @@ class DroppingOptions(ImageOptions):
 
 
 class ImageReader(nn.Module):
-    """Grey levels, standardized, as a network reads them.
+    """Standardized grey levels in the shape that a network reads.
 
         vector      (batch, height width)
         image       (batch, 1, height, width)
@@ -58,11 +58,11 @@ class ImageReader(nn.Module):
         pixels      (batch, height width, 1), a pixel a step, one row after the other
 
     Args:
-        seen: What images are like.
-        views: Those that the network reads; the first is its own.
+        seen: Format of the images.
+        views: Views that the network reads, the default first.
 
     Raises:
-        UserError: It does not read the view that was asked for.
+        UserError: The network does not read the requested view.
     """
 
     order: Tensor | None
@@ -79,16 +79,16 @@ class ImageReader(nn.Module):
 
     @property
     def steps(self) -> int:
-        """Of a row or a pixel each."""
+        """Number of steps, each a row or a pixel."""
         return self.seen.height if self.view == "rows" else self.seen.height * self.seen.width
 
     @property
     def width(self) -> int:
-        """Numbers of a step."""
+        """Numbers in a step."""
         return self.seen.width if self.view == "rows" else 1
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """What the network reads, in the type of its weights.
+        """The network's input, in the dtype of its weights.
 
         Args:
             pixels: Grey levels from 0 to 255, ``(batch, height, width)``.

@@ -1,4 +1,4 @@
-"""Images -> classes through a recurrent stack, a row or a pixel a step."""
+"""Images -> classes through a recurrent stack, one row or pixel per step."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -22,11 +22,11 @@ class ImageRecurrenceOptions(ImageOptions, StackOptions):
 
     hidden_size: int | list[int] = option(
         128,
-        "Units in each recurrent layer, of each direction; a list has one number for each layer.",
+        "Units in each recurrent layer and direction; a list has one number for each layer.",
         least=1,
         most=2**20,
     )
-    dropout: float = option(0.0, "Dropout on every connection that is not recurrent.", least=0, below=1)
+    dropout: float = option(0.0, "Dropout on every non-recurrent connection.", least=0, below=1)
     bidirectional: bool = option(False, "Bidirectional: every layer also reads the image backwards.")
     pooling: PoolingKind = option("last", "Pooling over time: last, mean, max or attention.")
 
@@ -36,15 +36,15 @@ class ImageRecurrenceOptions(ImageOptions, StackOptions):
 
 class ImageRecurrence(nn.Module):
     """A recurrent stack over the steps of an image, pooling over time, a linear layer (Le et al. 2015, arXiv
-    1504.00941, read MNIST so, pixel by pixel).
+    1504.00941, for MNIST pixel by pixel).
 
     Args:
-        reader: Of the images.
-        options: Of the network.
-        classes: Logits that come out.
+        reader: Reader of the images.
+        options: Options of the network.
+        classes: Number of classes, one logit each.
 
     Raises:
-        UserError: Two options do not agree.
+        UserError: Two options contradict each other.
     """
 
     def __init__(self, reader: ImageReader, options: ImageRecurrenceOptions, classes: int) -> None:

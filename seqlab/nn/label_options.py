@@ -1,4 +1,4 @@
-"""Options of every network that tells classes apart by gradients, whatever it reads."""
+"""Options of every classifier trained by gradients."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,15 +8,15 @@ from seqlab.options import Options, option
 
 @dataclass(frozen=True)
 class LabelOptions(Options):
-    """How classes are learned and said."""
+    """Loss and decision threshold of a classifier."""
 
-    label_smoothing: float = option(0.0, "Label smoothing, in training alone.", least=0, below=1)
+    label_smoothing: float = option(0.0, "Label smoothing, in training only.", least=0, below=1)
     class_weights: Literal["none", "balanced"] = option(
-        "none", "balanced weighs classes alike in training, whatever their number of items."
+        "none", "balanced gives all classes the same total weight in training."
     )
     threshold: float | None = option(
         None,
-        "Decision threshold of the second of two labels, or of each of several; 0.5 if not given.",
+        "Decision threshold of the second of two labels, or of each of several labels; 0.5 if not given.",
         above=0,
         below=1,
         seldom=True,

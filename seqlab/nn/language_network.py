@@ -22,18 +22,18 @@ class LanguageOptions(StackOptions):
     """Options of ``LanguageNetwork``.
 
     Raises:
-        UserError: A value is out of its bounds, or two do not go together.
+        UserError: A value is out of its bounds, or two options contradict each other.
     """
 
     refused: ClassVar[Mapping[str, str]] = {
-        "bidirectional": "cannot be had in a language model: its backward half would read the very tokens that are to "
-        "be predicted; leave out --model.bidirectional, or give --model.backward true for a stack of its own",
+        "bidirectional": "does not fit a language model: the backward direction would read the tokens that it has to "
+        "predict; leave out --model.bidirectional, or give --model.backward true for a separate backward stack",
         "nonlinearity": "is a cell of its own; give --model rnn_relu",
         "reset_after": "is a cell of its own; give --model gru_before",
     }
 
     embedding_dropout: float | None = option(
-        None, "Dropout of the embedding; as dropout if not given.", least=0, below=1, seldom=True
+        None, "Dropout of the embedding; the value of dropout if not given.", least=0, below=1, seldom=True
     )
     tied: bool = option(False, "Tie input and output embeddings (Press & Wolf 2017).")
     vectors: str | None = option(
@@ -41,7 +41,7 @@ class LanguageOptions(StackOptions):
         "File of pretrained word vectors, plain or compressed.",
         once=True,
     )
-    backward: bool = option(False, "Train a second stack that reads from the end (Peters et al. 2018).", seldom=True)
+    backward: bool = option(False, "Train a second stack that reads backwards (Peters et al. 2018).", seldom=True)
     l1: float = option(0.0, "Weight of the L1 penalty in the training loss.", least=0, seldom=True)
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class LanguageOptions(StackOptions):
             raise UserError("vectors need an embedding; give --model.embedding_size, or leave out --model.vectors")
 
     def build(self, vocab_size: int) -> "LanguageNetwork":
-        """The network, its weights drawn."""
+        """The network with initialized weights."""
         if self.backward:
             return ForwardAndBackward(vocab_size, self)
         return LanguageNetwork(vocab_size, self)
@@ -62,11 +62,11 @@ class LanguageNetwork(NextToken):
     """Embedding, recurrent stack, output layer (Mikolov et al. 2010); dropout as in Zaremba et al. 2014.
 
     Args:
-        vocab_size: Ids that go in and logits that come out.
-        options: The rest; the defaults if not given.
+        vocab_size: Number of ids, in the input and in the logits.
+        options: Options of the network; the defaults if not given.
 
     Raises:
-        UserError: The options make no such network.
+        UserError: The options do not fit together.
     """
 
     rows_axis = 1
@@ -92,13 +92,13 @@ class LanguageNetwork(NextToken):
             self.embedding.weight = self.output.weight
 
     def features(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """What the output layer reads, ``(time, batch, hidden_size)`` as the recurrence wrote it, and the state."""
+        """Outputs of the recurrence ``(time, batch, hidden_size)``, which the output layer reads, and the state."""
         inputs = ids if self.embedding is None else self.embedding_dropout(self.embedding(ids))
         outputs, state = self.recurrent(inputs, state)
         return self.dropout(outputs).transpose(0, 1), state
 
     def flops(self) -> dict[str, int]:
-        """A multiplication and an addition for each weight of a matrix; looking up a row multiplies nothing."""
+        """One multiplication and one addition for each weight of a matrix; an embedding look-up costs nothing."""
         layers = [*self.recurrent.layers.parameters(), *self.recurrent.connection.parameters()]
         looked_up = next(self.recurrent.each_layer())["weight_ih"].numel() if self.embedding is None else 0
         multiplied = sum(weights.numel() for weights in layers if weights.ndim == 2) - looked_up
@@ -108,17 +108,17 @@ class LanguageNetwork(NextToken):
 class ForwardAndBackward(LanguageNetwork):
     """Two stacks with one embedding and one output layer (Peters et al. 2018, N18-1202, section 3.1).
 
-        -1/2 sum_t log p(x_t | x_1, ..., x_{t-1}) + log p(x_t | x_{t+1}, ..., x_N)
+        loss = -1/2 sum_t log p(x_t | x_1, ..., x_{t-1}) + log p(x_t | x_{t+1}, ..., x_N)
 
-    is what training minimizes. The backward stack begins anew at the end of each window. Whatever measures or continues
-    a text is the forward stack alone, whose state is that of a ``LanguageNetwork``.
+    The backward stack starts from a zero state at the end of each window. Only the forward stack evaluates and
+    continues text; its state is that of a ``LanguageNetwork``.
 
     Args:
-        vocab_size: Ids that go in and logits that come out.
-        options: Of each stack.
+        vocab_size: Number of ids, in the input and in the logits.
+        options: Options of each stack.
 
     Attributes:
-        behind: The backward stack with the shared layers, which takes ids in reverse.
+        behind: The backward stack with the shared layers; its input is the ids in reverse.
     """
 
     def __init__(self, vocab_size: int, options: LanguageOptions) -> None:
@@ -129,9 +129,9 @@ class ForwardAndBackward(LanguageNetwork):
     def nats(
         self, ids: Tensor, targets: Tensor, valid: Tensor | None = None, state: AnyState | None = None
     ) -> tuple[Tensor, int | Tensor, AnyState]:
-        """As ``NextToken.nats``; while it learns, the mean of both directions, tokens counted once.
+        """``NextToken.nats``; in training the mean of both directions, with each token counted once.
 
-        The backward stack predicts each of ``ids`` from those after it, the last of ``targets`` among them.
+        The backward stack predicts each of ``ids`` from the ids after it, up to the last of ``targets``.
         """
         nats, tokens, state = super().nats(ids, targets, valid, state)
         if not self.training:

@@ -1,4 +1,4 @@
-"""Linear layers, and the output layer and its cross-entropy in one, without the logits of a whole batch."""
+"""Linear layers, and a fused output layer and cross-entropy that never hold the logits of a whole batch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,21 +13,21 @@ from seqlab.native.products import linear
 from seqlab.native.products import product as multiply
 
 CHUNK = 1 << 24
-"""About as many bytes of logits are held at once."""
+"""Approximate bytes of logits to hold at once."""
 
 LARGE = 400_000
-"""Logits of a batch from which on chunks pay."""
+"""Number of logits in a batch from which chunks save time."""
 
 
 class Linear(nn.Linear):
-    """As torch's, by the tiles of a processor that has them where a product is large enough."""
+    """torch's ``Linear``; a large product uses the processor's matrix tiles if it has them."""
 
     def forward(self, input: Tensor) -> Tensor:
         return linear(input, self.weight, self.bias)
 
 
 def _rows_at_once(targets: Tensor, weight: Tensor) -> int:
-    """Rows of logits in the dtype of the weight that make a chunk; all chunks are about as large."""
+    """Rows of logits in a chunk, in the dtype of the weight; all chunks have about the same size."""
     chunks = max(1, round(len(targets) * len(weight) * weight.itemsize / CHUNK))
     return -(-len(targets) // chunks)
 
@@ -40,7 +40,7 @@ def _whole(inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smooth
 
 
 def _log_probabilities(product: Tensor, bias: Tensor) -> Tensor:
-    """Of logits ``product + bias``, by torch; the product is overwritten."""
+    """Log-softmax of logits ``product + bias``, by torch; the product is overwritten."""
     logits = product.add_(bias) if product.dtype == bias.dtype else product + bias
     return torch.log_softmax(logits, 1, out=logits)
 
@@ -67,7 +67,7 @@ def _softmax_gradient(
 
 
 class _Chunked(torch.autograd.Function):
-    """Takes the gradients on the way forward, while the logits of a chunk are there."""
+    """Computes the gradients in the forward pass, while the logits of a chunk exist."""
 
     @staticmethod
     def forward(
@@ -113,17 +113,17 @@ class _Chunked(torch.autograd.Function):
 def linear_cross_entropy(
     inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float = 0.0
 ) -> Tensor:
-    """Cross-entropy of ``weight @ inputs + bias``, summed over tokens, in float32 whatever the precision.
+    """Cross-entropy of ``weight @ inputs + bias``, summed over tokens, in float32 at any precision.
 
-    Where there are many logits, they are taken a few tokens at a time, and the gradients, if they are wanted, with
-    them, so that neither all of them nor their softmax is ever held.
+    Many logits are computed in chunks of a few tokens, together with their gradients if needed, so that memory never
+    holds all logits or their softmax.
 
     Args:
         inputs: ``(tokens, size)``.
         weight: ``(vocab_size, size)``.
         bias: ``(vocab_size,)``.
         targets: ``(tokens,)`` int64.
-        smoothing: Share of the target's probability that is spread evenly over all ids (Szegedy et al. 2016).
+        smoothing: Label smoothing over all ids (Szegedy et al. 2016).
 
     Returns:
         The sum in nats, a scalar.
@@ -143,7 +143,7 @@ def linear_cross_entropy(
 
 @torch.no_grad()
 def linear_token_nats(inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-    """As ``linear_cross_entropy``, of each token by itself ``(tokens,)``, without a gradient."""
+    """``linear_cross_entropy`` of each token ``(tokens,)``, without a gradient."""
     size = _rows_at_once(targets, weight)
     parts = zip(inputs.split(size), targets.split(size), strict=True)
     nats = [F.cross_entropy(F.linear(part, weight, bias).float(), wanted, reduction="none") for part, wanted in parts]

@@ -1,4 +1,4 @@
-"""A recurrent stack whose every output is read by a linear layer."""
+"""A recurrent stack with a linear layer on every output."""
 
 from torch import Tensor, nn
 
@@ -11,15 +11,15 @@ class LinearReadout(nn.Module):
 
     Args:
         cell: A name of ``CELLS``.
-        input_size: Size of a step's input, or how many ids there are.
+        input_size: Size of a step's input, or number of ids.
         hidden_size: Units in each recurrent layer.
         output_size: Size of a step's output.
-        num_layers: Recurrent layers on top of each other.
+        num_layers: Number of recurrent layers.
         init: A name of ``INITIALIZATIONS``.
-        forget_bias: First bias of the forget gate, of cells that have one.
+        forget_bias: Initial bias of the forget gate, for cells that have one.
 
     Raises:
-        UserError: A size or a name makes no such network.
+        UserError: A size is out of its bounds or a name is unknown.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Texts -> classes by counts: log-count ratios of n-grams, and support vectors on them."""
+"""Texts -> classes by counts: log-count ratios of n-grams, and a support vector machine on them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from seqlab.options import Options, option
 from seqlab.recurrence.lengths import valid_steps
 
 STEPS = 60
-"""Of L-BFGS; the loss is then within a few hundredths of its minimum."""
+"""Iterations of L-BFGS; the loss is then within a few hundredths of its minimum."""
 
 HELD_OUT = 10
-"""One text of so many is held out to choose the temperature, and beta where it is not given."""
+"""One text in this many is held out to choose the temperature, and beta if it is not given."""
 
 BETAS = (0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = torch.logspace(-1.3, 1, 231)
-"""The logits are divided by one of them, .05 to 10."""
+"""Candidate temperatures, 0.05 to 10."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,24 @@ class NaiveBayesOptions(Options):
     smoothing: float = option(1.0, "Added to the count of each n-gram in each class.", above=0)
     beta: float | None = option(
         None,
-        "Share of the fitted weights, the rest being their mean size; chosen on a tenth of the texts if not given.",
+        "beta: share of the fitted weights, against their mean size; chosen on a tenth of the texts if not given.",
         least=0,
         most=1,
     )
-    l2: float = option(1.0, "Weight of half the sum of squared weights beside the sum of squared losses.", above=0)
+    l2: float = option(1.0, "Weight of the L2 penalty (half the sum of squared weights) in the loss.", above=0)
 
     def build(self, vocab_size: int, classes: int) -> "NaiveBayes":
         """The network of these options.
 
         Args:
-            vocab_size: Ids that go in.
-            classes: Logits that come out.
+            vocab_size: Number of input ids.
+            classes: Number of classes, one logit each.
         """
         return NaiveBayes(vocab_size, classes, self)
 
 
 def in_a_row(texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """The ids of all texts, one text after the other ``(words,)``, and the words of each ``(texts,)``, both int64."""
+    """The ids of all texts, concatenated ``(words,)``, and the length of each text ``(texts,)``, both int64."""
     lengths = torch.tensor([len(text) for text in texts])
     return torch.tensor(list(chain.from_iterable(texts)), dtype=torch.int64), lengths
 
@@ -64,13 +64,13 @@ def ngrams_of(ids: Tensor, lengths: Tensor, ngrams: int, vocab_size: int) -> tup
         key = sum over k = 1 ... n of (id_k + 1) (vocab_size + 1)^(n - k)
 
     Args:
-        ids: Of all texts, one text after the other ``(words,)`` int64.
+        ids: Ids of all texts, concatenated ``(words,)`` int64.
         lengths: Words of each text ``(texts,)`` int64.
         ngrams: Words in the longest n-gram.
         vocab_size: Ids.
 
     Returns:
-        Keys and the texts that they stand in, both ``(occurrences,)`` int64.
+        Keys and the index of each one's text, both ``(occurrences,)`` int64.
     """
     texts = torch.arange(len(lengths), device=ids.device).repeat_interleave(lengths)
     left = lengths.cumsum(0)[texts] - torch.arange(len(ids), device=ids.device)  # words from here to the text's end
@@ -84,13 +84,13 @@ def ngrams_of(ids: Tensor, lengths: Tensor, ngrams: int, vocab_size: int) -> tup
 
 
 class Presence:
-    """Which of the features each of many texts has, and sums over them.
+    """A sparse binary matrix of texts and features, and sums over it.
 
     Args:
-        features: Of every occurrence ``(occurrences,)`` int64; a second one in the same text counts for nothing.
-        texts: Where it occurs ``(occurrences,)`` int64.
-        count: Texts.
-        size: Features.
+        features: Feature of every occurrence ``(occurrences,)`` int64; a repeat in the same text does not count.
+        texts: Text of every occurrence ``(occurrences,)`` int64.
+        count: Number of texts.
+        size: Number of features.
     """
 
     def __init__(self, features: Tensor, texts: Tensor, count: int, size: int) -> None:
@@ -109,7 +109,7 @@ class Presence:
 
 
 def _starts(rising: Tensor, count: int) -> Tensor:
-    """Where each of 0 ... count - 1 begins among rising numbers."""
+    """Start of each of 0 ... count - 1 in a sorted list of numbers."""
     return torch.searchsorted(rising, torch.arange(count, device=rising.device))
 
 
@@ -131,7 +131,7 @@ def log_count_ratios(counts: Tensor, smoothing: float) -> Tensor:
 
 
 class Fit(NamedTuple):
-    """What was fitted to texts: r and w ``(features, classes)``, b ``(classes,)``."""
+    """The fitted parameters: r and w ``(features, classes)``, b ``(classes,)``."""
 
     ratios: Tensor
     weights: Tensor
@@ -143,16 +143,16 @@ class Fit(NamedTuple):
 
 
 def fit(presence: Presence, ratios: Tensor, labels: Tensor, l2: float) -> Fit:
-    """Support vectors of squared hinge loss, each class against the others, by L-BFGS from zero.
+    """Linear support vector machine with squared hinge loss, one class against the rest, by L-BFGS from zero.
 
         logits_c = sum over the features f of a text of r_fc w_fc + b_c,     y_c = 1 in class c, -1 in the others
         minimized: sum over texts and classes of max(0, 1 - y_c logits_c)^2 + l2 / 2 (|w|^2 + |b|^2)
 
-    It steps w and b divided by scales, 1 / sqrt(2 n_f r_fc^2 + l2) and 1 / sqrt(2 texts + l2), n_f the texts with f:
-    the second derivatives of all scaled weights are alike, so that frequent features converge as soon as rare ones.
+    L-BFGS works on w and b divided by scales, 1 / sqrt(2 n_f r_fc^2 + l2) and 1 / sqrt(2 texts + l2), with n_f texts
+    that have f. All scaled weights have similar second derivatives, so frequent features converge as fast as rare ones.
 
     Args:
-        presence: Of features in texts.
+        presence: Which text has which feature.
         ratios: r ``(features, classes)``.
         labels: ``(texts,)`` int64.
         l2: Weight of the penalty.
@@ -177,18 +177,18 @@ def fit(presence: Presence, ratios: Tensor, labels: Tensor, l2: float) -> Fit:
 
 
 class NaiveBayes(nn.Module):
-    """Support vectors on log-count ratios of n-grams that are there or not: NBSVM (Wang & Manning 2012, P12-2018).
+    """NBSVM: a support vector machine on log-count ratios of binary n-gram features (Wang & Manning 2012, P12-2018).
 
         logits_c = (sum over the n-grams f of a text of r_fc w'_fc + b_c) / temperature,
         w' = beta w + (1 - beta) mean |w|
 
-    A temperature makes probabilities of the logits (Guo et al. 2017, arXiv 1706.04599). It and beta are those that lose
-    the fewest nats on every tenth text with the weights of all others; then the weights are fitted to all texts.
+    The temperature calibrates the probabilities (Guo et al. 2017, arXiv 1706.04599). Temperature and beta minimize the
+    cross-entropy on every tenth text, with weights of the other texts; then the weights are fitted to all texts.
 
     Args:
-        vocab_size: Ids that go in.
-        classes: Logits that come out.
-        options: Of the network.
+        vocab_size: Number of input ids.
+        classes: Number of classes, one logit each.
+        options: Options of the network.
 
     Raises:
         UserError: An n-gram does not fit in 63 bits.
@@ -205,16 +205,16 @@ class NaiveBayes(nn.Module):
         self.register_buffer("keys", torch.empty(0, dtype=torch.int64))
         self.register_buffer("weights", torch.empty(0, classes))
         self.register_buffer("bias", torch.zeros(classes))
-        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
+        self.nothing = nn.Parameter(torch.empty(0))  # the Trainer needs a parameter; this model trains none
 
     def count(self, texts: Sequence[Sequence[int]], labels: Sequence[int]) -> None:
-        """Counts labelled texts and fits the weights, in place of what was counted before.
+        """Counts labelled texts and fits the weights; earlier counts are dropped.
 
         Equal texts in an equal order give equal weights.
 
         Args:
-            texts: The ids of each.
-            labels: The class of each.
+            texts: The ids of each text.
+            labels: The class of each text.
         """
         wanted = torch.tensor(labels)
         beta, temperature = 1.0 if self.options.beta is None else self.options.beta, 1.0
@@ -244,7 +244,7 @@ class NaiveBayes(nn.Module):
         return presence.of_texts(self.weights) + self.bias + self.nothing.sum()
 
     def _fit(self, texts: Sequence[Sequence[int]], labels: Tensor) -> tuple[Tensor, Fit]:
-        """The distinct n-grams of texts, rising, and what is fitted to them."""
+        """The distinct n-grams of texts, sorted, and the parameters fitted to them."""
         ids, lengths = in_a_row(texts)
         found, places = ngrams_of(ids, lengths, self.options.ngrams, self.vocab_size)
         keys, features = found.unique(return_inverse=True)
@@ -254,14 +254,14 @@ class NaiveBayes(nn.Module):
         return keys, fit(presence, ratios, labels, self.options.l2)
 
     def _presence(self, keys: Tensor, ids: Tensor, lengths: Tensor) -> Presence:
-        """Which of the n-grams with these keys are in texts ``(words,)``, one after the other."""
+        """Which of the n-grams with these keys occur in each text; ids ``(words,)`` of all texts, concatenated."""
         wanted, texts = ngrams_of(ids, lengths, self.options.ngrams, self.vocab_size)
         features = torch.searchsorted(keys, wanted).clamp(max=max(0, len(keys) - 1))
         known = keys[features] == wanted if len(keys) else torch.zeros_like(wanted, dtype=torch.bool)
         return Presence(features[known], texts[known], len(lengths), len(keys))
 
     def _calibrated(self, found: Fit, presence: Presence, labels: Tensor) -> tuple[float, float]:
-        """The beta and the temperature that lose the fewest nats on texts that were not fitted."""
+        """The beta and the temperature with the lowest cross-entropy on held-out texts."""
         losses = []
         for beta in BETAS if self.options.beta is None else [self.options.beta]:
             logits = presence.of_texts(found.interpolated(beta)) + found.bias

@@ -1,4 +1,4 @@
-"""What networks that predict the next token share, whatever carries their memory."""
+"""Base of networks that predict the next token."""
 
 from abc import abstractmethod
 
@@ -15,7 +15,7 @@ class NextToken(nn.Module, RowsOfState):
     """Ids and a state -> features of each position and the state after them, and an output layer over the features.
 
     Attributes:
-        embedding: Of the ids, if there is one.
+        embedding: Embedding of the ids, if there is one.
         output: Features -> logits of the next token.
     """
 
@@ -24,19 +24,19 @@ class NextToken(nn.Module, RowsOfState):
 
     @abstractmethod
     def features(self, ids: Tensor, state: AnyState | None) -> tuple[Tensor, AnyState]:
-        """What the output layer reads, ``(time, batch, size)``, of ids ``(batch, time)``, and the state after them."""
+        """Features ``(time, batch, size)`` for the output layer, from ids ``(batch, time)``, and the new state."""
 
     @abstractmethod
     def flops(self) -> dict[str, int]:
-        """Floating-point operations that one token takes going forward, by part."""
+        """Floating-point operations of one token in the forward pass, by part."""
 
     def memory_in_words(self, streams: int, noun: str) -> str:
-        """What a report says of the state in so many streams, or whatever the noun calls them."""
+        """A report's words about the state in so many streams; ``noun`` names them."""
         return f"carried through {streams:,} {noun}{'s' * (streams > 1)}, zero at the start of each"
 
     @torch.no_grad()
     def state_bytes(self, rows: int, tokens: int) -> int:
-        """Bytes that the state of so many rows takes after so many tokens."""
+        """Bytes of the state of so many rows after so many tokens."""
         ids = torch.zeros(1, 1, dtype=torch.int64, device=self.output.weight.device)
         with evaluating(self):
             _, state = self.features(ids, None)
@@ -47,7 +47,7 @@ class NextToken(nn.Module, RowsOfState):
 
         Args:
             ids: ``(batch, time)`` int64.
-            state: Before the first position; that of a beginning if not given.
+            state: State before the first position; the initial state if not given.
 
         Returns:
             Logits ``(batch, time, vocab_size)`` and the state after the last position.
@@ -58,16 +58,16 @@ class NextToken(nn.Module, RowsOfState):
     def nats(
         self, ids: Tensor, targets: Tensor, valid: Tensor | None = None, state: AnyState | None = None
     ) -> tuple[Tensor, int | Tensor, AnyState]:
-        """Cross-entropy summed over tokens, without holding all logits at once where there are many.
+        """Cross-entropy summed over tokens; many logits are computed in chunks to save memory.
 
         Args:
             ids: ``(batch, time)`` int64.
             targets: The token after each of them, ``(batch, time)`` int64.
             valid: ``(batch, time)`` bool, True at real tokens; None where all are.
-            state: Before the first position; that of a beginning if not given.
+            state: State before the first position; the initial state if not given.
 
         Returns:
-            The sum in nats, how many tokens it is over, and the state after the last position.
+            The sum in nats, the number of tokens, and the state after the last position.
         """
         features, state = self.features(ids, state)
         rows, wanted = features.flatten(0, 1), targets.t().flatten()
@@ -79,6 +79,6 @@ class NextToken(nn.Module, RowsOfState):
 
     @torch.no_grad()
     def token_nats(self, ids: Tensor, targets: Tensor, state: AnyState | None = None) -> tuple[Tensor, AnyState]:
-        """As ``nats``, of each position by itself ``(batch, time)`` float32, without gradients."""
+        """``nats`` of each position ``(batch, time)`` float32, without gradients."""
         logits, state = self(ids, state)
         return F.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none"), state

@@ -1,4 +1,4 @@
-"""Normalization of one vector for each item of a batch."""
+"""Normalization of one vector per item of a batch."""
 
 from typing import Literal
 
@@ -9,9 +9,9 @@ Norm = Literal["none", "batch", "layer"]
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """Batch normalization (Ioffe & Szegedy 2015) that takes its running mean and variance for a batch of one item.
+    """Batch normalization (Ioffe & Szegedy 2015) that uses its running mean and variance for a batch of one item.
 
-    A single item has no variance to be divided by; the last batch of an epoch may hold one.
+    A single item has no variance; the last batch of an epoch may hold a single item.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -23,5 +23,5 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 def make_norm(kind: Norm, size: int) -> nn.Module:
-    """What normalizes vectors ``(batch, size)``: over the batch, over each vector's units, or not at all."""
+    """A module that normalizes vectors ``(batch, size)``: over the batch, over each vector's units, or not at all."""
     return {"none": nn.Identity, "batch": BatchNorm, "layer": nn.LayerNorm}[kind](size)

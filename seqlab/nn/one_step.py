@@ -1,4 +1,4 @@
-"""A recurrent language model read a token at a time, without what a batch over time needs."""
+"""A recurrent language model for one token at a time, without the overhead of a batch over time."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from seqlab.nn.language_network import LanguageNetwork
 from seqlab.recurrence.connections import CONNECTIONS
 
 TABLE = 4096
-"""Ids up to which what the first layer takes of every one is worth computing beforehand."""
+"""Largest vocabulary for which the first layer's input products are computed in advance."""
 
 
 class OneStep:
-    """The same numbers as a network in evaluation mode gives, as a function of ids and a state of its own.
+    """The outputs of a network in evaluation mode, as a function of ids and a state.
 
-    What the first layer takes of each id, W_ih x + b_ih, is looked up where there are few; each layer then runs the
-    equations of its cell.
+    For a small vocabulary the first layer's input product W_ih x + b_ih of each id comes from a table. Each layer then
+    runs the equations of its cell.
 
     Args:
-        network: Forward layers, each fed by the one below alone.
+        network: A network of forward layers, each with the output of the layer below as its only input.
     """
 
     def __init__(self, network: LanguageNetwork) -> None:
@@ -37,8 +37,8 @@ class OneStep:
         """Logits ``(batch, time, vocab_size)`` of the token after each position, and the state of each layer.
 
         Args:
-            ids: ``(batch, time)`` int64; ``time`` is 1 behind a beginning.
-            state: Of this function; none at the beginning.
+            ids: ``(batch, time)`` int64; ``time`` is 1 after the first call.
+            state: State of the last call; None at the beginning.
         """
         if state is None:
             logits, kept = self.network(ids)
@@ -54,7 +54,7 @@ class OneStep:
         return F.linear(rows, output.weight, output.bias).unsqueeze(1), after
 
     def _first(self, ids: Tensor) -> Tensor:
-        """What the first layer takes of ids ``(batch,)``."""
+        """The first layer's input product of ids ``(batch,)``."""
         if self.table is not None:
             return self.table.index_select(0, ids)
         inputs = ids if self.embedded is None else self.embedded.index_select(0, ids)
@@ -62,7 +62,7 @@ class OneStep:
 
 
 def one_step(network: Any) -> Any:
-    """``OneStep`` of a network that it can read, of any other the network itself."""
+    """``OneStep`` of a network if it supports the network, otherwise the network itself."""
     if not isinstance(network, LanguageNetwork):
         return network
     stack = network.recurrent

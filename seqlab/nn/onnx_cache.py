@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 TRACED = 2, 3, 4
-"""Rows, tokens and tokens before them that are traced; torch takes sizes of 0 and 1 for fixed."""
+"""Rows, tokens and earlier tokens of the traced example; torch treats sizes 0 and 1 as fixed."""
 
 
 class _Cached(nn.Module):
-    """Ids and what was kept of those before them -> logits, and what is kept of all of them."""
+    """Ids, and keys and values of earlier ids -> logits, and keys and values of all ids."""
 
     def __init__(self, network: TransformerLanguage) -> None:
         super().__init__()
@@ -49,13 +49,13 @@ def cached_onnx_model(network: TransformerLanguage) -> "ModelProto":
     """The graph of a network without its dropout.
 
     Args:
-        network: To be copied, in float32.
+        network: Network to copy, in float32.
 
     Returns:
         A model with inputs ``ids`` ``(batch, time)`` int64 and ``keys`` and ``values``
-        ``(batch, layers, heads, past, head_size)`` float32 of the tokens before them, ``past`` 0 at a beginning; its
-        outputs are ``logits`` ``(batch, time, vocab_size)`` and those of all tokens so far, ``next_keys`` and
-        ``next_values``. No more tokens belong into them than into a window.
+        ``(batch, layers, heads, past, head_size)`` float32 of the earlier tokens, ``past`` 0 at the beginning. Its
+        outputs are ``logits`` ``(batch, time, vocab_size)`` and the keys and values of all tokens so far, ``next_keys``
+        and ``next_values``. They must not hold more tokens than a window.
     """
     from torch.export import Dim
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 TRACED_BATCH = 2
-"""Rows of the batch that is traced; torch takes sizes of 0 and 1 for fixed."""
+"""Rows of the traced example; torch treats sizes 0 and 1 as fixed."""
 
 
 class _Step(nn.Module):
@@ -37,10 +37,10 @@ class _Step(nn.Module):
 
 
 def check_packages() -> None:
-    """Checks that ONNX is there, and a folder to export in.
+    """Checks that ONNX is installed and a temporary folder exists.
 
     Raises:
-        UserError: One is missing.
+        UserError: ONNX or the folder is missing.
     """
     missing = [package for package in ("onnx", "onnxscript") if find_spec(package) is None]
     if missing:
@@ -70,11 +70,11 @@ def onnx_model(network: LanguageNetwork) -> "ModelProto":
     """The graph of a network without its dropout: ONNX's Scan runs one step over time, so batch and time are dynamic.
 
     Args:
-        network: To be copied, in float32.
+        network: Network to copy, in float32.
 
     Returns:
-        A model with inputs ``ids`` ``(batch, time)`` int64 and each part of the state under the name that it has in
-        the cell, ``h`` or ``h`` and ``c``, ``(layers, batch, hidden_size)`` float32; its outputs are ``logits``
+        A model with inputs ``ids`` ``(batch, time)`` int64 and each part of the cell's state by name, ``h`` or ``h``
+        and ``c``, ``(layers, batch, hidden_size)`` float32. Its outputs are ``logits``
         ``(batch, time, vocab_size)`` and the state after the last step, ``next_h`` and ``next_c``.
     """
     from onnx import TensorProto
@@ -109,7 +109,7 @@ def _one_step(network: LanguageNetwork) -> "ModelProto":
     from torch.export import Dim
 
     def log_sigmoid(y: FLOAT) -> FLOAT:
-        """log sigmoid(y) = -softplus(-y); the logarithm of a sigmoid, which torch writes, is -inf far below 0."""
+        """log sigmoid(y) = -softplus(-y). torch exports the logarithm of a sigmoid, which is -inf far below 0."""
         return opset20.Neg(opset20.Softplus(opset20.Neg(y)))
 
     step, batch = _Step(network).eval(), Dim("batch")
@@ -124,12 +124,12 @@ def _one_step(network: LanguageNetwork) -> "ModelProto":
 
 
 def traced(module: nn.Module, inputs: tuple[Tensor, ...], **asked: Any) -> "ModelProto":
-    """The graph of a module, without the paths of source files that torch notes in it, and quietly.
+    """The graph of a module, without torch's paths of source files and without torch's messages.
 
     Args:
-        module: In evaluation mode.
-        inputs: That it is traced with.
-        asked: Further arguments of ``torch.onnx.export``.
+        module: Module in evaluation mode.
+        inputs: Example inputs for tracing.
+        asked: More arguments of ``torch.onnx.export``.
     """
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 

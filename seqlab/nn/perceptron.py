@@ -17,15 +17,15 @@ from seqlab.options import option
 from seqlab.recurrence.lengths import valid_steps
 
 SUFFIX, PREFIX = 5, 3
-"""Characters of the longest ending, and of the longest beginning, that is a feature."""
+"""Characters of the longest suffix and of the longest prefix that are features."""
 PAIRS = 1 << 17
-"""Rows for a word beside the tag before it; which one says a hash."""
+"""Rows for pairs of a word and the previous tag; a hash chooses the row."""
 BORDER = -7
-"""Stands for a word outside of the sentence."""
+"""Id of a position outside the sentence."""
 MIXED, JOINT = -7046029254386353131, 0x5851F42D4C957F2D
-"""Odd numbers that spread what they are multiplied with over 64 bits."""
+"""Odd multipliers of the hash, which spread numbers over 64 bits."""
 TEMPERATURES = torch.logspace(-1, 2, 61)
-"""The scores are divided by one of them."""
+"""Candidate temperatures; the scores are divided by one of them."""
 
 
 @dataclass(frozen=True)
@@ -35,25 +35,25 @@ class PerceptronOptions(OutputOptions):
     by_gradients: ClassVar[bool] = False
     seconds_an_item: ClassVar[float] = 1.5e-4
 
-    passes: int = option(5, "Times that the training part is read.", least=1)
+    passes: int = option(5, "Passes over the training part.", least=1)
 
     def build(self, vocab_size: int, characters: int, tags: int) -> "Perceptron":
         """The network of these options.
 
         Args:
-            vocab_size: Ids of words.
-            characters: Ids of characters.
-            tags: Scores that come out.
+            vocab_size: Number of word ids.
+            characters: Number of character ids.
+            tags: Number of tags, one score each.
         """
         return Perceptron(tags, self)
 
 
 def features_of(sentences: Sentences) -> Tensor:
-    """What is seen of each word and of those around it, as numbers ``(batch, time, features)`` int64.
+    """Features of each word and its context, as numbers ``(batch, time, features)`` int64.
 
-    The word, its endings of 1 to 5 characters, its first 1 to 3 and how it is written; the words at most two places
-    away, the endings of 2 and 3 characters and the way of writing of those beside it, and each of those words beside it
-    together with it; the three ways of writing; and one feature that every word has.
+    The word, its suffixes of 1 to 5 characters, its prefixes of 1 to 3 and its casing; the words up to two places
+    away; suffixes of 2 and 3 characters and casing of the two neighbours; each neighbour joined with the word; the
+    casing of all three words joined; and one feature that every word has.
     """
     endings = endings_of(sentences.spellings, sentences.spelling_lengths, SUFFIX)[sentences.places]
     beginnings = _beginnings_of(sentences)[sentences.places]
@@ -74,12 +74,12 @@ def features_of(sentences: Sentences) -> Tensor:
 
 
 def _joint(one: Tensor, other: Tensor) -> Tensor:
-    """A number for two."""
+    """One number for a pair of numbers."""
     return (one + other * JOINT) * MIXED ^ other
 
 
 def _beginnings_of(sentences: Sentences) -> Tensor:
-    """Numbers that stand for the first 1, 2 and 3 characters of each different word ``(words, 3)``."""
+    """Numbers for the first 1, 2 and 3 characters of each different word ``(words, 3)``."""
     total, found = torch.zeros_like(sentences.spelling_lengths), []
     for place in range(PREFIX):
         if place < sentences.spellings.shape[1]:
@@ -90,24 +90,24 @@ def _beginnings_of(sentences: Sentences) -> Tensor:
 
 
 def _moved(values: Tensor, valid: Tensor, by: int) -> Tensor:
-    """The value ``by`` words further on, or ``BORDER``."""
+    """The value of the word ``by`` places later, or ``BORDER``."""
     inside = torch.where(valid, values, BORDER)
     border = values.new_full((len(values), min(abs(by), values.shape[1])), BORDER)
     return torch.cat([inside[:, by:], border], 1) if by > 0 else torch.cat([border, inside[:, :by]], 1)
 
 
 class Perceptron(nn.Module):
-    """The tag of the highest score, word by word, with the tags that were said before (Collins 2002, W02-1001).
+    """Greedy tagging: the tag of the highest score, given the tags predicted so far (Collins 2002, W02-1001).
 
         scores = sum over the features of a word of their weights
-               + weights of the tag before, of the two tags before, of the word beside the tag before
+               + weights of the previous tag, of the two previous tags, of the word with the previous tag
 
-    A wrong tag takes 1 from each of its weights and gives 1 to those of the right one; what is kept is the mean of the
-    weights over all words that were read. The order of the sentences is drawn anew for each pass, from a fixed seed.
+    A wrong prediction subtracts 1 from the weights of the wrong tag and adds 1 to those of the right tag. The final
+    weights are the mean over all words that were read. Each pass shuffles the sentences, from a fixed seed.
 
     Args:
-        tags: How many there are.
-        options: Of the network.
+        tags: Number of tags.
+        options: Options of the network.
     """
 
     def __init__(self, tags: int, options: PerceptronOptions) -> None:
@@ -118,18 +118,18 @@ class Perceptron(nn.Module):
         self.register_buffer("history", torch.zeros(self._history_rows(), tags))
         self.register_buffer("temperature", torch.ones(()))
         self.crf = CRF(tags, learned=False)
-        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
+        self.nothing = nn.Parameter(torch.empty(0))  # the Trainer needs a parameter; this model trains none
 
     def _history_rows(self) -> int:
         states = self.tags + 1  # the last one is the border
         return states + states * states + PAIRS
 
     def count(self, batches: Iterable[Sentences], tags: Iterable[Tensor]) -> None:
-        """Learns from tagged sentences, in place of what was learned before.
+        """Trains on tagged sentences; earlier weights are dropped.
 
         Args:
-            batches: Of the sentences.
-            tags: Of each batch ``(batch, time)`` int64, -1 where a word has none.
+            batches: Batches of the sentences.
+            tags: Tags of each batch ``(batch, time)`` int64, -1 where a word has none.
         """
         kept = [*zip(batches, tags, strict=True)]
         rows: list[NDArray[np.int64]] = []
@@ -151,10 +151,10 @@ class Perceptron(nn.Module):
         self._calibrate(kept)
 
     def _learned(self, ids: list[NDArray[np.int64]], wanted: list[NDArray[np.int64]], size: int) -> NDArray[np.float32]:
-        """The mean weights: of the features, and behind them of the tags before."""
+        """The mean weights of the features, then those of the previous tags."""
         states, features = self.tags + 1, ids[0].shape[1]
         weights = np.zeros((size + self._history_rows(), self.tags), dtype=np.float32)
-        steps = np.zeros_like(weights, dtype=np.float64)  # of each change, times the words read before it
+        steps = np.zeros_like(weights, dtype=np.float64)  # sum of each change times the words read before it
         row = np.empty(features + 3, dtype=np.int64)
         order, read = np.random.default_rng(0), 0
         for _ in range(self.options.passes):
@@ -178,14 +178,14 @@ class Perceptron(nn.Module):
 
     @torch.no_grad()
     def _calibrate(self, kept: list[tuple[Sentences, Tensor]]) -> None:
-        """Divides the scores by the temperature that loses the fewest nats on what was learned from."""
+        """Divides the scores by the temperature with the lowest cross-entropy on the training sentences."""
         pairs = [(self(batch)[right >= 0], right[right >= 0]) for batch, right in kept]
         scores, right = torch.cat([one for one, _ in pairs]), torch.cat([one for _, one in pairs])
         nats = torch.stack([F.cross_entropy(scores / temperature, right) for temperature in TEMPERATURES])
         self.temperature = TEMPERATURES[int(nats.argmin())].clone().to(self.nothing.device)
 
     def forward(self, sentences: Sentences) -> Tensor:
-        """Scores of the tags of each word, beside the tags of the highest scores before ``(batch, time, tags)``."""
+        """Scores of the tags of each word ``(batch, time, tags)``, given the best tags of the words before."""
         found = features_of(sentences)
         place = torch.searchsorted(self.keys, found).clamp(max=len(self.keys) - 1)
         known = self.keys[place] == found
@@ -203,7 +203,7 @@ class Perceptron(nn.Module):
         return torch.stack(steps, 1) / self.temperature + self.nothing.sum()
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """What was learned has as many features as the checkpoint says."""
+        """Takes the number of features from the checkpoint."""
         for name in ("keys", "weights"):
             setattr(self, name, torch.empty_like(state_dict[prefix + name], device=self.nothing.device))
         super()._load_from_state_dict(state_dict, prefix, *rest)

@@ -16,7 +16,7 @@ class Pooled(NamedTuple):
 
     Args:
         vectors: ``(batch, size)``.
-        weights: What each step counted ``(batch, time)``: they add up to 1, and are 0 at padding.
+        weights: Weight of each step ``(batch, time)``: the weights sum to 1 and are 0 at padding.
     """
 
     vectors: Tensor
@@ -24,17 +24,17 @@ class Pooled(NamedTuple):
 
 
 class Pooling(nn.Module):
-    """One vector of outputs h_1 ... h_T, T the real length of the sequence.
+    """Outputs h_1 ... h_T -> one vector, with T the real length of the sequence.
 
         last        (forward half of h_T, backward half of h_1): the final state of each direction
         mean        1/T sum_t h_t
-        max         max_t h_t, for each unit by itself; a step counts by the share of units that it is highest in
+        max         max_t h_t, for each unit by itself; a step's weight is its share of the units with their maximum
         attention   sum_t a_t h_t,  a = softmax over t of v . tanh(W h_t + b)      Yang et al. (2016), N16-1174, eq. 5-7
 
     Args:
         kind: last, mean, max or attention.
-        size: Of the outputs.
-        directions: 2 where the second half of the outputs reads from the end.
+        size: Size of the outputs.
+        directions: 2 if the second half of the outputs reads backwards.
 
     Raises:
         UserError: The kind is unknown.
@@ -54,7 +54,7 @@ class Pooling(nn.Module):
 
         Args:
             outputs: ``(batch, time, size)``.
-            valid: ``(batch, time)`` bool, True at real steps; at least one in each row, the first steps of it.
+            valid: ``(batch, time)`` bool, True at real steps: the first steps of each row, at least one.
         """
         if self.kind == "max":
             vectors, steps = outputs.masked_fill(~valid.unsqueeze(2), -torch.inf).max(1)  # (batch, size)

@@ -1,4 +1,4 @@
-"""Where in a sequence a vector stands: tables that are added, and rotations."""
+"""Position encodings: tables to add, and rotations."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from torch import Tensor
 Positions = Literal["rotary", "sinusoidal", "learned", "none"]
 
 BASE = 10_000.0
-"""The longest wave has 2 pi times so many steps (Vaswani et al. 2017, section 3.5)."""
+"""The longest wavelength is 2 pi times this number of steps (Vaswani et al. 2017, section 3.5)."""
 
 
 def _angles(first: int, steps: int, size: int, like: Tensor) -> Tensor:
@@ -19,15 +19,15 @@ def _angles(first: int, steps: int, size: int, like: Tensor) -> Tensor:
 
 
 def sinusoidal(first: int, steps: int, size: int, like: Tensor) -> Tensor:
-    """What is added to the vectors of positions (Vaswani et al. 2017, section 3.5).
+    """Sinusoidal position encodings, added to the vectors (Vaswani et al. 2017, section 3.5).
 
         P[p, 2 i] = sin(p / 10000 ** (2 i / size)),    P[p, 2 i + 1] = cos(p / 10000 ** (2 i / size))
 
     Args:
-        first: Of the positions.
-        steps: How many they are.
-        size: Of a vector, an even number.
-        like: A tensor of the dtype and on the device in which they are wanted.
+        first: First position.
+        steps: Number of positions.
+        size: Size of a vector, an even number.
+        like: A tensor with the dtype and the device of the result.
 
     Returns:
         ``(steps, size)``.
@@ -37,15 +37,15 @@ def sinusoidal(first: int, steps: int, size: int, like: Tensor) -> Tensor:
 
 
 class Rotation:
-    """Rotary positions (Su et al. 2021, arXiv 2104.09864): pairs of numbers of a head, turned by angles that grow with
-    the position, so that a product of two of them depends on how far apart they stand and on nothing else.
+    """Rotary positions (Su et al. 2021, arXiv 2104.09864): rotates pairs of numbers of a head by angles that grow with
+    the position, so that a query-key product depends only on the distance of the two positions.
 
         x'[p] = x[p] cos(a_p) + turned(x[p]) sin(a_p),    turned((u, v)) = (-v, u) with u, v the halves of x
 
     Args:
         steps: Positions, from 0 on.
-        size: Of a head, an even number.
-        like: A tensor of the dtype and on the device in which they are wanted.
+        size: Size of a head, an even number.
+        like: A tensor with the dtype and the device of the result.
     """
 
     def __init__(self, steps: int, size: int, like: Tensor) -> None:
@@ -53,7 +53,7 @@ class Rotation:
         self.cos, self.sin = angles.cos(), angles.sin()  # (steps, size)
 
     def __call__(self, heads: Tensor) -> Tensor:
-        """Turns ``(batch, heads, time, size)``, the last of the positions being the last of the time."""
+        """Rotates ``(batch, heads, time, size)``; the last step has the last position."""
         u, v = heads.chunk(2, -1)
         cos, sin = (table[-heads.shape[2] :].to(heads.dtype) for table in (self.cos, self.sin))
         return heads * cos + torch.cat([-v, u], -1) * sin

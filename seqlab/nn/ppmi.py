@@ -1,4 +1,4 @@
-"""PPMI and its truncated SVD: word vectors by counting alone."""
+"""PPMI and its truncated SVD: word vectors from counts."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ from seqlab.nn.counted_vectors import CountedVectorOptions, CountedVectors
 from seqlab.options import option
 
 OVERSAMPLED = 20
-"""Directions that the randomized SVD follows beside those asked for."""
+"""Oversampling: additional directions of the randomized SVD."""
 ROUNDS = 4
-"""Times that it multiplies by the matrix and its transpose."""
+"""Power iterations of the randomized SVD."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class PPMIOptions(CountedVectorOptions):
 
     seconds_an_item: ClassVar[float] = 4e-5
 
-    shifted: float = option(1.0, "Its logarithm is taken off PMI before what is negative becomes 0.", least=1.0)
+    shifted: float = option(1.0, "k: log k is subtracted from PMI before negative values become 0.", least=1.0)
     eigenvalue_power: float = option(
-        0.5, "Power of the singular values in the vectors; 0 weighs all directions alike.", least=0.0, most=1.0
+        0.5, "Power of the singular values in the vectors; 0 gives all directions the same weight.", least=0.0, most=1.0
     )
 
     def build(self, counts: Tensor, words: Sequence[str] = ()) -> "PPMI":
-        """The network of these options, before it has counted anything.
+        """The network of these options, before counting.
 
         Args:
             counts: Occurrences of each word ``(vocab_size,)``.
-            words: Are not read.
+            words: Not used.
         """
         return PPMI(counts, self)
 
@@ -45,10 +45,10 @@ def ppmi_of(cells: Cells, vocab_size: int, power: float, shifted: float) -> Cell
         PPMI(w, c) = max(0, log P(w, c) / (P(w) P_power(c)) - log shifted),  P_power(c) ~ (sum over w of X(w, c))^power
 
     Args:
-        cells: X of the pairs that there are.
-        vocab_size: Of the words.
-        power: Of the counts of contexts.
-        shifted: Noise words a pair, as it were.
+        cells: X of the pairs that occur.
+        vocab_size: Number of words.
+        power: Power of the counts of contexts.
+        shifted: k, the number of noise words per pair.
 
     Returns:
         The cells above 0.
@@ -65,14 +65,14 @@ def ppmi_of(cells: Cells, vocab_size: int, power: float, shifted: float) -> Cell
 
 
 def truncated_svd(cells: Cells, vocab_size: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The largest singular values of a sparse square matrix, by random directions (Halko et al. 2011, algorithm 4.4).
+    """Randomized SVD: the largest singular values of a sparse square matrix (Halko et al. 2011, algorithm 4.4).
 
-    The directions are the same every time; each column's largest number of U is positive.
+    The random directions have a fixed seed. The largest entry of each column of U is positive.
 
     Args:
-        cells: Of the matrix.
-        vocab_size: Rows of it, and columns.
-        size: How many values; at most ``vocab_size``.
+        cells: Cells of the matrix.
+        vocab_size: Number of rows and of columns.
+        size: Number of singular values; at most ``vocab_size``.
 
     Returns:
         U ``(vocab_size, size)``, S falling ``(size,)`` and V ``(vocab_size, size)``, float32.
@@ -93,7 +93,7 @@ def truncated_svd(cells: Cells, vocab_size: int, size: int) -> tuple[Tensor, Ten
 
 
 def _compressed(rows: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
-    """A sparse matrix, row by row."""
+    """The sparse matrix in compressed row format."""
     order = (rows * shape[1] + columns).argsort()
     starts = torch.searchsorted(rows[order], torch.arange(shape[0] + 1, device=rows.device))
     with warnings.catch_warnings():
@@ -104,12 +104,12 @@ def _compressed(rows: Tensor, columns: Tensor, values: Tensor, shape: tuple[int,
 class PPMI(CountedVectors):
     """M = U S V' of the positive PMI; v = U S^p and u = V S^(1 - p), so that v_c . u_o is near PPMI(c, o).
 
-    Pairs at distance d count 1 + (1 - d) / window times, as dynamic windows draw them on average. The log-odds against
-    k noise words are PMI - log k where the noise is the smoothed distribution of contexts, as it is here.
+    Pairs at distance d count 1 + (1 - d) / window times, the mean over dynamic windows. The log-odds against k noise
+    words are PMI - log k, since the noise is the smoothed distribution of contexts.
 
     Args:
-        counts: Occurrences of each word in the training part ``(vocab_size,)``; what has 0 is no word.
-        options: Of the network.
+        counts: Occurrences of each word in the training part ``(vocab_size,)``; an id with count 0 is no word.
+        options: Options of the network.
     """
 
     def __init__(self, counts: Tensor, options: PPMIOptions) -> None:

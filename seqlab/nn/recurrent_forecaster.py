@@ -1,4 +1,4 @@
-"""The past through a recurrent stack, step by step or in segments, to the next steps."""
+"""Past steps -> next steps through a recurrent stack, step by step or in segments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,19 +19,16 @@ class RecurrentForecasterOptions(TrainedForecasterOptions, StackOptions):
     """Options of ``RecurrentForecaster``."""
 
     refused: ClassVar[Mapping[str, str]] = {
-        "bidirectional": "cannot be had in a forecaster, which reads on with each step that it says; leave out "
-        "--model.bidirectional",
+        "bidirectional": "does not fit a forecaster, which reads forward in time; leave out --model.bidirectional",
     }
 
     hidden_size: int | list[int] = option(
         64, "Units in each recurrent layer; a list has one number for each layer.", least=1
     )
-    embedding_size: int | None = option(
-        None, "Numbers that each step, or segment, becomes first; null feeds it as it is.", least=1
-    )
-    dropout: float = option(0.0, "Dropout on every connection that is not recurrent.", least=0, below=1)
+    embedding_size: int | None = option(None, "Size of the linear layer before the recurrence; null for none.", least=1)
+    dropout: float = option(0.0, "Dropout on every non-recurrent connection.", least=0, below=1)
     segment_size: int = option(
-        1, "Steps that the recurrence reads at once (Lin et al. 2023, arXiv 2308.11200); 1 for step by step.", least=1
+        1, "Steps in one input of the recurrence (Lin et al. 2023, arXiv 2308.11200); 1 for step by step.", least=1
     )
 
     def build(self, sizes: Sizes) -> "RecurrentForecaster":
@@ -41,15 +38,15 @@ class RecurrentForecasterOptions(TrainedForecasterOptions, StackOptions):
 class RecurrentForecaster(Forecaster):
     """Recurrent stack over the past, a linear layer on its last output.
 
-    Read step by step it carries its state on, and what is subtracted stays the last value of the history that it began
-    with; read in segments it reads each window anew.
+    Step by step, the network carries its state on and keeps subtracting the last value of its first history. In
+    segments, it reads each window from a zero state.
 
     Args:
-        sizes: How much is read and said.
-        options: Of the network.
+        sizes: Sizes of the window and of the forecast.
+        options: Options of the network.
 
     Raises:
-        UserError: The history is no whole number of segments.
+        UserError: The history is not a whole number of segments.
     """
 
     def __init__(self, sizes: Sizes, options: RecurrentForecasterOptions) -> None:

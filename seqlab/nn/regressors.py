@@ -1,4 +1,4 @@
-"""A row of features to one number, the target or the log-odds of its second value: a linear layer, or hidden ones."""
+"""A row of features -> one number, the target or the log-odds of its second value, by a linear layer or an MLP."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ class Regressor(nn.Module):
     """A network over rows of features; all numbers are standard scores."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """One number a row ``(batch,)`` of features ``(batch, features)``."""
+        """One number per row ``(batch,)`` from features ``(batch, features)``."""
         raise NotImplementedError
 
     def line(self) -> Tensor | None:
-        """Its weights and behind them its bias ``(features + 1,)``; none where it is not linear."""
+        """The weights, then the bias ``(features + 1,)``; None if the network is not linear."""
         return None
 
 
@@ -37,10 +37,10 @@ class LinearRegressorOptions(Options):
 
 
 class LinearRegressor(Regressor):
-    """sum over i of w_i x_i, and a bias b; all zero at first.
+    """sum over i of w_i x_i + b; all parameters are zero at first.
 
     Args:
-        features: Of a row.
+        features: Features of a row.
     """
 
     def __init__(self, features: int) -> None:
@@ -66,18 +66,18 @@ class MLPRegressorOptions(HiddenOptions):
         "lr_scheduler": {"name": "none"},
     }
 
-    skip: bool = option(True, "Whether a linear layer around the hidden ones adds to what they say.")
+    skip: bool = option(True, "Whether to add a linear skip connection from the input to the output.")
 
     def build(self, features: int) -> "MLPRegressor":
         return MLPRegressor(features, self)
 
 
 class MLPRegressor(Regressor):
-    """Hidden layers, and a linear layer around them that is zero at first.
+    """Hidden layers, and a linear skip connection around them that is zero at first.
 
     Args:
-        features: Of a row.
-        options: Of the network.
+        features: Features of a row.
+        options: Options of the network.
     """
 
     def __init__(self, features: int, options: MLPRegressorOptions) -> None:

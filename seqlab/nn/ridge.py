@@ -1,4 +1,4 @@
-"""Least squares on windows in closed form, with a penalty."""
+"""Ridge regression on windows in closed form."""
 
 from collections.abc import Iterable, Sequence
 from copy import copy
@@ -14,11 +14,11 @@ from seqlab.nn.forecaster import ForecasterOptions, Sizes
 from seqlab.options import option
 
 PENALTIES = [10.0**power for power in range(-6, 2)]
-"""Among which the penalty is chosen where it is not given."""
+"""Candidate penalties if none is given."""
 
 
 class Window(NamedTuple):
-    """Windows to learn from.
+    """Training windows.
 
     Args:
         history: ``(batch, history, columns)``.
@@ -39,12 +39,12 @@ class RidgeOptions(CalibratedOptions, ForecasterOptions):
     seconds_an_item: ClassVar[float] = 1e-3
 
     subtract: Literal["none", "last"] = option(
-        "last", "What is taken off a window and put back on its forecast: none, or its last value (NLinear)."
+        "last", "What to subtract from a window and add back to its forecast: none, or its last value (NLinear)."
     )
     l2: float | None = option(
         None,
-        "Weight of the squared weights beside the mean squared error; by cross-validation over blocks of time if not "
-        "given.",
+        "Weight of the L2 penalty added to the mean squared error; chosen by cross-validation over blocks of time if "
+        "not given.",
         least=0,
     )
 
@@ -53,29 +53,29 @@ class RidgeOptions(CalibratedOptions, ForecasterOptions):
 
 
 class Weights(NamedTuple):
-    """What was fitted: of the window ``(inputs, horizon * outputs)``, of each step's features ``(horizon, features,
-    outputs)``."""
+    """The fitted weights: of the window ``(inputs, horizon * outputs)``, and of each step's features ``(horizon,
+    features, outputs)``."""
 
     window: Tensor
     ahead: Tensor
 
 
 class Moments:
-    """Sums of products over windows, from which least squares follow.
+    """Sums of products over windows, from which the least-squares solution follows.
 
-    For step k with inputs x (of the window), z_k (known of the step) and targets y_k the normal equations are
+    For step k with the window x, the step's features z_k and the targets y_k the normal equations are
 
         [G + l2 P   S_k] [w_k]   [B_k]      G = sum x x',  S_k = sum x z_k',  D_k = sum z_k z_k',
         [S_k'  D_k + l2] [v_k] = [Z_k]      B_k = sum x y_k',  Z_k = sum z_k y_k'
 
-    with P the identity but for the bias. By G's Cholesky factor, once for all steps, v_k solves
+    with P the identity except for the bias. With one Cholesky factor of G for all steps, v_k solves
     (D_k + l2 - S_k' G^-1 S_k) v_k = Z_k - S_k' G^-1 B_k, and w_k = G^-1 (B_k - S_k v_k).
 
     Args:
         inputs: Size of x.
-        sizes: How much is said.
+        sizes: Sizes of the window and of the forecast.
         outputs: Size of y_k.
-        device: Of the sums, which are float64.
+        device: Device of the sums, which are float64.
     """
 
     def __init__(self, inputs: int, sizes: Sizes, outputs: int, device: torch.device) -> None:
@@ -99,7 +99,7 @@ class Moments:
         self.count += len(x)
 
     def plus(self, other: "Moments", sign: int = 1) -> "Moments":
-        """The sums of both, or those of this one without the other's."""
+        """The sums plus those of the other one, or minus them."""
         both = copy(self)
         for name in ("g", "s", "d", "b", "z", "y"):
             setattr(both, name, getattr(self, name) + sign * getattr(other, name))
@@ -107,9 +107,9 @@ class Moments:
         return both
 
     def solved(self, l2: float, bias: bool) -> Weights:
-        """The weights of the least mean squared error and ``l2`` times their squares, but for a bias, the last input.
+        """The weights that minimize mean squared error plus ``l2`` times their squares; the bias (last input) is free.
 
-        A direction of which nothing was seen gets a weight of nearly 0.
+        A direction that the windows never use gets a weight near 0.
         """
         penalty = torch.full_like(self.g[0], max(l2 * self.count, 1e-9 * float(self.g.diagonal().mean()), 1e-12))
         if bias:
@@ -126,7 +126,7 @@ class Moments:
         return Weights((of_b - torch.einsum("ihk,hko->iho", of_s, v)).flatten(1), v)
 
     def error(self, weights: Weights) -> float:
-        """The squared error of weights, summed over what was counted."""
+        """The squared error of weights, summed over the counted windows."""
         w, v = weights.window.view_as(self.b), weights.ahead
         own = (w.flatten(1) * (self.g @ w.flatten(1) - 2 * self.b.flatten(1))).sum()
         both = 2 * torch.einsum("iho,ihk,hko->", w, self.s, v) if v.numel() else 0.0
@@ -135,11 +135,11 @@ class Moments:
 
 
 class Ridge(Calibrated):
-    """Ridge regression on windows: what ``LinearForecaster`` is at its optimum, with a penalty.
+    """Ridge regression on windows: ``LinearForecaster`` at its optimum, with a penalty.
 
     Args:
-        sizes: How much is read and said.
-        options: Of the network.
+        sizes: Sizes of the window and of the forecast.
+        options: Options of the network.
     """
 
     def __init__(self, sizes: Sizes, options: RidgeOptions) -> None:
@@ -152,14 +152,14 @@ class Ridge(Calibrated):
         self.weight: Tensor
         self.weight_ahead: Tensor
         self.penalty: Tensor
-        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
+        self.nothing = nn.Parameter(torch.empty(0))  # the Trainer needs a parameter; this model trains none
 
     def count(self, blocks: Sequence[Iterable[Window]]) -> None:
-        """Fits the weights to all windows, in place of what was fitted before.
+        """Fits the weights to all windows; an earlier fit is dropped.
 
         Args:
-            blocks: Windows that follow each other in time; without a given penalty it is that of the least error on
-                each block of the weights fitted to the others.
+            blocks: Windows in order of time. If no penalty is given, cross-validation chooses it: each block tests
+                the weights fitted to the other blocks.
         """
         moments = [one for one in map(self._moments, blocks) if one.count]
         every = reduce(Moments.plus, moments)

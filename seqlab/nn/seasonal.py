@@ -1,4 +1,4 @@
-"""The last season again, or the last value: forecasts without weights."""
+"""Forecasts without weights: repeat the last season, or the last value."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,23 +20,23 @@ class SeasonalOptions(CalibratedOptions):
 
     by_gradients: ClassVar[bool] = False
 
-    season: int | None = option(None, "Steps of the season that is said again; that of the data if not given.", least=1)
+    season: int | None = option(None, "Steps of the season to repeat; that of the data if not given.", least=1)
 
     def build(self, sizes: Sizes) -> "Seasonal":
         """The network of these options.
 
         Args:
-            sizes: How much is read and said.
+            sizes: Sizes of the window and of the forecast.
         """
         return Seasonal(sizes, self)
 
 
 class Seasonal(Calibrated):
-    """x_(t+k) = x_(t+k-m), or a multiple of m earlier, so that it lies in the past: the last season of m steps again.
+    """Repeats the last season of m steps: x_(t+k) = x_(t+k-m), or a multiple of m earlier if that is not yet known.
 
     Args:
-        sizes: How much is read and said.
-        options: Of the network.
+        sizes: Sizes of the window and of the forecast.
+        options: Options of the network.
 
     Raises:
         UserError: A season is longer than the history.
@@ -51,7 +51,7 @@ class Seasonal(Calibrated):
                 f"{season} or more, or a shorter season"
             )
         self.season = season
-        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
+        self.nothing = nn.Parameter(torch.empty(0))  # the Trainer needs a parameter; this model trains none
 
     def count(self, blocks: Sequence[Iterable[Window]]) -> None:
         """There is nothing to count."""

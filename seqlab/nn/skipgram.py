@@ -1,4 +1,4 @@
-"""Skip-gram: a word says which words are near it."""
+"""Skip-gram: predicts the words near a word."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class SkipGramOptions(WordVectorOptions):
         "negative", "negative (negative sampling) or full (softmax over all words, for small corpora)."
     )
     negatives: int = option(5, "Negative samples for each true pair.", least=1, most=1000)
-    noise_power: float = option(0.75, "Power of the unigram counts that negatives are drawn by.", least=0.0, most=2.0)
+    noise_power: float = option(0.75, "Power of the unigram counts in the noise distribution.", least=0.0, most=2.0)
     subsample: float = option(
         1e-3,
         "Subsampling threshold t of frequent words (Mikolov et al. 2013); 0 keeps all.",
@@ -39,8 +39,8 @@ class SkipGramOptions(WordVectorOptions):
     )
     vectors: str | None = option(
         None,
-        "What training goes on from: a run or checkpoint of the same model, or a file of word vectors; words that are "
-        "new to it begin afresh.",
+        "Initial vectors: a run or checkpoint of the same model, or a file of word vectors; new words are initialized "
+        "at random.",
         once=True,
     )
 
@@ -49,27 +49,27 @@ class SkipGramOptions(WordVectorOptions):
 
         Args:
             counts: Occurrences of each word ``(vocab_size,)``.
-            words: The word of each id, for networks that read how they are written.
+            words: The word of each id, for networks that read its characters.
         """
         return SkipGram(counts, self)
 
 
 class SkipGram(WordVectors):
-    """v_c of the word in the middle and u_o of one near it (Mikolov et al. 2013, arXiv 1310.4546).
+    """v_c of the center word and u_o of a context word (Mikolov et al. 2013, arXiv 1310.4546).
 
-        negative    as ``WordVectors`` says; noise words are drawn and shared by the pairs of a block
+        negative    see ``WordVectors``; the pairs of a block share their noise words
         full        -log softmax(v_c . u)_o
 
     Training keeps a word w with probability min(1, sqrt(t / f_w) + t / f_w), where f_w is its share of the text and t
     is ``subsample``, and draws how far each window reaches from 1 to ``window``. Gradients are sparse.
 
     Args:
-        counts: Occurrences of each word in the training part ``(vocab_size,)``; what has 0 is no word.
-        options: Of the network.
+        counts: Occurrences of each word in the training part ``(vocab_size,)``; an id with count 0 is no word.
+        options: Options of the network.
     """
 
     means: ClassVar[bool] = False
-    """Whether the words near a place say together which word stands there."""
+    """Whether all words near a position together predict its word."""
 
     def __init__(self, counts: Tensor, options: SkipGramOptions) -> None:
         super().__init__(counts, options, options.negatives, options.noise_power)
@@ -91,7 +91,7 @@ class SkipGram(WordVectors):
         return self.context_embedding.weight
 
     def heads(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors v ``(vectors, size)``, and which of them is that of each word.
+        """Vectors v ``(vectors, size)``, and the index of each word's vector.
 
         Args:
             ids: ``(words,)`` int64.
@@ -102,13 +102,13 @@ class SkipGram(WordVectors):
         return self.embedding.weight, ids
 
     def rows_behind(self, count: int) -> tuple[Tensor, Tensor]:
-        """Rows behind those of words in the first table, and where the same stands behind those of another network.
+        """Rows after those of words in the first table, and the matching rows of another network.
 
         Args:
-            count: Rows that the other network has there.
+            count: Number of rows that the other network has after its words.
 
         Returns:
-            Rows of this table, and how far behind the words of the other one they stand, both ``(rows,)`` int64.
+            Rows of this table, and their offsets after the words of the other network, both ``(rows,)`` int64.
         """
         none = torch.empty(0, dtype=torch.int64)
         return none, none
@@ -124,7 +124,7 @@ class SkipGram(WordVectors):
         return super().words_of(ids, valid)
 
     def nats(self, ids: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """What rows of text cost in training, and over how many pairs.
+        """Training loss of rows of text, and the number of pairs.
 
         Args:
             ids: ``(batch, time)`` int64.
@@ -147,14 +147,14 @@ class SkipGram(WordVectors):
         return self.cost(blocks, near, None if self.full else drawn)
 
     def compiled(self) -> bool:
-        """Whether compiled code trains it, with the same digits on any number of threads."""
+        """Whether compiled code trains it; its results do not depend on the number of threads."""
         return not self.full and able(self.embedding.weight, self.outputs())
 
     def cost(self, blocks: Blocks, near: Tensor, drawn: Tensor | None) -> tuple[Tensor, Tensor]:
-        """What blocks cost, and over how many pairs.
+        """Loss of blocks, and the number of pairs.
 
         Args:
-            blocks: Of words.
+            blocks: Blocks of words.
             near: Which pairs count ``(blocks, BLOCK, BLOCK + 2 window)`` bool.
             drawn: Noise words of each block ``(blocks, SHARED)`` int64; none for the full softmax.
         """
@@ -170,7 +170,7 @@ class SkipGram(WordVectors):
         return nats, pairs.sum().long()
 
     def _against(self, blocks: Blocks, near: Tensor, drawn: Tensor | None) -> tuple[Scored, Tensor]:
-        """The pairs, and what each center says of the noise ``(blocks, BLOCK, SHARED)``, or of all words."""
+        """Log-odds of the pairs, and of each center with the noise ``(blocks, BLOCK, SHARED)`` or with all words."""
         hidden = self.centers(blocks.centers)
         asked, width = blocks.around, blocks.around.shape[1]
         found = self.context_embedding(asked if drawn is None else torch.cat([asked, drawn], 1))
@@ -195,4 +195,4 @@ class SkipGram(WordVectors):
 
 
 AT_ONCE_FULL = 16
-"""Blocks of which the softmax over all words is taken at once."""
+"""Blocks per softmax over all words."""

@@ -1,4 +1,4 @@
-"""Which symbol follows which in strings: an n-gram over few symbols, as one table."""
+"""An n-gram model over few symbols, as one table."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,18 +11,18 @@ def grams_of(strings: Iterable[Sequence[int]], symbols: int, order: int, smoothi
 
         p_n(s | context) = (count(context, s) + smoothing p_n-1(s | shorter context)) / (count(context) + smoothing)
 
-    with p_0 the same for all.
+    with p_0 uniform.
 
     Args:
         strings: Ids of symbols, from 0.
-        symbols: How many there are.
-        order: Symbols of an n-gram.
-        smoothing: Weight of what is known of a context one symbol shorter.
+        symbols: Number of symbols.
+        order: Symbols in an n-gram.
+        smoothing: Weight of the probabilities of a context one symbol shorter.
 
     Returns:
-        Log-probabilities ``((symbols + 1) ** (order - 1), symbols + 1)`` float64 of what follows a context, in the last
-        column those of the end. A context is a number of base ``symbols + 1`` of its last ``order - 1`` symbols, each
-        one more than its id, and 0 before the start.
+        Log-probabilities ``((symbols + 1) ** (order - 1), symbols + 1)`` float64 of the next symbol after a context;
+        the last column is the end. A context is a number in base ``symbols + 1`` from its last ``order - 1`` symbols,
+        with digit id + 1 for each symbol and 0 before the start.
     """
     ids, end = symbols + 1, symbols
     counts = torch.zeros(ids ** (order - 1), ids, dtype=torch.float64)

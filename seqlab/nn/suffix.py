@@ -1,4 +1,4 @@
-"""Words -> tags by counts: of a known word, and of the longest known ending of another."""
+"""Words -> tags by counts: of a known word, or of the longest known suffix of an unknown word."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from seqlab.options import option
 from seqlab.recurrence.lengths import valid_steps
 
 BASE = 6364136223846793005
-"""Of the numbers that endings are known by, an odd number of 63 bits."""
+"""Base of the hash of suffixes, an odd number of 63 bits."""
 NONE = 0
-"""Of an ending longer than the word."""
+"""Key of a suffix longer than the word."""
 EMPTY = 1
-"""Of that of no character."""
+"""Key of the empty suffix."""
 CASED = 1442695040888963407
-"""Times the way in which a word is written, so that endings are told apart by capitals and digits."""
+"""Factor of a word's casing in the key, so that capitals and digits separate suffixes."""
 WHOLE = 1 << 40
-"""Stands before the first character of a word, so that a whole word is no ending of another."""
+"""Mark before the first character, so that a whole word is no suffix of another word."""
 
 
 @dataclass(frozen=True)
@@ -31,33 +31,33 @@ class SuffixOptions(OutputOptions):
     by_gradients: ClassVar[bool] = False
     seconds_an_item: ClassVar[float] = 3e-5
 
-    longest: int = option(5, "Characters of the longest ending that is counted.", least=0)
-    smoothing: float = option(3.0, "Weight of what is known of an ending one character shorter.", above=0)
+    longest: int = option(5, "Characters of the longest suffix.", least=0)
+    smoothing: float = option(3.0, "Weight of the probabilities of a suffix one character shorter.", above=0)
 
     def build(self, vocab_size: int, characters: int, tags: int) -> "Suffix":
         """The network of these options.
 
         Args:
-            vocab_size: Ids of words.
-            characters: Ids of characters.
-            tags: Scores that come out.
+            vocab_size: Number of word ids.
+            characters: Number of character ids.
+            tags: Number of tags, one score each.
         """
         return Suffix(tags, self)
 
 
 def endings_of(spellings: Tensor, lengths: Tensor, longest: int) -> Tensor:
-    """Numbers that stand for the endings of words.
+    """Keys of the suffixes of words.
 
         key_k = sum over the last k characters of (id + 1) BASE^(its place from the end), modulo 2^64
 
     Args:
         spellings: Ids of characters ``(words, characters)`` int64.
         lengths: Characters of each word ``(words,)`` int64, at least 1.
-        longest: Of the endings.
+        longest: Characters of the longest suffix.
 
     Returns:
-        ``(words, longest + 2)`` int64: the ending of no character, those of 1 to ``longest``, and the whole word. What
-        is longer than the word is ``NONE``.
+        ``(words, longest + 2)`` int64: the empty suffix, those of 1 to ``longest`` characters, and the whole word. A
+        suffix longer than the word is ``NONE``.
     """
     time = spellings.shape[1]
     keys, power, total = [], 1, torch.full_like(lengths, EMPTY)
@@ -72,21 +72,21 @@ def endings_of(spellings: Tensor, lengths: Tensor, longest: int) -> Tensor:
 
 
 def _wrapped(number: int) -> int:
-    """A whole number as int64 holds it."""
+    """A whole number modulo 2^64, as int64."""
     return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 class Suffix(nn.Module):
-    """The tags that a word had in training, or else those of the words with its longest known ending.
+    """The tags that a word had in training, or those of words with its longest known suffix.
 
         p_k = (counts_k + smoothing p_(k-1)) / (n_k + smoothing),    scores = log p of the longest known
 
-    Endings are those of words that are written alike, with capitals or digits; each different word is counted once for
-    each of its tags, since what is unknown is rare.
+    A suffix counts separately for each casing (capitals, digits). Each different word counts once for each of its
+    tags, since unknown words are rare words.
 
     Args:
-        tags: How many there are.
-        options: Of the network.
+        tags: Number of tags.
+        options: Options of the network.
     """
 
     def __init__(self, tags: int, options: SuffixOptions) -> None:
@@ -95,14 +95,14 @@ class Suffix(nn.Module):
         self.register_buffer("keys", torch.empty(0, dtype=torch.int64))
         self.register_buffer("scores", torch.empty(0, tags))
         self.crf = CRF(tags, learned=False)
-        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
+        self.nothing = nn.Parameter(torch.empty(0))  # the Trainer needs a parameter; this model trains none
 
     def count(self, batches: Iterable[Sentences], tags: Iterable[Tensor]) -> None:
-        """Counts tagged sentences, in place of what was counted before.
+        """Counts tagged sentences; earlier counts are dropped.
 
         Args:
-            batches: Of the sentences.
-            tags: Of each batch ``(batch, time)`` int64, -1 where a word has none.
+            batches: Batches of the sentences.
+            tags: Tags of each batch ``(batch, time)`` int64, -1 where a word has none.
         """
         longest = self.options.longest
         known: list[Tensor] = []
@@ -143,21 +143,21 @@ class Suffix(nn.Module):
         return self.scores[place.gather(-1, longest).squeeze(-1)] + self.nothing.sum()
 
     def _endings(self, sentences: Sentences) -> Tensor:
-        """Of each word ``(batch, time, longest + 2)``."""
+        """Keys of the suffixes of each word ``(batch, time, longest + 2)``."""
         endings = endings_of(sentences.spellings, sentences.spelling_lengths, self.options.longest)[sentences.places]
         written = (sentences.casing + 1).unsqueeze(-1) * CASED
         endings[..., :-1] = torch.where(endings[..., :-1] == NONE, NONE, endings[..., :-1] ^ written)
         return endings
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """What was counted has as many keys as the checkpoint says."""
+        """Takes the number of keys from the checkpoint."""
         for name in ("keys", "scores"):
             setattr(self, name, torch.empty_like(state_dict[prefix + name], device=self.nothing.device))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 def _first_of(pairs: Tensor, different: Tensor) -> Tensor:
-    """Where each of the different rows stands first."""
+    """Index of the first occurrence of each different row."""
     _, inverse = pairs.unique(dim=0, return_inverse=True)
     first = torch.full((len(different),), len(pairs), dtype=torch.int64)
     return first.scatter_reduce(0, inverse, torch.arange(len(pairs)), "amin")

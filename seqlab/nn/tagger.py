@@ -17,21 +17,21 @@ from seqlab.recurrence.initialization import initialize
 from seqlab.recurrence.stack import StackOptions
 
 CASINGS = 11
-"""Ways to write a word, that of padding among them."""
+"""Kinds of casing, with one for padding."""
 UNK = 0
 """The id of ``<unk>`` in every vocabulary of text."""
 
 
 class Sentences(Protocol):
-    """What a network reads; see ``seqlab.data.tagged_batches.TaggedBatch``."""
+    """Input of a network; see ``seqlab.data.tagged_batches.TaggedBatch``."""
 
     @property
     def ids(self) -> Tensor:
-        """Of the words ``(batch, time)`` int64."""
+        """Ids of the words ``(batch, time)`` int64."""
 
     @property
     def casing(self) -> Tensor:
-        """How each word is written ``(batch, time)`` int64, below ``CASINGS``."""
+        """Casing of each word ``(batch, time)`` int64, below ``CASINGS``."""
 
     @property
     def places(self) -> Tensor:
@@ -54,26 +54,26 @@ class Sentences(Protocol):
 class OutputOptions(Options):
     """Options of every network that tags."""
 
-    constrained: bool = option(False, "Never predict tags that their scheme does not allow where they would stand.")
+    constrained: bool = option(False, "Never predict a tag sequence that the tagging scheme forbids.")
 
 
 @dataclass(frozen=True)
 class WordOptions(OutputOptions):
-    """What every network that tags by gradients has: what it knows of a word, and its output layer.
+    """Options of every tagger trained by gradients: word vectors, characters and output layer.
 
     Raises:
-        UserError: A value is out of its bounds, or two do not agree.
+        UserError: A value is out of its bounds, or two options contradict each other.
     """
 
     embedding_size: int = option(100, "Size of a word vector.", least=1)
     embedding_std: float = option(0.1, "Standard deviation of the initial word vectors.", above=0, seldom=True)
     vectors: str | None = option(
-        None, "File of pretrained word vectors, a word a line, plain or compressed.", once=True
+        None, "File of pretrained word vectors, one word per line, plain or compressed.", once=True
     )
     freeze_vectors: bool = option(False, "Freeze the pretrained vectors.", once=True, seldom=True)
     word_dropout: float = option(
         0.25,
-        "A word that training has n times is read as <unk> in a share a / (a + n) of them; this is a.",
+        "a: in training, a word with n occurrences is replaced by <unk> with probability a / (a + n).",
         least=0,
         seldom=True,
     )
@@ -82,11 +82,11 @@ class WordOptions(OutputOptions):
     character_size: int = option(30, "Size of a character's vector.", least=1, seldom=True)
     character_hidden_size: int = option(50, "Filters of each width, or units in each direction.", least=1, seldom=True)
     character_widths: list[int] = option(
-        [3], "Widths of the filters of cnn in characters, odd numbers.", least=1, seldom=True
+        [3], "Widths of the cnn's filters in characters, odd numbers.", least=1, seldom=True
     )
-    dropout: float = option(0.3, "Dropout on every connection that is not recurrent.", least=0, below=1)
+    dropout: float = option(0.3, "Dropout on every non-recurrent connection.", least=0, below=1)
     output: Literal["softmax", "crf"] = option(
-        "softmax", "Output layer: softmax, each tag by itself, or crf, all of a sentence together."
+        "softmax", "Output layer: softmax (each tag by itself) or crf (all tags of a sentence together)."
     )
 
     def __post_init__(self) -> None:
@@ -97,15 +97,15 @@ class WordOptions(OutputOptions):
             raise UserError(f"character_widths {even} must be an odd number, so that a filter has a middle")
 
     def layers(self, input_size: int) -> nn.Module:
-        """What reads the vectors of the words of a sentence, in their order."""
+        """The layers over the word vectors of a sentence."""
         raise NotImplementedError
 
     def begin(self, network: nn.Module) -> None:
-        """Draws the first weights."""
+        """Initializes the weights."""
         raise NotImplementedError
 
     def zeroing(self) -> Dropout:
-        """What zeroes units of words and of outputs."""
+        """Dropout of word vectors and of outputs."""
         return Dropout(self.dropout)
 
     def build(self, vocab_size: int, characters: int, tags: int) -> "Tagger":
@@ -118,25 +118,25 @@ class TaggerOptions(WordOptions, StackOptions):
     """Options of ``Tagger`` with recurrent layers.
 
     Raises:
-        UserError: A value is out of its bounds, or two do not agree.
+        UserError: A value is out of its bounds, or two options contradict each other.
     """
 
     hidden_size: int | list[int] = option(
-        128, "Units in each recurrent layer, of each direction; a list has one number for each layer.", least=1
+        128, "Units in each recurrent layer and direction; a list has one number for each layer.", least=1
     )
     embedding_size: int = option(100, "Size of a word vector.", least=1)
     bidirectional: bool = option(True, "Bidirectional: layers also read the sentence backwards.")
     both_layers: int | None = option(
-        None, "Bidirectional layers at the bottom, forward ones above; all if not given.", least=1, seldom=True
+        None, "Number of bidirectional layers, at the bottom; all layers if not given.", least=1, seldom=True
     )
     backward_cell: str | None = option(
         None,
-        "Cell of the backward direction; that of the forward one if not given.",
+        "Cell of the backward direction; that of the forward direction if not given.",
         choices=(*CELLS,),
         seldom=True,
     )
     lookahead: int | None = option(
-        None, "Most words ahead that the backward direction sees, for streams.", least=1, seldom=True
+        None, "Most later words that the backward direction sees, for streaming.", least=1, seldom=True
     )
 
     def __post_init__(self) -> None:
@@ -146,7 +146,7 @@ class TaggerOptions(WordOptions, StackOptions):
             raise UserError(f"both_layers {self.both_layers} must be at most num_layers, {layers}")
         if self.lookahead is not None and self.both_layers not in (None, 1):
             raise UserError(
-                f"both_layers {self.both_layers} would look ahead several times; with --model.lookahead it is 1"
+                f"both_layers {self.both_layers} would look ahead several times; --model.lookahead needs both_layers 1"
             )
         if not self.variant:
             return
@@ -154,13 +154,13 @@ class TaggerOptions(WordOptions, StackOptions):
             raise UserError("both_layers, backward_cell and lookahead need --model.bidirectional true")
         if self.connections != "plain":
             raise UserError(
-                f"connections {self.connections} is for layers that are alike; leave it out, or leave out both_layers, "
+                f"connections {self.connections} needs layers of one kind; leave it out, or leave out both_layers, "
                 "backward_cell and lookahead"
             )
 
     @property
     def variant(self) -> bool:
-        """Whether the layers are not all of one kind and both directions."""
+        """Whether the layers differ in kind or direction."""
         return any(one is not None for one in (self.both_layers, self.backward_cell, self.lookahead))
 
     def layers(self, input_size: int) -> nn.Module:
@@ -178,22 +178,22 @@ class TaggerOptions(WordOptions, StackOptions):
 
 
 class Tagger(nn.Module):
-    """Word, casing and characters -> recurrent layers -> a linear layer -> softmax or a chain of tags.
+    """Word, casing and characters -> recurrent layers -> a linear layer -> softmax or CRF.
 
     Huang et al. 2015 (arXiv 1508.01991); Lample et al. 2016 (N16-1030); Ma & Hovy 2016 (P16-1101).
 
     Args:
-        vocab_size: Ids of words.
-        characters: Ids of characters.
-        tags: How many there are.
-        options: Of the network.
+        vocab_size: Number of word ids.
+        characters: Number of character ids.
+        tags: Number of tags.
+        options: Options of the network.
 
     Raises:
-        UserError: A bias was asked of a forget gate that the cell does not have.
+        UserError: A forget-gate bias is given, but the cell has no forget gate.
 
     Attributes:
-        crf: Of the output; its scores are zero with ``softmax``.
-        unknown_share: Of each word, how often it is read as ``<unk>`` while training ``(vocab_size,)``.
+        crf: CRF of the output; its scores are zero with ``softmax``.
+        unknown_share: How often each word is replaced by ``<unk>`` in training ``(vocab_size,)``.
     """
 
     unknown_share: Tensor
@@ -232,7 +232,7 @@ class Tagger(nn.Module):
         return self.scores(self.vectors(sentences), sentences.lengths)
 
     def vectors(self, sentences: Sentences) -> Tensor:
-        """What the recurrent layers read of each word ``(batch, time, size)``."""
+        """Input of the recurrent layers ``(batch, time, size)``."""
         parts = [self.embedding(self._read(sentences.ids))]
         if self.casing is not None:
             parts.append(self.casing(sentences.casing))
@@ -242,14 +242,14 @@ class Tagger(nn.Module):
         return torch.cat(parts, -1)
 
     def scores(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """Scores of the tags from these ``(batch, time, tags)``, of sentences of ``lengths`` ``(batch,)``."""
+        """Scores of the tags ``(batch, time, tags)`` from these vectors; ``lengths`` ``(batch,)`` of the sentences."""
         outputs = self.recurrent(self.dropout(vectors), lengths=lengths)
         outputs = outputs[0] if isinstance(outputs, tuple) else outputs
         scores: Tensor = self.output(self.dropout(outputs))
         return scores
 
     def _read(self, ids: Tensor) -> Tensor:
-        """Rare words as ``<unk>`` now and then, so that it is learned what an unknown word is."""
+        """Replaces rare words by ``<unk>`` at random, so that the network learns a vector for unknown words."""
         if not self.training or not self.options.word_dropout:
             return ids
         return ids.masked_fill(torch.rand(ids.shape, device=ids.device) < self.unknown_share[ids], UNK)

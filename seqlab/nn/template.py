@@ -1,4 +1,4 @@
-"""Pictures of strings -> symbols by counts: cut at blank columns, each piece told by the nearest mean picture."""
+"""Pictures of strings -> symbols by counts: cut at blank columns, classify each piece by the nearest mean picture."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from seqlab.recurrence.lengths import valid_steps
 
 
 class Pictures(Protocol):
-    """What is counted; see ``seqlab.data.string_batches.StringBatch``."""
+    """Input of the counts; see ``seqlab.data.string_batches.StringBatch``."""
 
     @property
     def images(self) -> Tensor:
@@ -40,18 +40,18 @@ class TemplateOptions(Options):
     seconds_an_item: ClassVar[float] = 3e-4
 
     width: int | None = option(
-        None, "Columns of a mean picture; as many as it has rows if not given.", least=1, most=2**16
+        None, "Columns of a mean picture; the number of its rows if not given.", least=1, most=2**16
     )
-    threshold: float = option(0.1, "Ink, of 1, up to which a dot counts as ground.", least=0, below=1)
-    sharpness: float = option(10.0, "How much surer a piece is of its symbol by how much nearer it is.", above=0)
-    doubt: float = option(0.01, "Share of each step that is left to what was not said.", above=0, below=1)
+    threshold: float = option(0.1, "Ink from 0 to 1 up to which a pixel counts as background.", least=0, below=1)
+    sharpness: float = option(10.0, "Factor of squared distances in the softmax over symbols.", above=0)
+    doubt: float = option(0.01, "Probability at each step of all symbols but the predicted one.", above=0, below=1)
 
     def build(self, height: int, symbols: int) -> "Template":
         """The network of these options.
 
         Args:
             height: Rows of a picture.
-            symbols: That are told apart; beside them is the blank.
+            symbols: Number of symbols, without the blank.
         """
         return Template(height, symbols, self)
 
@@ -60,9 +60,9 @@ class Pieces(NamedTuple):
     """Runs of columns with ink.
 
     Args:
-        rows: Picture that each is of ``(pieces,)`` int64, rising; those of one picture from left to right.
-        centers: Column of the middle of its ink ``(pieces,)`` int64.
-        images: Of each, with the middle of its ink in the middle ``(pieces, width, height)``.
+        rows: Picture of each piece ``(pieces,)`` int64, ascending; pieces of one picture from left to right.
+        centers: Column of the middle of each piece's ink ``(pieces,)`` int64.
+        images: Image of each piece, with its ink centered ``(pieces, width, height)``.
     """
 
     rows: Tensor
@@ -71,20 +71,20 @@ class Pieces(NamedTuple):
 
 
 class Template(nn.Module):
-    """Cuts a picture at its blank columns and says of each piece the symbol whose mean picture is nearest.
+    """Cuts a picture at its blank columns and predicts for each piece the symbol with the nearest mean picture.
 
         log p(symbol | piece) = log softmax over symbols of -sharpness |piece - mean|^2 / spread
 
-    at the column in the middle of the piece; at all others the blank. Means are those of the training strings that have
-    as many pieces as symbols, and spread is how far these are from their own means, squared, on average.
+    at the middle column of the piece; all other columns predict the blank. The means come from training strings with
+    as many pieces as symbols; spread is the mean squared distance of their pieces from the mean picture.
 
     Args:
         height: Rows of a picture.
-        symbols: That are told apart.
-        options: Of the network.
+        symbols: Number of symbols, without the blank.
+        options: Options of the network.
 
     Attributes:
-        columns_per_step: Columns of a picture that one step stands for.
+        columns_per_step: Columns of a picture in one step.
     """
 
     means: Tensor
@@ -96,14 +96,14 @@ class Template(nn.Module):
         self.width = options.width or height
         self.register_buffer("means", torch.zeros(symbols, self.width, height))
         self.register_buffer("spread", torch.ones(()))
-        self.nothing = nn.Parameter(torch.empty(0))  # a Trainer steps parameters; there are none to learn
+        self.nothing = nn.Parameter(torch.empty(0))  # the Trainer needs a parameter; this model trains none
 
     def steps(self, lengths: Tensor) -> Tensor:
-        """Steps of pictures of so many columns ``(batch,)``."""
+        """Number of steps ``(batch,)`` of pictures with ``lengths`` columns ``(batch,)``."""
         return lengths
 
     def count(self, batches: Iterable[Pictures]) -> None:
-        """Takes the means of the pieces of each symbol, in place of what was counted before."""
+        """Computes the mean piece of each symbol; earlier counts are dropped."""
         shape = self.means.shape
         totals, squares = self.means.new_zeros(shape, dtype=torch.float64), 0.0
         counts = totals.new_zeros(self.symbols)
@@ -134,7 +134,7 @@ class Template(nn.Module):
         return log_probs + self.nothing.sum()
 
     def pieces(self, images: Tensor, lengths: Tensor) -> Pieces:
-        """The runs of columns with ink of pictures ``(batch, columns, height)`` of so many columns ``(batch,)``."""
+        """Runs of columns with ink in pictures ``(batch, columns, height)``; ``lengths`` ``(batch,)`` in columns."""
         columns = images.shape[1]
         inked = (images > self.options.threshold).any(2) & valid_steps(lengths, columns).t()
         edges = F.pad(inked, (1, 1)).long().diff(dim=1)  # (batch, columns + 1)

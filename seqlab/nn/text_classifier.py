@@ -19,7 +19,7 @@ class RecurrentClassifierOptions(ClassifierOptions, StackOptions):
 
     hidden_size: int | list[int] = option(
         128,
-        "Units in each recurrent layer, of each direction; a list has one number for each layer.",
+        "Units in each recurrent layer and direction; a list has one number for each layer.",
         least=1,
         most=2**20,
     )
@@ -33,15 +33,15 @@ class RecurrentClassifierOptions(ClassifierOptions, StackOptions):
 
 
 class RecurrentClassifier(PooledClassifier):
-    """A classifier that pools what a recurrent stack gives.
+    """A classifier that pools the outputs of a recurrent stack.
 
     Args:
-        vocab_size: Ids that go in.
-        classes: Logits that come out.
-        options: Of the network.
+        vocab_size: Number of input ids.
+        classes: Number of classes, one logit each.
+        options: Options of the network.
 
     Raises:
-        UserError: Two options do not agree.
+        UserError: Two options contradict each other.
     """
 
     def __init__(self, vocab_size: int, classes: int, options: RecurrentClassifierOptions) -> None:

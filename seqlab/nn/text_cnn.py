@@ -1,4 +1,4 @@
-"""Texts -> classes by the strongest answers of filters that slide over their words."""
+"""Texts -> classes by convolutions over the words and max pooling over time."""
 
 from dataclasses import dataclass
 
@@ -29,12 +29,12 @@ class TextCNN(nn.Module):
 
         c_t = relu(w . (x_t, ..., x_(t+width-1)) + b),    feature = max over t = 1 ... max(1, length - width + 1)
 
-    A text shorter than a width is filled up with zero vectors.
+    A text shorter than a filter is padded with zero vectors.
 
     Args:
-        vocab_size: Ids that go in.
-        classes: Logits that come out.
-        options: Of the network.
+        vocab_size: Number of input ids.
+        classes: Number of classes, one logit each.
+        options: Options of the network.
     """
 
     def __init__(self, vocab_size: int, classes: int, options: TextCNNOptions) -> None:

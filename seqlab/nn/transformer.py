@@ -25,7 +25,7 @@ class TransformerOptions(Options):
     """Options of every network of self-attention.
 
     Raises:
-        UserError: A value is out of its bounds, or two do not go together.
+        UserError: A value is out of its bounds, or two options contradict each other.
     """
 
     trained_by: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -35,11 +35,11 @@ class TransformerOptions(Options):
     decays_matrices_alone: ClassVar[bool] = True
 
     hidden_size: int = option(128, "Size of a position's vector.", least=2, most=2**20)
-    num_layers: int = option(4, "Layers on top of each other.", least=1, most=256)
-    num_heads: int = option(4, "Heads of attention; they share hidden_size.", least=1, most=2**16)
+    num_layers: int = option(4, "Number of layers.", least=1, most=256)
+    num_heads: int = option(4, "Attention heads; each has hidden_size / num_heads units.", least=1, most=2**16)
     feedforward_size: int | None = option(
         None,
-        "Units of the feed-forward layer; 4 times hidden_size if not given, 8/3 times with swiglu.",
+        "Units of the feed-forward layer; if not given, 4 times hidden_size, or 8/3 times with swiglu.",
         least=1,
         most=2**24,
         seldom=True,
@@ -48,18 +48,20 @@ class TransformerOptions(Options):
         "rotary", "Position encoding: rotary, sinusoidal, learned or none (by the causal mask alone)."
     )
     norm: Literal["before", "after"] = option(
-        "before", "Layer norm before each block, or after it is added (Vaswani et al. 2017)."
+        "before", "Layer norm before each block (pre-norm), or after the residual sum (post-norm, Vaswani et al. 2017)."
     )
     activation: Literal["gelu", "relu", "swiglu"] = option("gelu", "Activation between the two linear layers.")
-    dropout: float = option(0.1, "Dropout of embeddings and of what a block adds.", least=0, below=1)
+    dropout: float = option(0.1, "Dropout of embeddings and block outputs.", least=0, below=1)
     attention_dropout: float = option(0.0, "Dropout of attention weights.", least=0, below=1, seldom=True)
     bias: bool = option(True, "Whether linear layers and norms have biases.", seldom=True)
     init: Literal["gpt2", "torch", "normal", "xavier"] = option(
-        "gpt2", "Initialization: gpt2 (0.02, smaller where a block ends), torch, normal (0.01) or xavier.", seldom=True
+        "gpt2",
+        "Initialization: gpt2 (std 0.02, smaller for layers that end a block), torch, normal (0.01) or xavier.",
+        seldom=True,
     )
     context: int | None = option(
         None,
-        "Positions of one window at most, which learned positions need; as training has them if not given.",
+        "Most positions in one window, required for learned positions; as in training if not given.",
         least=1,
         most=2**24,
     )
@@ -68,11 +70,11 @@ class TransformerOptions(Options):
         super().__post_init__()
         if self.hidden_size % (2 * self.num_heads):
             raise UserError(
-                f"hidden_size {self.hidden_size} must be a multiple of twice num_heads, {2 * self.num_heads}; "
+                f"hidden_size {self.hidden_size} must be a multiple of twice num_heads ({2 * self.num_heads}); "
                 "give another --model.hidden_size or --model.num_heads"
             )
         if self.positions == "learned" and self.context is None:
-            raise UserError("positions learned need to know how many there are; give --model.context, such as 256")
+            raise UserError("positions learned need a number of positions; give --model.context, such as 256")
 
     @property
     def inner(self) -> int:
@@ -108,13 +110,13 @@ class FeedForward(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention, attention to a memory if there is one, and a feed-forward block, each added to what it reads.
+    """Self-attention, attention to a memory if there is one, and a feed-forward block, each with a residual connection.
 
         norm before   x + f(norm(x)),    norm after   norm(x + f(x))
 
     Args:
-        options: Of the network.
-        across: Whether it looks at a memory too.
+        options: Options of the network.
+        across: Whether the layer also attends to a memory.
     """
 
     def __init__(self, options: TransformerOptions, across: bool = False) -> None:
@@ -136,7 +138,7 @@ class Layer(nn.Module):
         memory: Kept | None = None,
         valid: Tensor | None = None,
     ) -> tuple[Tensor, Kept]:
-        """One layer; see ``Heads`` for what it takes, and for the memory ``Heads.across``."""
+        """One layer; see ``Heads`` for the arguments, and ``Heads.across`` for the memory."""
         mixed, kept = self.attention(self._read(x, 0), before, seen, rotation, causal)
         x = self._add(x, mixed, 0)
         if self.look is not None:
@@ -155,7 +157,7 @@ class Layer(nn.Module):
 
 
 def seen_back(done: int, time: int, most: int | None, device: torch.device) -> Tensor:
-    """True where each of the last positions may look ``(1, 1, time, done + time)``: back, at ``most`` so many steps."""
+    """Causal mask ``(1, 1, time, done + time)`` of the last positions: True up to ``most`` steps back."""
     places = torch.arange(done + time, device=device)
     back = places[done:].unsqueeze(1) - places
     seen = back >= 0
@@ -163,11 +165,11 @@ def seen_back(done: int, time: int, most: int | None, device: torch.device) -> T
 
 
 class Transformer(nn.Module):
-    """Layers over vectors to which their positions were added, or in which heads are rotated by them.
+    """Layers over vectors; position encodings are added to the vectors, or rotate the heads.
 
     Args:
-        options: Of the network.
-        across: Whether every layer looks at a memory too.
+        options: Options of the network.
+        across: Whether every layer also attends to a memory.
     """
 
     def __init__(self, options: TransformerOptions, across: bool = False) -> None:
@@ -195,18 +197,18 @@ class Transformer(nn.Module):
 
         Args:
             x: ``(batch, time, hidden_size)``.
-            before: What each layer kept of the positions before; none if not given.
-            seen: True where a position may look ``(batch or 1, 1, time, positions)``; everywhere if not given.
-            causal: Whether position t sees those up to t alone, and those before; in place of ``seen``.
-            memory: What each layer keeps of another sequence.
-            valid: Real positions of it ``(batch, positions)`` bool.
-            most: Positions before it that a causal one sees; all if not given.
+            before: Keys and values of earlier positions in each layer; none if not given.
+            seen: True where a position may attend ``(batch or 1, 1, time, positions)``; everywhere if not given.
+            causal: Whether position t attends only to positions up to t; replaces ``seen``.
+            memory: Keys and values of another sequence in each layer.
+            valid: Real positions of that sequence ``(batch, positions)`` bool.
+            most: Most earlier positions that a causal position attends to; all if not given.
 
         Returns:
-            ``(batch, time, hidden_size)``, and what each layer keeps.
+            ``(batch, time, hidden_size)``, and the keys and values of each layer.
 
         Raises:
-            UserError: There are more positions than learned ones.
+            UserError: The sequence has more positions than the table of learned positions.
         """
         done = 0 if before is None else before[0].keys.shape[2]
         steps = done + x.shape[1]
@@ -225,7 +227,7 @@ class Transformer(nn.Module):
         return x if self.last is None else self.last(x), kept
 
     def _placed(self, x: Tensor, first: int) -> Tensor:
-        """With its positions, where these are vectors."""
+        """The input plus its position encodings, if they are vectors."""
         steps = x.shape[1]
         if self.options.positions == "sinusoidal":
             size = x.shape[-1]
@@ -235,17 +237,17 @@ class Transformer(nn.Module):
         if first + steps > self.table.num_embeddings:
             raise UserError(
                 f"a sequence of {first + steps:,} positions is longer than the {self.table.num_embeddings:,} learned "
-                "ones; give a larger --model.context, or --model.positions rotary"
+                "positions; give a larger --model.context, or --model.positions rotary"
             )
         vectors: Tensor = self.table.weight[first : first + steps]
         return x + vectors
 
     def each_layer(self) -> list[Layer]:
-        """From the lowest up."""
+        """The layers, from the lowest up."""
         return [cast(Layer, layer) for layer in self.layers]
 
     def flops(self, positions: float) -> dict[str, int]:
-        """Floating-point operations that one position takes going forward, where it sees so many, by part."""
+        """Floating-point operations of one position in the forward pass, by part, if it sees so many positions."""
         size, layers = self.options.hidden_size, len(self.layers)
         matrices = (weight for weight in self.each_layer()[0].feed_forward.parameters() if weight.ndim == 2)
         inner = sum(weight.numel() for weight in matrices)
@@ -257,11 +259,11 @@ class Transformer(nn.Module):
 
 
 class TransformerEncoder(nn.Module):
-    """Layers that see all of a sequence, over vectors of any size.
+    """Layers that attend to the whole sequence, over vectors of any size.
 
     Args:
-        options: Of the network.
-        input_size: Of the vectors; a linear layer makes them as wide as the layers where they are not.
+        options: Options of the network.
+        input_size: Size of the vectors; a linear layer projects them to ``hidden_size`` if it differs.
 
     Attributes:
         output_size: Size of a position's output.
@@ -290,14 +292,14 @@ class TransformerEncoder(nn.Module):
 
 @torch.no_grad()
 def begin(network: nn.Module, options: TransformerOptions) -> None:
-    """Draws the first weights of a network.
+    """Initializes the weights of a network.
 
-    ``gpt2`` is N(0, 0.02) with zero biases, divided by sqrt(blocks) where a block ends (Radford et al. 2019, section
-    2.3), so that what the blocks of a stack add up to does not grow with their number.
+    ``gpt2`` is N(0, 0.02) with zero biases, divided by sqrt(blocks) in the last layer of each block (Radford et al.
+    2019, section 2.3), so that the sum over all blocks does not grow with their number.
 
     Args:
-        network: Its parameters are changed in place.
-        options: Of it.
+        network: Network to initialize in place.
+        options: Options of the network.
     """
     if options.init != "gpt2":
         initialize(network, options.init)

@@ -16,10 +16,10 @@ from seqlab.recurrence.dropout import Dropout
 class TransformerClassifierOptions(ClassifierOptions, TransformerOptions):
     """Options of ``TransformerClassifier``."""
 
-    num_layers: int = option(2, "Layers on top of each other.", least=1, most=256)
-    dropout: float = option(0.3, "Dropout of what a block adds and before the output.", least=0, below=1)
+    num_layers: int = option(2, "Number of layers.", least=1, most=256)
+    dropout: float = option(0.3, "Dropout of block outputs and before the output layer.", least=0, below=1)
     init: Literal["gpt2", "torch", "normal", "xavier"] = option(
-        "gpt2", "Initialization: gpt2 (0.02, smaller where a block ends), torch, normal (0.01) or xavier."
+        "gpt2", "Initialization: gpt2 (std 0.02, smaller for layers that end a block), torch, normal (0.01) or xavier."
     )
     pooling: Literal["mean", "max", "attention"] = option("mean", "Pooling over words: mean, max or attention.")
     embedding_dropout: float = option(0.0, "Dropout of the word vectors.", least=0, below=1)
@@ -29,12 +29,12 @@ class TransformerClassifierOptions(ClassifierOptions, TransformerOptions):
 
 
 class TransformerClassifier(PooledClassifier):
-    """A classifier that pools what layers of self-attention give.
+    """A classifier that pools the outputs of self-attention layers.
 
     Args:
-        vocab_size: Ids that go in.
-        classes: Logits that come out.
-        options: Of the network.
+        vocab_size: Number of input ids.
+        classes: Number of classes, one logit each.
+        options: Options of the network.
     """
 
     def __init__(self, vocab_size: int, classes: int, options: TransformerClassifierOptions) -> None:

@@ -19,51 +19,49 @@ class TransformerLanguageOptions(TransformerOptions):
     """Options of ``TransformerLanguage``.
 
     Raises:
-        UserError: A value is out of its bounds, or two do not go together.
+        UserError: A value is out of its bounds, or two options contradict each other.
     """
 
     tied: bool = option(True, "Tie input and output embeddings (Press & Wolf 2017).")
     memory: int = option(
         0,
-        "Tokens that each one sees before it, carried from batch to batch (Dai et al. 2019); 0 sees its window alone.",
+        "Earlier tokens that each token sees, carried from batch to batch (Dai et al. 2019); 0 for its window only.",
         least=0,
         most=2**24,
     )
     stride: int | None = option(
         None,
-        "Tokens from one window to the next where a text is longer than one; half a window if not given.",
+        "Tokens from the start of one window to the next in a long text; half a window if not given.",
         least=1,
         seldom=True,
     )
     vectors: str | None = option(
         None,
-        "File of pretrained word vectors of hidden_size numbers, plain or compressed.",
+        "File of pretrained word vectors of size hidden_size, plain or compressed.",
         once=True,
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.memory and self.positions not in ("rotary", "none"):
-            raise UserError(
-                f"memory {self.memory} is for positions that are relative; give --model.positions rotary or none"
-            )
+            raise UserError(f"memory {self.memory} needs relative positions; give --model.positions rotary or none")
         if self.memory and (self.stride is not None or self.context is not None):
             raise UserError("memory takes the place of windows; leave out --model.stride and --model.context")
         if self.stride is not None and self.context is not None and self.stride > self.context:
-            raise UserError(f"stride {self.stride} must be at most context {self.context}, or tokens would be left out")
+            raise UserError(f"stride {self.stride} must be at most context {self.context}, or tokens would be skipped")
 
     def build(self, vocab_size: int) -> "TransformerLanguage":
-        """The network, its weights drawn."""
+        """The network with initialized weights."""
         return TransformerLanguage(vocab_size, self)
 
 
 class Read(NamedTuple):
-    """What was read of the present window, or with ``memory`` of the last tokens; a state is it as a plain tuple.
+    """Tokens of the current window, or with ``memory`` the last tokens; as a plain tuple it is the state.
 
     Args:
         ids: ``(batch, positions)`` int64.
         keys: Before rotation ``(batch, layers, heads, positions, head_size)``.
-        values: Of the same shape.
+        values: Values of the same shape.
     """
 
     ids: Tensor
@@ -71,11 +69,11 @@ class Read(NamedTuple):
     values: Tensor
 
     def layers(self) -> list[Kept]:
-        """Of each layer."""
+        """Keys and values of each layer."""
         return [Kept(*pair) for pair in zip(self.keys.unbind(1), self.values.unbind(1), strict=True)]
 
     def last(self, positions: int) -> "Read":
-        """The last so many positions."""
+        """The last ``positions`` positions."""
         from_ = max(0, self.ids.shape[1] - positions)
         return Read(self.ids[:, from_:], self.keys[..., from_:, :], self.values[..., from_:, :])
 
@@ -83,21 +81,21 @@ class Read(NamedTuple):
 class TransformerLanguage(NextToken):
     """Embedding, causal layers of self-attention, output layer (Radford et al. 2018, 2019).
 
-    While it learns, each window stands alone. Otherwise a text is read in windows as long as those that training had:
-    a new one begins every ``stride`` tokens and first reads again what it shares with the one before. So no token has
-    fewer than ``window - stride`` before it, except at the beginning of the text, each is predicted once, and it makes
-    no difference how the text comes in: all at once, in batches, or token by token.
+    In training each window is independent. Otherwise the network reads a text in windows as long as those of training:
+    a new window begins every ``stride`` tokens and first rereads its overlap with the window before. So each token is
+    predicted once and sees at least ``window - stride`` earlier tokens, except at the beginning of the text. The result
+    is the same for a text at once, in batches, or token by token.
 
-    With ``memory`` every token sees as many before it, in training too, whose batches carry keys and values without
-    their gradients (Dai et al. 2019, arXiv 1901.02860, with rotary positions in place of theirs).
+    With ``memory`` every token sees that many earlier tokens, also in training, where batches pass on keys and values
+    without gradients (Dai et al. 2019, arXiv 1901.02860, but with rotary positions).
 
     Args:
-        vocab_size: Ids that go in and logits that come out.
-        options: The rest; the defaults if not given.
+        vocab_size: Number of ids, in the input and in the logits.
+        options: Options of the network; the defaults if not given.
 
     Attributes:
-        longest: Tokens of the longest window that it learned from, 0 before training.
-        stride: Tokens from one window to the next; half a window if none.
+        longest: Tokens of the longest training window, 0 before training.
+        stride: Tokens from one window to the next; half a window if None.
     """
 
     rows_axis = 0
@@ -118,11 +116,11 @@ class TransformerLanguage(NextToken):
 
     @property
     def window(self) -> int | None:
-        """Tokens of a window; none where nothing bounds it."""
+        """Tokens of a window; None if it has no limit."""
         return self.options.context or int(self.longest) or None
 
     def step_of(self, window: int) -> int:
-        """Tokens from one window of so many to the next."""
+        """Tokens from one window of ``window`` tokens to the next."""
         return min(window, self.stride or max(1, window // 2))
 
     def features(self, ids: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -142,7 +140,7 @@ class TransformerLanguage(NextToken):
         return torch.cat(parts, 1).transpose(0, 1), tuple(read)
 
     def _in_windows(self, ids: Tensor, read: Read | None, window: int | None) -> tuple[Tensor, Read]:
-        """Outputs of ids ``(batch, time)``, at most a window of them, and what was read."""
+        """Outputs of ids ``(batch, time)``, at most one window, and the new state."""
         if window is None:
             return self.read(ids, read)
         parts, stride = [], self.step_of(window)
@@ -168,7 +166,7 @@ class TransformerLanguage(NextToken):
         return torch.cat(parts, 1), read
 
     def read(self, ids: Tensor, read: Read | None) -> tuple[Tensor, Read]:
-        """Outputs of ids ``(batch, time)`` after what was read, and all that was read by then."""
+        """Outputs of ids ``(batch, time)`` after a state, and the new state."""
         before: Sequence[Kept] | None = None if read is None else read.layers()
         most = self.options.memory or None
         outputs, kept = self.transformer(self.embedding(ids), before, causal=True, most=most)
@@ -176,7 +174,7 @@ class TransformerLanguage(NextToken):
         return outputs, Read(ids if read is None else torch.cat([read.ids, ids], 1), keys, values)
 
     def flops(self) -> dict[str, int]:
-        """With as many positions before a token as in the middle of a window, or all of the memory."""
+        """Counts a token in the middle of a window, or with a full memory."""
         seen = self.options.memory or (self.window or 0) / 2
         return {**self.transformer.flops(seen), "output layer": 2 * self.output.weight.numel()}
 
@@ -189,7 +187,7 @@ class TransformerLanguage(NextToken):
         return f"windows of {window:,} tokens, a new one every {self.step_of(window):,}, through {many}"
 
     def most_before(self) -> int | None:
-        """Tokens that one sees before it at most; none where nothing bounds them."""
+        """Most earlier tokens that a token sees; None without a limit."""
         return self.options.memory or (None if (window := self.window) is None else window - 1)
 
     def state_bytes(self, rows: int, tokens: int) -> int:

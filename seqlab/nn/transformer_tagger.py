@@ -13,8 +13,8 @@ from seqlab.options import option
 class TransformerTaggerOptions(WordOptions, TransformerOptions):
     """Options of ``Tagger`` with layers of self-attention."""
 
-    num_layers: int = option(2, "Layers on top of each other.", least=1, most=256)
-    dropout: float = option(0.2, "Dropout of words, of what a block adds and of outputs.", least=0, below=1)
+    num_layers: int = option(2, "Number of layers.", least=1, most=256)
+    dropout: float = option(0.2, "Dropout of word vectors, block outputs and layer outputs.", least=0, below=1)
 
     def layers(self, input_size: int) -> nn.Module:
         return TransformerEncoder(self, input_size)

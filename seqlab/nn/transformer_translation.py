@@ -1,4 +1,4 @@
-"""Source ids and target ids -> how likely the target is, through self-attention (Vaswani et al. 2017)."""
+"""Source ids and target ids -> the target's probability, through self-attention (Vaswani et al. 2017)."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,23 +16,23 @@ from seqlab.recurrence.lengths import valid_steps
 
 @dataclass(frozen=True)
 class TransformerTranslationOptions(TranslatorOptions, TransformerOptions):
-    """Options of ``TransformerTranslation``; ``num_layers`` of the encoder, and of the decoder."""
+    """Options of ``TransformerTranslation``; encoder and decoder have ``num_layers`` layers each."""
 
     hidden_size: int = option(256, "Size of a position's vector.", least=2, most=2**20)
-    num_layers: int = option(3, "Layers of the encoder, and of the decoder.", least=1, most=256)
+    num_layers: int = option(3, "Layers of the encoder, and layers of the decoder.", least=1, most=256)
     positions: Positions = option(
-        "sinusoidal", "Position encoding: rotary (within a sentence alone), sinusoidal, learned or none."
+        "sinusoidal", "Position encoding: rotary (only within a sentence), sinusoidal, learned or none."
     )
-    label_smoothing: float = option(0.1, "Label smoothing, in training alone.", least=0, below=1)
+    label_smoothing: float = option(0.1, "Label smoothing, in training only.", least=0, below=1)
     tied: bool = option(True, "Tie the target embedding and the output layer.")
 
     def build(self, source_vocab_size: int, target_vocab_size: int) -> "TransformerTranslation":
-        """The network, its weights drawn."""
+        """The network with initialized weights."""
         return TransformerTranslation(source_vocab_size, target_vocab_size, self)
 
 
 class Encoded(NamedTuple):
-    """A batch of sentences, read.
+    """A batch of encoded sentences.
 
     Args:
         memory: Outputs at every position ``(batch, positions, hidden_size)``.
@@ -44,11 +44,11 @@ class Encoded(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What was written, and what was read of the sentences; rows, as many for each sentence, side by side.
+    """State of the decoder; the rows of one sentence are side by side, equally many for each sentence.
 
     Args:
-        written: What each layer keeps of the tokens so far, with ``rows`` rows; empty before the first.
-        memory: What each layer looks at, a row for each sentence.
+        written: Keys and values of the target tokens so far in each layer, ``rows`` rows; empty before the first.
+        memory: Keys and values of the source in each layer, a row for each sentence.
         valid: ``(sentences, positions)`` bool.
     """
 
@@ -69,11 +69,11 @@ def _rows_of(kept: Kept, index: Tensor) -> Kept:
 
 
 class SentenceEncoder(nn.Module):
-    """An embedding and layers that see the whole sentence.
+    """An embedding and layers that attend to the whole sentence.
 
     Args:
-        embedding: Of the source ids.
-        options: Of the layers.
+        embedding: Embedding of the source ids.
+        options: Options of the layers.
     """
 
     def __init__(self, embedding: nn.Embedding, options: TransformerOptions) -> None:
@@ -81,21 +81,21 @@ class SentenceEncoder(nn.Module):
         self.embedding, self.layers = embedding, TransformerEncoder(options, options.hidden_size)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Encoded:
-        """Reads sentences ``(batch, positions)`` of ``lengths`` ``(batch,)``."""
+        """Encodes sentences ``(batch, positions)`` of ``lengths`` ``(batch,)``."""
         return Encoded(self.layers(self.embedding(ids), lengths), valid_steps(lengths, ids.shape[1]).t())
 
 
 class SentenceDecoder(nn.Module):
-    """An embedding and causal layers that look at what the encoder read.
+    """An embedding and causal layers that attend to the encoder's outputs.
 
-    The weights that it gives are those of the last layer, as means over its heads.
+    The returned attention weights are those of the last layer, the mean over its heads.
 
     Args:
-        embedding: Of the target ids.
-        options: Of the layers.
+        embedding: Embedding of the target ids.
+        options: Options of the layers.
 
     Attributes:
-        attends: That it gives attention weights.
+        attends: True, since it returns attention weights.
     """
 
     attends = True
@@ -115,15 +115,15 @@ class SentenceDecoder(nn.Module):
         return Written((), tuple(look.kept(encoded.memory) for look in self.looks), encoded.valid)
 
     def forward(self, ids: Tensor, state: Written) -> tuple[Tensor, Written, Tensor | None]:
-        """Reads target ids and says what the output layer is to see.
+        """Target ids -> features for the output layer.
 
         Args:
             ids: ``(rows, time)`` int64.
-            state: Before the first of them.
+            state: State before the first id.
 
         Returns:
-            Features ``(rows, time, hidden_size)``, the state after the last id, and of one id that is not trained on
-            the weights ``(rows, 1, positions)``.
+            Features ``(rows, time, hidden_size)``, the state after the last id, and, for a single id outside training,
+            the attention weights ``(rows, 1, positions)``.
         """
         last = self.looks[-1]
         last.recorded = [] if ids.shape[1] == 1 and not torch.is_grad_enabled() else None
@@ -138,12 +138,12 @@ class TransformerTranslation(Translator):
     """Encoder, decoder and output layer of self-attention.
 
     Args:
-        source_vocab_size: Ids that go in.
-        target_vocab_size: Ids that come out.
-        options: The rest; the defaults if not given.
+        source_vocab_size: Number of input ids.
+        target_vocab_size: Number of target ids.
+        options: Options of the network; the defaults if not given.
 
     Raises:
-        UserError: The options make no such network.
+        UserError: The options do not fit together.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Source ids and target ids -> how likely the target is, through a recurrent encoder and decoder."""
+"""Source ids and target ids -> the target's probability, through a recurrent encoder and decoder."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -20,18 +20,18 @@ class TranslationOptions(TranslatorOptions, CellOptions):
     """Options of ``TranslationNetwork``.
 
     Raises:
-        UserError: A value is out of its bounds, or two do not go together.
+        UserError: A value is out of its bounds, or two options contradict each other.
     """
 
-    hidden_size: int = option(256, "Units in each layer, of each direction in the encoder.", least=1, most=2**20)
+    hidden_size: int = option(256, "Units in each layer, and in each direction of the encoder.", least=1, most=2**20)
     embedding_size: int = option(256, "Size of both embeddings.", least=1, most=2**20)
     num_layers: int | None = option(
-        None, "Layers of the encoder, and of the decoder; 1 if not given.", least=1, most=256
+        None, "Layers of the encoder, and layers of the decoder; 1 if not given.", least=1, most=256
     )
     bidirectional: bool = option(True, "Bidirectional encoder.")
     attention: Literal["none", "dot", "general", "additive"] = option(
         "general",
-        "none (the encoder's last output at every step, as in the book), dot, general (Luong et al. 2015) or additive "
+        "Attention: none (every step reads the encoder's last output), dot, general (Luong et al. 2015) or additive "
         "(Bahdanau et al. 2015).",
     )
     input_feeding: bool = option(False, "Input feeding (Luong et al. 2015).")
@@ -47,7 +47,7 @@ class TranslationOptions(TranslatorOptions, CellOptions):
             )
 
     def build(self, source_vocab_size: int, target_vocab_size: int) -> "TranslationNetwork":
-        """The network, its weights drawn."""
+        """The network with initialized weights."""
         return TranslationNetwork(source_vocab_size, target_vocab_size, self)
 
 
@@ -55,12 +55,12 @@ class TranslationNetwork(Translator):
     """Encoder, decoder and output layer (Sutskever et al. 2014, Cho et al. 2014, Bahdanau et al. 2015).
 
     Args:
-        source_vocab_size: Ids that go in.
-        target_vocab_size: Ids that come out.
-        options: The rest; the defaults if not given.
+        source_vocab_size: Number of input ids.
+        target_vocab_size: Number of target ids.
+        options: Options of the network; the defaults if not given.
 
     Raises:
-        UserError: The options make no such network.
+        UserError: The options do not fit together.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Source ids and target ids -> how likely the target is, whatever reads and writes them."""
+"""Source ids and target ids -> the target's probability, with any encoder and decoder."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,10 @@ from seqlab.options import Options, option
 
 @dataclass(frozen=True)
 class TranslatorOptions(Options):
-    """What every network that translates by gradients has.
+    """Options of every translation network trained by gradients.
 
     Raises:
-        UserError: A value is out of its bounds, or two do not go together.
+        UserError: A value is out of its bounds, or two options contradict each other.
     """
 
     tied: bool = option(False, "Tie the target embedding and the output layer.")
@@ -25,38 +25,38 @@ class TranslatorOptions(Options):
     target_vectors: str | None = option(None, "File of pretrained word vectors of the target.", once=True)
     label_smoothing: float = option(
         0.0,
-        "Label smoothing, in training alone.",
+        "Label smoothing, in training only.",
         least=0,
         below=1,
     )
     scheduled_sampling: float = option(
         0.0,
-        "Scheduled sampling: share of the decoder's inputs that are its own choices.",
+        "Scheduled sampling: share of the decoder's inputs that are its own predictions.",
         least=0,
         below=1,
         seldom=True,
     )
     bleu_sentences: int = option(
         500,
-        "Sentences of the validation part that are translated greedily for val/bleu; 0 for none.",
+        "Validation sentences to translate greedily for val/bleu; 0 for none.",
         least=0,
         seldom=True,
     )
     length_factor: float = option(
         2.0,
-        "Tokens that a translation may have for each token of its source, beside length_addend.",
+        "Most tokens of a translation per source token, plus length_addend.",
         least=0,
         seldom=True,
     )
     length_addend: int = option(
-        10, "Tokens that a translation may have beside; in any case as many as --data.max_length.", least=0, seldom=True
+        10, "Tokens added to that limit; the limit is at least --data.max_length.", least=0, seldom=True
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.shared and self.source_vectors is not None and self.target_vectors is not None:
             raise UserError(
-                "a shared embedding begins with one file; leave out --model.source_vectors or --model.target_vectors"
+                "a shared embedding takes one file; leave out --model.source_vectors or --model.target_vectors"
             )
 
 
@@ -64,14 +64,14 @@ class Translator(nn.Module):
     """An encoder, a decoder and an output layer.
 
     Args:
-        encoder: Ids ``(batch, positions)`` and lengths ``(batch,)`` -> what the decoder begins with.
+        encoder: Ids ``(batch, positions)`` and lengths ``(batch,)`` -> the input of ``decoder.first_state``.
         decoder: Ids ``(rows, time)`` and a state -> features ``(rows, time, size)``, the state after them, and
             attention weights ``(rows, time, positions)`` if it ``attends``; ``first_state`` makes the first one.
         output: Features -> logits.
-        options: Of the network.
+        options: Options of the network.
 
     Raises:
-        UserError: The options share an embedding of vocabularies that differ.
+        UserError: The options share an embedding, but the vocabularies differ.
     """
 
     def __init__(self, encoder: Any, decoder: Any, output: nn.Linear, options: TranslatorOptions) -> None:
@@ -81,7 +81,7 @@ class Translator(nn.Module):
             raise UserError("a shared embedding needs one vocabulary for both languages; give --data.shared_vocab true")
 
     def share(self, options: TranslatorOptions) -> None:
-        """Ties the matrices that the options share, once they are drawn."""
+        """Ties the shared matrices after initialization."""
         if options.shared:
             self.encoder.embedding.weight = self.decoder.embedding.weight
         if options.tied:
@@ -91,7 +91,7 @@ class Translator(nn.Module):
 
     @property
     def attends(self) -> bool:
-        """Whether the decoder gives attention weights."""
+        """Whether the decoder returns attention weights."""
         return bool(self.decoder.attends)
 
     def encode(self, source: Tensor, lengths: Tensor) -> Any:
@@ -104,11 +104,11 @@ class Translator(nn.Module):
 
         Args:
             tokens: The last token of each row ``(rows,)``.
-            state: Before it.
+            state: State before that token.
 
         Returns:
-            Log-probabilities of the next token ``(rows, target_vocab_size)``, the state after it, and with attention
-            the weights ``(rows, positions)``.
+            Log-probabilities of the next token ``(rows, target_vocab_size)``, the new state, and with attention the
+            weights ``(rows, positions)``.
         """
         features, state, weights = self.decoder(tokens.unsqueeze(1), state)
         log_probs = linear_log_softmax(features[:, 0], self.output.weight, self.output.bias)
@@ -138,8 +138,8 @@ class Translator(nn.Module):
             inputs: ``(batch, time)`` int64, the target from ``<bos>`` on.
             targets: ``(batch, time)`` int64, the token after each.
             valid: ``(batch, time)`` bool, True at real tokens.
-            smoothing: Share of the target's probability that is spread evenly (Szegedy et al. 2016).
-            sampling: Share of the inputs replaced by the model's own choices: scheduled sampling (Bengio et al. 2015)
+            smoothing: Label smoothing (Szegedy et al. 2016).
+            sampling: Share of the inputs replaced by the model's predictions: scheduled sampling (Bengio et al. 2015)
                 in two passes over all steps (Mihaylova & Martins 2019, arXiv 1906.07651).
 
         Returns:
@@ -155,7 +155,7 @@ class Translator(nn.Module):
 
     @torch.no_grad()
     def sentence_nats(self, source: Tensor, lengths: Tensor, inputs: Tensor, targets: Tensor, valid: Tensor) -> Tensor:
-        """As ``nats``, of each sentence by itself ``(batch,)``, without gradients."""
+        """``nats`` of each sentence ``(batch,)``, without gradients."""
         features, _, _ = self.decoder(inputs, self.encode(source, lengths))
         rows, wanted = features.flatten(0, 1), targets.flatten()
         nats = linear_token_nats(rows, self.output.weight, self.output.bias, wanted)

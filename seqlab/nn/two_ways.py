@@ -1,4 +1,4 @@
-"""Recurrent layers of which each may read backward in a way of its own."""
+"""Recurrent layers that may differ in how they read backward."""
 
 import torch
 from torch import Tensor, nn
@@ -9,15 +9,15 @@ from seqlab.recurrence.stack import Recurrent, StackOptions
 
 
 class TwoWays(nn.Module):
-    """Layers on top of each other: the lower ones read in both directions, those above forward alone.
+    """Stacked layers: the lower layers read in both directions, the upper ones only forward.
 
     Args:
         options: Cell, widths and dropout of the layers.
         input_size: Size of a step's input.
-        both: Lowest layers that also read backward.
-        backward_cell: Recurrence of the backward direction, a name of ``CELLS``.
-        lookahead: Steps behind the present one from which the backward direction begins, at each step anew; it begins
-            at the end of the sequence if not given. With one such layer no output depends on more of what is to come.
+        both: Number of lower layers that also read backward.
+        backward_cell: Cell of the backward direction, a name of ``CELLS``.
+        lookahead: At each step the backward direction starts this many steps later; it starts at the end of the
+            sequence if not given. With one such layer, an output depends on at most this many later steps.
 
     Attributes:
         output_size: Size of a step's output.
@@ -48,7 +48,7 @@ class TwoWays(nn.Module):
             lengths: Real steps of each sequence ``(batch,)`` int64, at least 1.
 
         Returns:
-            ``(batch, time, output_size)``, zero behind the lengths.
+            ``(batch, time, output_size)``, zero after the end of each sequence.
         """
         steps = inputs
         for layer, forward in enumerate(self.forwards):
@@ -79,7 +79,7 @@ def _one(options: StackOptions, cell: str, size: int, width: int) -> Recurrent:
 
 
 def _looking_ahead(recurrent: nn.Module, steps: Tensor, lengths: Tensor, most: int) -> Tensor:
-    """At each step the state of a recurrence that began ``most`` steps behind it, or at the end, and read back."""
+    """The backward state at each step, started ``most`` steps later or at the end of the sequence."""
     time = steps.shape[1]
     rows, places = valid_steps(lengths, time).t().nonzero(as_tuple=True)
     seen = (lengths[rows] - places).clamp(max=most + 1)  # steps that each reads

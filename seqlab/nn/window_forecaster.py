@@ -1,4 +1,4 @@
-"""The past, a window of steps, to the next steps at once: a linear layer, or hidden layers."""
+"""A window of past steps -> all next steps at once: a linear layer, or an MLP."""
 
 from dataclasses import dataclass
 
@@ -18,14 +18,14 @@ class LinearForecasterOptions(TrainedForecasterOptions):
 
 
 class LinearForecaster(Forecaster):
-    """Each next step a weighted sum of the window: x_(t+k) = sum over lags i of w_ki x_(t-i), and a bias.
+    """Each next step is a weighted sum of the window: x_(t+k) = sum over lags i of w_ki x_(t-i), plus a bias.
 
-    Where the last value is subtracted (NLinear, Zeng et al. 2023, arXiv 2205.13504) there is no bias, so that a
-    forecast moves with the level of its window. Weights are zero at first.
+    If the last value is subtracted (NLinear, Zeng et al. 2023, arXiv 2205.13504) there is no bias, so that a forecast
+    moves with the level of its window. The weights are zero at first.
 
     Args:
-        sizes: How much is read and said.
-        options: Of the network.
+        sizes: Sizes of the window and of the forecast.
+        options: Options of the network.
     """
 
     def __init__(self, sizes: Sizes, options: LinearForecasterOptions) -> None:
@@ -48,18 +48,18 @@ class LinearForecaster(Forecaster):
 class MLPForecasterOptions(HiddenOptions, TrainedForecasterOptions):
     """Options of ``MLPForecaster``."""
 
-    skip: bool = option(True, "Whether a linear layer around the hidden ones adds to what they say.")
+    skip: bool = option(True, "Whether to add a linear skip connection from the input to the output.")
 
     def build(self, sizes: Sizes) -> "MLPForecaster":
         return MLPForecaster(sizes, self)
 
 
 class MLPForecaster(Forecaster):
-    """Hidden layers over the window, and a linear layer around them.
+    """Hidden layers over the window, and a linear skip connection around them.
 
     Args:
-        sizes: How much is read and said.
-        options: Of the network.
+        sizes: Sizes of the window and of the forecast.
+        options: Options of the network.
     """
 
     def __init__(self, sizes: Sizes, options: MLPForecasterOptions) -> None:

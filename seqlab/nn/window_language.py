@@ -1,4 +1,4 @@
-"""A window of tokens -> logits of the next one, through one hidden layer."""
+"""A window of tokens -> logits of the next token, through one hidden layer."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -27,31 +27,29 @@ class WindowLanguageOptions(Options):
     window: int = option(8, "Tokens that a prediction sees.", least=1, most=2**16)
     hidden_size: int = option(256, "Units of the hidden layer.", least=1, most=2**20)
     embedding_size: int = option(32, "Size of a token's vector.", least=1, most=2**20)
-    direct: bool = option(False, "Whether the output layer also reads the vectors of the window.")
-    dropout: float = option(0.1, "Dropout of vectors and hidden layer.", least=0, below=1)
+    direct: bool = option(False, "Direct connections: whether the output layer also reads the embeddings.")
+    dropout: float = option(0.1, "Dropout of the embeddings and the hidden layer.", least=0, below=1)
     counts: float = option(
         0.0,
-        "Share that n-grams, counted on the same text, have in probabilities where nothing is trained.",
+        "Weight of n-grams, counted on the same text, in the probabilities outside training.",
         least=0,
         below=1,
     )
     order: int | None = option(
-        None, "Tokens in the longest of these n-grams; as --model ngram has it if not given.", least=1, most=62
+        None, "Tokens in the longest of these n-grams; the default of --model ngram if not given.", least=1, most=62
     )
     init: str = option("torch", "Initialization: torch, normal (0.01), xavier, orthogonal or uniform.")
     vectors: str | None = option(
-        None, "File of pretrained word vectors, a token a line, plain or compressed.", once=True
+        None, "File of pretrained word vectors, one token per line, plain or compressed.", once=True
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.order is not None and not self.counts:
-            raise UserError(
-                f"order {self.order} is of n-grams beside the network; give --model.counts too, such as 0.5"
-            )
+            raise UserError(f"order {self.order} belongs to the n-grams of --model.counts; give that too, such as 0.5")
 
     def build(self, vocab_size: int) -> NextToken:
-        """The network, its weights drawn."""
+        """The network with initialized weights."""
         made = WindowLanguage(vocab_size, self)
         return BesideNGrams(made, NGramOptions(self.order).build(vocab_size), self.counts) if self.counts else made
 
@@ -61,13 +59,13 @@ class WindowLanguage(NextToken):
 
         x = (C(w_{t-n+1}), ..., C(w_t)),    logits = b + W x + U tanh(d + H x)
 
-    with n the window, and W = 0 without ``direct``. Before the beginning of a text stands a vector that is learned too.
+    with n the window, and W = 0 without ``direct``. A learned vector stands before the beginning of a text.
 
     The state is the last n - 1 ids, with ``vocab_size`` before the beginning.
 
     Args:
-        vocab_size: Ids that go in and logits that come out.
-        options: The rest; the defaults if not given.
+        vocab_size: Number of ids, in the input and in the logits.
+        options: Options of the network; the defaults if not given.
     """
 
     rows_axis = 0
@@ -76,7 +74,7 @@ class WindowLanguage(NextToken):
     def __init__(self, vocab_size: int, options: WindowLanguageOptions | None = None) -> None:
         super().__init__()
         self.options = options = options or WindowLanguageOptions()
-        self.nothing, size = vocab_size, options.embedding_size  # nothing: the id before the beginning
+        self.nothing, size = vocab_size, options.embedding_size  # nothing: id before the beginning of the text
         self.embedding = nn.Embedding(vocab_size, size)
         self.beginning = nn.Parameter(torch.empty(1, size))
         self.hidden = nn.Linear(options.window * size, options.hidden_size)

@@ -1,4 +1,4 @@
-"""A text in blocks of words with the words around them, so that all pairs of a block are one matrix product."""
+"""A text in blocks of words with their context, so that one matrix product covers all pairs of a block."""
 
 from typing import NamedTuple
 
@@ -8,16 +8,16 @@ from torch import Tensor
 BLOCK = 32
 """Words in a block."""
 NOWHERE = -1
-"""Row of what fills the last block up."""
+"""Row number of the padding in the last block."""
 
 
 class Blocks(NamedTuple):
-    """Words and those around them.
+    """Center words and their context words.
 
     Args:
         centers: Ids ``(blocks, BLOCK)`` int64.
-        around: Ids ``(blocks, BLOCK + 2 window)`` int64; the word at i of ``centers`` is that at i + window.
-        distance: Of each center to each word around, where both are of one row, else 0 ``(blocks, BLOCK, BLOCK + 2
+        around: Ids ``(blocks, BLOCK + 2 window)`` int64; the word at i of ``centers`` is here at i + window.
+        distance: Distance of each center to each context word of the same row, otherwise 0 ``(blocks, BLOCK, BLOCK + 2
             window)`` int64.
     """
 
@@ -27,30 +27,30 @@ class Blocks(NamedTuple):
 
 
 def kept_words(ids: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
-    """The words that are kept, row after row.
+    """The words to keep, row after row.
 
     Args:
         ids: ``(batch, time)`` int64.
-        keep: Which of them are ``(batch, time)`` bool.
+        keep: Whether to keep each word ``(batch, time)`` bool.
 
     Returns:
-        Their ids and the number of the row of each, both ``(words,)`` int64.
+        The ids and the row number of each word, both ``(words,)`` int64.
     """
     return ids[keep], keep.nonzero()[:, 0]
 
 
 def number_of_blocks(words: int) -> int:
-    """Blocks that so many words fill, at least one."""
+    """Number of blocks for so many words, at least one."""
     return max(1, -(-words // BLOCK))
 
 
 def in_blocks(words: Tensor, rows: Tensor, window: int) -> Blocks:
-    """Cuts words into blocks; the last one is filled up.
+    """Cuts words into blocks and pads the last block.
 
     Args:
         words: Ids ``(words,)`` int64.
-        rows: Number of the row of each ``(words,)`` int64; words of different rows are not around each other.
-        window: Most words from a center to a word around it.
+        rows: Row number of each word ``(words,)`` int64; words of different rows are no context of each other.
+        window: Largest distance of a context word, in words.
     """
     filled = number_of_blocks(len(words)) * BLOCK
     padding = (window, filled - len(words) + window)

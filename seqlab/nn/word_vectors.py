@@ -1,4 +1,4 @@
-"""What networks of word vectors share: noise, which words are kept, and what telling true pairs from noise costs."""
+"""Base of word-vector networks: noise words, subsampled words, and the loss of true pairs against noise."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,28 +12,28 @@ from seqlab.nn.word_blocks import Blocks, in_blocks, kept_words
 from seqlab.options import Options, option
 
 QUANTILES = 512
-"""Noise words that stand for all of them where a held-out part is measured."""
+"""Number of noise words in the loss of a held-out part."""
 ALIKE = 1e-5
-"""Scores that differ by no more are taken as equal, as rounding goes."""
+"""Scores that differ by no more than this count as equal, because of rounding."""
 AT_ONCE = 128
-"""Blocks that are measured at once."""
+"""Blocks to evaluate at once."""
 
 
 @dataclass(frozen=True)
 class WordVectorOptions(Options):
-    """Options that all word vectors have."""
+    """Options of all word vectors."""
 
     embedding_size: int = option(100, "Size of a vector.", least=1, most=10_000)
     window: int = option(5, "Most words from the center to a context word.", least=1, most=100)
 
 
 class Scored(NamedTuple):
-    """What a network says of the words of blocks.
+    """Outputs of a network for the words of blocks.
 
     Args:
-        hidden: Of each center ``(blocks, BLOCK, size)``.
-        said: Log-odds of the pairs that the text has ``(blocks, BLOCK, pairs)``.
-        weights: How often each of them counts ``(blocks, BLOCK, pairs)``; 0 where there is none.
+        hidden: Vector of each center ``(blocks, BLOCK, size)``.
+        said: Log-odds of the true pairs ``(blocks, BLOCK, pairs)``.
+        weights: Weight of each pair ``(blocks, BLOCK, pairs)``; 0 where there is no pair.
     """
 
     hidden: Tensor
@@ -42,12 +42,12 @@ class Scored(NamedTuple):
 
 
 class Told(NamedTuple):
-    """How well held-out pairs are told from noise.
+    """How well the network separates held-out pairs from noise.
 
     Args:
-        nats: Summed over pairs, each with its noise.
-        pairs: How many there are, each as often as its distance says.
-        ranked: Sum over pairs of the share of noise words that score below.
+        nats: Loss, summed over pairs, each with its noise.
+        pairs: Number of pairs, each weighted by its distance.
+        ranked: Sum over pairs of the share of noise words with a lower score.
     """
 
     nats: Tensor
@@ -56,21 +56,21 @@ class Told(NamedTuple):
 
 
 class WordVectors(nn.Module):
-    """Two vectors of each word, v as a center and u as a word around one, whose product is a log-odds.
+    """Two vectors for each word, v as a center and u as a context word; their product is a log-odds.
 
-    A pair (c, o) of the text is told from ``negatives`` pairs (c, n) with n drawn from the noise q (Mikolov et al.
-    2013, equation 4):
+    The loss separates a pair (c, o) of the text from ``negatives`` pairs (c, n) with n drawn from the noise q (Mikolov
+    et al. 2013, equation 4):
 
         -log sigmoid(v_c . u_o) - negatives * sum_n q_n log sigmoid(-v_c . u_n),    q_n ~ counts_n ** noise_power
 
-    A held-out part is measured with the whole window, a pair at distance d counted window + 1 - d times, and noise
-    words at ``QUANTILES`` evenly spaced quantiles of q, so that nothing is drawn.
+    The loss of a held-out part takes the whole window, counts a pair at distance d window + 1 - d times, and takes the
+    noise words at ``QUANTILES`` evenly spaced quantiles of q, so that nothing is random.
 
     Args:
-        counts: Occurrences of each word in the training part ``(vocab_size,)``; what has 0 is no word.
-        options: Of the network.
-        negatives: Noise words a pair.
-        noise_power: Of the counts.
+        counts: Occurrences of each word in the training part ``(vocab_size,)``; an id with count 0 is no word.
+        options: Options of the network.
+        negatives: Noise words per pair.
+        noise_power: Power of the counts in q.
     """
 
     def __init__(self, counts: Tensor, options: WordVectorOptions, negatives: int, noise_power: float) -> None:
@@ -94,32 +94,32 @@ class WordVectors(nn.Module):
         """v of words.
 
         Args:
-            ids: Of any shape, int64.
+            ids: Ids of any shape, int64.
 
         Returns:
-            Vectors of the shape of ``ids`` and ``(size,)``.
+            Vectors of shape ``(*ids.shape, size)``.
         """
         return self.inputs()[ids]
 
     def vectors(self) -> Tensor:
-        """What stands for each word elsewhere ``(vocab_size, embedding_size)`` float32."""
+        """The word vectors for use elsewhere ``(vocab_size, embedding_size)`` float32."""
         return self.inputs().detach().float()
 
     unseen: Callable[[Sequence[str]], Tensor] | None = None
-    """Gives vectors ``(words, size)`` of words that have no id, where it can."""
+    """Vectors ``(words, size)`` of words without an id, if the network can give them."""
 
     def scored(self, blocks: Blocks, weights: Tensor) -> Scored:
         """Log-odds of the pairs of blocks.
 
         Args:
-            blocks: Of words.
-            weights: How often each pair counts ``(blocks, BLOCK, BLOCK + 2 window)``.
+            blocks: Blocks of words.
+            weights: Weight of each pair ``(blocks, BLOCK, BLOCK + 2 window)``.
         """
         hidden = self.centers(blocks.centers)
         return Scored(hidden, hidden @ self.outputs()[blocks.around].transpose(1, 2), weights)
 
     def words_of(self, ids: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The words of rows of text that are known, and the number of the row of each, as ``kept_words`` gives them.
+        """The known words of rows of text, and the row number of each, see ``kept_words``.
 
         Args:
             ids: ``(batch, time)`` int64.
@@ -129,17 +129,17 @@ class WordVectors(nn.Module):
         return kept_words(ids, real if valid is None else real & valid)
 
     def blocks_of(self, ids: Tensor, valid: Tensor | None) -> Blocks:
-        """These words in blocks."""
+        """The known words in blocks."""
         return in_blocks(*self.words_of(ids, valid), self.window)
 
     @torch.no_grad()
     def told(self, ids: Tensor, valid: Tensor | None = None, ranks: bool = True) -> Told:
-        """How well the pairs of held-out rows are told from noise.
+        """How well the network separates the pairs of held-out rows from noise.
 
         Args:
             ids: ``(batch, time)`` int64.
             valid: Which are real ``(batch, time)`` bool; all if not given.
-            ranks: Whether to say how many noise words score below, which takes most of the time.
+            ranks: Whether to compute the share of noise words with a lower score, which takes most of the time.
         """
         blocks = self.blocks_of(ids, valid)
         parts = zip(*(part.split(AT_ONCE) for part in blocks), strict=True)
@@ -169,7 +169,7 @@ class WordVectors(nn.Module):
         """The noise words at quantiles.
 
         Args:
-            places: Between 0 and 1, of any shape, float64.
+            places: Quantiles between 0 and 1, of any shape, float64.
 
         Returns:
             Ids of the shape of ``places``, int64.

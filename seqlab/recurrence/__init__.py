@@ -1,1 +1,1 @@
-"""A cell over time: stacks, the scan and who else runs it, lengths, dropout, connections, initial weights."""
+"""A cell over time: stacks, scan and other backends, lengths, dropout, connections, initialization."""

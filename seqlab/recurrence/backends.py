@@ -1,4 +1,4 @@
-"""Who runs a recurrence over time: torch's layers, the scan of this project, or its equations step by step."""
+"""Backends that run a recurrence over time: torch's layers, the scan of this project, or the equations step by step."""
 
 from collections.abc import Mapping
 
@@ -18,10 +18,10 @@ BACKENDS = ("auto", "torch", "scan", "reference")
 
 
 def check_backend(name: str, cell: Cell) -> str:
-    """The name, if the cell can be run by it.
+    """The name of a backend, if it supports the cell.
 
     Raises:
-        UserError: It cannot, or there is no such backend.
+        UserError: The backend is unknown or does not support the cell.
     """
     if name not in BACKENDS:
         raise UserError(f"unknown backend '{name}': {nearest(name, BACKENDS)}")
@@ -31,27 +31,27 @@ def check_backend(name: str, cell: Cell) -> str:
 
 
 MANY_IDS = 256
-"""Ids from which on a product with one-hot vectors costs more than torch's LSTM gains."""
+"""Number of ids from which a product with one-hot vectors costs more than torch's LSTM saves."""
 
 MANY_ROWS = 48
-"""Sequences side by side from which on torch's LSTM in a lower precision is the faster one."""
+"""Batch size from which torch's LSTM in a lower precision is faster."""
 
 
 def fastest(
     cell: Cell, device: str, steps: int, learning: bool, ids: int = 0, low: bool = False, batch: int = 1
 ) -> str:
-    """The backend that was measured to be the fastest; see ``experiments/speed/backends.py``.
+    """The fastest backend by earlier measurements; see ``experiments/speed/backends.py``.
 
-    A rule and not a stopwatch, so that a run and its continuation take the same one.
+    This is a fixed rule without a timing, so that a run and its continuation use the same backend.
 
     Args:
-        cell: To be run.
+        cell: The recurrence.
         device: ``cpu``, ``cuda``, ...
-        steps: Of time.
-        learning: Whether gradients will be wanted.
-        ids: How many there are where the input is ids, which only the scan looks up; 0 where it is vectors.
-        low: Whether products are taken in a lower precision.
-        batch: Sequences side by side.
+        steps: Time steps.
+        learning: Whether gradients are needed.
+        ids: Number of ids if the input is ids, which only the scan looks up; 0 if the input is vectors.
+        low: Whether products have a lower precision.
+        batch: Batch size.
     """
     if device == "cpu" and steps == 1 and not learning and cell.torch_name in (None, "lstm"):
         return "reference"
@@ -88,12 +88,12 @@ def run(
         cell: The recurrence.
         inputs: ``(time, batch, input_size)``, or ids ``(time, batch)`` except for ``torch``.
         state: First state, each part ``(batch, hidden_size)``.
-        weights: Of the cell.
+        weights: Weights of the cell.
         lengths: Real steps of each sequence ``(batch,)``.
         recompute_every: Steps of the pieces that are computed twice to save memory, see ``in_pieces``.
 
     Returns:
-        Outputs ``(time, batch, hidden_size)``, meaningless behind the lengths, and the state after the last real step.
+        Outputs ``(time, batch, hidden_size)``, undefined after each sequence's end, and the last real state.
     """
     if backend == "torch":
         return _torch_layer(cell, inputs, state, weights, lengths)
@@ -111,7 +111,7 @@ def _torch_layer(
     function = getattr(torch, str(cell.torch_name))
     first = tuple(part.unsqueeze(0).to(inputs.dtype) for part in state)
     hidden = first if len(first) > 1 else first[0]
-    learning = torch.is_grad_enabled()  # cuDNN differentiates what it ran in training mode alone
+    learning = torch.is_grad_enabled()  # cuDNN needs training mode for gradients
     flat = [weights[name] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
     if lengths is None:
         outputs, *last = function(inputs, hidden, flat, True, 1, 0.0, learning, False, False)
@@ -134,8 +134,8 @@ def run_whole(layers: nn.RNNBase, inputs: Tensor, state: State, lengths: Tensor 
         lengths: Real steps of each sequence ``(batch,)``.
 
     Returns:
-        Outputs ``(batch, time, directions * hidden_size)``, zero behind the lengths, and the state after the last
-        real step.
+        Outputs ``(batch, time, directions * hidden_size)``, zero after each sequence's end, and the state after the
+        last real step.
     """
     first = tuple(part.to(inputs.dtype) for part in state)
     hidden = first if len(first) > 1 else first[0]

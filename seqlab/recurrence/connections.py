@@ -1,4 +1,4 @@
-"""What a layer of a stack hands to the layer above it."""
+"""Connections of a stack: the input of each layer from the layers below."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -10,11 +10,11 @@ from seqlab.errors import UserError
 
 
 class Plain(nn.Module):
-    """y_k. Every layer is fed by the outputs of the one below.
+    """y_k: every layer reads the outputs of the layer below.
 
     Args:
-        input_size: Of the first layer.
-        output_sizes: Of every layer.
+        input_size: Input size of the first layer.
+        output_sizes: Output size of every layer.
     """
 
     takes_ids = True
@@ -25,7 +25,7 @@ class Plain(nn.Module):
         self.top = len(output_sizes) - 1
 
     def forward(self, layer: int, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """Of the inputs and outputs of a layer, ``(..., size)``, the inputs of the next; of the top, the outputs."""
+        """Inputs and outputs of a layer ``(..., size)`` -> the inputs of the next layer, or the stack's outputs."""
         return outputs
 
 
@@ -33,7 +33,7 @@ class Residual(Plain):
     """x_k + y_k from the second layer on (He et al. 2016, arXiv 1512.03385; Wu et al. 2016, arXiv 1609.08144).
 
     Raises:
-        UserError: The layers are not equally wide.
+        UserError: The layers have different widths.
     """
 
     name = "residual"
@@ -61,7 +61,7 @@ class Highway(Residual):
         self.carry_first()
 
     def carry_first(self) -> None:
-        """Sets the biases to where they start."""
+        """Sets the biases to their initial value."""
         for gate in self.gates:
             assert isinstance(gate, nn.Linear)
             nn.init.constant_(gate.bias, self.FIRST_BIAS)

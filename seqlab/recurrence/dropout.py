@@ -1,4 +1,4 @@
-"""Dropout of sequences."""
+"""Dropout for sequences."""
 
 from collections.abc import Sequence
 
@@ -7,18 +7,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 DRAWS = 1 << 16
-"""Values that the bits drawn for a unit can take; shares are rounded to one of so many."""
+"""Number of values of a unit's random bits; shares are rounded to a multiple of 1 / this number."""
 
 
 def mask(shape: Sequence[int], share: float, like: Tensor) -> Tensor:
-    """What dropout multiplies values with: zero for a share of them, and 1 / (1 - share) for the others.
+    """A dropout mask: zero for a share of the values, and 1 / (1 - share) for the others.
 
-    On a CPU a unit takes 16 random bits where ``F.dropout`` takes 64 and four times as long.
+    On a CPU it draws 16 random bits per unit; ``F.dropout`` draws 64 and takes four times as long.
 
     Args:
-        shape: Of the values.
-        share: In (0, 1), rounded to a multiple of 1 / 65,536.
-        like: A tensor of their dtype, on their device.
+        shape: Shape of the values.
+        share: Share of zeros in (0, 1), rounded to a multiple of 1 / 65,536.
+        like: A tensor with the dtype and the device of the values.
     """
     if like.device.type != "cpu":
         return F.dropout(like.new_ones(shape), share)
@@ -30,11 +30,11 @@ def mask(shape: Sequence[int], share: float, like: Tensor) -> Tensor:
 
 
 class Dropout(nn.Module):
-    """Zeroes a share of the units while training, drawn anew at every step or once for all of them.
+    """Dropout in training, with a new mask at every step or one mask for all steps.
 
     Args:
-        share: Of the units.
-        variational: Whether a sequence keeps one mask over time (Gal & Ghahramani 2016, arXiv 1512.05287).
+        share: Share of the units.
+        variational: Whether a sequence has one mask for all steps (Gal & Ghahramani 2016, arXiv 1512.05287).
         time_axis: Axis of the steps in ``(batch, time, size)`` or ``(time, batch, size)``.
     """
 

@@ -27,11 +27,11 @@ def _each_gate(cell: Cell, weight: Tensor) -> tuple[Tensor, ...]:
 
 
 def _torch(network: nn.Module, within: float) -> None:
-    """Leaves what torch's layers drew: uniform in +-1/sqrt(hidden_size)."""
+    """Keeps the weights of torch's layers: uniform in +-1/sqrt(hidden_size)."""
 
 
 def _normal(network: nn.Module, within: float) -> None:
-    """Weights from N(0, 0.01), biases zero, as the book's nets from scratch."""
+    """Weights from N(0, 0.01), biases zero, as in the book's networks from scratch."""
     for parameter in network.parameters():
         if parameter.dim() > 1:
             nn.init.normal_(parameter, std=BOOK_STD)
@@ -40,7 +40,7 @@ def _normal(network: nn.Module, within: float) -> None:
 
 
 def _xavier(network: nn.Module, within: float) -> None:
-    """Weights uniform with the variance of Glorot & Bengio (2010), gate by gate; biases zero; embeddings as drawn."""
+    """Weights uniform with the variance of Glorot & Bengio (2010), gate by gate; biases zero; embeddings unchanged."""
     embeddings = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
     for parameter in (parameter for parameter in network.parameters() if id(parameter) not in embeddings):
         if parameter.dim() == 1:
@@ -54,7 +54,7 @@ def _xavier(network: nn.Module, within: float) -> None:
 
 
 def _orthogonal(network: nn.Module, within: float) -> None:
-    """As ``xavier``, with each recurrent gate matrix orthogonal (Saxe et al. 2014)."""
+    """Like ``xavier``, but each recurrent gate matrix is orthogonal (Saxe et al. 2014)."""
     _xavier(network, within)
     for cell, weights in _recurrent_layers(network):
         if "weight_hh" in weights:
@@ -79,17 +79,17 @@ INITIALIZATIONS: dict[str, Callable[[nn.Module, float], None]] = {
 
 @torch.no_grad()
 def initialize(network: nn.Module, init: str, forget_bias: float | None = None, within: float = 0.1) -> None:
-    """Draws the weights of a network anew.
+    """Initializes the weights of a network.
 
     Args:
-        network: Its parameters are changed in place.
+        network: Network to initialize in place.
         init: A name of ``INITIALIZATIONS``.
-        forget_bias: What the biases of the forget gate add up to at first (Jozefowicz et al. 2015
-            propose 1); as the initialization has it if not given.
+        forget_bias: Initial sum of the forget gate's biases (Jozefowicz et al. 2015 propose 1); set by the
+            initialization if not given.
         within: Largest absolute value of ``uniform``.
 
     Raises:
-        UserError: The name is unknown, or a bias was asked of a forget gate that the cell does not have.
+        UserError: The name is unknown, or a forget-gate bias is given, but the cell has no forget gate.
     """
     if init not in INITIALIZATIONS:
         raise UserError(f"unknown init '{init}': {nearest(init, INITIALIZATIONS)}")

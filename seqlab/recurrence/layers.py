@@ -1,4 +1,4 @@
-"""The weights of a recurrent stack, under the names that ``torch.nn`` gives them."""
+"""The weights of a recurrent stack, with the names of ``torch.nn``."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,12 +18,12 @@ TORCH_LAYERS: dict[str, Callable[..., nn.RNNBase]] = {
 
 
 class Layers(nn.Module):
-    """Weights of layers that torch does not have, drawn as torch draws its own: uniform in +-1/sqrt(hidden_size).
+    """Weights of layers that torch does not have, initialized as in torch: uniform in +-1/sqrt(hidden_size).
 
     Args:
-        cell: Of every layer.
+        cell: Cell of every layer.
         sizes: Input and hidden size of each layer.
-        directions: 1, or 2 for a backward half beside each layer.
+        directions: 1, or 2 for a forward and a backward direction.
     """
 
     def __init__(self, cell: Cell, sizes: Sequence[tuple[int, int]], directions: int) -> None:
@@ -38,12 +38,12 @@ class Layers(nn.Module):
 
 
 def suffix(layer: int, direction: int) -> str:
-    """What torch appends to the names of a layer's weights."""
+    """torch's suffix of the names of a layer's weights."""
     return f"_l{layer}{'_reverse' if direction else ''}"
 
 
 def make_layers(cell: Cell, sizes: Sequence[tuple[int, int]], directions: int, dropout: float) -> nn.Module:
-    """Torch's own module where it has layers of these sizes, so that cuDNN finds the weights where it wants them."""
+    """Torch's own module if it has layers of these sizes, for cuDNN's memory layout; otherwise ``Layers``."""
     input_size, hidden_size = sizes[0]
     above = (directions * hidden_size, hidden_size)
     if cell.torch_name is None or any(size != above for size in sizes[1:]):
@@ -60,5 +60,5 @@ def make_layers(cell: Cell, sizes: Sequence[tuple[int, int]], directions: int, d
 
 
 def weights_of(layers: nn.Module, cell: Cell, layer: int, direction: int) -> dict[str, Tensor]:
-    """The weights of one direction of one layer, under the names of ``cell.shapes``."""
+    """The weights of one direction of one layer, with the names of ``cell.shapes``."""
     return {name: getattr(layers, f"{name}{suffix(layer, direction)}") for name in cell.shapes(1, 1)}

@@ -1,4 +1,4 @@
-"""Sequences of unequal length in one batch, time first."""
+"""Sequences of different lengths in one batch, time first."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ def valid_steps(lengths: Tensor, time: int) -> Tensor:
 
 
 class _Exchanged(torch.autograd.Function):
-    """Rows in an order that is its own inverse: their gradient is exchanged the same way, and nothing is summed."""
+    """Reorders rows by an order that is its own inverse; the gradient takes the same order, without sums."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, order: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ _exchanged: Callable[[Tensor, Tensor], Tensor] = _Exchanged.apply
 
 
 def backwards(values: Tensor, lengths: Tensor | None) -> Tensor:
-    """``(time, batch, ...)`` with the real steps of each sequence in reverse; what lies behind them stays."""
+    """``(time, batch, ...)`` with the real steps of each sequence in reverse; the padding stays in place."""
     if lengths is None:
         return values.flip(0)
     steps = torch.arange(len(values), device=values.device).unsqueeze(1)

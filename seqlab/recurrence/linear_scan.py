@@ -10,11 +10,11 @@ from torch.autograd.function import once_differentiable
 from seqlab.cells.cell import LinearCell
 
 CHUNK = 64
-"""Steps scanned in parallel at once; the state is carried from a chunk to the next, so that sums stay short."""
+"""Steps of a chunk in the parallel scan; the state is carried from chunk to chunk, so that sums stay short."""
 
 
 class _InPlace(torch.autograd.Function):
-    """One pass over time, two kernels a step in all."""
+    """One pass over time, with two kernels per step."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, first: Tensor) -> Tensor:
@@ -57,8 +57,8 @@ def linear_scan(cell: LinearCell, projected: Tensor, first: Tensor, parallel: bo
         cell: The recurrence.
         projected: ``(time, batch, gates * hidden_size)``.
         first: First state ``(batch, hidden_size)``.
-        parallel: Whether all steps of a chunk are taken at once, in log space, rather than one after the other; if
-            not given, where kernels are launched faster than they run, that is on a CPU, they are not.
+        parallel: Whether to compute all steps of a chunk at once, in log space, instead of one after the other; if not
+            given, yes except on a CPU, where launching a kernel costs little.
 
     Returns:
         The state after each step, ``(time, batch, hidden_size)``.

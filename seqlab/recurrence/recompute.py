@@ -1,4 +1,4 @@
-"""A recurrence over a long sequence in pieces, whose inner values are computed twice rather than kept."""
+"""Gradient checkpointing of a recurrence: a long sequence in pieces, with gates computed twice to save memory."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ OverTime = Callable[[Cell, Tensor, State, Weights], tuple[Tensor, ...]]
 
 
 class _Twice(torch.autograd.Function):
-    """Runs without keeping anything but its inputs, and runs again when the gradient comes."""
+    """Keeps only its inputs in the forward pass, and runs again in the backward pass."""
 
     @staticmethod
     def forward(
@@ -51,19 +51,19 @@ def in_pieces(
 ) -> tuple[Tensor, ...]:
     """Runs a recurrence in pieces of time (Chen et al. 2016, arXiv 1604.06174; Gruslys et al. 2016, arXiv 1606.03401).
 
-    Between the pieces the states alone are kept; what a piece needs for its gradient is computed anew going back. That
-    costs a second run forward, and the gates of ``every`` steps instead of all take memory.
+    Only the states between pieces are kept; the backward pass computes the inner values of each piece again. This costs
+    a second forward pass, and memory holds the gates of ``every`` steps instead of all steps.
 
     Args:
         over_time: Runs one piece.
         cell: The recurrence.
         inputs: ``(time, batch, input_size)``, or ids ``(time, batch)``.
         state: First state, each part ``(batch, hidden_size)``.
-        weights: Of the cell.
+        weights: Weights of the cell.
         every: Steps of a piece.
 
     Returns:
-        What ``over_time`` returns for the whole.
+        The result of ``over_time`` for the whole sequence.
     """
     apply: Callable[..., tuple[Tensor, ...]] = _Twice.apply
     pieces = []

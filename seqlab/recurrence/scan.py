@@ -1,4 +1,4 @@
-"""A cell run over time: step by step by its equations, or in place with its derivative written by hand."""
+"""Runs a cell over time: step by step with its equations, or in place with a hand-written backward pass."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -50,7 +50,7 @@ class _Scan(torch.autograd.Function):
 
 
 def _forward(cell: ScannedCell, tape: Tape) -> Kernel | None:
-    """Runs a tape, and says which compiled code did, if any; the same must walk it back."""
+    """Runs a tape, and returns the compiled code that ran, if any; the backward pass needs the same code."""
     cell.prepare(tape)
     kernel = cell.kernel if compiled.runs(cell.kernel, tape) else None
     if kernel is not None:
@@ -65,7 +65,7 @@ def _forward(cell: ScannedCell, tape: Tape) -> Kernel | None:
 
 
 def _with_biases_added(cell: ScannedCell, weights: Weights) -> dict[str, Tensor]:
-    """``bias_hh`` within ``bias_ih``, but for the gates that need their recurrent product by itself."""
+    """``bias_ih`` plus ``bias_hh``, except for gates that need their recurrent product separately."""
     if "bias_hh" not in weights:
         return dict(weights)
     bias = weights["bias_hh"]
@@ -78,13 +78,13 @@ def _with_biases_added(cell: ScannedCell, weights: Weights) -> dict[str, Tensor]
 
 
 def scan(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> tuple[Tensor, ...]:
-    """Runs a cell over time as fast as it can be run.
+    """Runs a cell over time in the fastest way.
 
     Args:
         cell: The recurrence.
         inputs: ``(time, batch, input_size)``, or ids ``(time, batch)``.
         state: First state, each part ``(batch, hidden_size)``.
-        weights: Of the cell.
+        weights: Weights of the cell.
 
     Returns:
         Every part of the state after each step, ``(time, batch, hidden_size)``; the first is the output.
@@ -107,17 +107,17 @@ def scan(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> tuple[Te
 
 
 def gates_over_time(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> dict[str, Tensor]:
-    """The gates of a cell that open and close, without their gradients.
+    """The sigmoid gates of a cell, without gradients.
 
     Args:
         cell: The recurrence.
         inputs: ``(time, batch, input_size)``, or ids ``(time, batch)``.
         state: First state, each part ``(batch, hidden_size)``.
-        weights: Of the cell.
+        weights: Weights of the cell.
 
     Returns:
-        Of each of ``cell.sigmoids`` its values in (0, 1), ``(time, batch, hidden_size)``; none of a cell that has
-        equations alone.
+        The values of each of ``cell.sigmoids`` in (0, 1), ``(time, batch, hidden_size)``; empty for a cell that only
+        has equations.
     """
     if not cell.sigmoids:
         return {}
@@ -132,7 +132,7 @@ def gates_over_time(cell: Cell, inputs: Tensor, state: State, weights: Weights) 
 
 
 def step_by_step(cell: Cell, inputs: Tensor, state: State, weights: Weights) -> tuple[Tensor, ...]:
-    """As ``scan``, a step at a time under autograd."""
+    """``scan`` one step at a time under autograd."""
     steps = []
     for row in cell.project(inputs, weights).unbind(0):
         state = cell.step(row, state, weights)

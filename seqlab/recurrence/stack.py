@@ -27,7 +27,7 @@ RunLayer = Callable[[Cell, Tensor, State, Weights, Tensor | None], tuple[Tensor,
 
 @dataclass(frozen=True)
 class CellOptions(Options):
-    """What every network around recurrences has; see ``Recurrent`` and ``initialize``.
+    """Options of every recurrent network; see ``Recurrent`` and ``initialize``.
 
     Raises:
         UserError: A value is out of its bounds, or a name is unknown.
@@ -37,22 +37,22 @@ class CellOptions(Options):
     hidden_size: int | list[int] = option(
         256, "Units in each recurrent layer; a list has one number for each layer.", least=1, most=2**20
     )
-    num_layers: int | None = option(None, "Recurrent layers on top of each other; 1 if not given.", least=1, most=256)
+    num_layers: int | None = option(None, "Number of recurrent layers; 1 if not given.", least=1, most=256)
     embedding_size: int | None = option(64, "Size of the embedding; null feeds one-hot vectors.", least=1, most=2**20)
-    dropout: float = option(0.3, "Dropout on every connection that is not recurrent.", least=0, below=1)
+    dropout: float = option(0.3, "Dropout on every non-recurrent connection.", least=0, below=1)
     init: str = option("torch", "Initialization: torch, normal (0.01), xavier, orthogonal or uniform.")
     init_range: float = option(0.1, "Largest absolute initial weight and bias of init uniform.", above=0, seldom=True)
     forget_bias: float | None = option(
-        None, "Initial bias of the forget gate of LSTMs; as init has it if not given.", seldom=True
+        None, "Initial bias of the forget gate of LSTMs; set by init if not given.", seldom=True
     )
     backend: Literal["auto", "torch", "scan", "reference"] = option(
-        "auto", "What runs the recurrence: torch, scan, reference, or auto for the fastest.", seldom=True
+        "auto", "Backend of the recurrence: torch, scan, reference, or auto for the fastest.", seldom=True
     )
 
 
 @dataclass(frozen=True)
 class StackOptions(CellOptions):
-    """What networks of one recurrent stack have beside.
+    """More options of networks with one recurrent stack.
 
     Raises:
         UserError: A value is out of its bounds, or a name is unknown.
@@ -72,13 +72,13 @@ class StackOptions(CellOptions):
     learned_state: bool = option(False, "Learn the state before the first step; it is zero otherwise.", seldom=True)
     recompute_every: int | None = option(
         None,
-        "Checkpoint gates every so many steps to save memory; null keeps all.",
+        "Gradient checkpointing: steps between kept states, to save memory; null keeps all.",
         least=1,
         seldom=True,
     )
 
     def stack(self, input_size: int, bidirectional: bool = False) -> "Recurrent":
-        """The stack that they describe, over inputs of a size or so many ids."""
+        """The stack of these options, for inputs of a size or a number of ids."""
         return Recurrent(
             self.cell,
             input_size,
@@ -96,29 +96,29 @@ class StackOptions(CellOptions):
 
 
 class Recurrent(nn.Module):
-    """Recurrent layers on top of each other, run over all time steps.
+    """Stacked recurrent layers, run over all time steps.
 
-    The state is a tuple of ``(layers * directions, batch, hidden_size)``, a part for each of the cell's: ``(h,)``, or
-    ``(h, c)`` of an lstm. Layers narrower than the widest leave the rest of their rows zero.
+    The state is a tuple of ``(layers * directions, batch, hidden_size)``, one for each part of the cell's state:
+    ``(h,)``, or ``(h, c)`` for an LSTM. Layers narrower than the widest layer have zeros in the rest of their rows.
 
     Args:
         cell: A name of ``CELLS``, or a cell.
         input_size: Size of a step's input.
         hidden_size: Size of a step's output and of the state; one for all layers, or a list of one for each.
-        num_layers: Layers, each fed by the outputs of the one before.
-        dropout: Share of the outputs zeroed between layers while training.
+        num_layers: Number of layers; each reads the outputs of the layer below.
+        dropout: Dropout between layers.
         bidirectional: Whether every layer also reads the sequence from its end to its start; outputs are then
             twice as wide, the forward half first.
         variational: Variational dropout: one mask over time (Gal & Ghahramani 2016).
-        weight_drop: Share of the recurrent weights zeroed for a whole sequence (Merity et al. 2018).
+        weight_drop: DropConnect: share of the recurrent weights zeroed for a whole sequence (Merity et al. 2018).
         connections: ``plain``, ``residual``, ``highway`` or ``dense``, see ``CONNECTIONS``.
         learned_state: Learn the state before the first step; it is zero otherwise.
         backend: ``torch``, ``scan``, ``reference``, or ``auto`` for the fastest of them, see ``fastest``.
-        recompute_every: Steps of pieces whose gates are computed again for the gradient rather than kept, see
-            ``in_pieces``; keeps all if not given.
+        recompute_every: Steps of pieces whose gates are computed again in the backward pass, see ``in_pieces``; all
+            gates are kept if not given.
 
     Raises:
-        UserError: A name or a size makes no such stack.
+        UserError: A name is unknown or a size is out of its bounds.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class Recurrent(nn.Module):
                 yield weights_of(self.layers, self.cell, layer, direction)
 
     def zero_state(self, batch_size: int) -> State:
-        """The state before the first step where it is not learned."""
+        """The zero state before the first step."""
         weight = next(self.parameters())
         shape = self.directions * len(self.widths), batch_size, max(self.widths)
         return tuple(weight.new_zeros(shape) for _ in self.cell.states)
@@ -181,9 +181,9 @@ class Recurrent(nn.Module):
 
         Args:
             inputs: ``(batch, time, input_size)``, or ids ``(batch, time)`` int64 that stand for one-hot vectors.
-            state: Before the first step; if not given, zeros or what was learned.
-            lengths: Real steps of each sequence ``(batch,)`` int64, at least 1; all if not given. What lies behind
-                them changes nothing, and the outputs there are zero.
+            state: State before the first step; zeros or the learned state if not given.
+            lengths: Real steps of each sequence ``(batch,)`` int64, at least 1; all if not given. Padding changes
+                nothing, and its outputs are zero.
 
         Returns:
             Outputs ``(batch, time, hidden_size * directions)`` and the state after the last real step.
@@ -215,7 +215,7 @@ class Recurrent(nn.Module):
         return self._layer_by_layer(run_layer, inputs, state, lengths)
 
     def forward_by(self, run_layer: RunLayer, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """As ``forward``, each direction of each layer run by a function, from the lowest layer up."""
+        """``forward``, with a function that runs each direction of each layer, from the lowest layer up."""
         return self._layer_by_layer(run_layer, inputs, self._first_state(len(inputs)) if state is None else state, None)
 
     def _layer_by_layer(
@@ -268,7 +268,7 @@ class Recurrent(nn.Module):
         return tuple(self.first_state[part].unsqueeze(1).expand(-1, batch, -1) for part in self.cell.states)
 
     def _stacked(self, rows: Sequence[State]) -> State:
-        """The states of all layers in one tensor for each part, as wide as the widest."""
+        """The states of all layers, one tensor for each part, with the width of the widest layer."""
         widest = max(self.widths)
         return tuple(
             torch.stack([F.pad(part, (0, widest - part.shape[-1])) for part in parts])

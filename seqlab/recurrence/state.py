@@ -1,4 +1,4 @@
-"""How what is carried from step to step is detached, cast, gathered over processes and re-indexed."""
+"""Operations on carried states: detach, cast, gather, select rows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ AnyState = Any
 
 
 def mapped(state: AnyState, change: Callable[..., Tensor], *others: AnyState) -> AnyState:
-    """A state whose every tensor is what a function makes of it, and of those in its place in the others."""
+    """A state with a function applied to every tensor, together with the matching tensors of other states."""
     if isinstance(state, Tensor):
         return change(state, *others)
     if isinstance(state, dict):
@@ -21,23 +21,23 @@ def mapped(state: AnyState, change: Callable[..., Tensor], *others: AnyState) ->
 
 
 def bytes_of(state: AnyState) -> int:
-    """What its tensors take."""
+    """Bytes of the state's tensors."""
     if isinstance(state, Tensor):
         return state.numel() * state.element_size()
     return sum(map(bytes_of, state.values() if isinstance(state, dict) else state))
 
 
 class RowsOfState:
-    """A network that carries a state whose tensors all have their rows, one a sequence, along one axis."""
+    """A network with a carried state; all its tensors have one row per sequence along the same axis."""
 
     rows_axis: ClassVar[int]
 
     def detached(self, state: AnyState) -> AnyState:
-        """Without the graph that made it."""
+        """The state without its autograd graph."""
         return mapped(state, Tensor.detach)
 
     def cast(self, state: AnyState) -> AnyState:
-        """Numbers as float32 at least, so that nothing is lost from batch to batch; ids as they are."""
+        """The state with numbers at least in float32, so that precision is not lost between batches; ids unchanged."""
         return mapped(
             state,
             lambda part: part.to(torch.promote_types(part.dtype, torch.float32)) if part.is_floating_point() else part,
@@ -49,11 +49,11 @@ class RowsOfState:
         return mapped(first, lambda *parts: torch.cat(parts, self.rows_axis), *rest)
 
     def of_rows(self, state: AnyState, rows: Tensor) -> AnyState:
-        """The rows at ``rows`` ``(rows,)`` int64, as often as they are named."""
+        """The rows at ``rows`` ``(rows,)`` int64; a row may occur several times."""
         return mapped(state, lambda part: part.index_select(self.rows_axis, rows.to(part.device)))
 
     def num_rows(self, state: AnyState) -> int:
-        """How many rows it has."""
+        """Number of rows."""
         while not isinstance(state, Tensor):
             state = next(iter(state.values() if isinstance(state, dict) else state))
         return int(state.shape[self.rows_axis])

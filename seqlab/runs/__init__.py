@@ -1,1 +1,1 @@
-"""What a run leaves and is gone on with: folders, checkpoints, results, ranks, devices."""
+"""Files and processes of a run: folders, checkpoints, results, ranks, devices."""

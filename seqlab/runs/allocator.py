@@ -1,4 +1,4 @@
-"""What the C library does with memory that is freed."""
+"""Settings of the C library's memory allocator."""
 
 import contextlib
 import ctypes
@@ -10,10 +10,10 @@ KEPT = 1 << 30
 
 
 def keep_freed_memory() -> None:
-    """Makes glibc keep up to a GiB of what is freed; by default it hands large buffers back and faults them in anew.
+    """Makes glibc keep up to a GiB of freed memory; by default it returns large buffers and gets them by page faults.
 
-    A training step frees and takes the same buffers again and again: 1,000 page faults and a tenth of the time of a
-    GRU of 512 units, a quarter of that of an LSTM. Where the C library is another one nothing happens.
+    A training step frees and allocates the same buffers again and again: this costs 1,000 page faults and a tenth of
+    the time for a GRU of 512 units, a quarter for an LSTM. With another C library this function does nothing.
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -22,13 +22,13 @@ def keep_freed_memory() -> None:
 
 
 def give_back() -> None:
-    """Hands all that is freed back to the system, holes within the heap too."""
+    """Returns all freed memory to the system, including holes within the heap."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds; 0 where the system does not say."""
+    """Memory of this process in bytes; 0 if unknown."""
     try:
         return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):

@@ -1,4 +1,4 @@
-"""Checkpoints: tensors and plain values, written whole or not at all, read without running their code."""
+"""Checkpoints: tensors and plain values, written completely or not at all, read without running code from them."""
 
 import os
 import pickle
@@ -17,34 +17,33 @@ from seqlab.runs.conversion import from_format_1
 from seqlab.runs.schema import Checkpoint, OldCheckpoint, check_codecs, check_finite, check_plain, check_shape
 
 FORMAT = 2
-"""Version of what stands under ``checkpoint["seqlab"]``."""
+"""Version of the content of ``checkpoint["seqlab"]``."""
 
 ALLOCATES = re.compile(rb"c(?:builtins|__builtin__|torch\.?\w*)\n(?:bytearray|\w*Tensor|(?:Untyped|Typed)Storage)\n")
-"""What a pickle may name and torch call with a size, so that a few bytes take all memory; no checkpoint does."""
+"""Functions that a malicious pickle could call with a huge size; no checkpoint uses them."""
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
-    """Writes a checkpoint, in a folder that is made if need be.
+    """Writes a checkpoint and creates its folder if needed.
 
     Raises:
-        OSError: The disk is full or the folder cannot be written; what stood at the path stands there still.
+        OSError: The disk is full or the folder cannot be written; an old file at the path stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
         try:
             torch.save(checkpoint, file)
-        except RuntimeError as error:  # torch closes its archive in spite of what writing it raised
+        except RuntimeError as error:  # torch closes its archive after a failed write and raises again
             raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """What a run saved; only tensors and plain values are ever loaded.
+    """Reads a checkpoint; only tensors and plain values are ever loaded.
 
-    Its bytes are verified by the CRCs that it holds, and its keys, types, sizes and weights are checked, before
-    anything is made of them.
+    Its bytes are verified by their CRCs, and its keys, types, sizes and weights are checked before use.
 
     Raises:
-        UserError: The file is missing, damaged, unsafe or not a checkpoint of seqlab, or a weight is no number.
+        UserError: The file is missing, damaged, unsafe or not a checkpoint of seqlab, or a weight is not finite.
     """
     try:
         with open_regular(path) as file:
@@ -62,7 +61,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise UserError(f"cannot read the checkpoint {path}: {reason_of(error)}") from None
     except pickle.UnpicklingError:
         raise _unsafe(path) from None
-    except Exception as error:  # what damaged bytes make torch raise is anybody's guess
+    except Exception as error:  # damaged bytes make torch raise many kinds of exceptions
         raise _damaged(path) from error
     check_plain(checkpoint, size, path)
     return _of_this_format(checkpoint, path)
@@ -93,7 +92,7 @@ def _of_this_format(checkpoint: Any, path: object) -> dict[str, Any]:
 
 
 def _check_archive(file: BinaryIO, size: int, path: object) -> None:
-    """Checks the zip file that a checkpoint is: every CRC, and that nothing in it unpacks to more than the file has."""
+    """Checks the zip file of a checkpoint: every CRC, and that no member unpacks to more bytes than the file has."""
     if not file.read(4).startswith(b"PK"):
         raise _unsafe(path) if size else _damaged(path)
     try:
@@ -125,15 +124,15 @@ def _damaged(path: object) -> UserError:
 
 
 def check_resumable(path: Path, weights: Mapping[str, Tensor], codecs: object) -> None:
-    """Checks that a model about to be trained is the one that a checkpoint holds.
+    """Checks that a checkpoint holds the same model as the one to train.
 
     Args:
-        path: Of the checkpoint.
-        weights: Of the model, by name.
-        codecs: States of the codecs of the data that it is about to see.
+        path: Path of the checkpoint.
+        weights: Weights of the model, by name.
+        codecs: States of the codecs of the training data.
 
     Raises:
-        UserError: Their weights differ in name or shape, or their ids stand for other tokens.
+        UserError: The weights differ in name or shape, or the ids stand for other tokens.
     """
     checkpoint = read_checkpoint(path)
     kept, way_out = checkpoint["state_dict"], "leave out the options that change it, or train anew without --ckpt_path"
@@ -143,10 +142,10 @@ def check_resumable(path: Path, weights: Mapping[str, Tensor], codecs: object) -
 
 
 def check_weights(kept: Mapping[str, Tensor], weights: Mapping[str, Tensor], path: object, way_out: str) -> None:
-    """Checks that weights that were kept are those of a model, by name, shape and kind of numbers.
+    """Checks that saved weights fit a model by name, shape and kind of numbers.
 
     Raises:
-        UserError: One is missing, too many, or of another size.
+        UserError: A weight is missing, unknown, or of another size.
     """
     for name in sorted(kept.keys() | weights.keys()):
         there, here = (_size(part.get(name)) for part in (kept, weights))

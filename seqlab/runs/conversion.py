@@ -1,4 +1,4 @@
-"""Checkpoints of earlier formats, as the present one has them."""
+"""Conversion of checkpoints of earlier formats to the current format."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,22 +13,22 @@ DROPPED = ("bidirectional", "reset_after", "nonlinearity")
 
 
 def variant(cell: str, options: Mapping[str, Any]) -> str:
-    """The row of ``CELLS`` that a cell with the options of format 1 is now."""
+    """The current row of ``CELLS`` for a cell with the options of format 1."""
     if cell == "gru" and options.get("reset_after") is False:
         return "gru_before"
     return "rnn_relu" if cell == "rnn" and options.get("nonlinearity") == "relu" else cell
 
 
 def from_format_1(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """A checkpoint of format 1: one kind for each class of models, flat options, one codec or two.
+    """Converts a checkpoint of format 1: one kind for each class of models, flat options, one or two codecs.
 
     Raises:
-        UserError: It was saved without its codec.
+        UserError: The checkpoint has no codec.
     """
     record, given = checkpoint["seqlab"], checkpoint["hyper_parameters"]
     kind = record.get("kind", "language_model")
     if record.get("codec") is None:
-        raise UserError("the checkpoint was saved without its codec, so that nobody knows its tokens; train anew")
+        raise UserError("the checkpoint was saved without its codec, so that its tokens are unknown; train again")
     options = {name: value for name, value in given.items() if name not in (*OF_DATA, *DROPPED)}
     if kind == "seq2seq":
         options["bidirectional"] = given["bidirectional"]

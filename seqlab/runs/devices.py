@@ -8,10 +8,10 @@ NO_MPS = "losses are summed in float64, which it lacks"
 
 
 def choose_accelerator(name: object) -> object:
-    """What a trainer runs on, by its name; ``auto`` and ``gpu`` never stand for mps.
+    """The accelerator of a trainer by its name; ``auto`` and ``gpu`` never mean mps.
 
     Raises:
-        UserError: It cannot be used.
+        UserError: The accelerator cannot be used.
     """
     only_mps = torch.backends.mps.is_available() and not torch.cuda.is_available()
     if name == "mps" or (name == "gpu" and only_mps):
@@ -20,10 +20,10 @@ def choose_accelerator(name: object) -> object:
 
 
 def choose_device(name: str) -> torch.device:
-    """A device by its name; ``auto`` is cuda where there is one, else cpu.
+    """A device by its name; ``auto`` is cuda if available, otherwise cpu.
 
     Raises:
-        UserError: It cannot be used here.
+        UserError: The device cannot be used here.
     """
     if name == "mps":
         raise UserError(f"device '{name}' cannot be used: {NO_MPS}; give --device cpu")

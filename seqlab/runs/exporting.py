@@ -8,7 +8,7 @@ from seqlab.errors import UserError
 
 
 def as_safetensors(weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """The content of a safetensors file; every tensor by itself, also those that a model shares.
+    """The content of a safetensors file, with a separate copy of every shared tensor.
 
     Raises:
         UserError: The package is missing.

@@ -17,19 +17,19 @@ from seqlab.runs.writable import check_folder
 LOGS = "lightning_logs"
 LONGEST_NAME = 80
 LONGEST_GIVEN = 200
-"""Bytes of a name that was given."""
+"""Most bytes of a given name."""
 RESULT = "result.json"
-"""What a finished run reached."""
+"""File of a finished run's results."""
 CHECKPOINTS = "checkpoints"
 
 
 def run_name(*words: str) -> str:
-    """Words as one file name."""
+    """Words joined to a file name."""
     return re.sub(r"[^\w.,=+@-]+", "_", "-".join(words))[:LONGEST_NAME]
 
 
 def free_name(logs: Path, wanted: str) -> str:
-    """The wanted name, or ``<wanted>-2``, ``-3``... if earlier runs took it."""
+    """The wanted name, or ``<wanted>-2``, ``-3``... if earlier runs have it."""
     name, number = wanted, 1
     while (logs / name).exists():
         number += 1
@@ -39,18 +39,18 @@ def free_name(logs: Path, wanted: str) -> str:
 
 @contextmanager
 def claimed(logs: Path, wanted: str, may_number: bool, keeps: bool) -> Iterator[Path]:
-    """The folder of a run, made and tried at once, so that two runs that start together keep apart.
+    """Creates and tests the folder of a run at once, so that two runs that start together get different folders.
 
-    It is removed again where nothing was left in it.
+    An empty folder is removed at the end.
 
     Args:
         logs: Folder of the runs.
         wanted: Name of the run.
-        may_number: Whether it becomes ``<wanted>-2``, ``-3``... where another run has the name.
-        keeps: Whether the run leaves anything.
+        may_number: Whether it becomes ``<wanted>-2``, ``-3``... if another run has the name.
+        keeps: Whether the run writes files.
 
     Raises:
-        UserError: It cannot be made or written to.
+        UserError: The folder cannot be created or written.
     """
     folder = logs / (free_name(logs, wanted) if may_number else wanted)
     new = [path for path in (logs, *logs.parents) if not path.exists()]
@@ -62,7 +62,7 @@ def claimed(logs: Path, wanted: str, may_number: bool, keeps: bool) -> Iterator[
         yield folder
     finally:
         for path in (folder, *new):
-            with suppress(OSError):  # it holds something, or was never made
+            with suppress(OSError):  # it is not empty, or was never created
                 path.rmdir()
 
 
@@ -80,18 +80,18 @@ def _made(folder: Path, wanted: str, may_number: bool) -> Path:
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether a folder holds what another run of its name would replace: a result, or a checkpoint.
+    """Whether a folder holds a result or a checkpoint, which another run of the same name would replace.
 
-    One that was killed before its first checkpoint is begun anew.
+    A run that was killed before its first checkpoint starts again.
     """
     return (folder / RESULT).exists() or any((folder / CHECKPOINTS).glob("*.ckpt"))
 
 
 def check_free(logs: Path, name: str) -> None:
-    """Refuses the name of a run that is there.
+    """Refuses the name of an existing run.
 
     Raises:
-        UserError: There is one.
+        UserError: The run exists.
     """
     if holds_run(logs / name):
         raise UserError(
@@ -101,12 +101,12 @@ def check_free(logs: Path, name: str) -> None:
 
 
 def is_within(path: Path, folder: Path) -> bool:
-    """Whether a file lies in a folder, however the two are written."""
+    """Whether a file lies in a folder, with links resolved."""
     return real_path(path).is_relative_to(real_path(folder))
 
 
 def clear(folder: Path) -> None:
-    """Removes all that a run left in its folder, but the lock of whoever is to train there."""
+    """Removes all files of a run from its folder, except the lock."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -118,7 +118,7 @@ def runs_folder(root: str | Path) -> Path:
     """``lightning_logs`` in a folder.
 
     Raises:
-        UserError: It could not be made or written there.
+        UserError: It cannot be created or written there.
     """
     logs = Path(root) / LOGS
     place = next(path for path in (logs.absolute(), *logs.absolute().parents) if path.exists())
@@ -128,10 +128,10 @@ def runs_folder(root: str | Path) -> Path:
 
 
 def check_name(name: str) -> str:
-    """The name of a run as it was given.
+    """The given name of a run, checked.
 
     Raises:
-        UserError: It is not the plain name of a folder.
+        UserError: The name is not a plain folder name.
     """
     if not name.strip() or name in (".", "..") or re.search(r"[/\\\x00-\x1f\x7f]", name):
         raise UserError(f"run {name!r} must be the plain name of a folder, without slashes")
@@ -143,11 +143,11 @@ def check_name(name: str) -> str:
 
 
 def checkpoint_in(path: str | Path, *names: str) -> Path:
-    """The checkpoint that a path means: a file itself, of a run's folder the first of ``names`` that is there.
+    """The checkpoint at a path: the file itself, or in a run's folder the first existing one of ``names``.
 
     Args:
-        path: Of a file, of a run's folder, or of its folder ``checkpoints``.
-        names: Of checkpoints; ``best`` and, where there is none, ``last``, if none are given.
+        path: Path of a file, of a run's folder, or of its folder ``checkpoints``.
+        names: Names of checkpoints; if not given, ``best``, or ``last`` without one.
 
     Raises:
         UserError: The folder holds no such checkpoint.
@@ -164,12 +164,12 @@ def checkpoint_in(path: str | Path, *names: str) -> Path:
 
 
 def checkpoint_path(logs: Path, which: str, run: str | None) -> Path:
-    """The checkpoint that ``--ckpt_path`` means.
+    """The checkpoint of ``--ckpt_path``.
 
     Args:
         logs: Folder of the runs.
-        which: ``last``, ``best``, a file, or the folder of a run, whose last checkpoint is meant.
-        run: Name of the run; the one whose checkpoint is newest if not given.
+        which: ``last``, ``best``, a file, or the folder of a run with its last checkpoint.
+        run: Name of the run; the run with the newest checkpoint if not given.
 
     Raises:
         UserError: There is no such file, run or checkpoint.
@@ -193,10 +193,10 @@ def checkpoint_path(logs: Path, which: str, run: str | None) -> Path:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes plain values as JSON, whole or not at all.
+    """Writes plain values as JSON, completely or not at all.
 
     Raises:
-        OSError: The disk is full or the folder cannot be written; what stood at the path stands there still.
+        OSError: The disk is full or the folder cannot be written; an old file at the path stays.
     """
     with whole_file(path) as file:
         file.write(f"{json.dumps(content, indent=1)}\n".encode())

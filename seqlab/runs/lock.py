@@ -1,4 +1,4 @@
-"""One run, one writer: whoever trains holds a lock in the folder of the run."""
+"""A lock in the folder of a run, held by the training process."""
 
 import fcntl
 import json
@@ -13,22 +13,22 @@ from pathlib import Path
 from seqlab.errors import UserError, reason_of
 
 LOCK = ".training.lock"
-"""Names who trains, and when it was last alive."""
+"""Lock file with the training process and the time of its last sign of life."""
 
 BEAT = 20.0
 """Seconds between two signs of life."""
 
 STALE = 300.0
-"""Seconds without one after which the lock of another machine, which cannot be asked, holds no longer."""
+"""Seconds without a sign of life after which the lock of another machine expires."""
 
 
 @contextmanager
 def sole_writer(folder: Path, take_over: bool = False) -> Iterator[None]:
-    """Keeps every other process from training in the folder of a run, which is made if need be.
+    """Locks the folder of a run against other training processes, and creates it if needed.
 
     Args:
-        folder: Of the run.
-        take_over: Whether to go on although another process, maybe of another machine, holds it.
+        folder: Folder of the run.
+        take_over: Whether to continue although another process, perhaps on another machine, holds the lock.
 
     Raises:
         UserError: Another process trains there, or the folder cannot be written.
@@ -55,10 +55,10 @@ def sole_writer(folder: Path, take_over: bool = False) -> Iterator[None]:
 
 
 def check_untrained(folder: Path) -> None:
-    """Checks that nobody trains in the folder of a run.
+    """Checks that no process trains in the folder of a run.
 
     Raises:
-        UserError: Another process does.
+        UserError: Another process trains there.
     """
     with suppress(OSError):
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -76,7 +76,7 @@ def _take(descriptor: int, folder: Path, take_over: bool) -> None:
         held = False
     host, process, seen = _holder(descriptor)
     elsewhere = host not in ("", socket.gethostname()) and time.time() - seen < STALE
-    in_place = held and os.path.samestat(os.fstat(descriptor), (folder / LOCK).stat())  # it was not removed meanwhile
+    in_place = held and os.path.samestat(os.fstat(descriptor), (folder / LOCK).stat())  # not removed in the meantime
     if (in_place and not elsewhere) or take_over:
         return
     who = f"process {process} on {host}" if host else "another process"
@@ -96,7 +96,7 @@ def _holder(descriptor: int) -> tuple[str, int, float]:
 
 def _beat(descriptor: int) -> None:
     content = json.dumps({"host": socket.gethostname(), "process": os.getpid(), "seen": time.time()}).encode()
-    with suppress(OSError):  # of a full disk: the lock itself holds
+    with suppress(OSError):  # on a full disk the lock itself still holds
         os.pwrite(descriptor, content.ljust(200), 0)
 
 

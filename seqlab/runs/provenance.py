@@ -1,4 +1,4 @@
-"""What decides the last digits of a run besides its options."""
+"""Properties of the machine that affect the last digits of a run."""
 
 import torch
 
@@ -8,18 +8,18 @@ DENORMAL = 1e-39
 
 
 def flush_denormals() -> None:
-    """Has numbers too small to be held in full precision, in float32 those below 1.2e-38, taken for zero.
+    """Flushes denormal numbers to zero, in float32 those below 1.2e-38.
 
-    Processors take a hundred times as long for each of them, and the first gradients of attention, which nearly vanish,
-    are full of them. A thread takes this over from the one that starts it, so that it must come before the first
-    computation on several.
+    Processors take a hundred times as long for each denormal number, and the first, nearly vanishing gradients of
+    attention are full of them. A thread inherits this setting from the thread that starts it, so it must come before
+    the first computation on several threads.
     """
     torch.set_flush_denormal(True)
 
 
 def arithmetic() -> dict[str, str | int]:
-    """The version of torch, its threads, what it does with denormal numbers, and who runs the recurrences of ``scan``;
-    kept with every run."""
+    """torch's version, its threads, its treatment of denormal numbers, and the backend of ``scan``; saved with every
+    run."""
     compiled = native()
     tiles = " with tiles" if compiled.tiles else ""
     scan = f"compiled{tiles}" if compiled.library is not None else f"torch operators ({compiled.reason})"

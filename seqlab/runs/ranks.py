@@ -1,4 +1,4 @@
-"""The processes of one run: what each keeps for itself, and that none outlives the one that started it."""
+"""The processes of one run: data shared between them, and the end of all when the first process ends."""
 
 import os
 import sys
@@ -10,25 +10,25 @@ from typing import Any
 import torch.distributed as dist
 
 STARTER = "SEQLAB_STARTER"
-"""Environment variable that tells a started process the id of the one that started it."""
+"""Environment variable with the id of the parent process."""
 
 RUN = "SEQLAB_RUN"
-"""Environment variable that tells it the name of their run."""
+"""Environment variable with the name of the run."""
 
 LOOK_EVERY = 1.0
-"""Seconds between two looks whether that one still lives."""
+"""Seconds between two checks that the parent process lives."""
 
 
 def shared_run() -> str | None:
-    """Name of the run for which another process started this one, if one did."""
+    """Name of the run for which another process started this one, if any."""
     return os.environ.get(RUN) if int(os.environ.get("LOCAL_RANK", "0")) > 0 else None
 
 
 @contextmanager
 def one_fate(run: str) -> Iterator[None]:
-    """Ends this process where another one started it for the same run and is gone, however that one ended.
+    """Ends this process when the parent process of the same run has ended for any reason.
 
-    Lightning sees to the opposite case alone; and a process waits half an hour for a first one that it never met.
+    Lightning only handles the opposite case; without this, a process would wait half an hour for a missing first one.
     """
     starter, over = os.environ.get(STARTER), threading.Event()
     if starter is not None and shared_run() is not None:
@@ -56,7 +56,7 @@ def _watch(starter: int, over: threading.Event) -> None:
 
 
 def of_all_processes(own: Any) -> list[Any]:
-    """What each process brought, in the order of their ranks; all of them must ask at once."""
+    """The values of all processes, in the order of their ranks; all processes must call this together."""
     if not (dist.is_available() and dist.is_initialized()):
         return [own]
     brought: list[Any] = [None] * dist.get_world_size()
@@ -72,7 +72,7 @@ def rank_and_world() -> tuple[int, int]:
 
 
 def own_sums(brought: Sequence[Sequence[float]]) -> list[float]:
-    """This process's share of sums that processes wrote; where other processes wrote them, the first takes all."""
+    """This process's share of saved sums; if the number of processes has changed, the first process takes all."""
     rank, world = rank_and_world()
     if len(brought) == world:
         return [*brought[rank]]

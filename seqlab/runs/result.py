@@ -1,4 +1,4 @@
-"""What a finished run reached, as ``result.json`` in its folder and in TensorBoard's HParams tab."""
+"""The results of a finished run, as ``result.json`` in its folder and in TensorBoard's HParams tab."""
 
 import sys
 from collections.abc import Mapping
@@ -12,15 +12,14 @@ from seqlab.runs.provenance import arithmetic
 
 
 def told(measures: Mapping[str, Measure]) -> dict[str, dict[str, str]]:
-    """How values are to be shown, as plain values."""
+    """The display formats of measures, as plain values."""
     return {name: {"title": one.title, "form": one.form, "better": one.better} for name, one in measures.items()}
 
 
 def write_result(folder: Path, content: Mapping[str, Any]) -> None:
-    """Leaves what was reached for other programs to read; where it cannot be written, a sentence says so.
+    """Writes the results for other programs; prints a message if this fails.
 
-    ``seconds`` are those of training and validation; of a resumed run, those up to the checkpoint that it went on from
-    too.
+    ``seconds`` are those of training and validation; in a resumed run also those up to the resumed checkpoint.
     """
     try:
         write_json(folder / RESULT, {**content, "arithmetic": arithmetic()})

@@ -1,4 +1,4 @@
-"""What a run that goes on takes from its checkpoint, and what makes it another one."""
+"""Data that a resumed run takes from its checkpoint, and changes that make it a different run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,17 +21,17 @@ EXACT: dict[str, tuple[str, ...]] = {
         "limit_train_batches",
     ),
 }
-"""Options, by group, whose change makes a resumed run another one; all of a group where none is named."""
+"""Options, by group, whose change makes a resumed run a different run; an empty group means all its options."""
 
 
 class Resumed(NamedTuple):
-    """What a checkpoint says of its run.
+    """The run in a checkpoint.
 
     Args:
-        run: Its name.
+        run: Name of the run.
         config: The configuration as YAML.
         step: Optimizer steps taken.
-        arithmetic: What decides its last digits.
+        arithmetic: Properties of the machine that affect the last digits.
         total_steps: Length of its learning-rate schedule, if that has one.
         log: End of its log, if the checkpoint has it.
         codecs: States of its codecs, by name.
@@ -47,7 +47,7 @@ class Resumed(NamedTuple):
 
 
 class Resumable(TypedDict):
-    """What a checkpoint that training goes on from has beside the model."""
+    """The content of a resumable checkpoint, in addition to the model."""
 
     run: RunOf
     epoch: int
@@ -59,10 +59,10 @@ class Resumable(TypedDict):
 
 
 def resumed_from(checkpoint: Mapping[str, Any], path: Path) -> Resumed:
-    """What a checkpoint that was read says of its run.
+    """The run in a loaded checkpoint.
 
     Raises:
-        UserError: It belongs to none, or lacks what training goes on with.
+        UserError: The checkpoint belongs to no run, or cannot be resumed.
     """
     if "run" not in checkpoint:
         raise UserError(f"{path} does not say which run it belongs to; go on with what made it")
@@ -84,7 +84,7 @@ def resumed_from(checkpoint: Mapping[str, Any], path: Path) -> Resumed:
 
 
 def changes(resumed: Resumed, config: str) -> list[str]:
-    """What makes a run go on with other numbers than it would have had, under a configuration as YAML."""
+    """Changes that make a resumed run differ from an uninterrupted one, for a configuration as YAML."""
     kept, now = yaml.safe_load(resumed.config), yaml.safe_load(config)
     options = [
         f"{key}.{name} is {now[key][name]} and was {value}"

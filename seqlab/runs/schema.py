@@ -1,4 +1,4 @@
-"""What a checkpoint holds: the keys, types and sizes that are checked before anything is made of it."""
+"""The content of a checkpoint: keys, types and sizes, which are checked before use."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,13 +14,13 @@ Plain = dict[str, Any]
 
 DEEPEST = 40
 LARGEST_SIDE = 4096
-"""Pixels in height or width of an image."""
+"""Most pixels in the height or width of an image."""
 MOST_VALUES = 2**26
-"""Dicts, lists, numbers and texts, counted wherever they are referred to: a few bytes can refer to 2**60 of them."""
+"""Most dicts, lists, numbers and texts, counted per reference: a few bytes can refer to 2**60 of them."""
 
 
 class VocabState(TypedDict):
-    """Of a vocabulary."""
+    """State of a vocabulary."""
 
     reserved: list[str]
     tokens: list[str]
@@ -28,7 +28,7 @@ class VocabState(TypedDict):
 
 
 class TokenizerState(TypedDict):
-    """Of a tokenizer, whose kind decides what of this it has."""
+    """State of a tokenizer; its kind decides which fields it has."""
 
     name: str
     rules: NotRequired[int]
@@ -38,7 +38,7 @@ class TokenizerState(TypedDict):
 
 
 class TextState(TypedDict):
-    """Of a codec of text."""
+    """State of a codec of text."""
 
     cleaning: str
     tokenizer: TokenizerState
@@ -47,7 +47,7 @@ class TextState(TypedDict):
 
 
 class LabelsState(TypedDict):
-    """Of a codec of labels."""
+    """State of a codec of labels."""
 
     kind: Literal["labels"]
     names: list[str]
@@ -55,21 +55,21 @@ class LabelsState(TypedDict):
 
 
 class StripState(TypedDict):
-    """Of a codec of pictures of a line."""
+    """State of a codec of pictures of a line."""
 
     kind: Literal["strip"]
     height: int
 
 
 class ScaleState(TypedDict):
-    """Of several columns."""
+    """State of the scale of several columns."""
 
     means: list[float]
     deviations: list[float]
 
 
 class SeriesState(TypedDict):
-    """Of a codec of series."""
+    """State of a codec of series."""
 
     kind: Literal["series"]
     columns: list[str]
@@ -88,7 +88,7 @@ class SeriesState(TypedDict):
 
 
 class ImageState(TypedDict):
-    """Of a codec of images."""
+    """State of a codec of images."""
 
     kind: Literal["image"]
     height: int
@@ -100,7 +100,7 @@ class ImageState(TypedDict):
 
 
 class PointsState(TypedDict):
-    """Of a codec of points."""
+    """State of a codec of points."""
 
     kind: Literal["points"]
     columns: list[str]
@@ -113,13 +113,13 @@ class PointsState(TypedDict):
 
 
 class Recipe(TypedDict):
-    """What makes the data again: its name, and the options that this takes."""
+    """The recipe of the data: its name and its options."""
 
     name: str
 
 
 class Record(TypedDict):
-    """What stands under ``seqlab``."""
+    """The content of the key ``seqlab``."""
 
     format: int
     task: str
@@ -131,7 +131,7 @@ class Record(TypedDict):
 
 
 class Hyperparameters(TypedDict):
-    """What the model was made with."""
+    """Hyperparameters of the model."""
 
     options: dict[str, Any]
     optimizer: NotRequired[dict[str, Any] | None]
@@ -142,8 +142,8 @@ class Hyperparameters(TypedDict):
 class LogEnd(TypedDict):
     """The end of a log: its last step, and the events of that step as TensorBoard writes them.
 
-    Where gradients are accumulated, several validations have one step, and a checkpoint can lie between them. The step
-    alone does not tell which of them a run that goes on has yet to log.
+    With gradient accumulation, several validations share one step, and a checkpoint can lie between them. The step
+    alone does not tell which of them a resumed run still has to log.
     """
 
     step: int
@@ -151,7 +151,7 @@ class LogEnd(TypedDict):
 
 
 class RunOf(TypedDict):
-    """The run that it belongs to."""
+    """The run of a checkpoint."""
 
     name: str
     config: str
@@ -160,14 +160,14 @@ class RunOf(TypedDict):
 
 
 class OptimizerState(TypedDict):
-    """Of one optimizer, by the number of the weight."""
+    """State of one optimizer, by the number of the weight."""
 
     state: dict[int, dict[str, Any]]
     param_groups: list[dict[str, Any]]
 
 
 class Checkpoint(TypedDict):
-    """A checkpoint of the present format."""
+    """A checkpoint of the current format."""
 
     state_dict: dict[str, Tensor]
     hyper_parameters: Hyperparameters
@@ -182,7 +182,7 @@ class Checkpoint(TypedDict):
 
 
 class OldRecord(TypedDict):
-    """What stands under ``seqlab`` in format 1."""
+    """The content of the key ``seqlab`` in format 1."""
 
     format: Literal[1]
     kind: NotRequired[Literal["language_model", "ngram", "seq2seq"]]
@@ -199,15 +199,15 @@ class OldCheckpoint(TypedDict):
 
 
 def check_plain(content: object, size: int, path: object) -> None:
-    """Checks that a checkpoint is a tree of plain values and of tensors that its file can hold.
+    """Checks that a checkpoint is a tree of plain values and of tensors no larger than its file.
 
     Args:
-        content: What was read.
-        size: Of the file, in bytes.
-        path: Of the file, for messages.
+        content: The loaded content.
+        size: Size of the file, in bytes.
+        path: Path of the file, for messages.
 
     Raises:
-        UserError: It holds anything else, refers to itself, or is deeper or larger than any checkpoint.
+        UserError: The content has other values, refers to itself, or is too deep or too large.
     """
     counts: dict[int, int] = {}
 
@@ -246,17 +246,17 @@ def check_shape(checkpoint: Mapping[str, Any], hint: type, path: object) -> None
     """Checks that a checkpoint has the keys and types of its format.
 
     Raises:
-        UserError: One is missing or wrong.
+        UserError: A key is missing, or a type is wrong.
     """
     if found := mismatch(checkpoint, hint, "it"):
         raise UserError(f"{path} is no sound checkpoint of seqlab: {found.removeprefix('it.')}; use another one")
 
 
 def check_codecs(checkpoint: Mapping[str, Any], path: object) -> None:
-    """Checks that what numbers stand for is there, each token, label and column once.
+    """Checks that each codec is complete, with each token, label and column once.
 
     Raises:
-        UserError: It is not.
+        UserError: A codec is not.
     """
     for name, state in checkpoint["seqlab"]["codecs"].items():
         kind = state.get("kind")
@@ -268,14 +268,14 @@ def check_codecs(checkpoint: Mapping[str, Any], path: object) -> None:
 
 
 def _tokens(state: Plain) -> list[str]:
-    """Of a text; none where they are not all counted."""
+    """Tokens of a text codec; empty if counts are missing."""
     vocab = state["vocab"]
     tokens: list[str] = [*vocab["reserved"], *vocab["tokens"]]
     return tokens if len(vocab["tokens"]) == len(vocab["counts"]) else []
 
 
 def _columns(state: Plain) -> list[str]:
-    """Of a series; none where scales are not of as many, or a length is none."""
+    """Columns of a series codec; empty if a scale or a length is invalid."""
     columns: list[str] = state["columns"]
     scales = [(columns, state["scales"]), (state["known"], state["known_scales"])]
     sizes = [len(of) == len(part) for of, each in scales for scale in each.values() for part in scale.values()]
@@ -285,7 +285,7 @@ def _columns(state: Plain) -> list[str]:
 
 
 def _image(state: Plain) -> list[str]:
-    """Of images, which are one thing; none where their size, their order or their scale is none."""
+    """One name for an image codec; empty if its size, order or scale is invalid."""
     sides, order = (state["height"], state["width"]), state["order"]
     sound = min(sides) > 0 and max(sides) <= LARGEST_SIDE and 0 < state["deviation"] < math.inf
     sound = sound and math.isfinite(state["mean"])
@@ -293,12 +293,12 @@ def _image(state: Plain) -> list[str]:
 
 
 def _rows(state: Plain) -> list[str]:
-    """Of pictures of a line, which are one thing; none where their height is none."""
+    """One name for a codec of pictures of a line; empty if its height is invalid."""
     return ["strip"] if 0 < state["height"] <= LARGEST_SIDE else []
 
 
 def _features(state: Plain) -> list[str]:
-    """Of points; none where scales are not of as many, or there are not two values."""
+    """Features of a points codec; empty if a scale is invalid, or the classes are not two."""
     columns: list[str] = state["columns"]
     sizes = [len(part) == len(columns) for part in state["scale"].values()]
     sizes += [len(part) == 1 for part in state["target_scale"].values()]
@@ -337,14 +337,14 @@ _CODECS: dict[str | None, tuple[type, Callable[[Plain], list[str]]]] = {
     "strip": (_OfStrips, _rows),
     "points": (_OfPoints, _features),
 }
-"""Of a kind of codec what its state must be like, and what it numbers."""
+"""Type of the state of each kind of codec, and the function that lists the names of its ids."""
 
 
 def check_finite(weights: Mapping[str, Tensor], whose: object) -> None:
-    """Checks that weights are numbers.
+    """Checks that weights are finite numbers.
 
     Raises:
-        UserError: One is NaN or infinite.
+        UserError: A weight is NaN or infinite.
     """
     for name, weight in weights.items():
         if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
@@ -356,7 +356,7 @@ def check_finite(weights: Mapping[str, Tensor], whose: object) -> None:
 
 
 class _Unfit(Exception):
-    """What a checkpoint holds that it should not."""
+    """Invalid content of a checkpoint."""
 
 
 def _check_tensor(value: Tensor, size: int) -> None:

@@ -1,4 +1,4 @@
-"""Places that will be written to, tried before the work whose outcome they are for."""
+"""Checks before the work that output paths can be written."""
 
 import errno
 import os
@@ -11,10 +11,10 @@ PROBE = b"\0" * 4096
 
 
 def check_folder(folder: Path) -> None:
-    """Tries to write in a folder, or where it will be made.
+    """Tests writing in a folder, or in its nearest existing parent.
 
     Raises:
-        UserError: It cannot be written to.
+        UserError: The folder cannot be written.
     """
     place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     try:
@@ -26,10 +26,10 @@ def check_folder(folder: Path) -> None:
 
 
 def check_file(path: str | Path | None) -> None:
-    """Tries to write beside a file that will be written; nothing where there is none, or what is no regular file.
+    """Tests writing next to an output file; does nothing for None, or for a path that is no regular file.
 
     Raises:
-        UserError: It cannot be written.
+        UserError: The file cannot be written.
     """
     if path is None:
         return

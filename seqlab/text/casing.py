@@ -1,11 +1,11 @@
-"""How a word is written: its capitals, digits and marks."""
+"""The casing of a word: its capitals, digits and marks."""
 
 CASINGS = ("", "lower", "Title", "UPPER", "I", "miXed", "12", "a1", "1,5", "a-b", ".")
-"""A word of each kind, by its number: padding is 0."""
+"""An example word of each kind; the index is the number of the kind, 0 is padding."""
 
 
 def casing_of(word: str) -> int:
-    """The kind of a word, a place in ``CASINGS``."""
+    """The casing of a word, as an index into ``CASINGS``."""
     if not any(sign.isalnum() for sign in word):
         return 10
     if any(sign.isdigit() for sign in word):

@@ -1,4 +1,4 @@
-"""Lines of a file -> cleaned text, in memory that does not grow with the file."""
+"""Lines of a file -> cleaned text, in constant memory."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +8,7 @@ from seqlab.text.line_reader import Unended
 
 NON_LETTERS = re.compile("[^a-z]+")
 SPACED_MARKS = ",.!?"
-"""Marks that ``spaced`` sets apart from the word before them."""
+"""Punctuation marks that ``spaced`` separates from the word before them."""
 BEFORE_MARK = re.compile(rf"(?<=\S)([{SPACED_MARKS}])")
 SET_APART = re.compile(rf"\s+([{SPACED_MARKS}])")
 
@@ -16,8 +16,8 @@ SET_APART = re.compile(rf"\s+([{SPACED_MARKS}])")
 def classic(line: str) -> str:
     """Lowercase, every run of characters other than a-z as one space, stripped (Dive into Deep Learning, 9.2).
 
-    Lines are chained with nothing between them, exactly as in the book: in character text the last word of a line
-    and the first of the next run together.
+    Lines are joined without a separator, exactly as in the book: in character text the last word of a line and the
+    first word of the next line run together.
     """
     return letters(line).strip(" ")
 
@@ -28,13 +28,13 @@ def letters(line: str) -> str:
 
 
 def raw(line: str) -> str:
-    """The line as it is, its end as ``\\n``."""
+    """The line unchanged, with ``\\n`` as its end."""
     ended = line.endswith(("\r", "\n"))
     return line.removesuffix("\n").removesuffix("\r") + "\n" * ended
 
 
 def lower(line: str) -> str:
-    """The line as it is in small letters, its end as ``\\n``."""
+    """The line in lower case, with ``\\n`` as its end."""
     return raw(line).lower()
 
 
@@ -58,17 +58,17 @@ def check_cleaning(cleaning: str) -> None:
     """Checks the name of a cleaning.
 
     Raises:
-        UserError: It is none of ``CLEANERS``.
+        UserError: The name is not in ``CLEANERS``.
     """
     if cleaning not in CLEANERS:
         raise UserError(f"unknown cleaning '{cleaning}'; {nearest(cleaning, CLEANERS)}")
 
 
 def clean_lines(lines: Iterable[str], cleaning: str) -> Iterator[str]:
-    """Cleans a text line by line; chained, the results are the cleaned text.
+    """Cleans a text line by line; the joined results are the cleaned text.
 
-    No result ends within a word, and how lines are cut in pieces changes nothing. In ``letters`` the space between two
-    lines leads the later one, so that the chain equals ``letters`` of the whole text.
+    No result ends within a word, and the cuts between pieces of lines change nothing. In ``letters`` the space between
+    two lines comes before the later line, so that the joined results equal ``letters`` of the whole text.
 
     Args:
         lines: Lines of the text, with or without their ends, or pieces of them.
@@ -84,22 +84,22 @@ def clean_lines(lines: Iterable[str], cleaning: str) -> Iterator[str]:
 
 
 def detokenize(text: str) -> str:
-    """``spaced`` text as it is written: no white space before ``,.!?``."""
+    """``spaced`` text in normal spelling: no white space before ``,.!?``."""
     return SET_APART.sub(r"\1", text)
 
 
 def restored(text: str, cleaning: str) -> str:
-    """Cleaned text as it is written."""
+    """Cleaned text in normal spelling."""
     return detokenize(text) if cleaning == "spaced" else text
 
 
 def marks_apart(cleaning: str) -> str:
-    """The marks that a cleaning sets apart from the word before them."""
+    """The marks that a cleaning separates from the word before them."""
     return SPACED_MARKS if cleaning == "spaced" else ""
 
 
 def _stripped(lines: Iterable[str]) -> Iterator[str]:
-    """``classic`` of each line, also where it comes in pieces."""
+    """``classic`` of each line, also of a line in pieces."""
     begun, gap = False, ""
     for line in lines:
         text = letters(line)

@@ -31,22 +31,22 @@ from seqlab.text.tokenize import (
 from seqlab.text.vocab import BOS, EOS, UNK, Vocab
 
 PIECE = 2**20
-"""Characters that are encoded at once."""
+"""Characters to encode at once."""
 
 
 class Codec:
-    """Text <-> ids, the same way for the training text, for a prompt and for what a model says.
+    """Text <-> ids, the same for training text, prompts and outputs.
 
-    ``classic`` character text runs words together at line joints, as in the book; with every other kind of tokens the
-    lines of ``classic`` text stay a space apart, as in ``letters``.
+    ``classic`` character text joins words at line ends, as in the book. With all other tokens a space separates the
+    lines of ``classic`` text, as in ``letters``.
 
     Args:
         cleaning: A name of ``CLEANERS``.
-        tokenizer: Between cleaned text and tokens.
-        vocab: Between tokens and ids.
-        max_length: Most tokens of a text, for whoever cuts longer ones; none where texts have no bound.
+        tokenizer: Tokenizer of cleaned text.
+        vocab: Vocabulary of the tokens.
+        max_length: Most tokens of a text, for callers that cut longer texts; None for no limit.
         line_ends: Whether each line end is a token, ``<eos>``.
-        line_begins: Whether each line begins with a token, ``<bos>``; with ``line_ends`` only.
+        line_begins: Whether each line begins with a token, ``<bos>``; only with ``line_ends``.
     """
 
     def __init__(
@@ -79,24 +79,24 @@ class Codec:
         phrases: int = 0,
         phrase_threshold: float = 100.0,
     ) -> Self:
-        """Learns tokens and vocabulary from a training text, which is never held whole.
+        """Learns tokens and vocabulary from a training text, without holding the whole text.
 
-        Ids are given by frequency; that of subwords is counted over about a million characters.
+        Ids are in order of frequency; subwords are counted over about a million characters.
 
         Args:
-            lines: Gives a fresh iterator over the uncleaned lines.
+            lines: Returns a new iterator over the uncleaned lines.
             cleaning: A name of ``CLEANERS``.
             tokens: A name of ``TOKENIZERS``.
-            min_freq: Characters or words seen less often than this become ``<unk>``.
-            vocab_size: Pieces of a subword vocabulary, ``<unk>`` among them, other reserved tokens not.
-            reserved: Tokens that have ids whether or not the text holds them.
+            min_freq: Characters or words with fewer occurrences become ``<unk>``.
+            vocab_size: Size of a subword vocabulary, with ``<unk>`` but without other reserved tokens.
+            reserved: Tokens that always have ids.
             line_ends: Whether each line end is a token, ``<eos>``.
             line_begins: Whether each line begins with a token, ``<bos>``.
-            phrases: Passes over the text that find phrases, of words alone; see ``seqlab.text.phrases``.
+            phrases: Passes over the text that find phrases, only for words; see ``seqlab.text.phrases``.
             phrase_threshold: Score above which two words are a phrase.
 
         Raises:
-            UserError: A name is unknown, or a number out of range.
+            UserError: A name is unknown, or a number is out of its range.
         """
         check_cleaning(cleaning)
         check_tokens(tokens)
@@ -141,10 +141,10 @@ class Codec:
         return np.min_scalar_type(self.vocab_size - 1)
 
     def clean(self, text: str) -> str:
-        """A short text as this codec reads it.
+        """Cleans a short text.
 
-        A space typed at either end of a prompt means something, so one is kept there even in ``classic`` character
-        text, whose lines have none.
+        A space at either end of a prompt has a meaning, so it is kept even in ``classic`` character text, whose lines
+        have no such spaces.
         """
         cleaned = "".join(clean_lines(ended_lines(text), self._rule))
         if self._rule != "classic":
@@ -165,7 +165,7 @@ class Codec:
         """The cleaned text of ids.
 
         Raises:
-            IndexError: An id is not of the vocabulary.
+            IndexError: An id is not in the vocabulary.
         """
         tokens = self.vocab.tokens(ids)
         if self.line_ends:
@@ -176,7 +176,7 @@ class Codec:
         """The text of ids as people write it.
 
         Raises:
-            IndexError: An id is not of the vocabulary.
+            IndexError: An id is not in the vocabulary.
         """
         return restored(self.decode(ids), self.cleaning)
 

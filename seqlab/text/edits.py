@@ -1,10 +1,10 @@
-"""How far a sequence is from another."""
+"""Edit distance of two sequences."""
 
 from collections.abc import Hashable, Sequence
 
 
 def edit_distance(said: Sequence[Hashable], wanted: Sequence[Hashable]) -> int:
-    """The fewest insertions, deletions and replacements that make one sequence the other (Levenshtein 1966).
+    """The fewest insertions, deletions and replacements that turn one sequence into the other (Levenshtein 1966).
 
     d[i, j] = min(d[i - 1, j] + 1, d[i, j - 1] + 1, d[i - 1, j - 1] + (said[i] != wanted[j]))
     """

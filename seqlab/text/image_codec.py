@@ -1,4 +1,4 @@
-"""Images <-> what a network reads of them."""
+"""Images <-> inputs of a network."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -7,15 +7,15 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class ImageCodec:
-    """How large images are, in which order their pixels are read, and what standardizes them.
+    """Size of images, order of their pixels, and their standardization.
 
     Args:
-        height: Pixels.
-        width: Pixels.
-        view: auto, vector, image, rows or pixels: as what a network reads an image; auto leaves it the choice.
-        order: Where each pixel comes from, in a row after a row; none where they stay in their places.
-        mean: Of the grey levels of the training part, from 0 to 1.
-        deviation: Standard deviation of them, above 0.
+        height: Height in pixels.
+        width: Width in pixels.
+        view: Shape of an image for the network: auto, vector, image, rows or pixels; auto is the network's default.
+        order: Source position of each pixel, row by row; None for the normal order.
+        mean: Mean of the grey levels of the training part, from 0 to 1.
+        deviation: Standard deviation of these grey levels, above 0.
     """
 
     height: int

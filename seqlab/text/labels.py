@@ -9,11 +9,11 @@ class Labels:
 
     Args:
         names: The classes in the order of their ids.
-        separator: What stands between the labels of a text that may have several; none where each has one.
-        scheme: In which they mark spans of words, a name of ``SCHEMES``; none where they mark none.
+        separator: Separator between several labels of a text; None if each text has one label.
+        scheme: Scheme of spans, a name of ``SCHEMES``; None if the labels mark no spans.
 
     Attributes:
-        UNSEEN: The id of every label that is no class; no prediction equals it.
+        UNSEEN: The id of every label that is not a class; no prediction equals it.
     """
 
     UNSEEN = -1
@@ -24,7 +24,7 @@ class Labels:
 
     @classmethod
     def build(cls, labels: Iterable[str], separator: str | None = None) -> Self:
-        """The distinct labels of a training part, sorted: as numbers where all of them are whole numbers."""
+        """The distinct labels of a training part, sorted; numerically if all are whole numbers."""
         names = sorted(set(labels))
         try:
             return cls(sorted(names, key=int), separator)
@@ -43,7 +43,7 @@ class Labels:
         return label in self._ids
 
     def ids(self, labels: Iterable[str]) -> list[int]:
-        """The id of each label, ``UNSEEN`` for those that the training part did not have."""
+        """The id of each label, ``UNSEEN`` for labels that the training part did not have."""
         return [self._ids.get(label, self.UNSEEN) for label in labels]
 
     def state(self) -> dict[str, object]:

@@ -1,6 +1,6 @@
-"""Files and texts -> their lines, by one rule wherever lines are read.
+"""Files and texts -> their lines, by the same rule everywhere.
 
-A line ends with ``\\n`` or ``\\r\\n``; a lone ``\\r`` ends one only where there is no ``\\n`` at all.
+A line ends with ``\\n`` or ``\\r\\n``; a single ``\\r`` ends a line only if there is no ``\\n`` at all.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,34 +16,34 @@ from seqlab.files import DAMAGED, OPENERS, open_plain, read_plain
 CHUNK = 2**20  # bytes
 
 LONGEST_LINE = 4096
-"""Characters; a longer line is read in pieces, so that a file of one line needs no more memory."""
+"""Most characters of a line; a longer line is read in pieces, to limit memory."""
 SPACED = r"[[\p{WB=ALetter}\p{WB=Numeric}]--[\u3000-\u303f\uff00-\uffef]]"
-"""Characters of words that spaces usually stand between; those of full width, for one, are not."""
+"""Characters of words that are usually separated by spaces; full-width characters are not among them."""
 BORDER = regex.compile(rf"(?V1)(?<={SPACED}) (?={SPACED})")
-"""A space at which a line can be read in pieces without any token of either piece being another than in the line."""
+"""A space at which a line can be cut without changing any token."""
 
 
 class Unended(str):
-    """The beginning of a line that the next string goes on with."""
+    """The beginning of a line that the next string continues."""
 
     __slots__ = ()
 
 
 def is_compressed(path: Path) -> bool:
-    """Whether the name of a file says that it is compressed."""
+    """Whether a file is compressed, by its name."""
     return path.suffix in OPENERS
 
 
 def without_compression(path: Path) -> Path:
-    """What a file would be called if it were not compressed."""
+    """The name of a file without the ending of its compression."""
     return path.with_suffix("") if is_compressed(path) else path
 
 
 def read_bytes(path: Path) -> bytes:
-    """What a file holds, decompressed.
+    """The decompressed content of a file.
 
     Raises:
-        UserError: It cannot be read.
+        UserError: The file cannot be read.
     """
     try:
         return read_plain(path)
@@ -58,21 +58,21 @@ def with_line_ends(text: str) -> str:
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines of a text without their ends; what follows the last end is a line if it is not empty."""
+    """The lines of a text without their ends; text after the last end is a line too."""
     lines = with_line_ends(text).split("\n")
     return lines if lines[-1] else lines[:-1]
 
 
 def ended_lines(text: str) -> list[str]:
-    """The lines of a text with ``\\n`` as their ends; the last one may have none."""
+    """The lines of a text with ``\\n`` as their ends; the last line may have no end."""
     *lines, last = with_line_ends(text).split("\n")
     return [*(f"{line}\n" for line in lines), *([last] if last else [])]
 
 
 def read_lines(paths: Iterable[Path]) -> Iterator[str]:
-    """The lines of UTF-8 files one after the other, plain or compressed, with ``\\n`` as their ends.
+    """The lines of several UTF-8 files, plain or compressed, with ``\\n`` as their ends.
 
-    An over-long line comes in pieces, all but the last of them ``Unended``.
+    An over-long line comes in pieces; all pieces except the last are ``Unended``.
 
     Raises:
         UserError: A file is missing, unreadable or not UTF-8.
@@ -87,7 +87,7 @@ def read_lines(paths: Iterable[Path]) -> Iterator[str]:
                     number += line.endswith(end)
                     yield line if isinstance(line, Unended) else _ended(line, end)
         except UnicodeDecodeError as error:
-            number += error.object[: error.start].count(end.encode()) + 1  # decoded ahead of the lines given so far
+            number += error.object[: error.start].count(end.encode()) + 1  # decoded ahead of the returned lines
             raise UserError(
                 f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x} in line {number}); "
                 "convert it, for example with iconv -t UTF-8"
@@ -98,7 +98,7 @@ def read_lines(paths: Iterable[Path]) -> Iterator[str]:
 
 
 def _line_end(file: IO[bytes]) -> str:
-    """What ends the lines of a file."""
+    """The line end of a file."""
     found = False
     while chunk := file.read(CHUNK):
         if b"\n" in chunk:
@@ -114,7 +114,7 @@ def _ended(line: str, end: str) -> str:
 
 
 def _pieces(file: Any, end: str) -> Iterator[str]:
-    """The lines of a file with their ends as they are, over-long ones in pieces cut at ``BORDER``."""
+    """The lines of a file with their original ends; over-long lines are cut at ``BORDER``."""
     held: list[str] = []
     size = 0
     while more := file.readline(LONGEST_LINE):

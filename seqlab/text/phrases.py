@@ -1,4 +1,4 @@
-"""Phrases of two words and more that are found by counts, such as new_york."""
+"""Phrases of two or more words, found by counts, such as new_york."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,21 +9,21 @@ if TYPE_CHECKING:
     from seqlab.text.tokenize import Tokenizer
 
 JOINT = "_"
-"""Between the words of a phrase."""
+"""Separator of the words of a phrase."""
 DISCOUNT = 5
-"""Occurrences that a pair of words must have beside those that count."""
+"""Discount of the occurrences of a pair."""
 MOST_PAIRS = 4_000_000
-"""Distinct pairs that are counted at once; those seen once are forgotten when there are more."""
+"""Most distinct pairs in the counts; above that, pairs with one occurrence are dropped."""
 
 Pairs = frozenset[tuple[str, str]]
 
 
 class PhraseTokenizer:
-    """A tokenizer of words that joins those of phrases; ``join`` takes them apart again.
+    """A word tokenizer that joins the words of phrases; ``join`` separates them again.
 
     Args:
-        words: Cuts text into words.
-        passes: Pairs that are joined, from left to right, pass after pass; what one has joined is a word of the next.
+        words: Word tokenizer.
+        passes: Pairs to join in each pass, from left to right; a joined pair is a word of the next pass.
     """
 
     def __init__(self, words: "Tokenizer", passes: Sequence[Pairs]) -> None:
@@ -39,7 +39,7 @@ class PhraseTokenizer:
         return self._words.keeps_text
 
     def phrased(self, words: Iterable[str]) -> list[str]:
-        """Words, with those of phrases joined."""
+        """Words, with the words of phrases joined."""
         found = [*words]
         for pairs in self.passes:
             found = joined(found, pairs)
@@ -66,7 +66,7 @@ class PhraseTokenizer:
 
 
 def joined(words: Iterable[str], pairs: Pairs) -> list[str]:
-    """Words, with pairs joined from left to right; a word is of one pair at most."""
+    """Words, with pairs joined from left to right; a word belongs to at most one pair."""
     found: list[str] = []
     free = False
     for word in words:
@@ -79,15 +79,15 @@ def joined(words: Iterable[str], pairs: Pairs) -> list[str]:
 
 
 def learn_phrases(lines: Callable[[], Iterator[list[str]]], passes: int, threshold: float) -> list[Pairs]:
-    """The pairs of words that stand together more often than by chance (Mikolov et al. 2013, arXiv 1310.4546, equation
-    6, times the words of the text, as word2phrase has it).
+    """The pairs of words that occur together more often than by chance (Mikolov et al. 2013, arXiv 1310.4546, equation
+    6, times the number of words, as in word2phrase).
 
         score(a, b) = (count(a b) - DISCOUNT) * words / (count(a) * count(b)) > threshold
 
     Args:
-        lines: Gives a fresh iterator over the words of each line.
-        passes: After each of them what it found is joined, so that phrases of up to 2^passes words are found.
-        threshold: Above which a pair is a phrase.
+        lines: Returns a new iterator over the words of each line.
+        passes: Number of passes; each pass joins its pairs, so that phrases have up to 2^passes words.
+        threshold: Score above which a pair is a phrase.
     """
     found: list[Pairs] = []
     for _ in range(passes):

@@ -1,4 +1,4 @@
-"""What the numbers that a regression reads and says stand for: columns of a table, standard scores, two values."""
+"""Inputs and outputs of a regression: columns of a table, standard scores, two values."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,16 +12,16 @@ from seqlab.text.series_codec import Scale
 
 @dataclass(frozen=True)
 class PointsCodec:
-    """Between the rows of a table and what a regression reads and says.
+    """Codec between the rows of a table and the inputs and outputs of a regression.
 
     Args:
-        columns: Names of the features, in the order in which they are read.
-        target: Name of the column that is said.
+        columns: Names of the features, in input order.
+        target: Name of the target column.
         layout: Names of all columns of the file, in its order.
         headed: Whether the file names its columns.
-        scale: Of the features.
-        target_scale: Of the target, one column; it changes nothing where there are two values.
-        classes: The two values of the target, the likelier one for a larger output last; none where it is a number.
+        scale: Scale of the features.
+        target_scale: Scale of the target, one column; the identity for two values.
+        classes: The two values of the target; a larger output makes the second more likely. None for a number.
     """
 
     columns: list[str]
@@ -34,25 +34,25 @@ class PointsCodec:
 
     @property
     def vocab_size(self) -> int:
-        """Features of a row."""
+        """Number of features in a row."""
         return len(self.columns)
 
     @property
     def deviation(self) -> float:
-        """Units of the target that one unit of what is said stands for."""
+        """Units of the target per unit of the output."""
         return self.target_scale.deviations[0]
 
     def in_units(self, weights: NDArray[Any]) -> NDArray[np.float64]:
         """Weights of features and a bias as slopes and an intercept in the units of the file.
 
         From (y - m) / s = sum over i of w_i (x_i - m_i) / s_i + b the slopes are s w_i / s_i, and the intercept is
-        m + s b - sum over i of slope_i m_i. Of two values they are log-odds.
+        m + s b - sum over i of slope_i m_i. For two values they are log-odds.
 
         Args:
             weights: ``(features + 1,)``, the bias last.
 
         Returns:
-            As ``weights``.
+            The same shape as ``weights``.
         """
         weights = np.asarray(weights, np.float64)
         slopes = self.deviation * weights[:-1] / self.scale.deviations

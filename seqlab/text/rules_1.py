@@ -1,4 +1,4 @@
-"""Rules of version 1, which checkpoints of their time keep, and what was measured with them."""
+"""Tokenizer rules of version 1, for old checkpoints and their results."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,10 +12,10 @@ from seqlab.text.vocab import UNK
 
 
 class WordTokenizer1:
-    """One token a word, a punctuation mark or a line end.
+    """A token is a word, a punctuation mark or a line end.
 
-    Apostrophes and hyphens within a word stay in it; ``--`` and ``...`` are one mark. ``join`` writes text as it is
-    usually written, not with the spaces that it had.
+    Apostrophes and hyphens within a word belong to it; ``--`` and ``...`` are one mark each. ``join`` uses normal
+    spelling instead of the original spaces.
     """
 
     name: ClassVar[str] = "word_1"
@@ -49,7 +49,7 @@ class WordTokenizer1:
 
 
 class SubwordTokenizer1(SubwordTokenizer):
-    """Pieces in which ``<unk>`` and ``▁`` of a text are not told from marks."""
+    """Subwords that do not distinguish ``<unk>`` and ``▁`` in a text from special tokens."""
 
     def state(self) -> dict[str, object]:
         return {"name": self.name.removesuffix("_1"), "library": self.library.to_str()}

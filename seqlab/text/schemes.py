@@ -1,4 +1,4 @@
-"""Tagging schemes: which tag may follow which, tags of spans, and which scheme a file is in."""
+"""Tagging schemes: allowed transitions, tags of spans, and the scheme of a file."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ def follows(scheme: str, before: str | None, tag: str | None) -> bool:
 
 
 def violations(tags: Sequence[str], scheme: str) -> int:
-    """How often a tag follows what it must not follow, the end of the sentence among them."""
+    """Number of forbidden transitions, including those to the end of the sentence."""
     if not tags:
         return 0
     pairs = zip([None, *tags], [*tags, None], strict=True)
@@ -32,7 +32,7 @@ def violations(tags: Sequence[str], scheme: str) -> int:
 
 
 def tags_of(spans: Iterable[Span], length: int, scheme: str) -> list[str]:
-    """The tags of a sentence of ``length`` words with these spans, which do not overlap and stand in their order."""
+    """The tags of a sentence of ``length`` words with these spans, which must be sorted and must not overlap."""
     tags, last = [OUTSIDE] * length, Span("", -1, -1)
     for span in spans:
         kind = f"-{span.kind}" if span.kind else ""
@@ -47,7 +47,7 @@ def tags_of(spans: Iterable[Span], length: int, scheme: str) -> list[str]:
 
 
 def converted(tags: Sequence[str], scheme: str) -> list[str]:
-    """Tags of any scheme in another; what breaks the rules is read as ``spans_of`` reads it."""
+    """Converts tags of any scheme to another; tags that break the rules are read as in ``spans_of``."""
     return tags_of(spans_of(tags), len(tags), scheme)
 
 
@@ -57,9 +57,9 @@ def tag_names(kinds: Iterable[str], scheme: str) -> list[str]:
 
 
 def scheme_of(sentences: Sequence[Sequence[str]]) -> str | None:
-    """The scheme of a file's tags; none where they mark no spans, as parts of speech do not.
+    """The scheme of a file's tags; None for tags without spans, such as parts of speech.
 
-    Between IOB1 and IOB2 it is the one with fewer violations, and IOB2 of equally many.
+    Between IOB1 and IOB2 it is the scheme with fewer violations, and IOB2 for equal numbers.
     """
     seen = {tag for tags in sentences for tag in tags}
     spans = seen - {OUTSIDE}

@@ -1,4 +1,4 @@
-"""What the numbers that a forecaster reads stand for: columns, standard scores, steps of time."""
+"""Inputs and outputs of a forecaster: columns, standard scores, steps of time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Scale:
-    """Of each column of one series the mean and the standard deviation in the training part, in the column's units."""
+    """Mean and standard deviation of each column of one series in the training part, in the column's units."""
 
     means: list[float]
     deviations: list[float]
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> Self:
-        """That of values ``(steps, columns)``; a column that never changes has deviation 1."""
+        """The scale of values ``(steps, columns)``; a constant column has deviation 1."""
         deviations = values.std(0)
         return cls(values.mean(0).tolist(), np.where(deviations > 0, deviations, 1.0).tolist())
 
     @classmethod
     def none(cls, columns: int) -> Self:
-        """The one that changes nothing."""
+        """The identity scale."""
         return cls([0.0] * columns, [1.0] * columns)
 
     def scaled(self, values: NDArray[Any]) -> NDArray[np.float64]:
@@ -39,23 +39,23 @@ class Scale:
 
 @dataclass(frozen=True)
 class SeriesCodec:
-    """Between values in units and what a forecaster reads, and how a file of them is laid out.
+    """Codec between values in units and the inputs of a forecaster, with the layout of the file.
 
     Args:
-        columns: Names of what is forecast.
+        columns: Names of the columns to forecast.
         known: Names of the columns that are known in advance.
         calendar: Features of the time, each a sine and a cosine: hour, weekday, month.
         history: Steps that a forecast reads.
-        horizon: Steps that the network says at once.
+        horizon: Steps of one forecast.
         season: Steps of one season.
-        step: From one row to the next, as ``Step.plain`` has it.
-        time_column: Name of the column of the time; none where rows are numbered.
-        id_column: Name of the column that says which series a row is of; none where there is one.
-        timezone: Zone of the times, such as Europe/Berlin; none as they are written.
-        scales: Of the columns, by the name of the series.
-        known_scales: Of the columns known in advance, by the name of the series.
-        errors: Mean absolute difference of the training part from its season before, in units, by the name of the
-            series, one a column: what MASE divides by (Hyndman & Koehler 2006).
+        step: Step from one row to the next, see ``Step.plain``.
+        time_column: Name of the column of the time; None if rows are numbered.
+        id_column: Name of the column with the name of each row's series; None for a single series.
+        timezone: Time zone of the times, such as Europe/Berlin; None as in the file.
+        scales: Scales of the columns, by the name of the series.
+        known_scales: Scales of the columns known in advance, by the name of the series.
+        errors: Divisors of MASE (Hyndman & Koehler 2006), by the name of the series, one per column: mean absolute
+            difference of the training part from the season before, in units.
     """
 
     columns: list[str]
@@ -74,22 +74,22 @@ class SeriesCodec:
 
     @property
     def vocab_size(self) -> int:
-        """Columns that are forecast."""
+        """Number of columns to forecast."""
         return len(self.columns)
 
     @property
     def features(self) -> int:
-        """Numbers that are known in advance of each step."""
+        """Number of features per step that are known in advance."""
         return len(self.known) + 2 * len(self.calendar)
 
     @property
     def scaled(self) -> bool:
-        """Whether what is read is in standard scores, not in units."""
+        """Whether inputs are standard scores instead of units."""
         return any(scale != Scale.none(len(self.columns)) for scale in self.scales.values())
 
     @property
     def names(self) -> list[str]:
-        """Of the series, in the order of their numbers."""
+        """Names of the series, in the order of their numbers."""
         return [*self.scales]
 
     def state(self) -> dict[str, object]:

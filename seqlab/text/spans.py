@@ -1,4 +1,4 @@
-"""Spans of words: what tags such as ``B-person I-person O`` mark, read leniently or strictly."""
+"""Spans of words, marked by tags such as ``B-person I-person O``, read leniently or strictly."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,14 +9,14 @@ OUTSIDE = "O"
 SAME, OTHER = frozenset({True}), frozenset({False})
 ANY = SAME | OTHER
 ENDS = {"L": "E", "U": "S"}
-"""Prefixes of BILOU under their names in IOBES."""
+"""Prefixes of BILOU -> prefixes of IOBES."""
 
 Pattern = tuple[str, str, frozenset[bool]]
-"""Prefixes of one tag, prefixes of the next, and whether both must be, or must not be, of one kind."""
+"""Prefixes of one tag, prefixes of the next tag, and whether both must have, or must not have, the same kind."""
 
 
 class Span(NamedTuple):
-    """Words ``start`` to ``end - 1`` of a sentence, which are a ``kind``; of tags without kinds it is empty."""
+    """Words ``start`` to ``end - 1`` of a sentence, with their ``kind``, which is empty for tags without kinds."""
 
     kind: str
     start: int
@@ -24,7 +24,7 @@ class Span(NamedTuple):
 
 
 class Strict(NamedTuple):
-    """When a tag starts a span, goes on with it, and ends the one before, in one scheme (seqeval 1.2, scheme.py)."""
+    """Rules of a scheme: when a tag starts a span, continues it, and ends the previous one (seqeval 1.2, scheme.py)."""
 
     start: tuple[Pattern, ...]
     inside: tuple[Pattern, ...]
@@ -60,7 +60,7 @@ def check_scheme(scheme: str) -> None:
     """Checks the name of a scheme.
 
     Raises:
-        UserError: It is none of ``SCHEMES``.
+        UserError: The name is not in ``SCHEMES``.
     """
     if scheme not in STRICT:
         raise UserError(f"unknown scheme '{scheme}': {nearest(scheme, SCHEMES)}")
@@ -73,10 +73,10 @@ def parted(tag: str) -> tuple[str, str]:
 
 
 def spans_of(tags: Sequence[str]) -> list[Span]:
-    """The spans that conlleval, and seqeval by default, sees: a span also begins at an I without B or of another kind.
+    """The spans as in conlleval, and seqeval's default: a span also begins at an I without B, or of another kind.
 
     Args:
-        tags: Of one sentence, in any scheme.
+        tags: Tags of one sentence, in any scheme.
     """
     spans: list[Span] = []
     before, kind_before, start = OUTSIDE, "", 0
@@ -93,10 +93,10 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
 
 
 def strict_spans_of(tags: Sequence[str], scheme: str) -> list[Span]:
-    """The spans that a scheme allows, as seqeval counts them with ``mode="strict"``; what breaks its rules is none.
+    """The valid spans of a scheme, as in seqeval with ``mode="strict"``; tags that break its rules make no span.
 
     Args:
-        tags: Of one sentence.
+        tags: Tags of one sentence.
         scheme: A name of ``SCHEMES``.
     """
     rules, spans = STRICT[scheme], []

@@ -1,4 +1,4 @@
-"""What a text is made of: frequencies, coverage, hapaxes and Zipf's law."""
+"""Statistics of a text: frequencies, coverage, hapaxes and Zipf's law."""
 
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ class Zipf(NamedTuple):
 
     @property
     def hapaxes(self) -> int:
-        """N-grams that occur once."""
+        """Number of n-grams that occur once."""
         return int((self.counts == 1).sum())
 
     def expected(self) -> NDArray[np.float64]:
@@ -40,7 +40,7 @@ def ngram_counts(ids: NDArray[Any], order: int) -> Counts:
         order: Tokens in an n-gram.
 
     Returns:
-        ``(types,)`` int64; empty where the text is shorter than an n-gram.
+        ``(types,)`` int64; empty if the text is shorter than an n-gram.
     """
     if len(ids) < order:
         return np.empty(0, dtype=np.int64)
@@ -54,17 +54,17 @@ def ngram_counts(ids: NDArray[Any], order: int) -> Counts:
 
 
 def zipf_exponent(counts: Counts) -> float:
-    """The exponent s of p(r) = r^-s / sum_q q^-s over the ranks r seen, by maximum likelihood.
+    """The exponent s of p(r) = r^-s / sum_q q^-s over the observed ranks r, by maximum likelihood.
 
-    At the maximum the law's mean of log r is the text's; s is found by bisection. Unlike in a line through the points
-    of the log-log plot, each rank weighs as much as it occurs, so that hapaxes decide only where they are most of the
-    text (Clauset, Shalizi & Newman 2009, section 3).
+    At the maximum the law and the text have the same mean of log r; bisection finds s. Unlike a line fit in the log-log
+    plot, each rank is weighted by its occurrences, so that hapaxes dominate only if they are most of the text (Clauset,
+    Shalizi & Newman 2009, section 3).
 
     Args:
         counts: Occurrences by rank, most frequent first ``(types,)``.
 
     Returns:
-        s, between 0 (all equally frequent) and 20; nan where there are fewer than two ranks.
+        s, between 0 (all equally frequent) and 20; NaN with fewer than two ranks.
     """
     if len(counts) < 2:
         return float("nan")
@@ -88,7 +88,7 @@ def zipf(ids: NDArray[Any], order: int) -> Zipf:
 
 
 def coverage(counts: Counts, sizes: list[int]) -> list[float]:
-    """Share of the text that the most frequent tokens make up, for each size of vocabulary.
+    """Share of the text covered by the most frequent tokens, for each vocabulary size.
 
     Args:
         counts: Occurrences by rank, most frequent first ``(types,)``.

@@ -1,4 +1,4 @@
-"""Pictures of a line of signs <-> columns of ink, all of one height."""
+"""Pictures of a line of signs <-> columns of ink, all of the same height."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -10,13 +10,13 @@ from PIL import Image
 from seqlab.errors import UserError
 
 DARKEST = 127
-"""Median of the border from which on a picture is dark signs on light paper."""
+"""Median brightness of the border from which a picture counts as dark on light."""
 WIDEST = 2**15
-"""Columns of the widest picture that is read."""
+"""Most columns of a picture."""
 
 
 class Strip:
-    """What a network that reads pictures column by column is fed: light signs on a dark ground, so many rows high.
+    """Codec for networks that read pictures column by column: light signs on dark background, with a fixed height.
 
     Args:
         height: Rows of every picture.
@@ -27,11 +27,11 @@ class Strip:
 
     @property
     def vocab_size(self) -> int:
-        """Numbers in a column."""
+        """Number of values in a column."""
         return self.height
 
     def columns(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A picture from left to right: one of another height is scaled, one with a light border turned around.
+        """The columns of a picture from left to right; it is scaled to the height, and inverted if its border is light.
 
         Args:
             picture: Brightness ``(rows, columns)`` from 0 to 255.
@@ -40,17 +40,17 @@ class Strip:
             ``(columns, height)``.
 
         Raises:
-            UserError: It is too wide.
+            UserError: The picture is too wide.
         """
         border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
         turned = 255 - picture if np.median(border) > DARKEST else picture
         return self.scaled(turned).T
 
     def scaled(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Light on dark ``(rows, columns)`` at this height.
+        """A light-on-dark picture ``(rows, columns)``, scaled to this height.
 
         Raises:
-            UserError: It would be too wide.
+            UserError: The result would be too wide.
         """
         rows, columns = picture.shape
         wide = max(1, round(columns * self.height / rows))
@@ -64,10 +64,10 @@ class Strip:
         return np.array(Image.fromarray(picture).resize((wide, self.height), Image.Resampling.BILINEAR), np.uint8)
 
     def state(self) -> dict[str, object]:
-        """Plain values that ``from_state`` makes this of again."""
+        """Plain values that ``from_state`` rebuilds this codec from."""
         return {"kind": "strip", "height": self.height}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """That which gave this state."""
+        """The codec that gave this state."""
         return cls(state["height"])

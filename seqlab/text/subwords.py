@@ -1,4 +1,4 @@
-"""Pieces of words, learned from a text through the ``tokenizers`` library."""
+"""Subwords, learned from a text with the ``tokenizers`` library."""
 
 import os
 import re
@@ -15,28 +15,28 @@ from seqlab.text.vocab import UNK
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the library's threads do not survive the fork of a worker
 
 MARK = "▁"
-"""Stands for a space in pieces."""
+"""Mark of a space in pieces."""
 MARKED = str.maketrans({" ": MARK, MARK: " "})
-"""Spaces as marks and marks as spaces, there and back, so that a mark in a text stays one."""
+"""Exchanges spaces and marks in both directions, so that a mark in a text survives."""
 APART = pre_tokenizers.Split(Regex(r"<(?=(?:unk|pad|bos|eos|sep)>)"), "isolated")
-"""Keeps what is written like a reserved token from being a piece."""
+"""Escapes text that looks like a reserved token."""
 
 LONGEST_LEARNED, LONGEST_READ = 1000, 2**16
-"""Characters of a word; learning takes the square of that, and reading several hundred bytes for each."""
+"""Most characters of a word; training time grows with its square, and memory by several hundred bytes for each."""
 
 LONGEST_PIECE = 100
-"""Characters of a piece of a unigram model, so many of which are looked at from each place of a text."""
+"""Most characters of a piece in a unigram model."""
 
 
 def in_parts(text: str, longest: int, space: str = " ") -> list[str]:
-    """A text, cut where more than so many characters follow each other without a space, or more than so many spaces."""
+    """A text, cut within runs of more than so many characters without a space, or of more than so many spaces."""
     if len(text) <= longest or re.search(rf"[^{space}]{{{longest + 1}}}|{space}{{{longest + 1}}}", text) is None:
         return [text]
     return re.findall(rf"{space}?[^{space}]{{1,{longest}}}|{space}{{1,{longest}}}", text)
 
 
 class SubwordTokenizer:
-    """Pieces of words, learned from a text.
+    """Subword tokenizer, learned from a text.
 
     Args:
         library: A trained tokenizer of the library, with ``<unk>`` as its token 0.
@@ -59,13 +59,13 @@ class SubwordTokenizer:
 
         Args:
             lines: Cleaned lines of the training text.
-            vocab_size: Pieces wanted, ``<unk>`` among them; a small text gives fewer, and every single character
-                (every byte in ``bpe``) is a piece even where that makes them more.
+            vocab_size: Number of pieces, including ``<unk>``; a small text gives fewer. Every single character (every
+                byte in ``bpe``) is always a piece, which may give more.
         """
         raise NotImplementedError
 
     def tokenize(self, text: str) -> list[str]:
-        """The pieces of a text; what has no piece appears as it is written."""
+        """The pieces of a text; unknown text appears unchanged."""
         return [piece for part in in_parts(text, LONGEST_READ, self.space) for piece in self._tokenized(part)]
 
     def _tokenized(self, text: str) -> list[str]:
@@ -107,8 +107,8 @@ class BPETokenizer(SubwordTokenizer):
 class UnigramTokenizer(SubwordTokenizer):
     """Unigram language model over pieces (Kudo, 2018, P18-1007); spaces are ``▁``, a line end is a piece of its own.
 
-    Loses nothing but characters that the training text lacks. The library's own trainer sums in the order of a
-    randomly seeded hash table, so that two processes would disagree; ``fit_unigram`` counts in whole numbers instead.
+    It only loses characters that the training text lacks. The library's own trainer sums in the order of a randomly
+    seeded hash table, so that two processes would disagree; ``fit_unigram`` counts in whole numbers instead.
     """
 
     name: ClassVar[str] = "unigram"
@@ -140,7 +140,7 @@ def train_bpe(
     special_tokens: Sequence[str] = (),
     alphabet: Sequence[str] = (),
 ) -> list[str]:
-    """Trains a library tokenizer whose model is BPE, and gives its pieces in the order of their ids."""
+    """Trains a library tokenizer with a BPE model, and returns its pieces in the order of their ids."""
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
         special_tokens=list(special_tokens),
@@ -152,7 +152,7 @@ def train_bpe(
 
 
 def train_unigram(library: Library, lines: Iterable[str], words: re.Pattern[str], vocab_size: int) -> None:
-    """Gives a library tokenizer the unigram model of a text whose words a pattern finds."""
+    """Gives a library tokenizer the unigram model of a text; a pattern finds its words."""
     counts: dict[str, int] = {}
 
     def counted() -> Iterator[str]:
@@ -166,6 +166,6 @@ def train_unigram(library: Library, lines: Iterable[str], words: re.Pattern[str]
 
 
 def in_id_order(library: Library) -> list[str]:
-    """All pieces of a library tokenizer."""
+    """All pieces of a library tokenizer, in the order of their ids."""
     ids = library.get_vocab()
     return sorted(ids, key=ids.__getitem__)

@@ -16,19 +16,19 @@ from seqlab.text.words import WordTokenizer
 
 
 class Tokenizer(Protocol):
-    """Cuts text into tokens and puts them together again.
+    """Splits text into tokens and joins them again.
 
-    ``keeps_text`` says whether that gives back the text where every token is known, white space at the ends of lines
-    and its repetitions aside.
+    ``keeps_text`` says whether joining restores a text of known tokens, except for repeated white space and white space
+    at the ends of lines.
     """
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Name of the tokenizer."""
 
     @property
     def keeps_text(self) -> bool:
-        """See above."""
+        """Whether joining restores the text, see the class."""
 
     def tokenize(self, text: str) -> list[str]:
         """The tokens of a text."""
@@ -37,7 +37,7 @@ class Tokenizer(Protocol):
         """The tokens of each line."""
 
     def join(self, tokens: Sequence[str]) -> str:
-        """The text that tokens stand for, for display."""
+        """The text of tokens, for display."""
 
     def state(self) -> dict[str, object]:
         """Plain values that ``tokenizer_from_state`` rebuilds this tokenizer from."""
@@ -54,7 +54,7 @@ class Learned(Tokenizer, Protocol):
 
 
 class CharTokenizer:
-    """One token a character."""
+    """Each character is a token."""
 
     name: ClassVar[str] = "char"
     keeps_text: ClassVar[bool] = True
@@ -73,7 +73,7 @@ class CharTokenizer:
 
 
 class SpaceTokenizer:
-    """What white space parts, as benchmarks that are published in tokens have it; a line end is a token too.
+    """Tokens separated by white space, as in tokenized benchmarks; a line end is a token too.
 
     A literal ``<unk>`` is the ``<unk>`` of the vocabulary.
     """
@@ -116,34 +116,34 @@ OF_WORDS: dict[str, type[Tokenizer]] = {
     "space": SpaceTokenizer,
     "char": CharTokenizer,
 }
-"""How raw text is cut into words, or characters, that a task says something of, one by one."""
+"""Tokenizers of raw text for tasks that label each word or character."""
 
 PHRASED = ("word", "space")
-"""Tokens that phrases are found of."""
+"""Kinds of tokens that can form phrases."""
 
 OLD_SUBWORDS: dict[str, type[SubwordTokenizer]] = {
     kind.name: kind for kind in (BPETokenizer1, WordPieceTokenizer1, UnigramTokenizer1)
 }
 OLD: dict[str, type[Tokenizer]] = {WordTokenizer1.name: WordTokenizer1, **OLD_SUBWORDS}
-"""Rules of version 1, by name and ``_1``."""
+"""Tokenizers with rules of version 1, by name with ``_1``."""
 
 
 def check_tokens(tokens: str) -> None:
     """Checks the name of a kind of tokens.
 
     Raises:
-        UserError: It is none of ``TOKENIZERS``, nor of ``OLD``.
+        UserError: The name is neither in ``TOKENIZERS`` nor in ``OLD``.
     """
     if tokens not in TOKENIZERS and tokens not in OLD:
         raise UserError(f"unknown tokens '{tokens}'; {nearest(tokens, TOKENIZERS)}")
 
 
 def untrained(tokens: str, apart: str) -> Tokenizer:
-    """A tokenizer that learns nothing.
+    """A tokenizer without training.
 
     Args:
-        tokens: Its name.
-        apart: Marks that the cleaning sets apart from words.
+        tokens: Name of the tokenizer.
+        apart: Marks that the cleaning separates from words.
     """
     if tokens == WordTokenizer.name:
         return WordTokenizer(apart)
@@ -151,15 +151,15 @@ def untrained(tokens: str, apart: str) -> Tokenizer:
 
 
 def learning(tokens: str) -> type[Learned] | None:
-    """The kind of tokenizer that learns its pieces; none where nothing is learned."""
+    """The class of a trained tokenizer; None for a tokenizer without training."""
     return {**SUBWORDS, **OLD_SUBWORDS}.get(tokens)
 
 
 def tokenizer_from_state(state: Mapping[str, Any]) -> Tokenizer:
-    """The tokenizer that gave this state, with the rules of its time.
+    """The tokenizer that gave this state, with the rules of its version.
 
     Raises:
-        UserError: It names an unknown tokenizer.
+        UserError: The state names an unknown tokenizer.
     """
     if "phrases" in state:
         words = tokenizer_from_state({key: value for key, value in state.items() if key != "phrases"})
@@ -177,6 +177,6 @@ def tokenizer_from_state(state: Mapping[str, Any]) -> Tokenizer:
 
 
 def name_of_state(state: Mapping[str, Any]) -> str:
-    """What ``--data.tokens`` calls the tokenizer of a state."""
+    """The name for ``--data.tokens`` of the tokenizer of a state."""
     name = str(state["name"])
     return f"{name}_1" if "rules" not in state and f"{name}_1" in OLD else name

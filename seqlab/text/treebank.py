@@ -1,4 +1,4 @@
-"""Words as treebanks of English cut them."""
+"""Word tokenizer in the style of English treebanks."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,10 +8,10 @@ CLITICS = r"['’](?:s|m|d|re|ve|ll)\b"
 
 
 class TreebankTokenizer:
-    """Words and marks as the treebanks of Universal Dependencies cut English: ``do n't``, ``it 's``, ``well - known``.
+    """Words and marks as in English Universal Dependencies treebanks: ``do n't``, ``it 's``, ``well - known``.
 
     Addresses, ``@names``, ``#tags``, abbreviations such as ``U.S.`` and numbers such as ``1,000.5`` are one word each.
-    Every token stands in the text as it is.
+    Every token is a substring of the text.
     """
 
     name: ClassVar[str] = "treebank"
@@ -36,7 +36,7 @@ class TreebankTokenizer:
         return map(self.tokenize, lines)
 
     def join(self, tokens: Sequence[str]) -> str:
-        """Tokens with a space between."""
+        """Tokens separated by spaces."""
         return " ".join(tokens)
 
     def state(self) -> dict[str, object]:
@@ -45,7 +45,7 @@ class TreebankTokenizer:
 
 
 def offsets_of(tokens: Sequence[str], text: str) -> list[tuple[int, int]]:
-    """Where tokens begin and end in the text that they stand in, in their order, in characters from 0."""
+    """Begin and end of each token in its text, in order, in characters from 0."""
     found, place = [], 0
     for token in tokens:
         place = text.index(token, place)

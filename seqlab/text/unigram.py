@@ -18,19 +18,19 @@ SHRINKAGE = 0.75
 def fit_unigram(library: Library, candidates: Sequence[str], words: Mapping[str, int], vocab_size: int) -> None:
     """Gives a library tokenizer a unigram model, by Viterbi training.
 
-    Kudo (2018, P18-1007) with the best segmentation of each word in place of the expectation over all::
+    Kudo (2018, P18-1007), but with the best segmentation of each word instead of the expectation over all::
 
         score(piece) = log (count(piece) + 1) / (sum of counts + number of pieces)
 
-    with counts from the best segmentations under the scores before; then the least used pieces go. Counts are whole
-    numbers and ties are settled by the order of the candidates, so that equal words give equal models; scores are
-    rounded, so that they survive the library's JSON unchanged.
+    with counts from the best segmentations under the previous scores; then the least used pieces are dropped. Counts
+    are whole numbers and the order of the candidates breaks ties, so that equal words give equal models. Scores are
+    rounded, so that the library's JSON keeps them unchanged.
 
     Args:
-        library: Its model is replaced.
-        candidates: Pieces to select from, single characters among them; those always stay.
+        library: Tokenizer whose model is replaced.
+        candidates: Pieces to select from, including single characters, which always stay.
         words: Occurrences of each word.
-        vocab_size: Pieces to keep, ``<unk>`` among them.
+        vocab_size: Number of pieces to keep, including ``<unk>``.
     """
     spelled, weights = list(words), list(words.values())
 

@@ -1,4 +1,4 @@
-"""Word vectors written as word2vec and GloVe write them."""
+"""Word vectors in the file formats of word2vec and GloVe."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,10 +9,10 @@ Rows = NDArray[np.float32]
 
 
 def as_glove(words: Sequence[str], vectors: Rows) -> bytes:
-    """``word v1 ... vd`` a line, UTF-8.
+    """One line ``word v1 ... vd`` per word, UTF-8.
 
     Args:
-        words: Of the rows; white space within one is written as ``_``.
+        words: Words of the rows; white space within one is written as ``_``.
         vectors: ``(words, size)`` float32.
     """
     lines = (f"{_word(word)} {' '.join(map(_shown, row))}\n" for word, row in zip(words, vectors.tolist(), strict=True))
@@ -20,13 +20,13 @@ def as_glove(words: Sequence[str], vectors: Rows) -> bytes:
 
 
 def as_word2vec(words: Sequence[str], vectors: Rows) -> bytes:
-    """As ``as_glove``, after a first line ``count size``."""
+    """``as_glove`` after a first line ``count size``."""
     return _head(vectors) + as_glove(words, vectors)
 
 
 def as_word2vec_binary(words: Sequence[str], vectors: Rows) -> bytes:
-    """A first line ``count size``; then of each word its UTF-8, a space, its numbers as float32 of little end, and a
-    line end."""
+    """A first line ``count size``; then for each word its UTF-8 bytes, a space, its numbers as little-endian float32,
+    and a line end."""
     rows = np.ascontiguousarray(vectors, dtype="<f4")
     parts = (f"{_word(word)} ".encode() + row.tobytes() + b"\n" for word, row in zip(words, rows, strict=True))
     return _head(vectors) + b"".join(parts)
@@ -50,4 +50,4 @@ WRITERS: dict[str, Callable[[Sequence[str], Rows], bytes]] = {
     "word2vec_binary": as_word2vec_binary,
     "glove": as_glove,
 }
-"""Words and vectors -> the content of a file, by the name of its format."""
+"""Functions from words and vectors to the content of a file, by the name of the format."""

@@ -1,4 +1,4 @@
-"""Word vectors in files, as GloVe and word2vec write them, as text or binary."""
+"""Reads word vectors from files of GloVe and word2vec, text or binary."""
 
 import codecs
 from collections.abc import Callable, Iterator, Sequence
@@ -14,37 +14,37 @@ from seqlab.files import DAMAGED, open_plain
 from seqlab.text.vocab import Vocab
 
 LONGEST_LINE = 2**20
-"""Bytes; a file without lines is given up after so many."""
+"""Most bytes of a line; a longer line is an error."""
 
 PROBED = 2**16
-"""Bytes behind the first line that tell whether a file is binary."""
+"""Number of bytes after the first line that show whether a file is binary."""
 CONTROLS = bytes([*range(9), *range(14, 32)])
-"""Bytes that no text has."""
+"""Bytes that never occur in text."""
 DIGITS = 12
-"""Most of a count."""
+"""Largest valid count."""
 
 LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The vectors of the tokens that a vocabulary has; of a token that stands there twice, the first.
+    """The vectors of the tokens of a vocabulary; the first vector counts if a token occurs twice.
 
-    A token with capitals that the file lacks takes the vector of its small letters (Lample et al. 2016, N16-1030).
+    A token with capitals that the file lacks takes the vector of its lower-case form (Lample et al. 2016, N16-1030).
 
-    The file is UTF-8, plain or compressed, ``token v1 ... vd`` a line, with or without a first line
-    ``count dimension``; or it is what word2vec writes as binary. It is read vector by vector, so that memory grows with
-    the vocabulary alone.
+    The file is UTF-8, plain or compressed, with a line ``token v1 ... vd`` for each token, with or without a first line
+    ``count dimension``; or it is a binary file of word2vec. It is read vector by vector, so that memory only grows with
+    the vocabulary.
 
     Args:
-        path: Of the file.
-        vocab: Whose tokens are looked for.
+        path: Path of the file.
+        vocab: Vocabulary whose tokens are looked up.
         size: Size of a vector.
 
     Returns:
         Ids ``(found,)`` and their vectors ``(found, size)``.
 
     Raises:
-        UserError: The file cannot be read, a line is no vector of the size, or no token is of the vocabulary.
+        UserError: The file cannot be read, a line is no vector of the size, or no token is in the vocabulary.
     """
     found: dict[int, NDArray[np.float32]] = {}
     of_small_letters: dict[int, NDArray[np.float32]] = {}
@@ -64,7 +64,7 @@ def read_vectors(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.int64]
 
 
 Row = tuple[str, Callable[[], NDArray[np.float32]]]
-"""A token, and what reads its vector ``(size,)``."""
+"""A token, and a function that reads its vector ``(size,)``."""
 
 
 def _text_rows(path: Path, size: int) -> Iterator[Row]:
@@ -77,14 +77,14 @@ def _text_rows(path: Path, size: int) -> Iterator[Row]:
         if not sized:
             _check_size(fields, size, where)
             sized = True
-        words, numbers = fields[:-size], fields[-size:]  # a few tokens of GloVe hold spaces
+        words, numbers = fields[:-size], fields[-size:]  # a few tokens of GloVe contain spaces
         if not words or (len(words) > 1 and _is_number(words[-1])):
             raise UserError(f"{where} has a vector of size {len(fields) - 1} after those of {size}; mend or remove it")
         yield b" ".join(words).decode(), partial(_row, numbers, where)
 
 
 def _is_binary(path: Path) -> bool:
-    """Whether a first line ``count size`` is followed by numbers that are not written out."""
+    """Whether binary numbers follow a first line ``count size``."""
     try:
         with open_plain(path) as file:
             fields, begin = file.readline(LONGEST_LINE).split(), file.read(PROBED)
@@ -95,7 +95,7 @@ def _is_binary(path: Path) -> bool:
 
 
 def _binary_rows(path: Path, size: int) -> Iterator[Row]:
-    """``token v1 ... vd`` of each, the numbers float32 of little end, as word2vec writes them."""
+    """Rows ``token v1 ... vd`` with little-endian float32 numbers, as word2vec writes them."""
     try:
         with open_plain(path) as file:
             count, width = map(int, file.readline(LONGEST_LINE).split())
@@ -112,7 +112,7 @@ def _binary_rows(path: Path, size: int) -> Iterator[Row]:
 
 
 def _byte_of_token(file: IO[bytes]) -> bytes:
-    """The next byte; the end of the file ends a token too."""
+    """The next byte; the end of the file also ends a token."""
     return file.read(1) or b" "
 
 
@@ -124,7 +124,7 @@ def _finite(numbers: bytes, where: str) -> NDArray[np.float32]:
 
 
 def _by_small_letters(vocab: Vocab) -> dict[str, list[int]]:
-    """The ids of tokens with capitals, by their small letters."""
+    """The ids of tokens with capitals, by their lower-case form."""
     ids: dict[str, list[int]] = {}
     for number, token in enumerate(vocab.tokens([*range(len(vocab))])):
         if token != token.lower():
@@ -142,7 +142,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _fields(line: bytes, where: str) -> list[bytes]:
-    """What ASCII spaces part; other spaces belong to tokens."""
+    """Fields separated by ASCII spaces; other spaces belong to tokens."""
     if len(line) == LONGEST_LINE:
         raise UserError(f"{where} is longer than {LONGEST_LINE:,} bytes; give a file with one vector a line")
     try:
@@ -153,7 +153,7 @@ def _fields(line: bytes, where: str) -> list[bytes]:
 
 
 def _check_size(fields: Sequence[bytes], size: int, where: str) -> None:
-    spaced = len(fields) > size + 1 and not _is_number(fields[-size - 1])  # a token that holds spaces
+    spaced = len(fields) > size + 1 and not _is_number(fields[-size - 1])  # a token with spaces
     if spaced and all(map(_is_number, fields[-size:])):
         return
     width = len(_row(fields[1:], where))

@@ -14,14 +14,14 @@ UNK, PAD, BOS, EOS = "<unk>", "<pad>", "<bos>", "<eos>"
 
 
 class Vocab:
-    """A numbering of tokens: ``<unk>`` is 0, then the other reserved tokens, then the rest, most frequent first.
+    """A vocabulary: ``<unk>`` has id 0, then the other reserved tokens, then all others, the most frequent first.
 
-    Equally frequent tokens follow each other alphabetically, so that equal counts always give equal ids.
+    Equally frequent tokens are in alphabetical order, so that equal counts always give equal ids.
 
     Args:
-        counts: Occurrences of each token; a token with the name of a reserved one keeps that one's id.
-        min_freq: Tokens seen less often than this get no id of their own.
-        reserved: Tokens that have ids whether or not the text holds them.
+        counts: Occurrences of each token; a token with the name of a reserved token keeps that token's id.
+        min_freq: Tokens with fewer occurrences get no id of their own.
+        reserved: Tokens that always have ids.
     """
 
     def __init__(self, counts: Mapping[str, int], min_freq: int = 0, reserved: Sequence[str] = (UNK,)) -> None:
@@ -30,7 +30,7 @@ class Vocab:
 
     @classmethod
     def in_order(cls, tokens: Iterable[str], reserved: Sequence[str] = (UNK,)) -> Self:
-        """A vocabulary whose tokens follow the reserved ones in the given order; nothing was counted."""
+        """A vocabulary with tokens in the given order after the reserved ones, without counts."""
         vocab = cls.__new__(cls)
         vocab._number((UNK, *reserved), dict.fromkeys(tokens, 0))
         return vocab
@@ -59,7 +59,7 @@ class Vocab:
         return [self[token] for token in tokens]
 
     def ids(self, tokens: Iterable[str]) -> list[int]:
-        """The ids of a flat run of tokens, as ``vocab[list(tokens)]`` gives them, but faster."""
+        """The ids of a flat sequence of tokens, like ``vocab[list(tokens)]`` but faster."""
         get, unk = self._ids.get, self.unk
         return [get(token, unk) for token in tokens]
 
@@ -67,7 +67,7 @@ class Vocab:
         """The id of a token that must have one, such as ``<pad>``.
 
         Raises:
-            LookupError: It has none.
+            LookupError: The token has no id.
         """
         if token not in self._ids:
             raise LookupError(f"the vocabulary has no token '{token}'; reserved are {', '.join(self.reserved)}")
@@ -77,7 +77,7 @@ class Vocab:
         """The token of an id, or the tokens of nested sequences or an array of ids.
 
         Raises:
-            IndexError: An id is not of this vocabulary.
+            IndexError: An id is not in this vocabulary.
         """
         if isinstance(ids, np.ndarray | np.integer):
             ids = ids.tolist()
@@ -103,7 +103,7 @@ class Vocab:
         return vocab
 
     def save(self, path: str | Path) -> None:
-        """Writes a JSON file, whole or not at all.
+        """Writes a JSON file, completely or not at all.
 
         Raises:
             UserError: The file cannot be written.
@@ -119,7 +119,7 @@ class Vocab:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Reads a file that ``save`` wrote.
+        """Reads a file of ``save``.
 
         Raises:
             UserError: The file is missing, unreadable or holds no vocabulary.

@@ -1,4 +1,4 @@
-"""Files that word vectors are tested with: analogies and judged similarities."""
+"""Test files for word vectors: analogies and human similarity judgements."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ class Question(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """Two words and how alike people find them."""
+    """Two words and their similarity as judged by people."""
 
     first: str
     second: str
@@ -27,10 +27,10 @@ class Judged(NamedTuple):
 
 
 def read_analogies(path: Path) -> list[Question]:
-    """The questions of a file such as ``questions-words.txt``: four words a line, ``: name`` before each section.
+    """The questions of a file such as ``questions-words.txt``: four words per line, ``: name`` before each section.
 
     Raises:
-        UserError: It cannot be read, or a line is no question.
+        UserError: The file cannot be read, or a line is no question.
     """
     found, section = [], "all"
     for number, line in _lines(path):
@@ -47,11 +47,11 @@ def read_analogies(path: Path) -> list[Question]:
 
 
 def read_similarity(path: Path) -> list[Judged]:
-    """The pairs of a file such as WordSim-353: two words and a score a line, with tabs, commas or spaces between; one
-    line of names may stand first.
+    """The pairs of a file such as WordSim-353: two words and a score per line, separated by tabs, commas or spaces; the
+    first line may have names.
 
     Raises:
-        UserError: It cannot be read, or a line is no pair.
+        UserError: The file cannot be read, or a line is no pair.
     """
     found = []
     for number, line in _lines(path):

@@ -1,4 +1,4 @@
-"""WordPiece: pieces of words, the longest known one first."""
+"""WordPiece: subwords, the longest known piece first."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -11,19 +11,19 @@ from seqlab.text.subwords import MARK, MARKED, train_bpe
 from seqlab.text.vocab import UNK
 
 LATER = "##"
-"""Begins a piece that no space stands before."""
+"""Prefix of a piece without a space before it."""
 MARKS = r"!-/:-@\[-`{-~\p{P}"
 KEPT_WORDS = 2**16
-"""Words whose pieces are remembered."""
+"""Most words in the cache of pieces."""
 
 
 class WordPieceTokenizer:
-    """WordPiece (Devlin et al., 2019, N19-1423): pieces that no space stands before begin with ``##``.
+    """WordPiece (Devlin et al., 2019, N19-1423): pieces without a space before them begin with ``##``.
 
-    Loses characters that the training text lacks, one by one, and a space at the beginning of a line. The library's own
-    trainer numbers its pieces by the order of a randomly seeded hash table, so that two processes would disagree. Here
-    its byte pair trainer, which has no such habit, learns pieces of words that begin with a mark, and the mark tells
-    first pieces from later ones.
+    It loses single characters that the training text lacks, and a space at the beginning of a line. The library's own
+    trainer numbers its pieces in the order of a randomly seeded hash table, so that two processes would disagree. So
+    the library's deterministic byte pair trainer learns the pieces here, from words that begin with a mark; the mark
+    distinguishes first pieces from later ones.
 
     Args:
         pieces: All pieces, ``<unk>`` first.
@@ -50,7 +50,7 @@ class WordPieceTokenizer:
 
     @classmethod
     def _words(cls, text: str) -> list[str]:
-        """Each with its space as a mark in front; the first of a line has one too."""
+        """Words, each with a mark for its space in front; the first word of a line has a mark too."""
         words: list[str] = cls.words.findall(text.translate(MARKED))
         begins = (True, *(word == "\n" for word in words))
         return [
@@ -65,7 +65,7 @@ class WordPieceTokenizer:
         return map(self.tokenize, lines)
 
     def _cut(self, word: str) -> list[str]:
-        """The longest known piece first; a character of none as it is written."""
+        """The pieces of a word, the longest known piece first; an unknown character stays unchanged."""
         if word in ("\n", MARK):
             return [word]
         found: list[str] = []

@@ -1,4 +1,4 @@
-"""Words of any script, after Unicode's word boundaries, and the text that they stand for."""
+"""Word tokenizer for any script, by Unicode's word boundaries, and the way back to text."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,28 +8,28 @@ from typing import ClassVar, NamedTuple
 import regex
 
 GLUE, SPACE = "\u2060", " "
-"""Tokens that say where a text is not spaced as usual: no white space here, or this white space."""
+"""Tokens for unusual spacing: no white space here, or this white space."""
 
 CLOSING = frozenset([*".,;:!?%)]}”’»…°", "..."])
-"""Marks that no white space usually stands before."""
+"""Marks that usually have no white space before them."""
 OPENING = frozenset("([{“‘«¿¡$£#@")
-"""Marks that no white space usually follows."""
+"""Marks that usually have no white space after them."""
 ENDING = frozenset([*".,!?…", "..."])
-"""Marks after which a straight quote closes."""
+"""Marks after which a straight quote is a closing quote."""
 DASHES = re.compile(r"--+|/")
 SPACELESS = regex.compile(r"[\p{Ideographic}\p{WB=Katakana}\p{sc=Hiragana}\p{LB=SA}\u3000-\u303f\uff00-\uffef]")
-"""Characters of scripts that write no spaces between words, and the marks of such text."""
+"""Characters of scripts without spaces between words, and their punctuation marks."""
 
 PLAIN, PLAIN_WORDS = re.compile(r"[A-Za-z0-9 \n]*"), re.compile(r"\n|[A-Za-z0-9]+")
 CHUNKS = re.compile(r"\n|\S+")
 LONGEST_KEPT = 64
-"""Characters of a run without white space whose tokens are remembered."""
+"""Most characters of a run without white space in the cache of tokens."""
 
 
 def word_pattern() -> "regex.Pattern[str]":
     """One word or mark of a text without white space (Unicode Standard Annex 29, rules WB3 to WB16), in linear time.
 
-    Unlike there, a hyphen joins words, and ``--`` and ``...`` are one mark.
+    Unlike in the standard, a hyphen joins words, and ``--`` and ``...`` are one mark each.
     """
     rest = r"[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}]*+"  # WB4
     letter, hebrew = rf"\p{{WB=ALetter}}{rest}", rf"\p{{WB=Hebrew_Letter}}{rest}"
@@ -51,13 +51,13 @@ WORD = word_pattern()
 
 
 class Chunk(NamedTuple):
-    """A run without white space: its tokens, and what decides on the white space at its ends.
+    """A run without white space: its tokens, and its usual spacing.
 
     Args:
-        tokens: With ``GLUE`` where white space would usually be.
-        last: The last of them.
-        touches: Whether usually none stands before it.
-        tight: Whether usually none follows it.
+        tokens: Tokens, with ``GLUE`` where white space would be usual.
+        last: The last token.
+        touches: Whether white space before it is unusual.
+        tight: Whether white space after it is unusual.
         quotes: Whether it begins with a straight quote.
     """
 
@@ -69,13 +69,13 @@ class Chunk(NamedTuple):
 
 
 class WordTokenizer:
-    """One token a word, a mark or a line end; scripts without spaces by character.
+    """A token is a word, a mark or a line end; in scripts without spaces a token is a character.
 
-    ``join`` writes marks as they are usually written. Where a text is not, ``GLUE`` or a white space stands as a token,
-    so that the text comes back; what is lost are runs of white space, and white space at the ends of lines.
+    ``join`` uses the usual spacing of marks. Unusual spacing becomes a token, ``GLUE`` or a white space, so that the
+    text is restored, except for repeated white space and white space at the ends of lines.
 
     Args:
-        apart: Marks that stand apart from the word before them, as the cleaning of the text leaves them.
+        apart: Marks that the cleaning of the text separates from the word before them.
     """
 
     name: ClassVar[str] = "word"
@@ -132,13 +132,13 @@ class WordTokenizer:
 
 
 def _is_spaced(before: Chunk, after: Chunk) -> bool:
-    """Whether white space usually stands between two runs of a line."""
+    """Whether white space between two runs of a line is usual."""
     return not (before.tight or after.touches or (after.quotes and before.last in ENDING))
 
 
 @lru_cache(maxsize=2**16)
 def _one(token: str, before: str, spaced: bool, apart: str) -> Chunk:
-    """A token by itself; the one before it, empty at the beginning of a line, decides which way a quote turns."""
+    """One token; the token before it (empty at the beginning of a line) decides whether a quote opens or closes."""
     dash = DASHES.fullmatch(token) is not None
     closes = token in CLOSING and token not in apart
     opens = token in OPENING or (token == '"' and (spaced or not before or before in OPENING))

@@ -1,1 +1,1 @@
-"""What a model shows of itself in TensorBoard."""
+"""Callbacks that show a model's behaviour in TensorBoard."""

@@ -6,10 +6,10 @@ from seqlab.figures import Figure, new_figure
 
 
 def draw_attention(translation: Translation) -> Figure:
-    """Draws which source tokens each target token looked at.
+    """Draws the attention of each target token to the source tokens.
 
     Raises:
-        UserError: The translation carries no attention.
+        UserError: The translation has no attention weights.
     """
     if translation.attention is None:
         raise UserError("this model has no attention to draw")

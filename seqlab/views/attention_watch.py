@@ -1,4 +1,4 @@
-"""What the heads of a Transformer look at, while it learns."""
+"""Views of a Transformer's attention during training."""
 
 from typing import cast
 
@@ -12,20 +12,20 @@ from seqlab.views.boards import add_picture, boards
 from seqlab.views.gradient_watch import GradientWatch, flow, held_out
 
 ROWS = 8
-"""Pieces of held-out text that are looked at."""
+"""Pieces of held-out text in a view."""
 SHOWN_TOKENS = 32
 
 
 class AttentionWatch(GradientWatch):
-    """Looks, after a validation, at a few pieces of held-out text.
+    """Shows attention and gradients on a few pieces of held-out text after a validation.
 
-    As numbers: the gradient of a step's loss k steps back (``gradient_flow/layer0_lag_8``), and how many tokens each
-    head looks back on average (``attention_distance/layer0_head1``). As a figure: the weights of all heads
-    (``attention/heads``); when training ends, also the gradient by lag over the whole of training.
+    It logs numbers: the gradient of a step's loss k steps back (``gradient_flow/layer0_lag_8``), and the mean distance
+    of each head's attention in tokens (``attention_distance/layer0_head1``). It draws the weights of all heads
+    (``attention/heads``), and at the end of training the gradient by lag over the whole training.
 
     Args:
-        pictures: Whether to draw the heads after each look too, not only when training ends.
-        every: Optimizer steps from one look to the next, at least.
+        pictures: Whether to draw the heads at each view, not only at the end of training.
+        every: Fewest optimizer steps from one view to the next.
     """
 
     def __init__(self, pictures: bool, every: int = 1) -> None:

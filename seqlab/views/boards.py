@@ -1,4 +1,4 @@
-"""TensorBoard, for what is more than a number, and what a view must know of a model and of its data."""
+"""TensorBoard writers for views, and the protocols of models and data that views need."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ class Pairs(Protocol):
 
 
 def boards(trainer: pl.Trainer) -> list[SummaryWriter]:
-    """The writers of this run's TensorBoard logs; none on processes but the first, or while Lightning checks itself."""
+    """The writers of this run's TensorBoard logs; none on other processes than the first, or in a sanity check."""
     if trainer.sanity_checking or not trainer.is_global_zero:
         return []
     return [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
@@ -72,16 +72,16 @@ def add_picture(writer: SummaryWriter, name: str, figure: Any, step: int) -> Non
 
 
 def boards_of_validation(trainer: pl.Trainer) -> tuple[list[SummaryWriter], Any]:
-    """The writers, none where nothing validates, and the data."""
+    """The writers, none without a validation part, and the data."""
     data = getattr(trainer, "datamodule", None)
     return (boards(trainer) if data is not None and data.has("val") else []), data
 
 
 class ValidationView(pl.Callback):
-    """Shows what validation says when training ends, or at each validation on request.
+    """A view at the end of training, or on request at each validation.
 
     Args:
-        pictures: Whether at each validation.
+        pictures: Whether to show the view at each validation.
     """
 
     def __init__(self, pictures: bool) -> None:
@@ -89,7 +89,7 @@ class ValidationView(pl.Callback):
 
     @abstractmethod
     def show(self, writers: Sequence[SummaryWriter], data: Any, pl_module: pl.LightningModule, step: int) -> None:
-        """Writes it at an optimizer step; ``data`` has a validation part."""
+        """Writes the view at an optimizer step; ``data`` has a validation part."""
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.pictures:

@@ -1,4 +1,4 @@
-"""Which classes are taken for which, and what is said of single texts."""
+"""Confusion matrices, and predictions for single texts."""
 
 from typing import Any, Protocol, cast
 
@@ -10,9 +10,9 @@ from seqlab.figures import Figure, new_figure
 from seqlab.views.boards import add_picture, boards_of_validation
 
 SHOWN = 8
-"""Right and wrong texts that are listed, so many of each."""
+"""Number of right texts, and of wrong texts, to list."""
 MOST_CLASSES = 60
-"""A larger confusion matrix is not drawn."""
+"""Most classes of a drawn confusion matrix."""
 
 
 class Classifies(Protocol):
@@ -24,11 +24,11 @@ class Classifies(Protocol):
 
 
 class ConfusionView(pl.Callback):
-    """Lists a few right and wrong texts after each validation; draws the confusion matrix when training ends.
+    """Lists a few right and wrong texts after each validation; draws the confusion matrix at the end of training.
 
     Args:
-        pictures: Whether to draw after each validation too.
-        every: Optimizer steps from one list to the next, at least.
+        pictures: Whether to draw also after each validation.
+        every: Fewest optimizer steps from one list to the next.
     """
 
     def __init__(self, pictures: bool, every: int = 1) -> None:
@@ -66,11 +66,11 @@ class ConfusionView(pl.Callback):
 
 
 def listed(items: Any) -> str:
-    """The wrong texts that the model was surest of, and the right ones that it was least sure of, as a table."""
+    """The most confident wrong texts and the least confident right texts, as a table."""
     rows = sorted(range(len(items["text"])), key=lambda row: -items["probability"][row])
     wrong = [row for row in rows if not items["correct"][row]][:SHOWN]
     right = [row for row in reversed(rows) if items["correct"][row]][:SHOWN]
-    lines = ["| probability | said | right | text |", "|---|---|---|---|"]
+    lines = ["| probability | predicted | right | text |", "|---|---|---|---|"]
     for row in (*wrong, *right):
         cells = f"{items['probability'][row]:.2f}", items["predicted"][row], items["label"][row], items["text"][row]
         lines.append(f"| {' | '.join(str(cell).replace('|', '/') for cell in cells)} |")
@@ -78,7 +78,7 @@ def listed(items: Any) -> str:
 
 
 def coloured(model: Classifies, items: Any) -> str:
-    """A few texts, each word the darker the more it counted."""
+    """A few texts; a word is darker the more weight it has."""
     lines = []
     for words in model.word_weights([*items["text"][:SHOWN]]):
         top = max((weight for _, weight in words), default=1.0) or 1.0
@@ -91,17 +91,17 @@ def coloured(model: Classifies, items: Any) -> str:
 
 
 def escaped(word: str) -> str:
-    """A word as it stands in HTML and Markdown."""
+    """A word escaped for HTML and Markdown."""
     signs = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "*": "&#42;", "_": "&#95;", "`": "&#96;"}
     return "".join(signs.get(sign, sign) for sign in word)
 
 
 def draw_confusion(confusion: NDArray[np.int64], names: list[str]) -> Figure:
-    """Draws how many texts of each class, by row, were said to be of each, by column.
+    """Draws the confusion matrix: true classes as rows, predicted classes as columns.
 
     Args:
         confusion: ``(classes, classes)``.
-        names: Of the classes.
+        names: Names of the classes.
     """
     size = max(3.2, 1.2 + 0.45 * len(names))
     figure, axes = new_figure(size + 1, size)

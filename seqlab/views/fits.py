@@ -1,4 +1,4 @@
-"""A regression beside the points that it is fitted to, and the surface of its loss with the path of training."""
+"""Figures of a regression: the fit with its points, and the loss surface with the path of training."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,27 +17,27 @@ from seqlab.views.boards import ValidationView, add_picture
 Floats = NDArray[np.float64]
 
 MOST_POINTS = 1000
-"""Points that are drawn, evenly spread over all."""
+"""Most points to draw, evenly spread over all points."""
 LONGEST_PATH = 400
-"""Moments of training that a path holds; of a longer one every other is left out."""
+"""Most steps in a path; a longer path drops every other step."""
 CELLS = 101
-"""Values of a feature at which a fit is drawn."""
+"""Number of feature values in the curve of a fit."""
 LEVELS = 16
-"""Lines of the surface."""
+"""Contour lines of the surface."""
 WIDTH, HEIGHT = 5.2, 4.2
 
 
 class Shown(NamedTuple):
-    """Points of a part and what a model says, in units.
+    """Points of a part and a model's predictions, in units.
 
     Args:
         features: ``(rows, features)``.
-        targets: ``(rows,)``; of two values 0 and 1.
+        targets: ``(rows,)``; 0 and 1 for two values.
         columns: Names of the features.
-        target: Name of what is said.
-        classes: The two values; none where there are numbers.
-        part: What the points are called: training, validation, test.
-        say: Features ``(rows, features)`` -> what is said ``(rows,)``; of two values how likely the second is.
+        target: Name of the target.
+        classes: The two values of the target; None for numbers.
+        part: Name of the part: training, validation, test.
+        say: Features ``(rows, features)`` -> predictions ``(rows,)``; for two values the probability of the second.
     """
 
     features: Floats
@@ -50,7 +50,7 @@ class Shown(NamedTuple):
 
 
 class Fits(Protocol):
-    """A model that is fitted to points."""
+    """A model of points."""
 
     network: Any
 
@@ -62,7 +62,7 @@ class Fits(Protocol):
 
 
 class FitView(ValidationView):
-    """Draws the fit, and of a linear model the surface of its loss with the path of training."""
+    """Draws the fit, and for a linear model its loss surface with the path of training."""
 
     def __init__(self, pictures: bool) -> None:
         super().__init__(pictures)
@@ -110,7 +110,7 @@ class FitView(ValidationView):
 
 
 def draw_both(shown: Shown, surface: Surface | None, path: Path) -> None:
-    """Draws the fit, and beside it the surface if there is one, as a PNG file.
+    """Draws the fit, and next to it the loss surface if there is one, as a PNG file.
 
     Raises:
         UserError: The file cannot be written.
@@ -123,10 +123,10 @@ def draw_both(shown: Shown, surface: Surface | None, path: Path) -> None:
 
 
 def draw_fit(axes: Axes, shown: Shown) -> None:
-    """Draws points and a fit: a line or curve of one feature, a plane of two, of more what is said against the truth.
+    """Draws points and a fit: a line or curve for one feature, a plane for two, predictions against truth for more.
 
-    Of two values one feature has a curve of how likely the second is, two have the line where both are as likely, and
-    more have how often which likelihood is said of either.
+    For a target of two values it draws the probability of the second value for one feature, the decision line for two
+    features, and histograms of the probability for more.
     """
     rows = np.linspace(0, len(shown.targets) - 1, min(len(shown.targets), MOST_POINTS)).astype(np.int64)
     some = shown._replace(features=shown.features[rows], targets=shown.targets[rows])
@@ -192,7 +192,7 @@ def _said(shown: Shown) -> str:
 
 
 def draw_surface(axes: Axes, surface: Surface) -> None:
-    """Draws the loss over two weights as contours, closer together near the optimum, and the path of training."""
+    """Draws the loss over two weights as contours, denser near the optimum, and the path of training."""
     low, high = surface.loss.min(), surface.loss.max()
     levels = low + (high - low) * np.linspace(0, 1, LEVELS) ** 2
     colours = axes.contourf(surface.across, surface.up, surface.loss, levels, cmap="viridis")

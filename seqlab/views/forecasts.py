@@ -1,4 +1,4 @@
-"""Forecasts beside what came, and how errors grow with the horizon."""
+"""Figures of forecasts with true values, and of errors by step ahead."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ from seqlab.figures import Figure, new_figure, new_panels, save_figure
 from seqlab.views.boards import ValidationView, add_picture
 
 SHOWN = 4
-"""Windows that are drawn."""
+"""Number of windows to draw."""
 MOST_COLUMNS = 4
-"""Columns of one figure."""
+"""Most columns in one figure."""
 LONGEST_PAST = 3
-"""Of the history so many times the horizon is drawn at most, but at least ``LEAST_PAST`` steps."""
+"""Most drawn history, in multiples of the horizon; at least ``LEAST_PAST`` steps are drawn."""
 LEAST_PAST = 30
 
 
@@ -30,7 +30,7 @@ class Forecasts(Protocol):
 
 
 class Continued(Protocol):
-    """A series that was forecast."""
+    """A series with a forecast."""
 
     @property
     def name(self) -> str: ...
@@ -94,14 +94,14 @@ def draw_by_step(errors: Any) -> Figure:
 def draw_leads(
     said: NDArray[np.float64], came: NDArray[np.float64], leads: Sequence[int], errors: Any, path: Path
 ) -> None:
-    """Draws what was said of each step so many steps before it, and how errors grow with that, as a PNG file.
+    """Draws the forecasts of each step from some steps before it, and the errors by step ahead, as a PNG file.
 
     Args:
-        said: Of windows that follow each other step by step ``(windows, steps)``.
-        came: As ``said``.
-        leads: Steps ahead that are drawn.
+        said: Forecasts of windows that follow each other step by step ``(windows, steps)``.
+        came: True values, like ``said``.
+        leads: Steps ahead to draw.
         errors: Mean squared error of each step ahead ``(steps,)``, by strategy.
-        path: Of the file.
+        path: Path of the file.
 
     Raises:
         UserError: The file cannot be written.
@@ -121,7 +121,7 @@ def draw_leads(
 
 
 Said = tuple[NDArray[np.float64], tuple[NDArray[np.float64], NDArray[np.float64]] | None]
-"""A forecast ``(steps, columns)``, and the ends of its interval of 80%, each as it, or none."""
+"""A forecast ``(steps, columns)``, and the ends of its 80% interval in the same shape, or None."""
 
 
 def draw_forecasts(inputs: Sequence[Continued], said: Sequence[Said], columns: Sequence[str], path: Path) -> None:
@@ -129,9 +129,9 @@ def draw_forecasts(inputs: Sequence[Continued], said: Sequence[Said], columns: S
 
     Args:
         inputs: The series.
-        said: What was said of each.
-        columns: Their names.
-        path: Of the file.
+        said: Forecast of each series.
+        columns: Names of the columns.
+        path: Path of the file.
 
     Raises:
         UserError: The file cannot be written.

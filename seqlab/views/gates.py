@@ -1,4 +1,4 @@
-"""What a recurrence does with its memory, while it learns."""
+"""Views of a recurrence's gates, units and gradients during training."""
 
 import sys
 from pathlib import Path
@@ -19,25 +19,25 @@ from seqlab.views.boards import add_picture, boards
 from seqlab.views.gradient_watch import GradientWatch, flow, held_out
 
 ROWS = 8
-"""Pieces of held-out text that are looked at."""
+"""Pieces of held-out text in a view."""
 BINS = np.linspace(0, 1, 51)
-"""Borders of the histograms of gates."""
+"""Bin borders of the histograms of gates."""
 SHOWN_TOKENS = 192
 SHOWN_UNITS = 4
 
 
 class RecurrenceWatch(GradientWatch):
-    """Looks, after a validation, at a few pieces of held-out text.
+    """Shows the recurrence on a few pieces of held-out text after a validation.
 
-    As numbers: the gradient of a step's loss k steps back (``gradient_flow/layer0_lag_8``), each gate's shares of
-    values below 0.1 and above 0.9 (``gates/layer0/z_closed``, ``_open``), the spectral radius of each gate's
-    recurrent weights, the norm of the state. As histograms: every gate. When training ends, as a figure: the gradient
-    by lag of the top layer over the whole of training.
+    It logs numbers: the gradient of a step's loss k steps back (``gradient_flow/layer0_lag_8``), each gate's shares of
+    values below 0.1 and above 0.9 (``gates/layer0/z_closed``, ``_open``), the spectral radius of each gate's recurrent
+    weights, the norm of the state. It logs a histogram of every gate. At the end of training it draws the gradient by
+    lag of the top layer over the whole training.
 
     Args:
-        folder: Of the run.
-        pictures: Whether to draw the units that remember the longest, and the gates, too.
-        every: Optimizer steps from one look to the next, at least.
+        folder: Folder of the run.
+        pictures: Whether to draw also the units with the longest memory, and the gates.
+        every: Fewest optimizer steps from one view to the next.
     """
 
     def __init__(self, folder: Path, pictures: bool, every: int = 1) -> None:

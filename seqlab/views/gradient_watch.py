@@ -1,4 +1,4 @@
-"""How far back a loss reaches, over the whole of training."""
+"""Gradients by lag over the whole training."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from seqlab.views.boards import Text, add_picture, boards
 
 
 class GradientWatch(pl.Callback):
-    """Keeps the gradient by lag of every look, goes on with them in a run that goes on, and draws them at its end.
+    """Records the gradient by lag at every view, also across resumed runs, and draws it at the end of training.
 
     Args:
-        every: Optimizer steps from one look to the next, at least.
+        every: Fewest optimizer steps from one view to the next.
     """
 
     def __init__(self, every: int) -> None:
@@ -29,11 +29,11 @@ class GradientWatch(pl.Callback):
         self.steps, self.norms = list(state_dict["steps"]), list(state_dict["norms"])
 
     def is_due(self, trainer: pl.Trainer) -> bool:
-        """Whether it is time to look, and there is a board to write on."""
+        """Whether a view is due, and there is a TensorBoard log."""
         return bool(boards(trainer)) and not (self.steps and trainer.global_step - self.steps[-1] < self.every)
 
     def keep(self, trainer: pl.Trainer, norms: Tensor) -> None:
-        """Keeps the norms by lag ``(lags,)`` of a look."""
+        """Records the norms by lag ``(lags,)`` of a view."""
         self.steps.append(trainer.global_step)
         self.norms.append(norms.tolist())
 
@@ -46,7 +46,7 @@ class GradientWatch(pl.Callback):
 
 
 def held_out(data: Text) -> NDArray[Any]:
-    """Ids of the validation part, or where there is none of the training part."""
+    """Ids of the validation part, or of the training part without one."""
     return data.part("val" if data.has("val") else "train").ids
 
 

@@ -1,4 +1,4 @@
-"""What an embedding learned, when training ends."""
+"""Views of an embedding at the end of training."""
 
 from collections.abc import Callable
 from typing import cast
@@ -12,14 +12,14 @@ from seqlab.views.boards import Writes, boards
 
 ROWS, NEIGHBOURS = 40, 5
 MOST_POINTS = 10_000
-"""The projector takes so many tokens, the most frequent."""
+"""Number of tokens in the projector, the most frequent."""
 
 
 class EmbeddingView(pl.Callback):
     """Fills TensorBoard's projector with the embedding, labelled by tokens, and lists nearest neighbours by cosine.
 
     Args:
-        vectors: Gives that of each id ``(ids, size)``; the weights of the network's embedding if not given.
+        vectors: Gives the vector of each id ``(ids, size)``; the weights of the network's embedding if not given.
     """
 
     def __init__(self, vectors: Callable[[], Tensor] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Which symbols are said where in pictures of strings."""
+"""Views of predicted symbols in pictures of strings."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
@@ -10,7 +10,7 @@ from seqlab.analysis.alignments import Alignment, draw_alignment
 from seqlab.views.boards import ValidationView, add_picture
 
 SHOWN = 3
-"""Strings that are drawn."""
+"""Number of strings to draw."""
 
 
 class Reads(Protocol):

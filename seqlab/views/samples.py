@@ -1,4 +1,4 @@
-"""What a language model would write now."""
+"""Text samples of a language model during training."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -18,8 +18,8 @@ class TextSamples(pl.Callback):
     Args:
         prompt: Text to continue.
         num_tokens: Tokens to draw.
-        temperatures: Of the draws, one sample each.
-        every: Optimizer steps from one sample to the next, at least.
+        temperatures: Temperatures of the draws, one sample each.
+        every: Fewest optimizer steps from one sample to the next.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class TextSamples(pl.Callback):
         asked = self.prompt, self.num_tokens, self.temperatures
         try:
             (texts,) = continue_text(model.network, model.codec, *asked, seeds=seeds, streaming=False)
-        except UserError as error:  # an unsmoothed model of counts has come to a dead end
+        except UserError as error:  # an unsmoothed n-gram model reached a dead end
             texts = [f"({error})"] * len(seeds)
         labels = [f"sample/temperature {temperature:g}" for temperature in self.temperatures]
         for writer in writers:

@@ -1,4 +1,4 @@
-"""Which tags are taken for which, and sentences with wrong tags."""
+"""Confusion matrix of tags, and sentences with wrong tags."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
@@ -10,7 +10,7 @@ from seqlab.views.boards import ValidationView, add_picture
 from seqlab.views.confusions import MOST_CLASSES, draw_confusion, escaped
 
 SHOWN = 12
-"""Sentences that are listed."""
+"""Most sentences to list."""
 
 
 class Tags(Protocol):
@@ -33,7 +33,7 @@ class TagView(ValidationView):
 
 
 def listed(items: Any) -> str:
-    """The first sentences with wrong tags, each such word with the right tag and the one said."""
+    """The first sentences with wrong tags, each wrong word with its true and predicted tag."""
     lines: list[str] = []
     rows = zip(items["text"], items["label"], items["predicted"], strict=True)
     for text, wanted, said in ((text.split(" "), a.split(" "), b.split(" ")) for text, a, b in rows if a != b):

@@ -1,4 +1,4 @@
-"""The sentences that a translation model fails at, and where it looks."""
+"""Views of a translation model: its worst sentences, and its attention."""
 
 from typing import NamedTuple, cast
 
@@ -10,7 +10,7 @@ from seqlab.nn.evaluating import evaluating
 from seqlab.views.boards import Pairs, Translates, add_picture, boards
 
 EXAMINED = 512
-"""Held-out sentences whose losses are compared."""
+"""Number of held-out sentences to compare by loss."""
 WORST, DRAWN = 8, 3
 
 
@@ -19,9 +19,9 @@ class Failure(NamedTuple):
 
     Args:
         loss: Nats per token of the reference, by teacher forcing.
-        source: As the model reads it.
-        reference: As it should be translated.
-        translation: As it was.
+        source: The source as the model reads it.
+        reference: The reference translation.
+        translation: The model's translation.
     """
 
     loss: float
@@ -33,10 +33,10 @@ class Failure(NamedTuple):
 class TranslationView(pl.Callback):
     """Shows, after each validation, a few translations and the held-out sentences of the highest loss.
 
-    Draws attention when training ends.
+    It draws attention at the end of training.
 
     Args:
-        pictures: Whether to draw attention after each validation too.
+        pictures: Whether to draw attention also after each validation.
     """
 
     def __init__(self, pictures: bool) -> None:

@@ -1,4 +1,4 @@
-"""Images that a classifier got wrong, and which classes it takes for which."""
+"""Views of wrongly classified images, and the confusion matrix."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
@@ -11,7 +11,7 @@ from seqlab.views.boards import ValidationView, add_picture
 from seqlab.views.confusions import MOST_CLASSES, draw_confusion
 
 COLUMNS, ROWS = 8, 3
-"""Of the wrong images that are drawn."""
+"""Grid of wrong images: images per row, and rows."""
 
 
 class HasPictures(Protocol):
@@ -21,7 +21,7 @@ class HasPictures(Protocol):
 
 
 class PictureView(ValidationView):
-    """Draws the confusion matrix, and the images that are wrong, the surest first."""
+    """Draws the confusion matrix, and wrongly classified images, the most confident first."""
 
     def show(self, writers: Sequence[SummaryWriter], data: Any, pl_module: pl.LightningModule, step: int) -> None:
         with data.undivided():
@@ -36,17 +36,17 @@ class PictureView(ValidationView):
 
 
 def draw_wrong(items: Any, pixels: Any) -> Figure | None:
-    """Draws images that got a wrong label, those first that the model was surest of; none if all are right.
+    """Draws wrongly classified images, the most confident first; None if all are right.
 
     Args:
         items: Columns of a report: ``item``, ``correct``, ``probability``, ``predicted`` and ``label``.
-        pixels: Of all images of the part ``(images, height, width)``.
+        pixels: Pixels of all images of the part ``(images, height, width)``.
     """
     wrong = [row for row, right in enumerate(items["correct"]) if not right]
     wrong = sorted(wrong, key=lambda row: -items["probability"][row])[: ROWS * COLUMNS]
     if not wrong:
         return None
-    figure, panels = new_grid(len(wrong), COLUMNS, 1.1, "Wrong images, the surest first: said for right, probability")
+    figure, panels = new_grid(len(wrong), COLUMNS, 1.1, "Most confident errors: predicted for right, probability")
     for axes, row in zip(panels, wrong, strict=True):
         axes.imshow(pixels[items["item"][row]], cmap="gray_r", vmin=0, vmax=255)
         said, right = items["predicted"][row], items["label"][row]

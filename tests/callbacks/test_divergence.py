@@ -67,7 +67,7 @@ def test_an_update_is_left_out(gradients: bool, fit: Any, memory: Any, capsys: p
     changed = [not torch.equal(*pair) for pair in zip(poison.weights, poison.weights[1:], strict=False)]
     assert changed == [True] * 3 + [False] + [True] * 5
     assert all(value == value for row in memory.logged.values() for value in row.values())
-    assert re.search("no number came out after step 4; its update is left out", capsys.readouterr().err)
+    assert re.search("NaN or infinite numbers after step 4; the update is skipped", capsys.readouterr().err)
 
 
 def test_updates_left_out_are_counted_through_checkpoints(tmp_path: Path, fit: Any, memory: Any) -> None:
@@ -91,7 +91,7 @@ def test_a_run_says_how_many_updates_it_left_out(verb: Any, small: list[str], mo
         outputs = step(self, batch, batch_idx)
         return {**outputs, "loss": outputs["loss"] * torch.nan} if batch_idx in (3, 8) else outputs
 
-    words = "Updates left out because no number came out: 2; train/skipped shows when.\n"
+    words = "Updates skipped for NaN or infinite numbers: 2; train/skipped shows when.\n"
     assert "left out" not in verb("fit", *small, "--on_nan", "skip", "--trainer.max_steps", "10").out
     monkeypatch.setattr(LanguageModel, "training_step", poisoned)
     assert words in verb("fit", *small, "--on_nan", "skip", "--trainer.max_steps", "10").out

@@ -81,7 +81,7 @@ def test_variations_that_cannot_be_read(texts: list[str], words: str) -> None:
         ({"seeds": 0}, "seeds 0 must be a whole number of at least 1"),
         ({"models": ["gru", "gru"]}, "model gru is given twice; leave one out"),
         ({"varied": {"seed": ["1", "2"]}}, "--seed is not taken by a comparison: --seeds N runs the seeds 1 to N"),
-        ({"options": ["--run=a"]}, "--run is not taken by a comparison: each run is named after what varies in it"),
+        ({"options": ["--run=a"]}, "--run is not taken by a comparison: each run is named after its varied options"),
         (
             {"varied": {"data.num_steps": ["1"]}, "options": ["--data.num_steps", "3"]},
             "data.num_steps is both varied and given; leave out --data.num_steps",

@@ -49,9 +49,7 @@ def test_pairs_of_a_comparison_before_do_not_stay(made: Made, resampled: Over, o
 def test_runs_that_failed_and_folds_are_said(made: Made, resampled: Over, output: Path) -> None:
     found = write_comparison([made("gru", fold=0, items=ITEMS), made("cnn", reason="no memory")], output, resampled)
     assert [record.reason for record in found.failed] == ["no memory"]
-    assert (
-        "where there are folds that of a test measure over the items of all folds" in (output / "table.md").read_text()
-    )
+    assert "with folds, that of a test measure is over the items of all folds" in (output / "table.md").read_text()
 
 
 def test_nothing_finished(made: Made, resampled: Over, output: Path) -> None:

@@ -159,7 +159,7 @@ def test_batches_are_a_function_of_epoch_and_index() -> None:
         (table(), {"columns": "a,c"}, "FILE has no column 'c' for columns; choose one of a, b, y"),
         (table(), {"columns": "a,y"}, "the column 'y' of FILE has two meanings; name it once"),
         (table(), {"columns": ","}, "--data.columns names no column; give the features between commas"),
-        (table(), {"kind": "two"}, "the target 'y' has 20 different values (0, 2, 4, ...), and a regression says"),
+        (table(), {"kind": "two"}, "the target 'y' has 20 different values (0, 2, 4, ...), and a regression predicts"),
         (table(), {"kind": "three"}, "unknown kind 'three': choose one of numbers, two"),
         (table(), {"scaling": "standart"}, "unknown scaling 'standart': did you mean 'standard'?"),
         (table(), {"batch_size": 0}, "batch_size 0 must be a whole number of at least 1"),
@@ -171,7 +171,7 @@ def test_batches_are_a_function_of_epoch_and_index() -> None:
             {"kind": "numbers", "val_fraction": 0.5, "test_fraction": 0.0},
             "the training part has 1 rows and fewer than two values of 'y'; give more rows, or lower",
         ),
-        (None, {"columns": "a"}, "--data.columns and --data.target_column are of a file; name one with --data.path"),
+        (None, {"columns": "a"}, "--data.columns and --data.target_column need a file; name one with --data.path"),
         (None, {"val_path": "v.csv"}, "val_path names points, and none are there to train on; give --data.path too"),
     ],
 )

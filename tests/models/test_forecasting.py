@@ -243,9 +243,9 @@ def test_origins_of_several_series_are_those_of_each(tmp_path: Path) -> None:
     [
         ({"origins": 0}, "origins 0 must be a whole number of at least 1 and at most the 22 windows"),
         ({"origins": 23}, "origins 23 must be"),
-        ({"refit": True}, "refit fits a model anew at each origin; give --origins too"),
+        ({"refit": True}, "refit fits a model again at each origin; give --origins too"),
         ({"origins": 2, "refit": True}, "refit is for models in closed form"),
-        ({"origins": 2, "figure": "f.png"}, "the figure is of every window of a part; leave out --origins"),
+        ({"origins": 2, "figure": "f.png"}, "the figure shows every window of a part; leave out --origins"),
         ({"paths": 1}, "paths 1 must be a whole number of at least 2"),
     ],
 )
@@ -458,10 +458,10 @@ def test_it_goes_on_to_the_bit(verb: Command, here: Path) -> None:
         (("--data", "sine", "--model", "bag"), "--model bag does not read --data sine; it reads"),
         (("--data", "series"), "--data series needs a series to learn from; name a file with --data.path"),
         (("--data", "sine", "--model", "seasonal", "--model.season", "9"), "the season of 9 steps is longer than"),
-        (("--data", "sine", "--model", "gru", "--model.bidirectional", "true"), "bidirectional cannot be had in a"),
+        (("--data", "sine", "--model", "gru", "--model.bidirectional", "true"), "bidirectional does not fit a"),
         (
             ("--data", "sine", "--model", "linear", "--model.distribution", "gaussian", "--model.loss", "huber"),
-            "--model.loss huber is of values alone, and a distribution of gaussian has its own; leave out --model.loss",
+            "--model.loss huber does not apply to --model.distribution gaussian, which has its own loss; leave out",
         ),
         (
             ("--data", "sine", "--model", "linear", "--model.subtract", "first"),

@@ -318,7 +318,7 @@ def test_an_unknown_option_fails() -> None:
 
 
 def test_bidirectional_is_refused(refusal: Callable[..., str]) -> None:
-    words = "bidirectional cannot be had in a language model: .* leave out .*, or give --model.backward true .*"
+    words = "bidirectional does not fit a language model: .* leave out .*, or give --model.backward true .*"
     assert re.fullmatch(words, refusal("fit", "--model.bidirectional", "true"))
 
 

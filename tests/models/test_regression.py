@@ -174,7 +174,7 @@ def test_values_that_a_plane_parts_are_told(tmp_path: Path) -> None:
     data = PointsData(str(tmp_path / "f.csv"))
     (remark,) = counted(data).remarks({})
     assert remark.startswith(
-        "A plane parts the two values, so that without a penalty weights grow without end; --model"
+        "A plane separates the two values, so that the weights grow without end without a penalty; --model"
     )
     assert counted(data, l2=0.1).remarks({}) == []
 
@@ -244,7 +244,7 @@ def test_it_goes_on_to_the_bit(verb: Command, here: Path) -> None:
     [
         (("--model", "gru"), "--model gru does not read --data points; it reads"),
         (("--data.colums", "x1"), "unknown option --data.colums: did you mean '--data.columns'?"),
-        (("--data.target_column", "z"), "--data.columns and --data.target_column are of a file; name one with"),
+        (("--data.target_column", "z"), "--data.columns and --data.target_column need a file; name one with"),
         (("--model", "closed_form", "--model.l2", "-1"), "--model.l2 -1.0 must be at least 0"),
         (
             ("--monitor", "val/accuracy"),

@@ -160,7 +160,7 @@ def test_one_that_says_the_blank_alone_is_warned_about() -> None:
     with torch.no_grad():
         made.network.output.bias[0] = 50.0
     fit.fit(made, strings)
-    assert made.remarks({})[0].startswith("This model says the blank everywhere")
+    assert made.remarks({})[0].startswith("This model predicts the blank everywhere")
     report = made.evaluate(strings, "test")
     assert (report.measures, report.empty) == ({"cer": 1.0, "exact": 0.0}, 12)
     assert "12 read as empty" in str(report)
@@ -193,7 +193,7 @@ def test_too_few_steps_are_told_or_refused(capsys: pytest.CaptureFixture[str]) -
         model(strings, replace(SMALL, columns_per_step=6)), strings
     )
     told = capsys.readouterr().err
-    assert "of 64 training strings have too few steps and teach nothing: at columns_per_step 6" in told
+    assert "of 64 training strings have too few steps and are not in the loss: at columns_per_step 6" in told
     with pytest.raises(UserError, match="no training string has steps enough .* give a smaller --model.columns_per_"):
         trainer(1).fit(model(strings, replace(SMALL, columns_per_step=40)), strings)
     report = model(strings, replace(SMALL, columns_per_step=40)).evaluate(strings, "val")

@@ -208,7 +208,7 @@ def test_parts_of_speech_have_no_spans(tmp_path: Path) -> None:
     assert "val/f1" not in fit.callback_metrics
     report = made.evaluate(sentences, "val")
     assert (report.kinds, report.strict) == ({}, None)
-    with pytest.raises(UserError, match="constrained true is for tags that mark spans"):
+    with pytest.raises(UserError, match="constrained true needs tags that mark spans"):
         model(sentences, replace(SMALL, constrained=True))
 
 
@@ -318,13 +318,13 @@ def test_it_is_looked_into(verb: Command, here: Path, names: Path) -> None:
     crf, softmax = (f"lightning_logs/{run}/checkpoints/last.ckpt" for run in "cs")
     said = verb("inspect", crf, "--text", "Tom saw Ida", "--output", "figures")
     assert said.code == 0, said.err
-    assert "the likeliest transitions" in said.out
-    assert "the words that counted most for each tag" in said.out
+    assert "the most likely transitions" in said.out
+    assert "the words with the most influence on each tag" in said.out
     assert sorted(path.name for path in (here / "figures").iterdir()) == ["c-transitions.png", "c-words.png"]
     assert verb("inspect", softmax).err == (
         "seqlab: s has output softmax, and no table of transitions; give --text to weigh words\n"
     )
-    assert "the words that counted" in verb("inspect", softmax, "--text", "Tom ran").out
+    assert "the words with the most influence" in verb("inspect", softmax, "--text", "Tom ran").out
 
 
 def test_frozen_vectors_from_a_file(names: Path, tmp_path: Path) -> None:

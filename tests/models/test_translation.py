@@ -161,7 +161,7 @@ def test_a_shared_embedding_begins_with_one_file(toy: Path, tmp_path: Path) -> N
     toy_data, file = data(toy, shared_vocab=True), str(tmp_path / "v.vec")
     made = model(toy_data, embedding_size=2, shared=True, source_vectors=file)
     assert rows(made.network.decoder.embedding, toy_data.target_codec.vocab.ids("a")) == [[1, 2]]
-    with pytest.raises(UserError, match=r"^a shared embedding begins with one file; leave out --model.source_vectors"):
+    with pytest.raises(UserError, match=r"^a shared embedding takes one file; leave out --model.source_vectors"):
         model(toy_data, embedding_size=2, shared=True, source_vectors=file, target_vectors=file)
 
 

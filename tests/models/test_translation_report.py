@@ -60,7 +60,7 @@ def test_references_too_short_for_bleu_are_told_apart_from_wrong_translations(tm
     short = rows("je dors .", "cours !")
     assert short["BLEU"].startswith("0.00 ")
     assert short["BLEU is 0"] == (
-        "no reference has the 4 words that BLEU looks for, so that it is 0 whatever is said; chrF2 tells more"
+        "no reference has 4 words, as BLEU needs, so BLEU is 0 for any translation; see chrF2 instead"
     )
     assert short["BLEU, 1 to 4 words"] == "0.00   2 sentences, no reference of 4 words"
     assert "BLEU ceiling" not in short
@@ -92,5 +92,5 @@ def test_what_sacrebleu_lacks_is_said() -> None:
         import MeCab  # noqa: F401
     except ImportError:
         assert tokenization(None, "ja", ["a b"]) == "char"
-        with pytest.raises(UserError, match=r"^tokenize 'ja-mecab' cannot be had: .*; or give another --tokenize$"):
+        with pytest.raises(UserError, match=r"^tokenize 'ja-mecab' does not work: .*; or give another --tokenize$"):
             tokenization("ja-mecab", None, ["a b"])

@@ -28,7 +28,7 @@ def test_counts() -> None:
 
 def test_what_does_not_fit_is_named() -> None:
     check_table(True, "keys")
-    with pytest.raises(UserError, match="its table 'keys' does not fit its other ones"):
+    with pytest.raises(UserError, match="its table 'keys' does not fit the others"):
         check_table(False, "keys")
 
 

@@ -112,12 +112,12 @@ def test_the_score_of_few_samples_is_that_of_what_they_were_drawn_from() -> None
     [
         (
             {"distribution": "quantiles", "quantiles": [0.5, 0.1, 0.9]},
-            r"quantiles \[0.5, 0.1, 0.9\] must ascend and hold",
+            r"quantiles \[0.5, 0.1, 0.9\] must ascend and include",
         ),
-        ({"distribution": "quantiles", "quantiles": [0.1, 0.9]}, r"quantiles \[0.1, 0.9\] must ascend and hold"),
+        ({"distribution": "quantiles", "quantiles": [0.1, 0.9]}, r"quantiles \[0.1, 0.9\] must ascend and include"),
         ({"distribution": "quantiles", "quantiles": [0.0, 0.1, 0.5, 0.9]}, "quantiles .* must be"),
-        ({"quantiles": [0.1, 0.5, 0.9]}, "quantiles .* are of --model.distribution quantiles; give that too"),
-        ({"distribution": "gaussian", "loss": "mae"}, "loss mae is of values alone, and a distribution of gaussian"),
+        ({"quantiles": [0.1, 0.5, 0.9]}, "quantiles .* need --model.distribution quantiles; give that too"),
+        ({"distribution": "gaussian", "loss": "mae"}, "loss mae does not apply to --model.distribution gaussian"),
         ({"distribution": "normal"}, "unknown distribution 'normal'"),
     ],
 )

@@ -158,8 +158,8 @@ def test_what_a_token_costs() -> None:
     ("options", "words"),
     [
         ({"positions": "learned"}, "give --model.context"),
-        ({"hidden_size": 18, "num_heads": 2}, "must be a multiple of twice num_heads, 4"),
-        ({"memory": 4, "positions": "sinusoidal"}, "memory 4 is for positions that are relative"),
+        ({"hidden_size": 18, "num_heads": 2}, "must be a multiple of twice num_heads \\(4\\)"),
+        ({"memory": 4, "positions": "sinusoidal"}, "memory 4 needs relative positions"),
         ({"memory": 4, "stride": 2}, "leave out --model.stride"),
         ({"context": 4, "stride": 5}, "stride 5 must be at most context 4"),
     ],
@@ -171,5 +171,5 @@ def test_refusals(options: dict[str, Any], words: str) -> None:
 
 def test_more_positions_than_learned_ones_are_refused() -> None:
     made = network(positions="learned", context=4, trained=0).train()
-    with pytest.raises(UserError, match="a sequence of 6 positions is longer than the 4 learned ones"):
+    with pytest.raises(UserError, match="a sequence of 6 positions is longer than the 4 learned positions"):
         made(some_ids())

@@ -181,7 +181,7 @@ def test_without_its_codec_it_is_refused(name: str, missing: str, tmp_path: Path
     torch.save({**saved, "seqlab": {**record, **({"codec": None} if missing == "none" else {})}}, tmp_path / "old.ckpt")
     with pytest.raises(UserError) as caught:
         read_checkpoint(tmp_path / "old.ckpt")
-    words = "the checkpoint was saved without its codec, so that nobody knows its tokens; train anew"
+    words = "the checkpoint was saved without its codec, so that its tokens are unknown; train again"
     assert str(caught.value) == words
 
 
