@@ -55,4 +55,4 @@ def test_recurrences_share_a_figure(tmp_path: Path) -> None:
     found = [inspect_images(one, PIXELS, LABELS, ["a", "b", "c"], f"run{k}", "") for k, one in enumerate(made)]
     names = [path.name for path in type(found[0]).draw(found, tmp_path)]
     assert names == ["run0-pixels.png", "run1-pixels.png", "gradient_flow.png"]
-    assert "gradient of the loss so many steps before the last" in str(found[0])
+    assert "gradient of the loss by steps before the last" in str(found[0])
