@@ -4,7 +4,6 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from seqlab import VERBS
@@ -15,7 +14,7 @@ from seqlab.comparison.execution import at_work, carry_out_all, plan_runs, read_
 from seqlab.comparison.grid import Grid, key_of, read_variations, split_values
 from seqlab.comparison.outcome import Comparison, write_comparison
 from seqlab.comparison.reading import OWN
-from seqlab.comparison.records import Record
+from seqlab.comparison.remaining import Progress
 from seqlab.comparison.search import Search, is_range
 from seqlab.errors import UserError
 from seqlab.evaluate import evaluate
@@ -115,28 +114,6 @@ def _search(grid: Grid, bars: Bars, sampler: str, trials: int, jobs: int, output
 def _check_jobs(jobs: int) -> None:
     if jobs < 1:
         raise UserError(f"jobs {jobs} must be a whole number of at least 1")
-
-
-class Progress:
-    """Prints each finished run, and the expected time of the remaining runs from the mean time of the finished ones."""
-
-    def __init__(self, total: int, jobs: int) -> None:
-        self.total, self.jobs, self.done = total, jobs, 0
-        self._seconds: list[float] = []
-
-    def say(self, record: Record) -> None:
-        self.done += 1
-        result = record.result or {}
-        reached = f"{result['seconds']:.0f} s" if result else f"failed: {record.reason}"
-        if record.main is not None and (value := result.get(f"val_{record.main}")) is not None:
-            measure = record.measures[record.main]
-            reached += f", best validation {measure.title} {measure.shown(value)}"
-        print(f"{self.done}/{self.total} {record.name}: {reached}{self._left(result)}", flush=True)
-
-    def _left(self, result: Mapping[str, Any]) -> str:
-        self._seconds += [result["seconds"]] if "seconds" in result else []
-        left = (self.total - self.done) * mean(self._seconds or [0.0]) / self.jobs
-        return f"; about {left / 60:,.0f} min left" if left >= 60 else ""
 
 
 def _test(checkpoint: Path) -> Report | None:

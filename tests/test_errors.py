@@ -41,7 +41,10 @@ FIT: dict[str, tuple[str, str]] = {
     "option alone": ("--sed 3", r"unknown option --sed: did you mean '--seed'\?; .*"),
     "abbreviation": ("--model.hidden 3", r"unknown option --model.hidden: did you mean '--model.hidden_size'\?; .*"),
     "word too many": ("extra", "'extra' is one argument too many; give options as --name value"),
-    "number": ("--model.hidden_size big", "--model.hidden_size does not take 'big': it takes a whole number or a list"),
+    "number": (
+        "--model.hidden_size big",
+        "--model.hidden_size does not take 'big': it takes a whole number or a list.*",
+    ),
     "fraction": ("--model.dropout much", "--model.dropout does not take 'much': it takes a number"),
     "switch": ("--model.tied perhaps", r"--model.tied does not take 'perhaps': it takes true or false"),
     "choice": (

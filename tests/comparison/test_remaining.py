@@ -1,7 +1,7 @@
 import pytest
 
-from seqlab.compare import Progress
 from seqlab.comparison.records import Record
+from seqlab.comparison.remaining import Progress
 
 
 def test_it_says_how_long_the_rest_takes(capsys: pytest.CaptureFixture[str]) -> None:
