@@ -43,7 +43,7 @@ FIT: dict[str, tuple[str, str]] = {
     "word too many": ("extra", "'extra' is one argument too many; give options as --name value"),
     "number": (
         "--model.hidden_size big",
-        "--model.hidden_size does not take 'big': it takes a whole number or a list.*",
+        r"--model.hidden_size does not take 'big': it takes a whole number or a list such as \[2,3\]",
     ),
     "fraction": ("--model.dropout much", "--model.dropout does not take 'much': it takes a number"),
     "switch": ("--model.tied perhaps", r"--model.tied does not take 'perhaps': it takes true or false"),
@@ -206,7 +206,7 @@ CONFIGS: dict[str, tuple[str, str]] = {
     "key alone": ("sed: 3", r"unknown option --sed: did you mean '--seed'\?.*"),
     "value": (
         "trainer: {max_epochs: three}",
-        "--trainer.max_epochs .*'three': it takes a whole number or null",
+        "--trainer.max_epochs does not take 'three': it takes a whole number or null",
     ),
     "short form": ("model: 3", ".*model.*name.*"),
     "trainer that has no options": ("trainer: 3", r"trainer 3 in given.yaml must be options such as .*"),

@@ -92,6 +92,9 @@ def _watched(paths: list[Path]) -> Iterator[str]:
         return
     total = None if any(map(is_compressed, paths)) else size
     with tqdm(total=total, desc="reading", unit="B", unit_scale=True, leave=False, disable=None) as bar:
+        if bar.disable:
+            yield from read_lines(paths)
+            return
         for line in read_lines(paths):
             bar.update(len(line.encode()))
             yield line

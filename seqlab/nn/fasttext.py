@@ -80,6 +80,10 @@ class Parts(NamedTuple):
     rows: Tensor
     ends: Tensor
 
+    def to(self, device: torch.device) -> "Parts":
+        """These rows on a device."""
+        return Parts(self.rows.to(device), self.ends.to(device))
+
 
 class FastText(SkipGram):
     """Skip-gram whose v is the mean of the word's own vector and the vectors of its character n-grams (Bojanowski et
@@ -130,7 +134,7 @@ class FastText(SkipGram):
         Args:
             ids: ``(words,)`` int64.
         """
-        rows, ends = (one.to(ids.device) for one in self.known)
+        rows, ends = self.known.to(ids.device)
         begins = torch.nn.functional.pad(ends, (1, 0))[ids]
         lengths = ends[ids] - begins
         own = lengths.cumsum(0)
@@ -144,8 +148,7 @@ class FastText(SkipGram):
         return rows + len(self.counts), others
 
     def inputs(self) -> Tensor:
-        rows, ends = (one.to(self.embedding.weight.device) for one in self.known)
-        return mean_rows(self.embedding.weight, rows, ends)
+        return mean_rows(self.embedding.weight, *self.known.to(self.embedding.weight.device))
 
     def heads(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         distinct, places = ids.unique(return_inverse=True)
@@ -154,5 +157,4 @@ class FastText(SkipGram):
     @torch.no_grad()
     def unseen(self, words: Sequence[str]) -> Tensor:
         """The vectors of words without an id ``(words, size)`` float32; zeros for a word without n-grams."""
-        rows, ends = (one.to(self.embedding.weight.device) for one in self.grams(words))
-        return mean_rows(self.embedding.weight, rows, ends).float()
+        return mean_rows(self.embedding.weight, *self.grams(words).to(self.embedding.weight.device)).float()

@@ -16,7 +16,7 @@ SCANNED = [name for name, cell in CELLS.items() if isinstance(cell, ScannedCell)
 Shape = tuple[int, int, int]
 SHAPES: list[Shape] = [(7, 4, 9), (16, 1, 3), (33, 11, 5), (48, 70, 2), (130, 20, 6)]
 """Hidden size, batch, steps: units that fill no vector, rows that fill no tile, more rows than are summed at once."""
-SMALL = 64 * torch.finfo(torch.float32).eps
+SMALL = 40 * torch.finfo(torch.float32).eps
 """A relative distance that rounding of other numbers of few units makes, where all of them are normalized."""
 
 

@@ -90,7 +90,10 @@ def test_a_file_of_vectors(texts: tuple[TextData, TextData], tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("kind", "run", "options", "words"),
     [
-        ("skipgram", "fasttext", {}, "and skipgram cannot continue its training; give the vectors"),
+        (
+            *("skipgram", "fasttext", {}),
+            "holds a model 'fasttext', and skipgram cannot continue its training; give the vectors",
+        ),
         ("skipgram", "skipgram", {"embedding_size": 3}, "vectors of size 4, not 3; give --model.embedding_size 4"),
     ],
 )

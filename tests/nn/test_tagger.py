@@ -165,7 +165,10 @@ def test_rare_words_are_read_as_unknown_now_and_then() -> None:
         ({"both_layers": 2}, "both_layers 2 must be at most num_layers, 1"),
         ({"lookahead": 1, "num_layers": 2, "both_layers": 2}, "both_layers 2 would look ahead several times"),
         ({"lookahead": 1, "bidirectional": False}, "need --model.bidirectional true"),
-        ({"backward_cell": "rnn", "num_layers": 2, "connections": "residual"}, "residual needs layers of one kind"),
+        (
+            {"backward_cell": "rnn", "num_layers": 2, "connections": "residual"},
+            "connections residual needs layers of one kind",
+        ),
         ({"freeze_vectors": True}, "freeze_vectors true needs vectors"),
         ({"characters": "cn"}, "unknown characters 'cn': did you mean 'cnn'?"),
         ({"lookahead": 0}, "lookahead 0 must be a whole number of at least 1"),
