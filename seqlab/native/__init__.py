@@ -1,1 +1,1 @@
-"""The recurrences of ``seqlab.cells`` as compiled code, for processors that have AVX-512 and a C++ compiler at hand."""
+"""The recurrences of ``seqlab.cells`` as compiled code, for machines with AVX-512 and a C++ compiler."""

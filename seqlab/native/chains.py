@@ -1,4 +1,4 @@
-"""Chains of tags by compiled code, where there is some."""
+"""Viterbi and the forward algorithm of a CRF in compiled code."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch import Tensor
 from seqlab.native.compiler import NUMBER, POINTER, call, portable, threads_for
 
 EACH = 50_000
-"""Scores, of every tag after every tag, for which a thread is worth waking."""
+"""Scores per thread, counting every pair of tags; with fewer, a thread costs more than it saves."""
 
 BEST_PATHS = (*[POINTER] * 6, NUMBER, NUMBER, NUMBER, NUMBER)
 SCALED_SUMS = (*[POINTER] * 5, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
@@ -14,12 +14,12 @@ SCALED_SUMS = (*[POINTER] * 5, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
 
 
 def able(scores: Tensor, dtype: torch.dtype) -> bool:
-    """Whether compiled code can take scores: there is some, and they are of its type and on a CPU."""
+    """Whether compiled code is available and can read these scores: of this dtype, on a CPU."""
     return scores.device.type == "cpu" and scores.dtype == dtype and portable().library is not None
 
 
 def best_paths(emissions: Tensor, lengths: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """The best path of each sentence; only where ``able`` says so of float32. See ``seqlab.decoding.viterbi``."""
+    """The best path of each sentence, see ``seqlab.decoding.viterbi``. Needs ``able`` for float32."""
     batch, steps, tags = emissions.shape
     path = torch.empty(batch, steps, dtype=torch.int64)
     scores = [part.contiguous() for part in (emissions, lengths, transitions, start, end)]
@@ -29,14 +29,14 @@ def best_paths(emissions: Tensor, lengths: Tensor, transitions: Tensor, start: T
 
 
 def scaled_sums(emitted: Tensor, moves: Tensor, arrived: Tensor, kept: Tensor, factors: Tensor) -> None:
-    """Fills what ``seqlab.nn.crf`` sums over paths; only where ``able`` says so of float64.
+    """Computes the scaled sums over paths of ``seqlab.nn.crf``. Needs ``able`` for float64.
 
     Args:
         emitted: Weights of the tags ``(steps, ways, batch, tags)``.
-        moves: Weights of the moves of each way ``(ways, tags, tags)``.
-        arrived: Of each step before its emission, the first given ``(steps, ways, batch, tags)``.
-        kept: Of each step, adding up to 1 ``(steps, ways, batch, tags)``.
-        factors: What they were divided by ``(steps, ways, batch, 1)``.
+        moves: Weights of the transitions in each direction ``(ways, tags, tags)``.
+        arrived: Sums at each step before its emission ``(steps, ways, batch, tags)``; written, but for the first step.
+        kept: Sums at each step, divided so that they add up to 1 ``(steps, ways, batch, tags)``; written.
+        factors: The divisors ``(steps, ways, batch, 1)``; written.
     """
     threads = threads_for(emitted.numel() * moves.shape[-1], EACH)
     given = emitted, moves, arrived, kept, factors, *emitted.shape, threads

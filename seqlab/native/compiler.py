@@ -1,4 +1,4 @@
-"""Compiles C++ once for a machine and keeps them in the user's cache folder."""
+"""Compiles the C++ sources once per machine and keeps the library in the user's cache folder."""
 
 import ctypes
 import hashlib
@@ -21,23 +21,23 @@ from seqlab.native.store import stored
 
 UNITS = ("cells.cpp", "gains.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
 PORTABLE = ("chains.cpp", "sparse_rows.cpp", "word_pairs.cpp")
-"""Those that every processor runs."""
+"""Sources that need no special processor."""
 HEADERS = (
     *("exponential.h", "lanes.h", "rows.h", "recurrence.h", "share.h", "small_products.h", "product.h", "tiles.h"),
     "vector.h",
 )
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"
-"""Environment variable: 0 leaves compiled code out."""
+"""Environment variable; 0 turns compiled code off."""
 
 
 class Native(NamedTuple):
-    """What is known of the compiled code.
+    """The compiled library, or the reason why there is none.
 
     Args:
-        library: It, or None where there is none.
+        library: The library; None if there is none.
         reason: Why there is none.
-        tiles: Whether it may use the tile registers of AMX.
+        tiles: Whether the processor has the tile registers of AMX and lets it use them.
     """
 
     library: ctypes.CDLL | None
@@ -46,31 +46,31 @@ class Native(NamedTuple):
 
 
 POINTER, NUMBER, FLAG = ctypes.c_void_p, ctypes.c_int64, ctypes.c_bool
-"""Kinds of arguments; tensors are handed over as pointers."""
+"""Kinds of arguments; a tensor is passed as a pointer."""
 
 
 def call(name: str, kinds: Sequence[Any], *given: Tensor | float, library: ctypes.CDLL | None = None) -> None:
-    """Calls a function of the compiled code, where there is some; of ``native`` if no library is given."""
+    """Calls a function of the compiled code; of ``native`` if no library is given."""
     function = getattr(native().library if library is None else library, name)
     function.argtypes = kinds
     function(*(one.data_ptr() if isinstance(one, Tensor) else one for one in given))
 
 
 def rows_of_float(*tensors: Tensor) -> bool:
-    """Whether compiled code can take matrices: there is some, and they are float32 on a CPU, each row in one piece."""
+    """Whether compiled code is available and can read these matrices: float32, on a CPU, each row contiguous."""
     return native().library is not None and all(
         one.dtype == torch.float32 and one.device.type == "cpu" and one.stride(1) == 1 for one in tensors
     )
 
 
 def threads_for(numbers: int, each: int) -> int:
-    """How many threads are worth waking for so many numbers, if each should have so many."""
+    """Number of threads for so many numbers, if each thread should have at least ``each``."""
     return max(1, min(torch.get_num_threads(), numbers // each))
 
 
 @cache
 def native() -> Native:
-    """The compiled code, built on the first call where this machine can."""
+    """The compiled code for this processor, built on the first call."""
     if os.environ.get(SWITCH) != "0" and torch.backends.cpu.get_cpu_capability() != "AVX512":
         return Native(None, "no processor with AVX-512 under Linux")
     found = _loaded(UNITS)
@@ -82,7 +82,7 @@ def native() -> Native:
 
 @cache
 def portable() -> Native:
-    """The compiled code that needs no processor in particular, built on the first call where this machine can."""
+    """The compiled code that needs no special processor, built on the first call."""
     return _loaded(PORTABLE)
 
 
@@ -107,13 +107,13 @@ def _loaded(units: Sequence[str]) -> Native:
 
 
 def _none(reason: str) -> Native:
-    """Says, once, that there should be compiled code and is not."""
+    """Warns once that there is no compiled code, and why."""
     print(f"seqlab: torch does, more slowly, what compiled code would: {reason}", file=sys.stderr, flush=True)
     return Native(None, reason)
 
 
 def _openmp() -> Path | None:
-    """The library that torch's own threads come from, so that both share them."""
+    """The OpenMP library that torch uses, so that both share its threads."""
     loaded = {Path(line.split()[-1]) for line in Path("/proc/self/maps").read_text().splitlines() if "libgomp" in line}
     return min(loaded, key=lambda path: ("torch" not in str(path), path), default=None)
 

@@ -1,24 +1,24 @@
-"""The gradient of the gain of a layer normalization, by compiled code where there is some."""
+"""The gradient of the gain of a layer normalization, in compiled code if there is any."""
 
 from torch import Tensor
 
 from seqlab.native.compiler import NUMBER, POINTER, call, rows_of_float, threads_for
 
 EACH = 100_000
-"""Numbers for which a thread is worth waking."""
+"""Numbers per thread; with fewer, a thread costs more than it saves."""
 
 ARGUMENTS = (POINTER, NUMBER, POINTER, NUMBER, POINTER, POINTER, POINTER, NUMBER, NUMBER, NUMBER)
-"""Of ``sum_normalized`` in gains.cpp."""
+"""Arguments of ``sum_normalized`` in gains.cpp."""
 
 
 def gain_gradient(gradient: Tensor, inputs: Tensor, means: Tensor, scales: Tensor) -> Tensor:
     """Sums ``gradient * (inputs - means) * scales`` over rows.
 
     Args:
-        gradient: Of what is normalized and scaled, ``(rows, width)``.
-        inputs: What was normalized, ``(rows, width)``.
-        means: ``(rows, 1)``.
-        scales: One over the deviation, ``(rows, 1)``.
+        gradient: Gradient of the normalized and scaled outputs ``(rows, width)``.
+        inputs: Inputs of the normalization ``(rows, width)``.
+        means: Mean of each row ``(rows, 1)``.
+        scales: 1 over the standard deviation of each row ``(rows, 1)``.
 
     Returns:
         ``(width,)``.

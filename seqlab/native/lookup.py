@@ -1,4 +1,4 @@
-"""Tables that are looked up by ids, and their gradients, by compiled code where there is some."""
+"""Lookup of ids in tables, and its gradients, in compiled code if there is any."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor
 from seqlab.native.compiler import NUMBER, POINTER, call, rows_of_float, threads_for
 
 EACH = 100_000
-"""Numbers for which a thread is worth waking."""
+"""Numbers per thread; with fewer, a thread costs more than it saves."""
 
 SUM_BY_ID = (POINTER, NUMBER, POINTER, NUMBER, POINTER, NUMBER, NUMBER)
 TAKE_COLUMNS = (POINTER, NUMBER, NUMBER, POINTER, NUMBER, POINTER, NUMBER)
@@ -18,15 +18,15 @@ SUM_COLUMNS = (POINTER, NUMBER, POINTER, NUMBER, POINTER, NUMBER, NUMBER, NUMBER
 
 
 def sum_by_id(rows: Tensor, ids: Tensor, count: int) -> Tensor:
-    """Adds the rows of each id.
+    """Sums the rows of each id.
 
     Args:
         rows: ``(n, width)``.
         ids: ``(n,)`` int64, each below ``count``.
-        count: How many ids there are.
+        count: Number of ids.
 
     Returns:
-        ``(count, width)``, zero where an id does not occur.
+        ``(count, width)``; zeros for an id that does not occur.
     """
     sums = rows.new_zeros(count, rows.shape[1])
     if not rows_of_float(rows):
@@ -57,7 +57,7 @@ class _Columns(torch.autograd.Function):
 
 
 def columns(table: Tensor, ids: Tensor) -> Tensor:
-    """Some columns of a table, as rows. Its gradient, which has the size of the table, is written in one pass.
+    """Some columns of a table, as rows. The gradient, of the size of the table, is written in one pass.
 
     Args:
         table: ``(size, count)``.

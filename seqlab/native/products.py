@@ -1,4 +1,4 @@
-"""Large products of float32 by the tiles of AMX, where a processor has them: as exact as torch's, and faster."""
+"""Large float32 matrix products with the tiles of AMX, if the processor has them: as exact as torch's, and faster."""
 
 import math
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from torch import Tensor
 from seqlab.native.compiler import FLAG, NUMBER, POINTER, call, native
 
 WORTH = 30_000_000
-"""Multiplications of a product from which on splitting its factors costs less than it gains."""
+"""Multiplications in a product from which splitting its factors pays."""
 
 NARROW = 48
-"""Rows, depth or columns of a product below which too much of its tiles is empty."""
+"""Least rows, depth or columns of a product; below, too much of a tile is empty."""
 
 LINES = POINTER, NUMBER, FLAG
 ARGUMENTS = (*LINES, *LINES, POINTER, NUMBER, NUMBER, NUMBER, NUMBER, FLAG, NUMBER)
-"""Of ``multiply_float`` in products.cpp."""
+"""Arguments of ``multiply_float`` in products.cpp."""
 
 
 def product(a: Tensor, b: Tensor, out: Tensor, add: bool = False) -> None:
@@ -30,8 +30,8 @@ def product(a: Tensor, b: Tensor, out: Tensor, add: bool = False) -> None:
     Args:
         a: ``(rows, depth)``.
         b: ``(depth, columns)``, of the same dtype.
-        out: ``(rows, columns)``; written.
-        add: Whether to add to what is there.
+        out: ``(rows, columns)``; changed in place.
+        add: Whether to add to ``out`` instead of replacing it.
     """
     if pays(len(a), len(b), b.shape[1]) and able(a, b, out):
         _call(a, b, out, add)
@@ -42,12 +42,12 @@ def product(a: Tensor, b: Tensor, out: Tensor, add: bool = False) -> None:
 
 
 def pays(*sizes: int) -> bool:
-    """Whether a product of so many rows, depth and columns is large enough."""
+    """Whether a product of these sizes (rows, depth, columns) is large enough."""
     return min(sizes) >= NARROW and math.prod(sizes) >= WORTH
 
 
 def able(*tensors: Tensor) -> bool:
-    """Whether compiled code can multiply them: float32 on a CPU with tiles, rows or columns in one piece."""
+    """Whether compiled code can multiply these matrices: float32, on a CPU with tiles, rows or columns contiguous."""
     return native().tiles and all(
         one.dtype == torch.float32 and one.device.type == "cpu" and 1 in one.stride() for one in tensors
     )
@@ -77,7 +77,7 @@ def _new_product(a: Tensor, b: Tensor) -> Tensor:
 
 
 def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``F.linear``, with its products and those of its gradient taken as ``product`` takes them.
+    """``F.linear`` whose products, also those of the gradient, are computed by ``product``.
 
     Args:
         inputs: ``(..., size)``.
@@ -100,6 +100,6 @@ def _call(a: Tensor, b: Tensor, out: Tensor, add: bool) -> None:
 
 
 def _lines(lines: Tensor) -> tuple[Tensor, int, bool]:
-    """Of a matrix of lines: where it is, how far apart they or their elements are, and which of the two."""
+    """Address of a matrix, its stride, and whether that is the stride of rows (or of elements)."""
     side_by_side = lines.stride(1) != 1
     return lines, lines.stride(1 if side_by_side else 0), side_by_side

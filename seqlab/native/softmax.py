@@ -1,4 +1,4 @@
-"""Softmax over rows of logits by compiled code, where there is some."""
+"""Softmax over rows of logits in compiled code."""
 
 import ctypes
 
@@ -8,24 +8,24 @@ from torch import Tensor
 from seqlab.native.compiler import NUMBER, POINTER, call, native, threads_for
 
 EACH = 50_000
-"""Logits for which a thread is worth waking."""
+"""Logits per thread; with fewer, a thread costs more than it saves."""
 
 FUNCTIONS = {torch.float32: "cross_entropy_float", torch.bfloat16: "cross_entropy_bfloat16"}
 ARGUMENTS = {
     "log_softmax": (POINTER, POINTER, NUMBER, NUMBER, NUMBER),
     **dict.fromkeys(FUNCTIONS.values(), (*[POINTER] * 3, NUMBER, NUMBER, ctypes.c_float, POINTER, POINTER, NUMBER)),
 }
-"""Of the functions of softmax.cpp."""
+"""Arguments of the functions in softmax.cpp."""
 
 
 def able(logits: Tensor, bias: Tensor) -> bool:
-    """Whether compiled code can read logits: on a CPU, float32 or bfloat16, beside a bias in float32."""
+    """Whether compiled code can read these logits: on a CPU, float32 or bfloat16, with a float32 bias."""
     fits = logits.device.type == "cpu" and logits.dtype in FUNCTIONS and bias.dtype == torch.float32
     return fits and logits.is_contiguous() and logits.numel() > 0 and native().library is not None
 
 
 def log_softmax_(logits: Tensor, bias: Tensor) -> Tensor:
-    """Turns logits into log-probabilities, in place; only where ``able`` says so.
+    """Replaces logits by log-probabilities, in place. Needs ``able``.
 
     Args:
         logits: ``(rows, classes)`` float32, without the bias.
@@ -37,20 +37,20 @@ def log_softmax_(logits: Tensor, bias: Tensor) -> Tensor:
 
 
 def cross_entropy_(logits: Tensor, bias: Tensor, targets: Tensor, smoothing: float, d_bias: Tensor) -> Tensor:
-    """Turns logits into the gradient of their cross-entropy, in place; only where ``able`` says so.
+    """Replaces logits by the gradient of their cross-entropy, in place. Needs ``able``.
 
     Args:
-        logits: ``(tokens, classes)``, without the bias; overwritten by the gradient.
+        logits: ``(tokens, classes)``, without the bias; replaced by the gradient.
         bias: ``(classes,)`` float32.
         targets: ``(tokens,)`` int64.
         smoothing: Share of the target's probability that is spread evenly over all classes.
-        d_bias: Gradient of the bias ``(classes,)`` float32, which is added to.
+        d_bias: Gradient of the bias ``(classes,)`` float32; this one is added to it.
 
     Returns:
-        Nats of each token ``(tokens,)`` float64.
+        Cross-entropy of each token in nats ``(tokens,)`` float64.
 
     Raises:
-        IndexError: A target is not one of the classes.
+        IndexError: A target is not a class.
     """
     tokens, classes = logits.shape
     least, most = targets.aminmax()

@@ -1,4 +1,4 @@
-"""Rows of tables that are added up, and steps on some rows of a table, by compiled code where there is some."""
+"""Sums of table rows, and optimizer steps on some rows of a table, in compiled code if there is any."""
 
 import ctypes
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from torch import Tensor
 from seqlab.native.compiler import NUMBER, POINTER, call, portable, threads_for
 
 EACH = 50_000
-"""Numbers for which a thread is worth waking."""
+"""Numbers per thread; with fewer, a thread costs more than it saves."""
 
 SUM_ROWS = (POINTER, NUMBER, *[POINTER] * 4, NUMBER, NUMBER, NUMBER)
 ADAGRAD_ROWS = (*[POINTER] * 4, NUMBER, NUMBER, ctypes.c_float, ctypes.c_float, NUMBER)
@@ -18,19 +18,19 @@ ADAGRAD_ROWS = (*[POINTER] * 4, NUMBER, NUMBER, ctypes.c_float, ctypes.c_float, 
 
 
 def able(*tensors: Tensor) -> bool:
-    """Whether compiled code can take tables: there is some, and they are float32 on a CPU, each in one piece."""
+    """Whether compiled code is available and can read these tables: float32, on a CPU, contiguous."""
     return portable().library is not None and all(
         one.dtype == torch.float32 and one.device.type == "cpu" and one.is_contiguous() for one in tensors
     )
 
 
 class Groups(NamedTuple):
-    """Places by what stands there.
+    """Places grouped by their id.
 
     Args:
-        ids: Distinct, rising ``(groups,)`` int64.
-        places: Where the first id stands, rising, then where the second stands, and so on ``(places,)`` int64.
-        ends: Where the places of each id end ``(groups,)`` int64.
+        ids: The distinct ids, ascending ``(groups,)`` int64.
+        places: Places of the first id, ascending, then of the second, and so on ``(places,)`` int64.
+        ends: End of each id's places in ``places`` ``(groups,)`` int64.
     """
 
     ids: Tensor
@@ -39,7 +39,7 @@ class Groups(NamedTuple):
 
 
 def grouped(ids: Tensor) -> Groups:
-    """The places of each id.
+    """Groups places by id.
 
     Args:
         ids: ``(places,)`` int64.
@@ -50,14 +50,14 @@ def grouped(ids: Tensor) -> Groups:
 
 
 def sum_rows(rows: Tensor, places: Tensor, ends: Tensor, weights: Tensor, width: int | None = None) -> Tensor:
-    """Adds up rows, in their order, so that the digits are the same on any number of threads.
+    """Sums rows in order, so that the result is the same for any number of threads.
 
     Args:
         rows: ``(rows, pitch)``.
-        places: Rows of the first sum, then of the second, and so on ``(places,)`` int64.
-        ends: Where the places of each sum end ``(sums,)`` int64.
-        weights: That each sum is multiplied by ``(sums,)``.
-        width: Numbers of each row that are taken; all if not given.
+        places: Rows in the first sum, then in the second, and so on ``(places,)`` int64.
+        ends: End of each sum in ``places`` ``(sums,)`` int64.
+        weights: Factor of each sum ``(sums,)``.
+        width: Numbers of each row to use; all if not given.
 
     Returns:
         ``(sums, width)``.
@@ -95,39 +95,39 @@ def of_rows(ids: Tensor, values: Tensor, shape: torch.Size) -> Tensor:
     """The sparse gradient of some rows of a table.
 
     Args:
-        ids: Rising ``(rows,)`` int64.
+        ids: Ascending ``(rows,)`` int64.
         values: ``(rows, width)``.
-        shape: Of the table.
+        shape: Shape of the table.
     """
     return torch.sparse_coo_tensor(ids.unsqueeze(0), values, shape, is_coalesced=True, check_invariants=False)
 
 
 def mean_rows(table: Tensor, rows: Tensor, ends: Tensor) -> Tensor:
-    """Means of rows of a table, whose gradient is sparse; its digits are the same on any number of threads.
+    """Means of table rows, with a sparse gradient; the result is the same for any number of threads.
 
     Args:
         table: ``(rows, width)``.
-        rows: Of the first mean, then of the second, and so on ``(places,)`` int64.
-        ends: Where the rows of each mean end ``(means,)`` int64.
+        rows: Rows in the first mean, then in the second, and so on ``(places,)`` int64.
+        ends: End of each mean in ``rows`` ``(means,)`` int64.
 
     Returns:
-        ``(means, width)``; zeros of no rows.
+        ``(means, width)``; zeros for a mean of no rows.
     """
     apply: Callable[..., Tensor] = _Means.apply
     return apply(table, rows, ends)
 
 
 def adagrad_rows_(table: Tensor, squares: Tensor, gradient: Tensor, rate: float, epsilon: float) -> None:
-    """One step of Adagrad (Duchi et al. 2011) on the rows that have a gradient; only where ``able`` says so.
+    """One step of Adagrad (Duchi et al. 2011) on the rows that have a gradient. Needs ``able``.
 
         squares += g^2,    table -= rate g / (sqrt(squares) + epsilon)
 
     Args:
         table: ``(rows, width)`` float32; changed in place.
-        squares: As ``table``; changed in place.
-        gradient: Sparse and coalesced, as ``table``.
-        rate: Of the step.
-        epsilon: Added to the root.
+        squares: Sums of squared gradients, of the shape of ``table``; changed in place.
+        gradient: Sparse and coalesced, of the shape of ``table``.
+        rate: Learning rate.
+        epsilon: Number added to the root.
     """
     ids, values = gradient.indices()[0].contiguous(), gradient.values().contiguous()
     given = table, squares, ids, values, *values.shape, rate, epsilon

@@ -1,4 +1,4 @@
-"""Where compiled libraries are kept between processes, so that only what this user built is ever loaded."""
+"""Cache of compiled libraries between processes; loads only libraries that this user built."""
 
 import fcntl
 import hashlib
@@ -13,25 +13,25 @@ from pathlib import Path
 from seqlab.files import real_path
 
 BUILDING = "building-"
-"""How the names of folders begin in which something is being compiled."""
+"""Prefix of the folders in which compilation is under way."""
 
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
-"""Modes by which others than the owner write."""
+"""File modes that let others than the owner write."""
 
 
 def stored(folder: Path, identity: str, build: Callable[[Path], Path]) -> Path:
-    """A library that this user built of these sources, verified byte by byte; built if there is none.
+    """A library that this user built from these sources, verified byte by byte; built if there is none.
 
-    Its name holds the digest of its sources and that of its own bytes; where the bytes have another one, it is built
-    anew. One process at a time looks, and removes what builders left that are dead.
+    Its name holds a digest of its sources and one of its own bytes; if the bytes have another digest, it is built anew.
+    One process at a time searches, and removes the folders of builds that died.
 
     Args:
-        folder: Private to this user; made if need be.
-        identity: Hexadecimal digest of the sources and of all that the bytes depend on.
-        build: Compiles in an empty folder, and gives the library there.
+        folder: Folder that only this user can write to; created if there is none.
+        identity: Hexadecimal digest of the sources and of everything else that the library depends on.
+        build: Compiles in an empty folder and returns the library in it.
 
     Raises:
-        OSError: The folder is not this user's alone, or cannot be written.
+        OSError: Others can write to the folder, or this user cannot.
     """
     with _alone(_private(folder)):
         for left in (*folder.glob(f"{BUILDING}*"), *folder.glob("tmp*")):
@@ -62,10 +62,10 @@ def _name(identity: str, library: Path) -> str:
 
 
 def _private(folder: Path) -> Path:
-    """The folder, which nobody else can write to or move away.
+    """The folder, checked that nobody else can write to it or move it.
 
     Raises:
-        PermissionError: Somebody else can.
+        PermissionError: Somebody else can write to it or move it.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     here = real_path(folder)

@@ -1,4 +1,4 @@
-"""Pairs of words told from noise, with their gradients, by compiled code where there is some."""
+"""Negative sampling over pairs of words, with its gradients, in compiled code."""
 
 import ctypes
 from collections.abc import Callable
@@ -12,25 +12,25 @@ from seqlab.native.compiler import FLAG, NUMBER, POINTER, call, portable, thread
 from seqlab.native.sparse_rows import grouped, of_rows, sum_rows
 
 EACH = 20_000
-"""Numbers in the vectors of places for which a thread is worth waking."""
+"""Numbers per thread, in the vectors of places; with fewer, a thread costs more than it saves."""
 LANES = 8
-"""Floats that are worked on at a time; noise words of a block are a multiple of it."""
+"""Floats processed at a time; the number of noise words of a block is a multiple of it."""
 
 WORD_PAIRS = (*[POINTER] * 7, *[NUMBER] * 6, ctypes.c_float, FLAG, *[POINTER] * 4, NUMBER)
 """Arguments of the function in word_pairs.cpp."""
 
 
 class Places(NamedTuple):
-    """Words of rows of text, in blocks.
+    """Words of a text in blocks; a place is one word of the text.
 
     Args:
-        words: Ids ``(places,)`` int64.
-        heads: Row of ``inputs`` of each ``(places,)`` int64; its id, where all words have one there.
-        rows: Number of the row of each ``(places,)`` int64; words of different rows are not near each other.
-        reach: How many words from each are near it ``(places,)`` int64, at most ``window``.
+        words: Id of each word ``(places,)`` int64.
+        heads: Row of each word in ``inputs`` ``(places,)`` int64; its id, if ``inputs`` has a row for every word.
+        rows: Number of the line of each word ``(places,)`` int64; words of different lines are no pairs.
+        reach: Window of each word ``(places,)`` int64, at most ``window``.
         drawn: Noise words of each block ``(blocks, shared)`` int64.
         block: Places in a block; the last one may have fewer.
-        window: Most words from one word to another that is near it.
+        window: Largest window, in words to either side.
     """
 
     words: Tensor
@@ -42,8 +42,8 @@ class Places(NamedTuple):
     window: int
 
     def slots(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """What blocks have gradients for, of ids of places ``(places,)``: their centers ``(blocks, block)``, and all
-        places around them ``(blocks, block + 2 window)``; 0 where there is none."""
+        """Ids that each block has gradients for: those of its own places ``(blocks, block)``, and of all places in
+        their windows ``(blocks, block + 2 window)``; 0 outside the text."""
         filled, width = len(self.drawn) * self.block, self.block + 2 * self.window
         around = F.pad(ids, (self.window, filled - len(ids) + self.window)).unfold(0, width, self.block)
         return around[:, self.window : self.window + self.block], around
@@ -85,22 +85,22 @@ def _sparse(ids: Tensor, slots: Tensor, shape: torch.Size, factor: Tensor) -> Te
 def pairs_against_noise(
     inputs: Tensor, outputs: Tensor, places: Places, share: float, means: bool
 ) -> tuple[Tensor, Tensor]:
-    """What the pairs of a text cost against noise (see ``seqlab.nn.skipgram``); only where
-    ``seqlab.native.sparse_rows.able`` says so.
+    """Loss of the pairs of a text against noise words, see ``seqlab.nn.skipgram``. Needs
+    ``seqlab.native.sparse_rows.able``.
 
-    Each block has gradients of its own, which are added up in their order, so that the digits are the same on any
-    number of threads.
+    Each block has its own gradients. They are summed in order, so that the result is the same for any number of
+    threads.
 
     Args:
-        inputs: v ``(heads, size)`` float32, whose gradient is sparse.
-        outputs: u of all words ``(vocab_size, size)`` float32, whose gradient is sparse.
-        places: The text; its ids are below ``vocab_size``, and its noise words a multiple of ``LANES``.
-        share: How often each noise word counts beside a true pair.
-        means: Whether the mean of v of the words near a place is paired with the u of its own word; else each place's v
-            with each u near it.
+        inputs: Input vectors v ``(heads, size)`` float32, with a sparse gradient.
+        outputs: Output vectors u of all words ``(vocab_size, size)`` float32, with a sparse gradient.
+        places: The text; ids are below ``vocab_size``, and each block has a multiple of ``LANES`` noise words.
+        share: Weight of each noise word, beside 1 of a true pair.
+        means: Whether the mean of v over the window of a word is paired with the u of that word (CBOW). Otherwise, the
+            v of each word is paired with each u in its window (skip-gram).
 
     Returns:
-        Nats, a float32 scalar, and how many pairs they are of, an int64 scalar.
+        Loss in nats, a float32 scalar, and the number of pairs, an int64 scalar.
     """
     apply: Callable[..., tuple[Tensor, Tensor]] = _Pairs.apply
     return apply(inputs, outputs, places, share, means)
