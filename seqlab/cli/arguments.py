@@ -26,6 +26,8 @@ EXAMPLES = (
 
 PLATEAU = "reducelronplateau"
 """The schedule that counts validations."""
+SCORED = 100
+"""Batches that measure train/loss of a counted model, which has counted the whole training part before them."""
 TRAINER_DEFAULTS: dict[str, Any] = {
     "max_epochs": 20,
     "gradient_clip_val": 1.0,
@@ -201,8 +203,8 @@ def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
             )
         _set_defaults(parser, plan, "lr_scheduler")
     parser.add_lightning_class_args(Trainer, "trainer")
-    epochs = {} if network.options.by_gradients else {"max_epochs": 1}
-    parser.set_defaults({f"trainer.{key}": value for key, value in {**TRAINER_DEFAULTS, **epochs}.items()})
+    lengths = {} if network.options.by_gradients else {"max_epochs": 1, "limit_train_batches": SCORED}
+    parser.set_defaults({f"trainer.{key}": value for key, value in {**TRAINER_DEFAULTS, **lengths}.items()})
     for action in parser._actions:
         action.help = HELP.get(action.dest, action.help)
 

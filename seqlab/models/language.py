@@ -106,7 +106,7 @@ class LanguageModel(Model):
         counts = self.network.counts if isinstance(self.network, BesideNGrams) else self.network
         assert isinstance(counts, NGram)
         begin = self.codec.vocab.id_of(BOS) if self.codec.line_begins else None
-        counts.count(torch.from_numpy(data.part("train").ids.astype("int64")), begin)
+        counts.count(data.part("train").ids, begin)
 
     def forget(self) -> None:
         self._carry = {}

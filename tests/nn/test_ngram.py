@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from seqlab.errors import UserError
-from seqlab.nn.ngram import FALLBACK, NGram, discounts
+from seqlab.nn.gram_levels import FALLBACK, discounts
+from seqlab.nn.ngram import NGram
 
 VOCAB = 6
 
@@ -43,12 +44,6 @@ def kneser_ney(text: list[int], order: int, context: tuple[int, ...], target: in
     c, total = after.get(target, 0), sum(after.values())
     gamma = sum(taken[k - 1] * kinds[k] for k in (1, 2, 3)) / total
     return (max(c - taken[min(c, 3) - 1], 0) / total if c else 0.0) + gamma * lower
-
-
-def test_discounts_by_hand() -> None:
-    counts = torch.tensor([1] * 8 + [2] * 4 + [3] * 2 + [4])  # Y = 8 / 16
-    assert discounts(counts) == pytest.approx((1 - 2 * 0.5 * 4 / 8, 2 - 3 * 0.5 * 2 / 4, 3 - 4 * 0.5 * 1 / 2))
-    assert discounts(torch.tensor([1, 2, 3])) == FALLBACK
 
 
 def test_kneser_ney_by_hand() -> None:
