@@ -121,6 +121,7 @@ def slurm_job(tasks: int, rank: int, port: int = 0) -> dict[str, str]:
     return {f"SLURM_{name}": str(value) for name, value in (size | own).items()} | address
 
 
+@pytest.mark.slow
 def test_processes_of_slurm_train_together(
     two: tuple[Path, Any], shell: Command, small: list[str], tmp_path: Path
 ) -> None:
@@ -209,6 +210,7 @@ def test_the_run_of_a_dead_process_goes_on_with_two(shell: Command, small: list[
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_a_process_that_never_came(shell: Command, small: list[str], here: Path) -> None:
     finished = shell(DYING_RANK, "alone", "0", *small, *TWO, cwd=here, timeout=240)
     assert finished.code == -signal.SIGKILL

@@ -1,6 +1,7 @@
 """Transformers and the window MLP go through the verbs as recurrences do."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 
 import seqlab
 from seqlab.data.text import TextData
+from seqlab.fit import main
 from seqlab.models import TASKS
 from seqlab.runs.checkpoint import read_checkpoint
 
@@ -30,8 +32,22 @@ def fit(verb: Command, *options: str) -> str:
     return str(finished.out)
 
 
-def test_it_is_trained_as_it_asks_to_be(verb: Command, here: Path) -> None:
-    fit(verb, *SMALL, *TEXT)
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the runs of a small Transformer."""
+    folder = tmp_path_factory.mktemp("trained")
+    assert main([*CPU, *SMALL, *TEXT, "--trainer.default_root_dir", str(folder)]) == 0
+    return folder / "lightning_logs"
+
+
+@pytest.fixture
+def trained(trained_once: Path, here: Path) -> None:
+    """Copies its run into the current folder."""
+    shutil.copytree(trained_once, here / "lightning_logs")
+
+
+@pytest.mark.usefixtures("trained")
+def test_it_is_trained_as_it_asks_to_be() -> None:
     kept = read_checkpoint(LAST)
     assert kept["hyper_parameters"]["optimizer"]["name"] == "adamw"
     assert kept["hyper_parameters"]["lr_scheduler"]["name"] == "warmupcosinelr"
@@ -44,14 +60,14 @@ def test_it_is_trained_as_it_asks_to_be(verb: Command, here: Path) -> None:
     assert all(weights[name].ndim == 1 for name in names[numbers[0] :])
 
 
-def test_evaluation_says_its_windows_and_counts_each_token_once(verb: Command, here: Path) -> None:
-    fit(verb, *SMALL, *TEXT)
+@pytest.mark.usefixtures("trained")
+def test_evaluation_says_its_windows_and_counts_each_token_once(verb: Command) -> None:
     finished = verb("evaluate", BEST)
     assert "windows of 16 tokens, a new one every 8, through 1 stream" in finished.out
-    by_eight, by_one = seqlab.evaluate(BEST), seqlab.evaluate(BEST, stride=1)
-    assert by_one.tokens == by_eight.tokens
-    assert "a new one every 1," in by_one.rows()["state"]
-    assert by_one.loss != by_eight.loss
+    by_eight, by_four = seqlab.evaluate(BEST), seqlab.evaluate(BEST, stride=4)
+    assert by_four.tokens == by_eight.tokens
+    assert "a new one every 4," in by_four.rows()["state"]
+    assert by_four.loss != by_eight.loss
     model = seqlab.load(BEST)
     ids = TextData(STORY, codecs=model.codecs).part("test").ids
     part = torch.from_numpy(ids.astype("int64")).unsqueeze(0)
@@ -70,8 +86,8 @@ def test_a_recurrence_has_no_windows(verb: Command, here: Path) -> None:
     assert (refused.code, "this model has none; leave out --stride" in refused.err) == (2, True)
 
 
-def test_text_is_generated_beyond_the_window(verb: Command, here: Path) -> None:
-    fit(verb, *SMALL, *TEXT)
+@pytest.mark.usefixtures("trained")
+def test_text_is_generated_beyond_the_window(verb: Command) -> None:
     finished = verb("generate", BEST, "--prefix", "the", "--num_tokens", "60", "--temperature", "0")
     assert finished.code == 0
     assert len(finished.out.strip("\n")) > 40
@@ -84,7 +100,9 @@ def test_text_is_generated_beyond_the_window(verb: Command, here: Path) -> None:
     assert again[0] == finished.out.rstrip("\n")
 
 
-@pytest.mark.parametrize("options", [("--model.memory", "16"), ()], ids=["memory", "windows"])
+@pytest.mark.parametrize(
+    "options", [("--model.memory", "16"), pytest.param((), marks=pytest.mark.slow)], ids=["memory", "windows"]
+)
 def test_a_resumed_run_ends_as_one_that_was_not_interrupted(
     options: tuple[str, ...], verb: Command, here: Path
 ) -> None:
@@ -101,8 +119,8 @@ def test_a_resumed_run_ends_as_one_that_was_not_interrupted(
         assert torch.equal(weights, whole[name]), name
 
 
+@pytest.mark.usefixtures("trained")
 def test_heads_are_inspected(verb: Command, here: Path) -> None:
-    fit(verb, *SMALL, *TEXT)
     finished = verb("inspect", BEST, "--output", "figures", "--num_steps", "12")
     assert finished.code == 0, finished.err
     assert "tokens that a head looks back on average" in finished.out

@@ -37,7 +37,7 @@ from seqlab.text.clean import CLEANERS
 from seqlab.text.codec import Codec
 from seqlab.text.labels import Labels
 from seqlab.text.schemes import follows
-from seqlab.text.spans import spans_of
+from seqlab.text.spans import OUTSIDE, spans_of
 from seqlab.text.tokenize import CharTokenizer, SpaceTokenizer
 from seqlab.text.treebank import offsets_of
 from seqlab.views.tags import TagView
@@ -70,9 +70,11 @@ class Tagger(Model):
         made = super().build()
         if self.scheme is None:
             self.measures = {"accuracy": MEASURES["accuracy"]}
+        for name in ("constrained", "recall_margin"):
+            if (value := getattr(self.options, name, False)) and self.scheme is None:
+                shown = str(value).lower()
+                raise UserError(f"{name} {shown} needs tags that mark spans, and these mark none; leave it out")
         if getattr(self.options, "constrained", False):
-            if self.scheme is None:
-                raise UserError("constrained true needs tags that mark spans, and these mark none; leave it out")
             cast(CRF, made.crf).constrain(_allowed(self.labels))
         if (share := getattr(self.options, "word_dropout", 0.0)) > 0:
             counts = dict(self.text.vocab.frequencies)
@@ -113,7 +115,20 @@ class Tagger(Model):
         return scores
 
     def loss(self, batch: TaggedBatch, stage: str) -> Sums:
-        return Sums(*self._nats(batch, self.network(batch)))
+        scores = self.network(batch)
+        margin = getattr(self.options, "recall_margin", 0.0)
+        return Sums(*self._nats(batch, self._less_sure(scores, batch.tags, margin) if stage == "train" else scores))
+
+    def _less_sure(self, scores: Tensor, tags: Tensor, margin: float) -> Tensor:
+        """Scores with a higher score of O at words of spans, so that O must be beaten by this margin.
+
+        Softmax-margin (Gimpel & Smith 2010, N10-1112) with a cost of misses alone (Mohit et al. 2012, E12-1017).
+        """
+        if not margin:
+            return scores
+        outside = torch.tensor([name == OUTSIDE for name in self.labels.names], device=scores.device)
+        missed = (tags >= 0) & ~outside[tags.clamp(min=0)]
+        return scores + margin * (missed.unsqueeze(-1) & outside)
 
     def _nats(self, batch: TaggedBatch, scores: Tensor) -> tuple[Tensor, Tensor]:
         """Loss in nats, summed over the words that count, and their number."""
@@ -153,7 +168,7 @@ class Tagger(Model):
             names = [*self.labels.names, ""]
             rows = [*zip(said.tolist(), batch.tags.tolist(), batch.lengths.tolist(), batch.valid.tolist(), strict=True)]
             pairs = [
-                ([names[tag] for tag in one[:length]], [names[tag] or "O" for tag in other[:length]])
+                ([names[tag] for tag in one[:length]], [names[tag] or OUTSIDE for tag in other[:length]])
                 for one, other, length, valid in rows
                 if valid
             ]

@@ -88,6 +88,12 @@ class WordOptions(OutputOptions):
     output: Literal["softmax", "crf"] = option(
         "softmax", "Output layer: softmax (each tag by itself) or crf (all tags of a sentence together)."
     )
+    recall_margin: float = option(
+        0.0,
+        "Score added to O in training at each word of a span (softmax-margin), so that more spans are found.",
+        least=0,
+        seldom=True,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

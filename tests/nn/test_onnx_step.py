@@ -66,12 +66,17 @@ def test_every_cell_in_a_stack(cell: str) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"embedding_size": None},
-        {"embedding_size": None, "connections": "dense", "hidden_size": [8, 6], "cell": "lstm"},
-        {"connections": "residual", "num_layers": 2, "embedding_size": 8, "tied": True},
-        {"connections": "highway", "num_layers": 3, "variational": True, "weight_drop": 0.3},
-        {"learned_state": True, "cell": "gru_before"},
-        {"cell": "rnn_relu", "backend": "torch"},
+        {"embedding_size": None, "connections": "dense", "hidden_size": [8, 6], "cell": "lstm", "learned_state": True},
+        *(
+            pytest.param(options, marks=pytest.mark.slow)
+            for options in (
+                {"embedding_size": None},
+                {"connections": "residual", "num_layers": 2, "embedding_size": 8, "tied": True},
+                {"connections": "highway", "num_layers": 3, "variational": True, "weight_drop": 0.3},
+                {"learned_state": True, "cell": "gru_before"},
+                {"cell": "rnn_relu", "backend": "torch"},
+            )
+        ),
     ],
     ids=lambda options: " ".join(options),
 )
@@ -79,7 +84,7 @@ def test_every_kind_of_network(options: dict[str, Any]) -> None:
     check(network_of(**{"hidden_size": 8, **options}))
 
 
-@pytest.mark.parametrize("cell", ["min_gru", "min_lstm"])
+@pytest.mark.parametrize("cell", [pytest.param("min_gru", marks=pytest.mark.slow), "min_lstm"])
 def test_gates_far_from_zero(cell: str) -> None:
     network = network_of(cell=cell, hidden_size=8)
     network.recurrent.get_parameter("layers.bias_ih_l0").mul_(200)

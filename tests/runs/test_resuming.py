@@ -98,6 +98,7 @@ def test_vectors_are_read_once(verb: Command, small: list[str], here: Path) -> N
         assert made.network.embedding.weight[made.codec.vocab.ids("et")].tolist() == [[1, 2], [3, 4]]
 
 
+@pytest.mark.slow
 def test_a_signal_leaves_a_checkpoint(small: list[str], environment: dict[str, str], here: Path) -> None:
     command = [sys.executable, "-m", "seqlab.fit", *small, "--run", "told", "--trainer.max_epochs", "500"]
     options = ["--ckpt_every", "3", "--patience", "null"]
@@ -114,6 +115,7 @@ def test_a_signal_leaves_a_checkpoint(small: list[str], environment: dict[str, s
     assert read_checkpoint(last)["global_step"] == step
 
 
+@pytest.mark.slow
 def test_a_signal_is_heard_where_every_batch_ends_an_epoch(
     small: list[str], environment: dict[str, str], here: Path
 ) -> None:
@@ -145,7 +147,7 @@ def test_one_process_goes_on_for_two(shell: Command, small: list[str], environme
     assert read_checkpoint(last)["global_step"] == 154
 
 
-@pytest.mark.parametrize("limit", ["5", "0.07"])
+@pytest.mark.parametrize("limit", [pytest.param("5", marks=pytest.mark.slow), "0.07"])
 def test_epochs_cut_short_go_on_with_the_next(limit: str, verb: Command, small: list[str], here: Path) -> None:
     cut = [*small, "--trainer.limit_train_batches", limit]
     assert verb("fit", *cut, "--run", "whole", "--trainer.max_epochs", "3").code == 0
@@ -156,16 +158,15 @@ def test_epochs_cut_short_go_on_with_the_next(limit: str, verb: Command, small: 
     assert all(torch.equal(value, parts["state_dict"][name]) for name, value in whole["state_dict"].items())
 
 
-@pytest.mark.parametrize("end", [("max_steps", "30"), ("max_steps", "100")])
+@pytest.mark.parametrize("steps", [pytest.param("30", marks=pytest.mark.slow), "100"])
 def test_a_run_that_ended_within_an_epoch_has_all_its_epochs(
-    end: tuple[str, str], verb: Command, small: list[str], here: Path
+    steps: str, verb: Command, small: list[str], here: Path
 ) -> None:
     assert verb("fit", *small, "--run", "whole", "--trainer.max_epochs", "2").code == 0
-    name, value = end
     asked = (*small, "--run", "parts", "--trainer.max_epochs", "2")
-    assert verb("fit", *asked, f"--trainer.{name}", value).code == 0
-    assert read_checkpoint(here / "lightning_logs/parts/checkpoints/last.ckpt")["global_step"] == int(value)
-    assert verb("fit", "--ckpt_path", "last", "--run", "parts", f"--trainer.{name}", "-1").code == 0
+    assert verb("fit", *asked, "--trainer.max_steps", steps).code == 0
+    assert read_checkpoint(here / "lightning_logs/parts/checkpoints/last.ckpt")["global_step"] == int(steps)
+    assert verb("fit", "--ckpt_path", "last", "--run", "parts", "--trainer.max_steps", "-1").code == 0
     whole, parts = (read_checkpoint(here / f"lightning_logs/{run}/checkpoints/last.ckpt") for run in ("whole", "parts"))
     assert whole["global_step"] == parts["global_step"] == 154
     assert all(torch.equal(value, parts["state_dict"][name]) for name, value in whole["state_dict"].items())
