@@ -116,7 +116,7 @@ def draw_alignment(wanted: str, one: Alignment) -> "Figure":
     figure, (picture, chances) = new_stack(min(WIDEST, max(5.0, columns * INCHES)), [1.2, 1.8])
     edge = columns - 0.5
     picture.imshow(one.columns.T, cmap="gray", aspect="auto", extent=(-0.5, edge, one.columns.shape[1], 0))
-    picture.set(yticks=[], title=f"said {one.said or 'nothing'}" + (f", right {wanted}" if wanted else ""))
+    picture.set(yticks=[], title=f"predicted {one.said or 'nothing'}" + (f", true {wanted}" if wanted else ""))
     middles = (np.arange(len(one.probabilities)) + 0.5) * one.columns_per_step - 0.5
     chances.plot(middles, one.probabilities[:, 0], color="0.6", linestyle="dashed", label="blank")
     for number, name in enumerate(one.names, 1):

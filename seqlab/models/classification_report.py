@@ -93,7 +93,7 @@ class ClassificationReport(ResampledReport):
         return f", {self.unseen:,} of them with a label that training did not have" if self.unseen else ""
 
     def __str__(self) -> str:
-        width = max(12, *(len(name) for name in self.classes))
+        width = max(17, *(len(name) for name in self.classes))
         lines = [
             super().__str__(),
             "",
@@ -112,7 +112,7 @@ class ClassificationReport(ResampledReport):
         assert self.confusion is not None
         names = [*self.classes]
         column = max(7, *(len(name) + 2 for name in names))
-        head = f"{'right, said:':<{width}}" + "".join(f"{name:>{column}}" for name in names)
+        head = f"{'true, predicted:':<{width}}" + "".join(f"{name:>{column}}" for name in names)
         rows = zip(names, self.confusion.tolist(), strict=True)
         return [head, *(f"{name:<{width}}" + "".join(f"{n:>{column},}" for n in row) for name, row in rows)]
 

@@ -98,10 +98,10 @@ class TaggingReport(ResampledReport):
         lines = [super().__str__()]
         if self.kinds:
             width = max(12, *map(len, self.kinds))
-            lines += ["", f"{'kind':<{width}}{'precision':>11}{'recall':>9}{'F1':>9}{'spans':>8}{'said':>8}"]
+            lines += ["", f"{'kind':<{width}}{'precision':>11}{'recall':>9}{'F1':>9}{'spans':>8}{'predicted':>11}"]
             for kind, one in self.kinds.items():
                 shares = f"{one.precision:>11.2%}{one.recall:>9.2%}{one.f1:>9.2%}"
-                lines.append(f"{kind:<{width}}{shares}{one.wanted:>8,}{one.said:>8,}")
+                lines.append(f"{kind:<{width}}{shares}{one.wanted:>8,}{one.said:>11,}")
         if self.confusion.any() and len(self.names) <= LARGEST_TABLE:
             lines += ["", *self._table()]
         if worst := [*self._confusions()]:
@@ -109,9 +109,9 @@ class TaggingReport(ResampledReport):
         return "\n".join(lines)
 
     def _table(self) -> Iterator[str]:
-        width = max(12, *(len(name) for name in self.names))
+        width = max(17, *(len(name) for name in self.names))
         column = max(8, *(len(name) + 2 for name in self.names))
-        yield f"{'right, said:':<{width}}" + "".join(f"{name:>{column}}" for name in self.names)
+        yield f"{'true, predicted:':<{width}}" + "".join(f"{name:>{column}}" for name in self.names)
         for name, row in zip(self.names, self.confusion.tolist(), strict=True):
             yield f"{name:<{width}}" + "".join(f"{number:>{column},}" for number in row)
 
@@ -201,7 +201,7 @@ def scores_of(found: Tagging, names: Sequence[str], scheme: str | None) -> dict[
     return numbers
 
 
-ERROR_COLUMNS = ("sentence", "word", "form", "right", "said", "known", "in")
+ERROR_COLUMNS = ("sentence", "word", "form", "true", "predicted", "known", "in")
 
 
 def errors_of(found: Tagging) -> Iterator[str]:

@@ -109,7 +109,7 @@ def draw_confusion(confusion: NDArray[np.int64], names: list[str]) -> Figure:
     shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="said", ylabel="right", title="Confusion matrix")
+    axes.set(xlabel="predicted", ylabel="true", title="Confusion matrix")
     if len(names) <= 12:
         for row, column in np.ndindex(confusion.shape):
             dark = shares[row, column] > 0.5

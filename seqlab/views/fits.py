@@ -179,7 +179,7 @@ def _draw_against(axes: Axes, shown: Shown) -> None:
         ends = [min(said.min(), shown.targets.min()), max(said.max(), shown.targets.max())]
         axes.plot(ends, ends, color="0.6", linewidth=1)
         axes.plot(shown.targets, said, ".", markersize=4, alpha=0.6)
-        axes.set(xlabel=f"{shown.target}, {shown.part}", ylabel=f"{shown.target}, said")
+        axes.set(xlabel=f"{shown.target}, {shown.part}", ylabel=f"{shown.target}, predicted")
         return
     for value, name in enumerate(shown.classes):
         axes.hist(said[shown.targets == value], 20, range=(0.0, 1.0), alpha=0.6, color=("C0", "C3")[value], label=name)

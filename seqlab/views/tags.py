@@ -40,7 +40,7 @@ def listed(items: Any) -> str:
         if len(lines) == SHOWN:
             break
         marked = (
-            escaped(word) if right == tag else f"**{escaped(word)}** ({escaped(right)}, said {escaped(tag)})"
+            escaped(word) if right == tag else f"**{escaped(word)}** ({escaped(right)}, predicted {escaped(tag)})"
             for word, right, tag in zip(text, wanted, said, strict=True)
         )
         lines.append(" ".join(marked))

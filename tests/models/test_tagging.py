@@ -9,6 +9,7 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 
 import seqlab
@@ -141,6 +142,21 @@ def test_the_loss_is_the_mean_of_the_words_whatever_the_batches(kind: str, names
     assert losses[0] == pytest.approx(losses[1], rel=1e-12) == pytest.approx(losses[2], rel=1e-12)
 
 
+def test_a_margin_makes_a_missed_span_dearer_in_training_alone(names: Path) -> None:
+    """At each word of a span, O gets so much more than its score."""
+    sentences = data(names)
+    plain, margin = (model(sentences, replace(SMALL, recall_margin=by)).double() for by in (0.0, 2.0))
+    batch = sentences.train_batches(sentences.shard()).batch(0, 0)
+    outside = sentences.labels.names.index("O")
+    scores = plain(batch)
+    raised = scores.clone()
+    raised[..., outside] += 2 * (batch.tags != outside)
+    real = batch.tags >= 0
+    expected = cross_entropy(raised[real], batch.tags[real], reduction="sum")
+    assert float(margin.loss(batch, "train").total) == pytest.approx(float(expected))
+    assert float(margin.loss(batch, "val").total) == pytest.approx(float(plain.loss(batch, "train").total))
+
+
 def test_the_nats_of_a_crf_are_the_probability_of_the_path(names: Path) -> None:
     sentences = data(names)
     made = model(sentences, KINDS["crf"]).double()
@@ -208,8 +224,9 @@ def test_parts_of_speech_have_no_spans(tmp_path: Path) -> None:
     assert "val/f1" not in fit.callback_metrics
     report = made.evaluate(sentences, "val")
     assert (report.kinds, report.strict) == ({}, None)
-    with pytest.raises(UserError, match="constrained true needs tags that mark spans"):
-        model(sentences, replace(SMALL, constrained=True))
+    for options, told in (({"constrained": True}, "constrained true"), ({"recall_margin": 2.0}, "recall_margin 2.0")):
+        with pytest.raises(UserError, match=f"{told} needs tags that mark spans"):
+            model(sentences, replace(SMALL, **options))
 
 
 def test_long_sentences_are_tagged_in_parts_and_said(names: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -261,7 +278,7 @@ def test_a_checkpoint_alone_tags_raw_text_and_lists_errors(verb: Command, here: 
     assert measured.code == 0, measured.err
     assert "as conlleval counts" in measured.out
     assert "strict iob2" in measured.out
-    assert (here / "errors.tsv").read_text().startswith("sentence\tword\tform\tright\tsaid\tknown\tin\n")
+    assert (here / "errors.tsv").read_text().startswith("sentence\tword\tform\ttrue\tpredicted\tknown\tin\n")
     assert len((here / "items.tsv").read_text().splitlines()) == 5
     names.unlink()
     text = "Tom isn't in New Wick."

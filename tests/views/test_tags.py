@@ -3,7 +3,7 @@ from seqlab.views.tags import SHOWN, listed
 
 def test_wrong_words_are_marked_with_both_tags() -> None:
     items = {"text": ["a b*c", "d e"], "label": ["X B-y", "X X"], "predicted": ["X O", "X X"]}
-    assert listed(items) == "a **b&#42;c** (B-y, said O)"
+    assert listed(items) == "a **b&#42;c** (B-y, predicted O)"
 
 
 def test_few_sentences_are_listed() -> None:
