@@ -17,6 +17,7 @@ from seqlab.errors import UserError
 from seqlab.models.classification import TextClassifier
 from seqlab.models.language import LanguageModel
 from seqlab.models.pretrained import read_context
+from seqlab.models.sizes import shapes_of
 from seqlab.models.tagging import Tagger
 from seqlab.models.word_inputs import WordInputs
 from seqlab.nn.bag import BagOptions
@@ -158,6 +159,15 @@ def test_what_is_said_of_it(tmp_path: Path) -> None:
     plain, _ = model("tagging by gru", tmp_path, None)
     assert plain.contextual is None
     assert not plain.remarks({})
+
+
+def test_its_size_is_known_before_it_is_made(tmp_path: Path) -> None:
+    made, _ = model("cnn", tmp_path, reader(tmp_path))
+    shapes = shapes_of(TextClassifier, made.options, made.codecs)
+    assert shapes is not None
+    assert {name: one.shape for name, one in shapes.items()} == {
+        name: one.shape for name, one in made.state_dict().items() if name.startswith("network.")
+    }
 
 
 def test_data_hold_the_ids_of_the_reader_once_a_model_has_one(tmp_path: Path) -> None:
