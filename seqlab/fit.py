@@ -204,8 +204,7 @@ def _resume_command(settings: Settings, folder: Path) -> str:
 
 
 def _headline(settings: Settings, data: DataModule, model: Model, folder: Path) -> str:
-    parameters = sum(weights.numel() for weights in model.parameters())
-    weights = ", ".join([f"{parameters:,} parameters", *model.loaded])
+    weights = ", ".join([f"{model.num_parameters():,} parameters", *model.loaded])
     return f"{settings.plan.model} ({weights}) on {data.corpus_name}: {data.describe()}; run {folder.name}"
 
 
@@ -261,7 +260,7 @@ def _result(settings: Settings, finished: Run) -> dict[str, Any]:
         "model": settings.plan.model,
         "corpus": finished.data.corpus_name,
         "unit": model.unit,
-        "parameters": sum(weights.numel() for weights in model.parameters()),
+        "parameters": model.num_parameters(),
         "steps": trainer.global_step,
         "epochs": trainer.current_epoch,
         "seconds": 0.0 if clock is None else clock.seconds,

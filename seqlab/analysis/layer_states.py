@@ -1,17 +1,15 @@
 """States of every layer of a language network after single tokens of a text."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from seqlab.cells import Cell
-from seqlab.cells.cell import State, Weights
+from seqlab.cells.cell import State
 from seqlab.nn.evaluating import evaluating
 from seqlab.nn.language_network import ForwardAndBackward, LanguageNetwork
+from seqlab.nn.layer_outputs import attention_outputs, recurrent_outputs
 from seqlab.nn.transformer_language import Read, TransformerLanguage
-from seqlab.recurrence.backends import fastest, run
 
 AT_ONCE = 4096
 """Number of tokens that a recurrence reads at once."""
@@ -61,47 +59,17 @@ def _within(places: Sequence[int], begin: int, end: int) -> list[int]:
 
 def _carried(network: LanguageNetwork, ids: Tensor, places: Sequence[int]) -> Iterator[list[Tensor]]:
     state: State | None = None
-    outputs: list[Tensor] = []
-
-    def record(
-        cell: Cell, steps: Tensor, first: State, weights: Weights, lengths: Tensor | None
-    ) -> tuple[Tensor, State]:
-        backend = fastest(cell, steps.device.type, len(steps), learning=False)
-        if not steps.is_floating_point():
-            backend = "scan"
-        found, last = run(backend, cell, steps, first, weights, lengths)
-        outputs.append(found[:, 0])
-        return found, last
-
     for begin in range(0, places[-1] + 1, AT_ONCE):
-        part = ids[None, begin : begin + AT_ONCE]
-        outputs.clear()
-        inputs = part if network.embedding is None else network.embedding(part)
-        _, state = network.recurrent.forward_by(record, inputs, state)
+        outputs, state = recurrent_outputs(network, ids[None, begin : begin + AT_ONCE], state)
         here = _within(places, begin, begin + AT_ONCE)
-        yield [output[here] for output in outputs]
-
-
-def _layers_of(network: TransformerLanguage, ids: Tensor, read: Read | None) -> tuple[list[Tensor], Read]:
-    """Outputs of each layer ``(batch, time, size)``, and the new state."""
-    outputs: list[Tensor] = []
-
-    def keep(module: object, given: object, output: Any) -> None:
-        outputs.append(output[0])
-
-    handles = [layer.register_forward_hook(keep) for layer in network.transformer.each_layer()]
-    try:
-        top, read = network.read(ids, read)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return [*outputs[:-1], top], read
+        yield [output[0, here] for output in outputs]
 
 
 def _remembered(network: TransformerLanguage, ids: Tensor, places: Sequence[int]) -> Iterator[list[Tensor]]:
-    memory, read = network.options.memory, None
+    memory = network.options.memory
+    read: Read | None = None
     for begin in range(0, places[-1] + 1, memory):
-        outputs, read = _layers_of(network, ids[None, begin : begin + memory], read)
+        outputs, read = attention_outputs(network, ids[None, begin : begin + memory], read)
         read, here = read.last(memory), _within(places, begin, begin + memory)
         yield [output[0, here] for output in outputs]
 
@@ -114,7 +82,7 @@ def _in_windows(network: TransformerLanguage, ids: Tensor, places: Tensor) -> It
     padded = torch.cat([ids, ids.new_zeros(window)])
     for asked in numbers.unique().split(WINDOWS):
         rows = torch.stack([padded[number * step :][:window] for number in asked.tolist()])
-        outputs, _ = _layers_of(network, rows, None)
+        outputs, _ = attention_outputs(network, rows)
         here = torch.isin(numbers, asked)
         row = torch.searchsorted(asked, numbers[here])
         column = places[here] - numbers[here] * step

@@ -17,6 +17,7 @@ from seqlab.errors import UserError, nearest_spelling
 from seqlab.nn.language_network import ForwardAndBackward, LanguageNetwork
 from seqlab.nn.transformer_language import TransformerLanguage
 from seqlab.text.codec import Codec
+from seqlab.text.tokenize import WORDS
 from seqlab.text.vocab import BOS, EOS
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ ENDS = (".", "!", "?", "\n", EOS, BOS)
 NEIGHBOURS = 5
 AHEAD = "states after the word was read: of what follows they know nothing"
 BOTH = "states of two stacks side by side: one has read what stands before and the word, one the word and what follows"
-WORDS = ("word", "space", "word_1")
-"""Tokenizers whose tokens are words."""
 
 
 @dataclass(frozen=True)

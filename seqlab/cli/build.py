@@ -24,6 +24,7 @@ from seqlab.runs.checkpoint import check_resumable
 from seqlab.runs.folders import check_name, run_name
 from seqlab.runs.ranks import shared_run
 from seqlab.runs.resuming import Resumed, changes
+from seqlab.text.any_codec import AnyCodec, codec_of
 from seqlab.text.tokenize import name_of_state
 
 
@@ -122,7 +123,7 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
         options = plan.network.made(given)
     if options.by_gradients:
         check_fits(plan.row.model, options, data.codecs, steps_of(data.train_batches(Shard()).batch(0, 0)))
-    model = plan.row.model(options, data.codecs, optimizer, schedule.made, schedule.interval, plan.model)
+    model = plan.row.model(options, _codecs(settings, data), optimizer, schedule.made, schedule.interval, plan.model)
     model.check_data(data)
     try:
         _try(settings, data, model, schedule)
@@ -133,6 +134,13 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
     if plan.resumed is not None:
         _say_what_changes(settings, plan.resumed, schedule)
     return model, schedule
+
+
+def _codecs(settings: Settings, data: DataModule) -> dict[str, AnyCodec]:
+    """The codecs of the data, and those that a resumed model has beside them."""
+    resumed = settings.plan.resumed
+    kept = {} if resumed is None else resumed.codecs
+    return {**data.codecs, **{name: codec_of(state) for name, state in kept.items() if name not in data.codecs}}
 
 
 def batches_used(settings: Settings, data: DataModule) -> int:

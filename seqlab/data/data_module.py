@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from seqlab.data.loader import Batches, Loader, Shard, used_of
 from seqlab.errors import UserError
-from seqlab.text.codec import AnyCodec
+from seqlab.text.any_codec import AnyCodec
 
 TOGETHER = 64
 """Raw inputs in a prediction batch of a Trainer."""
@@ -48,6 +48,7 @@ class DataModule(pl.LightningDataModule):
     def __init__(self) -> None:
         super().__init__()
         self._loader: Loader[Any] | None = None
+        self.added: dict[str, AnyCodec] = {}
         self._resumed: dict[str, int] = {}
 
     @abstractmethod
@@ -90,6 +91,16 @@ class DataModule(pl.LightningDataModule):
     @abstractmethod
     def codecs(self) -> Mapping[str, AnyCodec]:
         """The codecs by name, in the order in which a network takes their sizes."""
+
+    def adopt(self, codecs: Mapping[str, AnyCodec]) -> None:
+        """Takes over those codecs of a model that these data do not have, so that batches hold their ids too."""
+        added = {name: codec for name, codec in codecs.items() if name not in self.codecs}
+        if added and added != self.added:
+            self.added = added
+            self.encode_anew()
+
+    def encode_anew(self) -> None:
+        """Drops encoded parts, since there are other codecs; by default, none depends on added codecs."""
 
     @abstractmethod
     def inputs(self, split: Any) -> list[str]:

@@ -13,13 +13,12 @@ from seqlab.data.labelled_batches import (
     LabelledBatch,
     LabelledBatches,
     LabelledTexts,
-    encode_text,
+    encode_texts,
 )
 from seqlab.data.labelled_files import FORMATS, Rows, read_labelled
 from seqlab.data.labelled_parts import divided, key_of, without_empty
 from seqlab.data.loader import Loader, Shard
 from seqlab.data.named import name_of_files
-from seqlab.data.pairs import Sentences
 from seqlab.data.parts import SPLITS, Files, HeldOut, Split, files_of
 from seqlab.data.tables import Layout
 from seqlab.errors import UserError, nearest
@@ -123,7 +122,7 @@ class LabelledData(ClassData):
                 "text": self._text_codec(tokens, min_freq, num_subwords),
                 "label": self.label_codec(", or another --data.label_column"),
             }
-        self._codecs: dict[str, Any] = dict(codecs)
+        self._codecs: dict[str, Any] = {name: codecs[name] for name in ("text", "label")}
         self.cut_texts = 0
         self._encoded: dict[Split, LabelledTexts] = {}
 
@@ -157,12 +156,14 @@ class LabelledData(ClassData):
     def encoded(self, split: Split) -> LabelledTexts:
         """The ids of a part; texts of more than ``max_length`` tokens are cut."""
         if split not in self._encoded:
-            codec = self.text_codec
-            rows = [encode_text(codec, text) for text in self.texts(split)]
-            self.cut_texts += sum(cut for _, cut in rows)
-            sentences = Sentences([ids for ids, _ in rows], codec.dtype)
-            self._encoded[split] = LabelledTexts(sentences, self.targets(split), codec.vocab.id_of(PAD))
+            codecs = {**self._codecs, **self.added}
+            self._encoded[split], cut = encode_texts(self.texts(split), codecs, self.targets(split))
+            self.cut_texts += cut
         return self._encoded[split]
+
+    def encode_anew(self) -> None:
+        self.cut_texts = 0
+        self._encoded.clear()
 
     @property
     def codecs(self) -> dict[str, Codec | Labels]:

@@ -130,7 +130,7 @@ class TaggedData(DataModule):
         self._parts = _divided(read, held_out)
         if codecs is None:
             codecs = self._build(cleaning, tokenizer, min_freq, max_characters)
-        self._codecs: dict[str, Any] = dict(codecs)
+        self._codecs: dict[str, Any] = {name: codecs[name] for name in ("text", "characters", "tag")}
         self._encoded: dict[Split, TaggedSentences] = {}
 
     def find(self, files: dict[Split, list[Path]], layout: TaggedLayout) -> tuple[dict[Split, TaggedRows], str]:
@@ -212,8 +212,11 @@ class TaggedData(DataModule):
     def encoded(self, split: Split) -> TaggedSentences:
         """The ids of a part; sentences of more than ``max_length`` words are cut into parts."""
         if split not in self._encoded:
-            self._encoded[split] = TaggedSentences(self.words(split), self._codecs, self.tags(split))
+            self._encoded[split] = TaggedSentences(self.words(split), {**self._codecs, **self.added}, self.tags(split))
         return self._encoded[split]
+
+    def encode_anew(self) -> None:
+        self._encoded.clear()
 
     @property
     def codecs(self) -> dict[str, Codec | Labels]:

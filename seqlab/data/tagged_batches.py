@@ -33,6 +33,8 @@ class TaggedBatch(NamedTuple):
         tags: ``(batch, time)`` int64, -1 where training did not have the tag, and after each sentence.
         valid: ``(batch,)`` bool, False at a sentence that only fills the batch and is ignored.
         items: Row of each sentence within its part, from 0 in the order of the file: ``(batch,)`` int64.
+        context: Ids of the words for a language model ``(batch, time)`` int64, with 0 after each sentence;
+            empty without a codec of context.
     """
 
     ids: Tensor
@@ -44,6 +46,7 @@ class TaggedBatch(NamedTuple):
     tags: Tensor
     valid: Tensor
     items: Tensor
+    context: Tensor = torch.empty(0, 0, dtype=torch.int64)
 
     def to(self, device: torch.device) -> "TaggedBatch":
         """A copy on a device."""
@@ -64,7 +67,7 @@ class TaggedSentences:
     Args:
         words: Words of each sentence, at least one.
         codecs: ``text``, whose ``max_length`` limits a sentence, ``characters``, whose ``max_length`` limits a word by
-            leaving out its middle, and ``tag``.
+            leaving out its middle, and ``tag``; with ``context``, batches also have the ids of a language model.
         tags: A tag for each word; None for prediction.
     """
 
@@ -82,6 +85,8 @@ class TaggedSentences:
         numbers = [[forms.setdefault(word, len(forms)) for word in sentence] for sentence in words]
         clean = CLEANERS[text.cleaning]
         self._ids = np.array(text.vocab.ids(clean(form) for form in forms), dtype=np.int64)
+        context = codecs.get("context")
+        self._context = None if context is None else np.array(context.ids(forms), dtype=np.int64)
         self._casing = np.array([casing_of(form) for form in forms], dtype=np.int64)
         self._spellings = Sentences([spelled(characters, form) for form in forms], np.int64)
         self._character_pad = characters.vocab.id_of(PAD)
@@ -113,7 +118,7 @@ class TaggedSentences:
         tags = torch.full(forms.shape, -1) if self._tags is None else self._tags.padded(rows, -1, (), ())
         valid, items = taken(rows, real)
         ids, casing, where = (torch.from_numpy(array) for array in filled)
-        return TaggedBatch(
+        batch = TaggedBatch(
             ids=ids,
             casing=casing,
             places=where,
@@ -124,6 +129,9 @@ class TaggedSentences:
             valid=valid,
             items=items,
         )
+        if self._context is None:
+            return batch
+        return batch._replace(context=torch.from_numpy(np.where(there, self._context[forms], 0)))
 
 
 def spelled(characters: Codec, word: str) -> list[int]:

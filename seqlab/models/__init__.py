@@ -56,7 +56,7 @@ from seqlab.nn.window_language import WindowLanguageOptions
 from seqlab.options import Options
 from seqlab.runs.checkpoint import check_weights, read_checkpoint
 from seqlab.runs.folders import checkpoint_in
-from seqlab.text.codec import codec_of
+from seqlab.text.any_codec import codec_of
 
 
 class Network(NamedTuple):

@@ -178,6 +178,7 @@ class Classifier(Model):
             raise UserError(f"a classifier is measured on labelled {self.unit}; give --data with the name of some")
         if errors < 0:
             raise UserError(f"errors {errors} must be a whole number of at least 0")
+        data.adopt(self.codecs)
         started = time.monotonic()
         with evaluating(self):
             found = self._classified(data, split)

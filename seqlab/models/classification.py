@@ -1,29 +1,28 @@
 """Text classification: a text in, a label and its probability out."""
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from seqlab.analysis.word_weights import word_weights
 from seqlab.data.data_module import DataModule
 from seqlab.data.labelled import LabelledData
-from seqlab.data.labelled_batches import LabelledBatch, encode_text
+from seqlab.data.labelled_batches import LabelledBatch, encode_texts
 from seqlab.data.loader import in_batches
 from seqlab.errors import UserError
 from seqlab.models.classes import Classifier
 from seqlab.models.model import Codecs
-from seqlab.models.pretrained import set_vectors
+from seqlab.models.word_inputs import WordInputs
 from seqlab.nn.bag import Bag
 from seqlab.nn.beside_counts import BesideCounts
 from seqlab.nn.evaluating import evaluating
 from seqlab.nn.naive_bayes import NaiveBayes, NaiveBayesOptions
-from seqlab.text.codec import Codec
-from seqlab.text.vocab import PAD
 from seqlab.views.confusions import ConfusionView
 
 TOGETHER = 64
@@ -46,7 +45,7 @@ class Labelled(NamedTuple):
         return f"{self.label}\t{self.probability:.4f}"
 
 
-class TextClassifier(Classifier):
+class TextClassifier(WordInputs, Classifier):
     """A model that gives each text a label, or several. Its codecs are ``text`` and ``label``."""
 
     task: ClassVar[str] = "classification"
@@ -57,28 +56,29 @@ class TextClassifier(Classifier):
     @classmethod
     def network_of(cls, options: Any, codecs: Codecs) -> nn.Module:
         made, share = super().network_of(options, codecs), getattr(options, "counts", 0.0)
-        sizes = (codec.vocab_size for codec in codecs.values())
+        sizes = codecs["text"].vocab_size, codecs["label"].vocab_size
         return BesideCounts(made, NaiveBayesOptions().build(*sizes), share) if share else made
 
-    def build(self) -> nn.Module:
-        made = super().build()
-        if (file := getattr(self.options, "vectors", None)) is not None:
-            self.loaded.append(set_vectors(cast(nn.Embedding, made.embedding), file, self.text.vocab))
-        return made
+    def forward(self, ids: Tensor, lengths: Tensor, *context: Tensor) -> Tensor:
+        """Logits ``(batch, classes)`` of texts ``(batch, time)`` of ``lengths`` ``(batch,)``.
 
-    @property
-    def text(self) -> Codec:
-        """The codec of the text."""
-        return self.codec_named("text", Codec)
-
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Logits ``(batch, classes)`` of texts ``(batch, time)`` of ``lengths`` ``(batch,)``."""
-        logits: Tensor = self.network(ids, lengths)
+        With a language model, ``context`` has its ids of the words ``(batch, time)``.
+        """
+        logits: Tensor = self.network(ids, lengths, *context)
         return logits
 
     def logits(self, batch: LabelledBatch) -> Tensor:
-        logits: Tensor = self.network(batch.ids, batch.lengths)
+        logits: Tensor = self.network(*self._inputs(batch))
         return logits
+
+    def _inputs(self, batch: LabelledBatch) -> tuple[Tensor, ...]:
+        """The input of the network: ids, lengths and, with a language model, its ids."""
+        context = () if self.contextual is None else (batch.context,)
+        return tuple(part.to(self.device) for part in (batch.ids, batch.lengths, *context))
+
+    def _batch(self, texts: Sequence[str]) -> LabelledBatch:
+        """Raw texts as a batch."""
+        return encode_texts(texts, self.codecs)[0].batch(np.arange(len(texts)))
 
     def counts_beside(self) -> bool:
         return super().counts_beside() or getattr(self.options, "ratios", False)
@@ -100,15 +100,10 @@ class TextClassifier(Classifier):
             inputs: Texts; a pair is ``first <sep> second``.
         """
         self.check_finite()
-        pad, device = self.text.vocab.id_of(PAD), next(iter(self.buffers())).device
         names = self.labels.names
         for together in in_batches(inputs, TOGETHER):
-            rows = [encode_text(self.text, text)[0] for text in together]
-            lengths = torch.tensor([len(row) for row in rows], device=device)
-            longest = int(lengths.max())
-            ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows], device=device)
-            with torch.inference_mode():
-                probabilities = self.probabilities(self.eval_logits(ids, lengths))
+            with torch.inference_mode(), evaluating(self):
+                probabilities = self.probabilities(self.logits(self._batch(together)))
                 said = self.said(probabilities)
             for text, row, chosen in zip(together, probabilities.tolist(), said.tolist(), strict=True):
                 each = dict(zip(names, row, strict=True))
@@ -123,17 +118,10 @@ class TextClassifier(Classifier):
         """Weight of each token of texts, see ``seqlab.analysis.word_weights``."""
         found = []
         for text in texts:
-            row = encode_text(self.text, text)[0]
-            ids, lengths = torch.tensor([row], device=self.device), torch.tensor([len(row)], device=self.device)
-            weights = word_weights(self.network, ids, lengths).tolist()
-            found.append([*zip(self.text.vocab.tokens(row), weights, strict=True)])
+            batch = self._batch([text])
+            weights = word_weights(self.network, *self._inputs(batch)).tolist()
+            found.append([*zip(self.text.vocab.tokens(batch.ids[0].tolist()), weights, strict=True)])
         return found
-
-    def eval_logits(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """``forward`` without dropout."""
-        with evaluating(self):
-            logits: Tensor = self.network(ids, lengths)
-        return logits
 
     def sample(self, data: DataModule) -> str:
         shown = data.inputs("val" if data.has("val") else "train")[:SHOWN]

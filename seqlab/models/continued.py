@@ -13,7 +13,8 @@ from seqlab.models.pretrained import set_vectors
 from seqlab.nn.skipgram import SkipGram
 from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.folders import checkpoint_in
-from seqlab.text.codec import Codec, codec_of
+from seqlab.text.any_codec import codec_of
+from seqlab.text.codec import Codec
 from seqlab.text.vocab import Vocab
 
 SQUARES = "sum"

@@ -40,7 +40,7 @@ from seqlab.options import Options
 from seqlab.runs.checkpoint import FORMAT
 from seqlab.runs.exporting import as_safetensors
 from seqlab.runs.schema import check_finite
-from seqlab.text.codec import AnyCodec
+from seqlab.text.any_codec import AnyCodec
 
 STEP = "step"
 """Key that gives Lightning the step of a validation's log entry; by default Lightning takes the step before."""
@@ -188,6 +188,11 @@ class Model(pl.LightningModule):
         """Whether a model trained by gradients is combined with counts of the same data."""
         return bool(getattr(self.options, "counts", 0.0))
 
+    def setup(self, stage: str) -> None:
+        data = getattr(self.trainer, "datamodule", None)
+        if isinstance(data, DataModule):
+            data.adopt(self.codecs)
+
     def on_fit_start(self) -> None:
         anew = self.trainer.ckpt_path is None
         if not self.options.by_gradients or (anew and self.counts_beside()):
@@ -226,6 +231,11 @@ class Model(pl.LightningModule):
     def command(self, data: DataModule, checkpoint: str) -> str:
         """A command to try next with a checkpoint, quoted for a shell; empty if the model has no verb."""
         return next((f"python -m seqlab.{verb} {checkpoint}" for verb in self.can()), "")
+
+    def num_parameters(self) -> int:
+        """Number of weights that are trained or counted, without frozen ones."""
+        counted = not self.options.by_gradients
+        return sum(one.numel() for one in self.parameters() if counted or one.requires_grad)
 
     def flops_per_item(self) -> int:
         """Floating-point operations of training per item; 0 if unknown."""

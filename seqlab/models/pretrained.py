@@ -1,9 +1,19 @@
-"""Initialization of embeddings with word vectors from a file."""
+"""Weights from other models: word vectors from a file, and a language model from its checkpoint."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+import seqlab
+from seqlab.errors import UserError
 from seqlab.files import user_path
+from seqlab.nn.language_network import LanguageNetwork
+from seqlab.nn.transformer_language import TransformerLanguage
+from seqlab.text.codec import Codec
+from seqlab.text.context_codec import ContextCodec
+from seqlab.text.tokenize import WORDS
 from seqlab.text.vectors import read_vectors
 from seqlab.text.vocab import Vocab
 
@@ -28,3 +38,43 @@ def set_vectors(embedding: nn.Embedding, file: str, vocab: Vocab, kind: str = "t
     ids, rows = read_vectors(path, vocab, embedding.embedding_dim)
     embedding.weight[torch.from_numpy(ids)] = torch.from_numpy(rows).to(embedding.weight)
     return f"vectors of {len(ids):,} of {len(vocab):,} {kind} from {path.name}"
+
+
+class Context(NamedTuple):
+    """A trained language model as a reader of words.
+
+    Args:
+        codec: Its codec and the structure of its network.
+        weights: Its weights, by name.
+        said: A phrase that names it.
+    """
+
+    codec: ContextCodec
+    weights: Mapping[str, Tensor]
+    said: str
+
+
+def read_context(where: str) -> Context:
+    """Reads a language model of words.
+
+    Args:
+        where: Its checkpoint, or the folder of its run.
+
+    Raises:
+        UserError: There is no checkpoint, or its model has no states or does not read words.
+    """
+    model = seqlab.load(user_path(where))
+    network, text = model.network, model.codecs.get("text")
+    if not isinstance(network, LanguageNetwork | TransformerLanguage) or not isinstance(text, Codec):
+        raise UserError(
+            f"--model.contextual {where} holds a {model.says} '{model.name}', which has no states of words; give a "
+            "recurrent or Transformer language model"
+        )
+    if text.tokenizer.name not in WORDS:
+        raise UserError(
+            f"--model.contextual {where} reads tokens of kind '{text.tokenizer.name}', which are no words; give a "
+            "language model that was trained with --data.tokens word or space"
+        )
+    kind = "recurrent" if isinstance(network, LanguageNetwork) else "transformer"
+    codec = ContextCodec(text, kind, model.options.plain())
+    return Context(codec, network.state_dict(), f"states of {model.run}")

@@ -24,17 +24,15 @@ from seqlab.decoding.viterbi import best_paths
 from seqlab.errors import UserError, reason_of
 from seqlab.files import whole_file
 from seqlab.metrics import MeanLoss, Measure, ratio
-from seqlab.models.model import Model
-from seqlab.models.pretrained import set_vectors
 from seqlab.models.span_scores import SpanF1, of_span_f1, span_scores, together
 from seqlab.models.tagged import sentences_said
 from seqlab.models.tagging_report import Tagging, TaggingReport, columns_of, errors_of, scores_of
 from seqlab.models.window import Sums
+from seqlab.models.word_inputs import WordInputs
 from seqlab.nn.crf import CRF, sentence_nats
 from seqlab.nn.tagger import Tagger as Network
 from seqlab.recurrence.lengths import valid_steps
 from seqlab.text.clean import CLEANERS
-from seqlab.text.codec import Codec
 from seqlab.text.labels import Labels
 from seqlab.text.schemes import follows
 from seqlab.text.spans import OUTSIDE, spans_of
@@ -53,7 +51,7 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
-class Tagger(Model):
+class Tagger(WordInputs):
     """A model that gives each word of a sentence a tag. Its codecs are ``text``, ``characters`` and ``tag``.
 
     The model never predicts a tag that training did not have; such a tag counts as wrong.
@@ -80,14 +78,7 @@ class Tagger(Model):
             counts = dict(self.text.vocab.frequencies)
             times = [float(counts.get(token, 0)) for token in self.text.vocab.tokens([*range(len(self.text.vocab))])]
             cast(Tensor, made.unknown_share).copy_(share / (share + torch.tensor(times)))
-        if (file := getattr(self.options, "vectors", None)) is not None:
-            self.loaded.append(set_vectors(cast(nn.Embedding, made.embedding), file, self.text.vocab))
         return made
-
-    @property
-    def text(self) -> Codec:
-        """The codec of the words."""
-        return self.codec_named("text", Codec)
 
     @property
     def labels(self) -> Labels:
@@ -197,6 +188,7 @@ class Tagger(Model):
         """
         if not isinstance(data, TaggedData):
             raise UserError("a tagger is measured on tagged sentences; give --data tagged or the name of some")
+        data.adopt(self.codecs)
         data.evaluation_loader(split)
         started = time.monotonic()
         words, wanted, names = data.words(split), data.tags(split), self.labels.names

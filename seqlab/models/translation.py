@@ -93,6 +93,7 @@ class TranslationModel(Model):
         return made
 
     def setup(self, stage: str) -> None:
+        super().setup(stage)
         data = getattr(self.trainer, "datamodule", None)
         if stage == "fit" and isinstance(data, ParallelData):
             self.longest = data.max_length

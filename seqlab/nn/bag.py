@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from seqlab.errors import UserError
 from seqlab.nn.classifier import ClassifierOptions, WordDropout, begin
+from seqlab.nn.contextual import Contextual, size_of
 from seqlab.nn.naive_bayes import Presence, in_a_row, log_count_ratios
 from seqlab.options import option
 from seqlab.recurrence.dropout import Dropout
@@ -61,23 +62,28 @@ class BagOptions(ClassifierOptions):
         seldom=True,
     )
 
-    def build(self, vocab_size: int, classes: int) -> "Bag":
-        return Bag(vocab_size, classes, self)
+    def build(self, vocab_size: int, classes: int, contextual: Contextual | None = None) -> "Bag":
+        return Bag(vocab_size, classes, self, contextual)
 
 
 class Bag(nn.Module):
     """The mean of the vectors of all words and n-grams, and a linear layer (Joulin et al. 2017, arXiv 1607.01759).
 
+    With a language model, the mean of the words' vectors in context is a second input of the linear layer.
+
     Args:
         vocab_size: Number of input ids.
         classes: Number of classes, one logit each.
         options: Options of the network.
+        contextual: Language model whose states are inputs too; none if not given.
 
     Raises:
         UserError: ``ratios`` is on, and there are more classes than units in a vector.
     """
 
-    def __init__(self, vocab_size: int, classes: int, options: BagOptions) -> None:
+    def __init__(
+        self, vocab_size: int, classes: int, options: BagOptions, contextual: Contextual | None = None
+    ) -> None:
         super().__init__()
         if options.ratios and options.embedding_size < classes:
             raise UserError(
@@ -89,8 +95,9 @@ class Bag(nn.Module):
         self.embedding = nn.Embedding(vocab_size, options.embedding_size)
         self.ngrams = nn.Embedding(options.buckets, options.embedding_size) if options.ngrams > 1 else None
         self.dropout = Dropout(options.dropout)
-        self.output = nn.Linear(options.embedding_size, classes)
+        self.output = nn.Linear(options.embedding_size + size_of(contextual), classes)
         begin(self, options)
+        self.contextual = contextual
 
     @torch.no_grad()
     def count(self, texts: Sequence[Sequence[int]], labels: Sequence[int]) -> None:
@@ -127,25 +134,31 @@ class Bag(nn.Module):
         ratios = log_count_ratios(counts, 1.0).masked_fill(counts.sum(1, keepdim=True) == 0, 0.0)
         table.weight[:, : self.classes] = ratios
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, lengths: Tensor, context: Tensor | None = None) -> Tensor:
         """Logits of texts.
 
         Args:
             ids: ``(batch, time)`` int64.
             lengths: Real words of each text ``(batch,)`` int64, at least 1.
+            context: Ids of a language model ``(batch, time)`` int64.
 
         Returns:
             ``(batch, classes)``.
         """
-        ids = self.word_dropout(ids)
-        total, count = _sums(self.embedding, ids, valid_steps(lengths, ids.shape[1]).t())
+        ids, real = self.word_dropout(ids), valid_steps(lengths, ids.shape[1]).t()
+        total, count = _sums(self.embedding, ids, real)
         if self.ngrams is not None:
             orders = range(2, self.options.ngrams + 1)
             grams = [hashed(ids, order, self.options.buckets) for order in orders]
-            real = [valid_steps(lengths - n + 1, each.shape[1]).t() for n, each in zip(orders, grams, strict=True)]
-            more, further = _sums(self.ngrams, torch.cat(grams, 1), torch.cat(real, 1))
+            whole = [valid_steps(lengths - n + 1, each.shape[1]).t() for n, each in zip(orders, grams, strict=True)]
+            more, further = _sums(self.ngrams, torch.cat(grams, 1), torch.cat(whole, 1))
             total, count = total + more, count + further
-        logits: Tensor = self.output(self.dropout(total / count.unsqueeze(1)))
+        means = total / count.unsqueeze(1)
+        if self.contextual is not None:
+            assert context is not None
+            vectors = torch.where(real.unsqueeze(2), self.contextual(context, lengths), 0)
+            means = torch.cat([means, vectors.sum(1) / lengths.unsqueeze(1)], 1)
+        logits: Tensor = self.output(self.dropout(means))
         return logits
 
 

@@ -36,17 +36,23 @@ class BesideCounts(nn.Module):
         """Weight of each word in the network's pooling, if it has one."""
         return getattr(self.network, "weights", None)
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    @property
+    def contextual(self) -> Any:
+        """Language model of the network, if it has one."""
+        return getattr(self.network, "contextual", None)
+
+    def forward(self, ids: Tensor, lengths: Tensor, context: Tensor | None = None) -> Tensor:
         """Logits of texts.
 
         Args:
             ids: ``(batch, time)`` int64.
             lengths: Real words of each text ``(batch,)`` int64, at least 1.
+            context: Ids of a language model ``(batch, time)`` int64.
 
         Returns:
             ``(batch, classes)``; in training those of the network alone.
         """
-        logits: Tensor = self.network(ids, lengths)
+        logits: Tensor = self.network(ids, lengths, context)
         if self.training:
             return logits
         with torch.no_grad():

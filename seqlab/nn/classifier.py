@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
+from seqlab.nn.contextual import Contextual, beside
 from seqlab.nn.label_options import LabelOptions
 from seqlab.nn.pooling import Pooled, Pooling
 from seqlab.options import Options, option
@@ -35,6 +36,11 @@ class WordOptions(Options):
         None, "File of pretrained word vectors, one word per line, plain or compressed.", once=True
     )
     freeze_vectors: bool = option(False, "Freeze the pretrained vectors.", once=True, seldom=True)
+    contextual: str | None = option(
+        None,
+        "Checkpoint or run of a language model of words whose states are inputs too (ELMo, Peters et al. 2018).",
+        once=True,
+    )
     init: str = option(
         "torch",
         "Initialization: torch, normal (0.01), xavier or orthogonal (of recurrent weights).",
@@ -63,12 +69,13 @@ class ClassifierOptions(LabelOptions, WordOptions):
         if self.freeze_vectors and self.vectors is None:
             raise UserError("freeze_vectors true needs vectors; give --model.vectors FILE or leave it out")
 
-    def build(self, vocab_size: int, classes: int) -> nn.Module:
+    def build(self, vocab_size: int, classes: int, contextual: Contextual | None = None) -> nn.Module:
         """The network of these options.
 
         Args:
             vocab_size: Number of input ids.
             classes: Number of classes, one logit each.
+            contextual: Language model whose states are inputs too; none if not given.
         """
         raise NotImplementedError
 
@@ -105,6 +112,8 @@ class PooledClassifier(nn.Module):
         embedding_dropout: Dropout of the word vectors.
     """
 
+    contextual: Contextual | None
+
     def __init__(self, vocab_size: int, options: ClassifierOptions, embedding_dropout: Dropout) -> None:
         super().__init__()
         self.options = options
@@ -119,28 +128,30 @@ class PooledClassifier(nn.Module):
         self.output = nn.Linear(width, classes)
 
     def outputs(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """Outputs ``(batch, time, width)`` from the word vectors ``(batch, time, embedding_size)``."""
+        """Outputs ``(batch, time, width)`` from the vectors of the words ``(batch, time, size)``."""
         raise NotImplementedError
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, lengths: Tensor, context: Tensor | None = None) -> Tensor:
         """Logits of texts.
 
         Args:
             ids: ``(batch, time)`` int64.
             lengths: Real words of each text ``(batch,)`` int64, at least 1.
+            context: Ids of a language model ``(batch, time)`` int64.
 
         Returns:
             ``(batch, classes)``.
         """
-        logits: Tensor = self.output(self.dropout(self.norm(self._pooled(ids, lengths).vectors)))
+        logits: Tensor = self.output(self.dropout(self.norm(self._pooled(ids, lengths, context).vectors)))
         return logits
 
-    def weights(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    def weights(self, ids: Tensor, lengths: Tensor, context: Tensor | None = None) -> Tensor:
         """Weight of each word in the pooling ``(batch, time)``: the weights sum to 1 and are 0 at padding."""
-        return self._pooled(ids, lengths).weights
+        return self._pooled(ids, lengths, context).weights
 
-    def _pooled(self, ids: Tensor, lengths: Tensor) -> Pooled:
-        vectors = self.embedding_dropout(self.embedding(self.word_dropout(ids)))
+    def _pooled(self, ids: Tensor, lengths: Tensor, context: Tensor | None) -> Pooled:
+        embedded = beside(self.embedding(self.word_dropout(ids)), self.contextual, context, lengths)
+        vectors = self.embedding_dropout(embedded)
         pooled: Pooled = self.pooling(self.outputs(vectors, lengths), valid_steps(lengths, ids.shape[1]).t())
         return pooled
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from seqlab.cells import CELLS
 from seqlab.errors import UserError
 from seqlab.nn.characters import CONVOLUTION, CharacterEncoder
+from seqlab.nn.contextual import Contextual, beside, size_of
 from seqlab.nn.crf import CRF
 from seqlab.nn.two_ways import TwoWays
 from seqlab.options import Options, option
@@ -49,6 +50,10 @@ class Sentences(Protocol):
     def lengths(self) -> Tensor:
         """Words of each sentence, at least 1: ``(batch,)`` int64."""
 
+    @property
+    def context(self) -> Tensor:
+        """Ids of the words for a language model ``(batch, time)`` int64; empty without one."""
+
 
 @dataclass(frozen=True)
 class OutputOptions(Options):
@@ -71,6 +76,11 @@ class WordOptions(OutputOptions):
         None, "File of pretrained word vectors, one word per line, plain or compressed.", once=True
     )
     freeze_vectors: bool = option(False, "Freeze the pretrained vectors.", once=True, seldom=True)
+    contextual: str | None = option(
+        None,
+        "Checkpoint or run of a language model of words whose states are inputs too (ELMo, Peters et al. 2018).",
+        once=True,
+    )
     word_dropout: float = option(
         0.25,
         "a: in training, a word with n occurrences is replaced by <unk> with probability a / (a + n).",
@@ -114,9 +124,9 @@ class WordOptions(OutputOptions):
         """Dropout of word vectors and of outputs."""
         return Dropout(self.dropout)
 
-    def build(self, vocab_size: int, characters: int, tags: int) -> "Tagger":
+    def build(self, vocab_size: int, characters: int, tags: int, contextual: Contextual | None = None) -> "Tagger":
         """The network of these options."""
-        return Tagger(vocab_size, characters, tags, self)
+        return Tagger(vocab_size, characters, tags, self, contextual)
 
 
 @dataclass(frozen=True)
@@ -184,7 +194,7 @@ class TaggerOptions(WordOptions, StackOptions):
 
 
 class Tagger(nn.Module):
-    """Word, casing and characters -> recurrent layers -> a linear layer -> softmax or CRF.
+    """Word, casing, characters and context -> recurrent layers -> a linear layer -> softmax or CRF.
 
     Huang et al. 2015 (arXiv 1508.01991); Lample et al. 2016 (N16-1030); Ma & Hovy 2016 (P16-1101).
 
@@ -193,6 +203,7 @@ class Tagger(nn.Module):
         characters: Number of character ids.
         tags: Number of tags.
         options: Options of the network.
+        contextual: Language model whose states are inputs too; none if not given.
 
     Raises:
         UserError: A forget-gate bias is given, but the cell has no forget gate.
@@ -204,7 +215,9 @@ class Tagger(nn.Module):
 
     unknown_share: Tensor
 
-    def __init__(self, vocab_size: int, characters: int, tags: int, options: WordOptions) -> None:
+    def __init__(
+        self, vocab_size: int, characters: int, tags: int, options: WordOptions, contextual: Contextual | None = None
+    ) -> None:
         super().__init__()
         self.options = options
         self.embedding = nn.Embedding(vocab_size, options.embedding_size)
@@ -220,6 +233,7 @@ class Tagger(nn.Module):
                 options.character_widths,
             )
             size += self.characters.output_size
+        size += size_of(contextual)
         self.dropout = options.zeroing()
         self.recurrent = options.layers(size)
         width = self.recurrent.output_size
@@ -232,6 +246,7 @@ class Tagger(nn.Module):
         self.embedding.weight.requires_grad_(not options.freeze_vectors)
         if self.characters is not None:
             self.characters.begin()
+        self.contextual = contextual
 
     def forward(self, sentences: Sentences) -> Tensor:
         """Scores of the tags of each word ``(batch, time, tags)``; logits with ``softmax``."""
@@ -245,7 +260,7 @@ class Tagger(nn.Module):
         if self.characters is not None:
             spelled = self.characters(sentences.spellings, sentences.spelling_lengths)
             parts.append(spelled[sentences.places])
-        return torch.cat(parts, -1)
+        return beside(torch.cat(parts, -1), self.contextual, sentences.context, sentences.lengths)
 
     def scores(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Scores of the tags ``(batch, time, tags)`` from these vectors; ``lengths`` ``(batch,)`` of the sentences."""

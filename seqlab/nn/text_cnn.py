@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.nn.classifier import ClassifierOptions, WordDropout, begin
+from seqlab.nn.contextual import Contextual, beside, size_of
 from seqlab.options import option
 from seqlab.recurrence.dropout import Dropout
 from seqlab.recurrence.lengths import valid_steps
@@ -20,8 +21,8 @@ class TextCNNOptions(ClassifierOptions):
     filters: int = option(100, "Filters of each width.", least=1, most=2**20)
     embedding_dropout: float = option(0.0, "Dropout of the word vectors.", least=0, below=1)
 
-    def build(self, vocab_size: int, classes: int) -> "TextCNN":
-        return TextCNN(vocab_size, classes, self)
+    def build(self, vocab_size: int, classes: int, contextual: Contextual | None = None) -> "TextCNN":
+        return TextCNN(vocab_size, classes, self, contextual)
 
 
 class TextCNN(nn.Module):
@@ -35,35 +36,40 @@ class TextCNN(nn.Module):
         vocab_size: Number of input ids.
         classes: Number of classes, one logit each.
         options: Options of the network.
+        contextual: Language model whose states are inputs too; none if not given.
     """
 
-    def __init__(self, vocab_size: int, classes: int, options: TextCNNOptions) -> None:
+    def __init__(
+        self, vocab_size: int, classes: int, options: TextCNNOptions, contextual: Contextual | None = None
+    ) -> None:
         super().__init__()
         self.options = options
         self.word_dropout = WordDropout(options.word_dropout)
         self.embedding = nn.Embedding(vocab_size, options.embedding_size)
         self.embedding_dropout = Dropout(options.embedding_dropout)
-        self.convolutions = nn.ModuleList(
-            nn.Conv1d(options.embedding_size, options.filters, width) for width in options.widths
-        )
+        size = options.embedding_size + size_of(contextual)
+        self.convolutions = nn.ModuleList(nn.Conv1d(size, options.filters, width) for width in options.widths)
         self.dropout = Dropout(options.dropout)
         self.output = nn.Linear(options.filters * len(options.widths), classes)
         begin(self, options)
+        self.contextual = contextual
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, lengths: Tensor, context: Tensor | None = None) -> Tensor:
         """Logits of texts.
 
         Args:
             ids: ``(batch, time)`` int64.
             lengths: Real words of each text ``(batch,)`` int64, at least 1.
+            context: Ids of a language model ``(batch, time)`` int64.
 
         Returns:
             ``(batch, classes)``.
         """
-        embedded = self.embedding_dropout(self.embedding(self.word_dropout(ids)))
+        embedded = beside(self.embedding(self.word_dropout(ids)), self.contextual, context, lengths)
+        embedded = self.embedding_dropout(embedded)
         embedded = torch.where(valid_steps(lengths, ids.shape[1]).t().unsqueeze(2), embedded, 0)
         embedded = F.pad(embedded, (0, 0, 0, max(0, max(self.options.widths) - ids.shape[1])))
-        channels = embedded.transpose(1, 2)  # (batch, embedding_size, time)
+        channels = embedded.transpose(1, 2)  # (batch, size, time)
         features = []
         for width, convolution in zip(self.options.widths, self.convolutions, strict=True):
             answers = convolution(channels)  # (batch, filters, time - width + 1)

@@ -54,6 +54,15 @@ class LabelsState(TypedDict):
     separator: NotRequired[str | None]
 
 
+class ContextState(TypedDict):
+    """State of a codec of context."""
+
+    kind: Literal["context"]
+    text: TextState
+    network: Literal["recurrent", "transformer"]
+    options: dict[str, Any]
+
+
 class StripState(TypedDict):
     """State of a codec of pictures of a line."""
 
@@ -313,6 +322,10 @@ class _OfLabels(TypedDict):
     codecs: dict[str, LabelsState]
 
 
+class _OfContext(TypedDict):
+    codecs: dict[str, ContextState]
+
+
 class _OfSeries(TypedDict):
     codecs: dict[str, SeriesState]
 
@@ -332,6 +345,7 @@ class _OfPoints(TypedDict):
 _CODECS: dict[str | None, tuple[type, Callable[[Plain], list[str]]]] = {
     None: (_OfText, _tokens),
     "labels": (_OfLabels, lambda state: state["names"]),
+    "context": (_OfContext, lambda state: _tokens(state["text"])),
     "series": (_OfSeries, _columns),
     "image": (_OfImages, _image),
     "strip": (_OfStrips, _rows),

@@ -11,13 +11,8 @@ from numpy.typing import NDArray
 
 from seqlab.errors import UserError
 from seqlab.text.clean import check_cleaning, clean_lines, marks_apart, restored
-from seqlab.text.image_codec import ImageCodec
-from seqlab.text.labels import Labels
 from seqlab.text.line_reader import Unended, ended_lines
 from seqlab.text.phrases import PhraseTokenizer, learn_phrases
-from seqlab.text.points_codec import PointsCodec
-from seqlab.text.series_codec import SeriesCodec
-from seqlab.text.strip import Strip
 from seqlab.text.subwords import LONGEST_LEARNED, in_parts
 from seqlab.text.tokenize import (
     PHRASED,
@@ -272,26 +267,6 @@ class Codec:
         table = np.full(max(codes, default=0) + 2, self.vocab.unk, dtype=self.dtype)
         table[list(codes)] = list(codes.values())
         return table
-
-
-AnyCodec = Codec | Labels | SeriesCodec | PointsCodec | ImageCodec | Strip
-"""Whatever says what the numbers of a model stand for."""
-
-
-def codec_of(state: Mapping[str, Any]) -> AnyCodec:
-    """The codec, of whatever kind, that gave this state.
-
-    Raises:
-        UserError: It names something unknown.
-    """
-    kinds: dict[object, type[AnyCodec]] = {
-        "labels": Labels,
-        "series": SeriesCodec,
-        "points": PointsCodec,
-        "image": ImageCodec,
-        "strip": Strip,
-    }
-    return kinds.get(state.get("kind"), Codec).from_state(state)
 
 
 def _rule(cleaning: str, tokens: str, line_ends: bool) -> str:

@@ -118,6 +118,9 @@ OF_WORDS: dict[str, type[Tokenizer]] = {
 }
 """Tokenizers of raw text for tasks that label each word or character."""
 
+WORDS = (WordTokenizer.name, SpaceTokenizer.name, TreebankTokenizer.name, WordTokenizer1.name)
+"""Tokenizers whose tokens are words."""
+
 PHRASED = ("word", "space")
 """Kinds of tokens that can form phrases."""
 

@@ -5,6 +5,7 @@ import pytest
 
 from seqlab.data.data_module import TOGETHER, DataModule, warn_of_sample
 from seqlab.data.loader import Loader, Shard
+from seqlab.text.labels import Labels
 
 
 class Numbers:
@@ -96,6 +97,20 @@ def test_the_trainer_says_which_rows_and_how_many_batches() -> None:
     again.trainer = trainer
     again.load_state_dict(data.state_dict())
     assert next(iter(again.train_dataloader())) == (1, 0)  # that epoch was over after two
+
+
+def test_codecs_that_a_model_adds_are_taken_over() -> None:
+    data, more = Counting(), {"context": Labels(["a"])}
+    encoded: list[int] = []
+    data.encode_anew = lambda: encoded.append(1)  # type: ignore[method-assign]
+    data.adopt({})
+    assert (data.added, encoded) == ({}, [])
+    data.adopt(more)
+    data.adopt(more)
+    data.adopt({})
+    assert (data.added, encoded) == (more, [1])
+    data.adopt({"context": Labels(["b"])})
+    assert (data.added["context"].state()["names"], encoded) == (["b"], [1, 1])
 
 
 def test_nobody_can_miss_the_bundled_sample(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,8 @@ def test_a_batch_by_hand(write: Write) -> None:
     assert batch.labels.tolist() == [1, 0, 1]
     assert batch.valid.tolist() == [True, True, False]
     assert batch.items.tolist() == [0, 1, 2]
-    assert [part.dtype for part in batch] == [*[torch.int64] * 3, torch.bool, torch.int64]
+    assert [part.dtype for part in batch] == [*[torch.int64] * 3, torch.bool, *[torch.int64] * 2]
+    assert batch.context.shape == (0, 0)
     assert made.class_counts().tolist() == [1, 2]
     assert made.has("train")
     assert not made.has("val")

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from seqlab.data.labelled_batches import EvaluationTexts, LabelledBatches, LabelledTexts, encode_text
+from seqlab.data.labelled_batches import EvaluationTexts, LabelledBatches, LabelledTexts, encode_text, encode_texts
 from seqlab.data.loader import Shard
 from seqlab.data.pairs import Sentences
 from seqlab.text.codec import Codec
+from seqlab.text.context_codec import ContextCodec
 from seqlab.text.tokenize import TOKENIZERS
 from seqlab.text.vocab import Vocab
 
@@ -30,6 +31,18 @@ def test_an_epoch_has_every_text_once(texts: LabelledTexts) -> None:
     items = [batches.batch(0, index).items.tolist() for index in range(len(batches))]
     assert sorted(item for batch in items for item in batch) == [0, 1, 2, 3, 4]
     assert batches.batch(0, 1).items.tolist() == items[1]
+
+
+def test_texts_as_ids_of_two_vocabularies() -> None:
+    text = Codec("lower", TOKENIZERS["word"](), Vocab({"a": 2, "b": 1}, reserved=("<unk>", "<pad>", "<sep>")), 2)
+    other = Codec("raw", TOKENIZERS["word"](), Vocab({"c": 3, "a": 1}))
+    texts, cut = encode_texts(["A C b", "B"], {"text": text, "context": ContextCodec(other, "recurrent", {})})
+    batch = texts.batch(np.array([0, 1]))
+    assert cut == 1
+    assert batch.ids.tolist() == [[3, 0], [4, 1]]
+    assert batch.context.tolist() == [[2, 1], [0, 0]]
+    assert batch.labels.tolist() == [-1, -1]
+    assert encode_texts(["A"], {"text": text})[0].batch(np.array([0])).context.numel() == 0
 
 
 @pytest.mark.parametrize("world", [1, 2])

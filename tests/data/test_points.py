@@ -9,7 +9,7 @@ from seqlab.data.points import PointsData
 from seqlab.data.points_batches import Points
 from seqlab.data.points_input import read_inputs
 from seqlab.errors import UserError
-from seqlab.text.codec import codec_of
+from seqlab.text.any_codec import codec_of
 from seqlab.text.points_codec import PointsCodec
 from seqlab.text.series_codec import Scale
 

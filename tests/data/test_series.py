@@ -13,7 +13,7 @@ from seqlab.data.parts import SPLITS
 from seqlab.data.series import SeriesData
 from seqlab.data.series_corpora import sine
 from seqlab.errors import UserError
-from seqlab.text.codec import codec_of
+from seqlab.text.any_codec import codec_of
 
 CORPORA = Path(os.environ.get("SEQLAB_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
 

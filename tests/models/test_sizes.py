@@ -7,7 +7,8 @@ import torch
 from seqlab.errors import UserError
 from seqlab.models import TASKS
 from seqlab.models.sizes import check_fits, shapes_of, steps_of
-from seqlab.text.codec import AnyCodec, Codec
+from seqlab.text.any_codec import AnyCodec
+from seqlab.text.codec import Codec
 from seqlab.text.image_codec import ImageCodec
 from seqlab.text.labels import Labels
 from seqlab.text.points_codec import PointsCodec

@@ -113,6 +113,12 @@ def test_codecs_number_their_tokens() -> None:
         check(label={**labels, "names": []})
     with pytest.raises(UserError, match="codecs.text lacks vocab"):
         check(text={"cleaning": "raw", "tokenizer": {"name": "char"}})
+    context = {"kind": "context", "text": TEXT, "network": "recurrent", "options": {"hidden_size": 3}}
+    check(text=TEXT, label=labels, context=context)
+    with pytest.raises(UserError, match="codecs.context does not number its tokens$"):
+        check(context={**context, "text": {**TEXT, "vocab": {**vocab, "counts": []}}})
+    with pytest.raises(UserError, match="codecs.context.network is 'mlp'"):
+        check(context={**context, "network": "mlp"})
     with pytest.raises(UserError, match=r"codecs.text.tokenizer.apart is a list"):
         check(text={**TEXT, "tokenizer": {"name": "word", "apart": []}})
 

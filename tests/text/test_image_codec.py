@@ -1,4 +1,4 @@
-from seqlab.text.codec import codec_of
+from seqlab.text.any_codec import codec_of
 from seqlab.text.image_codec import ImageCodec
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from seqlab.errors import UserError
-from seqlab.text.codec import codec_of
+from seqlab.text.any_codec import codec_of
 from seqlab.text.strip import Strip
 
 
