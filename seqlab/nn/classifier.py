@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from seqlab.errors import UserError
 from seqlab.nn.contextual import Contextual, beside
 from seqlab.nn.label_options import LabelOptions
 from seqlab.nn.pooling import Pooled, Pooling
@@ -35,7 +34,7 @@ class WordOptions(Options):
     vectors: str | None = option(
         None, "File of pretrained word vectors, one word per line, plain or compressed.", once=True
     )
-    freeze_vectors: bool = option(False, "Freeze the pretrained vectors.", once=True, seldom=True)
+    freeze_vectors: bool = option(False, "Freeze the word vectors, pretrained or random.", seldom=True)
     contextual: str | None = option(
         None,
         "Checkpoint or run of a language model of words whose states are inputs too (ELMo, Peters et al. 2018).",
@@ -61,13 +60,8 @@ class ClassifierOptions(LabelOptions, WordOptions):
     """Options of every network that classifies texts by gradients.
 
     Raises:
-        UserError: A value is out of its bounds, or ``freeze_vectors`` is on without ``vectors``.
+        UserError: A value is out of its bounds.
     """
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.freeze_vectors and self.vectors is None:
-            raise UserError("freeze_vectors true needs vectors; give --model.vectors FILE or leave it out")
 
     def build(self, vocab_size: int, classes: int, contextual: Contextual | None = None) -> nn.Module:
         """The network of these options.

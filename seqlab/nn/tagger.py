@@ -75,7 +75,7 @@ class WordOptions(OutputOptions):
     vectors: str | None = option(
         None, "File of pretrained word vectors, one word per line, plain or compressed.", once=True
     )
-    freeze_vectors: bool = option(False, "Freeze the pretrained vectors.", once=True, seldom=True)
+    freeze_vectors: bool = option(False, "Freeze the word vectors, pretrained or random.", seldom=True)
     contextual: str | None = option(
         None,
         "Checkpoint or run of a language model of words whose states are inputs too (ELMo, Peters et al. 2018).",
@@ -107,8 +107,6 @@ class WordOptions(OutputOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.freeze_vectors and self.vectors is None:
-            raise UserError("freeze_vectors true needs vectors; give --model.vectors FILE or leave it out")
         if even := next((width for width in self.character_widths if width % 2 == 0), None):
             raise UserError(f"character_widths {even} must be an odd number, so that a filter has a middle")
 

@@ -11,7 +11,6 @@ from torch.optim import Adam
 
 import seqlab
 from seqlab.data.labelled import LabelledData
-from seqlab.errors import UserError
 from seqlab.models.classification import TextClassifier
 from seqlab.nn.bag import BagOptions
 from seqlab.nn.naive_bayes import NaiveBayesOptions
@@ -250,8 +249,3 @@ def test_it_goes_on_to_the_bit(verb: Command, here: Path, twelve: Path) -> None:
 )
 def test_refusals(refusal: Command, words: tuple[str, ...], message: str) -> None:
     assert refusal("fit", *words).startswith(message)
-
-
-def test_frozen_vectors_need_vectors() -> None:
-    with pytest.raises(UserError, match="freeze_vectors true needs vectors"):
-        BagOptions(freeze_vectors=True)

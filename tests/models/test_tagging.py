@@ -344,7 +344,7 @@ def test_it_is_looked_into(verb: Command, here: Path, names: Path) -> None:
     assert "the words with the most influence" in verb("inspect", softmax, "--text", "Tom ran").out
 
 
-def test_frozen_vectors_from_a_file(names: Path, tmp_path: Path) -> None:
+def test_frozen_vectors_from_a_file_stay_frozen(names: Path, tmp_path: Path) -> None:
     file = tmp_path / "vectors.txt"
     file.write_text("Tom 1 2\nWick 3 4\nnobody 5 6\n", encoding="utf-8")
     sentences = data(names)
@@ -358,6 +358,7 @@ def test_frozen_vectors_from_a_file(names: Path, tmp_path: Path) -> None:
     file.unlink()
     again = seqlab.load(tmp_path / "a.ckpt")
     assert [*again.predict(["Tom ran"])] == [*made.predict(["Tom ran"])]
+    assert not again.network.embedding.weight.requires_grad
 
 
 HELLO = Path(__file__).parents[2] / "experiments" / "hello.yaml"

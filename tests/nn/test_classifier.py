@@ -30,11 +30,6 @@ def test_frozen_are_the_words_alone(frozen: bool) -> None:
     assert made.bigrams.weight.requires_grad
 
 
-def test_to_freeze_vectors_they_must_be_there() -> None:
-    with pytest.raises(UserError, match="freeze_vectors true needs vectors; give --model.vectors FILE or leave it out"):
-        ClassifierOptions(freeze_vectors=True)
-
-
 def test_only_networks_can_be_built() -> None:
     with pytest.raises(NotImplementedError):
         ClassifierOptions().build(5, 2)

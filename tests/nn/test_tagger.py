@@ -169,7 +169,6 @@ def test_rare_words_are_read_as_unknown_now_and_then() -> None:
             {"backward_cell": "rnn", "num_layers": 2, "connections": "residual"},
             "connections residual needs layers of one kind",
         ),
-        ({"freeze_vectors": True}, "freeze_vectors true needs vectors"),
         ({"characters": "cn"}, "unknown characters 'cn': did you mean 'cnn'?"),
         ({"lookahead": 0}, "lookahead 0 must be a whole number of at least 1"),
     ],
