@@ -34,6 +34,7 @@ from seqlab.models.model import Codecs, Model
 from seqlab.models.origins import check_origins, evenly, from_origins
 from seqlab.models.window import Sums
 from seqlab.nn.distributions import INTERVAL, Samples
+from seqlab.nn.evaluating import evaluating
 from seqlab.nn.forecaster import Sizes
 from seqlab.nn.ridge import Window
 from seqlab.text.series_codec import SeriesCodec
@@ -221,9 +222,8 @@ class Forecaster(Model):
         steps = horizon or self.series.horizon
         own = strategy_for(steps, self.series.horizon) if strategy is None or strategy == "all" else strategy
         wanted = strategies_for(steps, self.series.horizon) if strategy == "all" else [own]
-        started, training = time.monotonic(), self.training
-        self.eval()
-        try:
+        started = time.monotonic()
+        with evaluating(self):
             chosen, parts = None, [(self.network, data.evaluation_loader(split, steps))]
             if origins is not None:
                 windows = data.windows(split, steps)
@@ -233,8 +233,6 @@ class Forecaster(Model):
                 one: Forecasted.joined([self._forecasted(*part, steps, one, paths, seed) for part in parts])
                 for one in wanted
             }
-        finally:
-            self.train(training)
         report = report_of(self.series, data, split, found, own, items, time.monotonic() - started, chosen)
         if figure is not None:
             draw_leads(*found[own].first(data, split), report.leads, report.by_step, Path(figure))
@@ -314,13 +312,10 @@ class Forecaster(Model):
     @torch.inference_mode()
     def _said(self, one: Input, steps: int, strategy: Strategy, paths: int, draws: torch.Generator) -> Said:
         """A forecast in units, and the ends of its interval if the model forecasts distributions."""
-        training, scale = self.training, self.series.scales[one.name]
-        self.eval()
-        try:
+        scale = self.series.scales[one.name]
+        with evaluating(self):
             history, known = self._placed(*(torch.from_numpy(part).unsqueeze(0) for part in (one.history, one.known)))
             said, told = forecast(self.network, history, known, steps, strategy, paths=paths, generator=draws)
-        finally:
-            self.train(training)
         value = scale.unscaled(said[0].cpu().numpy())
         if told is None:
             return value, None
@@ -345,13 +340,9 @@ class Forecaster(Model):
     def shown(self, data: SeriesData, split: Split, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """A few windows, evenly spread over a part: history, forecast and true values, each ``(count, steps,
         columns)``, in standard scores."""
-        batch, training = _spread(data.windows(split), count), self.training
-        self.eval()
-        try:
-            with torch.inference_mode():
-                said = self.network(*self._placed(batch.history, batch.known)).cpu()
-        finally:
-            self.train(training)
+        batch = _spread(data.windows(split), count)
+        with torch.inference_mode(), evaluating(self):
+            said = self.network(*self._placed(batch.history, batch.known)).cpu()
         return batch.history, said, batch.targets
 
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:

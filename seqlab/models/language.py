@@ -29,6 +29,7 @@ from seqlab.models.model import Model
 from seqlab.models.pretrained import set_vectors
 from seqlab.models.window import Sums
 from seqlab.nn.beside_ngrams import BesideNGrams
+from seqlab.nn.evaluating import evaluating
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.next_token import NextToken
 from seqlab.nn.ngram import NGram
@@ -84,6 +85,11 @@ class LanguageModel(Model):
         """The codec of the text."""
         return self.codec_named("text", Codec)
 
+    @property
+    def neural(self) -> NextToken | NGram:
+        """The network without the n-grams beside it."""
+        return self.network.network if isinstance(self.network, BesideNGrams) else self.network
+
     def forward(self, ids: Tensor, state: AnyState | None = None) -> tuple[Tensor, AnyState]:
         """Logits ``(batch, time, vocab_size)`` of the token after each of ``ids`` ``(batch, time)``, and the state."""
         logits, state = self.network(ids, state)
@@ -117,15 +123,15 @@ class LanguageModel(Model):
         if carried is not None and self._trainer is not None and self._trainer.world_size > 1:
             of_all = mapped(carried, self.all_gather)
             ranks = range(self._trainer.world_size)
-            carried = self.network.gathered([mapped(of_all, lambda part, r=rank: part[r]) for rank in ranks])
+            carried = self.neural.gathered([mapped(of_all, lambda part, r=rank: part[r]) for rank in ranks])
         checkpoint["seqlab"]["carry"] = carried
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         carried = checkpoint["seqlab"].get("carry")
         if carried is not None and self._trainer is not None and self._trainer.world_size > 1:
-            rows = torch.arange(self.network.num_rows(carried)).chunk(self._trainer.world_size)
-            carried = self.network.of_rows(carried, rows[self._trainer.global_rank])
+            rows = torch.arange(self.neural.num_rows(carried)).chunk(self._trainer.world_size)
+            carried = self.neural.of_rows(carried, rows[self._trainer.global_rank])
         self._carry = {} if carried is None else {"train": carried}
 
     @torch.inference_mode()
@@ -144,7 +150,7 @@ class LanguageModel(Model):
         Raises:
             UserError: The data are no text, or the stride does not fit the model's window.
         """
-        with self._striding(stride):
+        with self._striding(stride), evaluating(self):
             if not isinstance(data, TextData):
                 raise UserError("a language model is measured on a text; give --data text or the name of one")
             self.check_finite()
@@ -156,15 +162,16 @@ class LanguageModel(Model):
         if stride is None:
             yield
             return
-        if not isinstance(self.network, TransformerLanguage) or (window := self.network.window) is None:
+        network = self.neural
+        if not isinstance(network, TransformerLanguage) or (window := network.window) is None:
             raise UserError(f"stride {stride} is for windows, and this model has none; leave out --stride")
         if not 1 <= stride <= window:
             raise UserError(f"stride {stride} must be at least 1 and at most the window of {window} tokens")
-        before, self.network.stride = self.network.stride, stride
+        before, network.stride = network.stride, stride
         try:
             yield
         finally:
-            self.network.stride = before
+            network.stride = before
 
     def generate(
         self,
@@ -219,9 +226,9 @@ class LanguageModel(Model):
 
     def overflow(self, tokens: int) -> str | None:
         """A sentence about how many tokens each token sees, if it is not all of them."""
-        if not isinstance(self.network, TransformerLanguage):
+        if not isinstance(self.neural, TransformerLanguage):
             return None
-        most = self.network.most_before()
+        most = self.neural.most_before()
         if most is None or tokens - 1 <= most:
             return None
         return (
@@ -279,7 +286,7 @@ class LanguageModel(Model):
         Raises:
             UserError: The model has neither recurrence nor attention, or the text is too short or lacks the word twice.
         """
-        network = self.network
+        network = self.neural
         if not isinstance(network, LanguageNetwork | TransformerLanguage):
             held = "n-grams" if isinstance(network, NGram) else "a window MLP"
             raise UserError(
@@ -314,9 +321,9 @@ class LanguageModel(Model):
         shown: list[pl.Callback] = []
         if data.prompt is not None:
             shown.append(TextSamples(data.prompt, every=every))
-        if isinstance(self.network, LanguageNetwork):
+        if isinstance(self.neural, LanguageNetwork):
             shown.append(RecurrenceWatch(folder, pictures, every))
-        if isinstance(self.network, TransformerLanguage):
+        if isinstance(self.neural, TransformerLanguage):
             shown.append(AttentionWatch(pictures, every))
         if isinstance(self.network, NextToken):
             shown.append(EmbeddingView())
@@ -345,6 +352,11 @@ class LanguageModel(Model):
         if format == "safetensors":
             return super().export()
         self.check_finite()
+        if isinstance(self.network, BesideNGrams):
+            raise UserError(
+                "format onnx holds no n-grams, and this model has some beside its network (--model.counts); leave out "
+                "--format onnx for the weights as safetensors"
+            )
         if isinstance(self.network, TransformerLanguage):
             from seqlab.nn.onnx_cache import cached_onnx_bytes
 

@@ -64,7 +64,7 @@ def read_context(where: str) -> Context:
         UserError: There is no checkpoint, or its model has no states or does not read words.
     """
     model = seqlab.load(user_path(where))
-    network, text = model.network, model.codecs.get("text")
+    network, text = getattr(model, "neural", model.network), model.codecs.get("text")
     if not isinstance(network, LanguageNetwork | TransformerLanguage) or not isinstance(text, Codec):
         raise UserError(
             f"--model.contextual {where} holds a {model.says} '{model.name}', which has no states of words; give a "

@@ -321,7 +321,8 @@ class TranslationModel(Model):
             length_addend=length_addend,
         )
         self.check_finite()
-        losses = self._losses(data, split, items)
+        with evaluating(self):
+            losses = self._losses(data, split, items)
         pairs = data.pairs(split)[:sentences]
         if not pairs:
             raise UserError(f"the corpus '{data.corpus_name}' has no {split} part to translate")

@@ -1,11 +1,54 @@
 """A network that predicts the next token, combined with n-grams."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
+from seqlab.errors import UserError
 from seqlab.nn.next_token import NextToken
-from seqlab.nn.ngram import NGram
+from seqlab.nn.ngram import NGram, NGramOptions
+from seqlab.options import Options, option
 from seqlab.recurrence.state import AnyState
+
+
+@dataclass(frozen=True)
+class NextTokenOptions(Options):
+    """Options of every network that predicts the next token.
+
+    Raises:
+        UserError: A value is out of its bounds, or ``order`` is given without ``counts``.
+    """
+
+    counts: float = option(
+        0.0,
+        "Weight of n-grams, counted on the same text, in the probabilities outside training.",
+        least=0,
+        below=1,
+        seldom=True,
+    )
+    order: int | None = option(
+        None,
+        "Tokens in the longest of these n-grams; the default of --model ngram if not given.",
+        least=1,
+        most=62,
+        seldom=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.order is not None and not self.counts:
+            raise UserError(f"order {self.order} belongs to the n-grams of --model.counts; give that too, such as 0.5")
+
+    def network(self, vocab_size: int) -> NextToken:
+        """The network with initialized weights."""
+        raise NotImplementedError
+
+    def build(self, vocab_size: int) -> NextToken:
+        """The network with initialized weights, with empty n-grams beside it if ``counts`` is above 0."""
+        made = self.network(vocab_size)
+        return BesideNGrams(made, NGramOptions(self.order).build(vocab_size), self.counts) if self.counts else made
 
 
 class BesideNGrams(NextToken):
@@ -22,8 +65,6 @@ class BesideNGrams(NextToken):
         share: Weight of the n-grams.
     """
 
-    rows_axis = 0
-
     def __init__(self, network: NextToken, counts: NGram, share: float) -> None:
         super().__init__()
         self.network, self.counts, self.share = network, counts, share
@@ -31,6 +72,17 @@ class BesideNGrams(NextToken):
 
     def features(self, ids: Tensor, state: AnyState | None) -> tuple[Tensor, AnyState]:
         return self.network.features(ids, state)
+
+    def gathered(self, states: Sequence[AnyState]) -> AnyState:
+        own, counted = zip(*states, strict=True)
+        return self.network.gathered(own), self.counts.gathered(counted)
+
+    def of_rows(self, state: AnyState, rows: Tensor) -> AnyState:
+        own, counted = state
+        return self.network.of_rows(own, rows), self.counts.of_rows(counted, rows)
+
+    def num_rows(self, state: AnyState) -> int:
+        return self.counts.num_rows(state[1])
 
     def flops(self) -> dict[str, int]:
         return self.network.flops()

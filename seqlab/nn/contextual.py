@@ -31,7 +31,7 @@ def reader_of(kind: str, options: Mapping[str, Any], vocab_size: int) -> Reader:
     Raises:
         UserError: An option is unknown or wrong.
     """
-    return READERS[kind].from_plain(options).build(vocab_size)
+    return READERS[kind].from_plain(options).network(vocab_size)
 
 
 class Contextual(nn.Module):

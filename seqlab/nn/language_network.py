@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
+from seqlab.nn.beside_ngrams import NextTokenOptions
 from seqlab.nn.next_token import NextToken
 from seqlab.options import option
 from seqlab.recurrence.dropout import Dropout
@@ -18,7 +19,7 @@ from seqlab.recurrence.state import AnyState
 
 
 @dataclass(frozen=True)
-class LanguageOptions(StackOptions):
+class LanguageOptions(NextTokenOptions, StackOptions):
     """Options of ``LanguageNetwork``.
 
     Raises:
@@ -51,8 +52,7 @@ class LanguageOptions(StackOptions):
         if self.embedding_size is None and self.vectors is not None:
             raise UserError("vectors need an embedding; give --model.embedding_size, or leave out --model.vectors")
 
-    def build(self, vocab_size: int) -> "LanguageNetwork":
-        """The network with initialized weights."""
+    def network(self, vocab_size: int) -> "LanguageNetwork":
         if self.backward:
             return ForwardAndBackward(vocab_size, self)
         return LanguageNetwork(vocab_size, self)

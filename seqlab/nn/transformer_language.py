@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
+from seqlab.nn.beside_ngrams import NextTokenOptions
 from seqlab.nn.heads import Kept
 from seqlab.nn.next_token import NextToken
 from seqlab.nn.transformer import Transformer, TransformerOptions, begin
@@ -15,7 +16,7 @@ from seqlab.options import option
 
 
 @dataclass(frozen=True)
-class TransformerLanguageOptions(TransformerOptions):
+class TransformerLanguageOptions(NextTokenOptions, TransformerOptions):
     """Options of ``TransformerLanguage``.
 
     Raises:
@@ -50,8 +51,7 @@ class TransformerLanguageOptions(TransformerOptions):
         if self.stride is not None and self.context is not None and self.stride > self.context:
             raise UserError(f"stride {self.stride} must be at most context {self.context}, or tokens would be skipped")
 
-    def build(self, vocab_size: int) -> "TransformerLanguage":
-        """The network with initialized weights."""
+    def network(self, vocab_size: int) -> "TransformerLanguage":
         return TransformerLanguage(vocab_size, self)
 
 

@@ -7,18 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqlab.errors import UserError
-from seqlab.nn.beside_ngrams import BesideNGrams
+from seqlab.nn.beside_ngrams import NextTokenOptions
 from seqlab.nn.next_token import NextToken
-from seqlab.nn.ngram import NGramOptions
 from seqlab.nn.transformer import TransformerOptions
-from seqlab.options import Options, option
+from seqlab.options import option
 from seqlab.recurrence.dropout import Dropout
 from seqlab.recurrence.initialization import initialize
 
 
 @dataclass(frozen=True)
-class WindowLanguageOptions(Options):
+class WindowLanguageOptions(NextTokenOptions):
     """Options of ``WindowLanguage``."""
 
     decays_matrices_alone: ClassVar[bool] = True
@@ -29,29 +27,13 @@ class WindowLanguageOptions(Options):
     embedding_size: int = option(32, "Size of a token's vector.", least=1, most=2**20)
     direct: bool = option(False, "Direct connections: whether the output layer also reads the embeddings.")
     dropout: float = option(0.1, "Dropout of the embeddings and the hidden layer.", least=0, below=1)
-    counts: float = option(
-        0.0,
-        "Weight of n-grams, counted on the same text, in the probabilities outside training.",
-        least=0,
-        below=1,
-    )
-    order: int | None = option(
-        None, "Tokens in the longest of these n-grams; the default of --model ngram if not given.", least=1, most=62
-    )
     init: str = option("torch", "Initialization: torch, normal (0.01), xavier, orthogonal or uniform.")
     vectors: str | None = option(
         None, "File of pretrained word vectors, one token per line, plain or compressed.", once=True
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.order is not None and not self.counts:
-            raise UserError(f"order {self.order} belongs to the n-grams of --model.counts; give that too, such as 0.5")
-
-    def build(self, vocab_size: int) -> NextToken:
-        """The network with initialized weights."""
-        made = WindowLanguage(vocab_size, self)
-        return BesideNGrams(made, NGramOptions(self.order).build(vocab_size), self.counts) if self.counts else made
+    def network(self, vocab_size: int) -> "WindowLanguage":
+        return WindowLanguage(vocab_size, self)
 
 
 class WindowLanguage(NextToken):

@@ -35,7 +35,7 @@ class AttentionWatch(GradientWatch):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self.is_due(trainer):
             return
-        network, data = cast(TransformerLanguage, pl_module.network), trainer.datamodule
+        network, data = cast(TransformerLanguage, pl_module.neural), trainer.datamodule
         steps = min(data.num_steps, network.window or data.num_steps)
         pieces = windows(held_out(data), ROWS, steps).to(pl_module.device)
         norms = gradient_by_lag_of_layers(network, pieces[:, :-1], pieces[:, 1:]).cpu()
@@ -56,7 +56,7 @@ class AttentionWatch(GradientWatch):
     def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         from seqlab.analysis.heads_picture import draw_heads
 
-        data, network = trainer.datamodule, cast(TransformerLanguage, pl_module.network)
+        data, network = trainer.datamodule, cast(TransformerLanguage, pl_module.neural)
         text = torch.from_numpy(held_out(data)[: min(SHOWN_TOKENS, data.num_steps)].astype("int64"))
         weights = attention_of(network, text.unsqueeze(0).to(pl_module.device))[:, 0].cpu()
         for writer in boards(trainer):

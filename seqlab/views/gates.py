@@ -47,7 +47,7 @@ class RecurrenceWatch(GradientWatch):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self.is_due(trainer):
             return
-        network, data = cast(LanguageNetwork, pl_module.network), trainer.datamodule
+        network, data = cast(LanguageNetwork, pl_module.neural), trainer.datamodule
         pieces = windows(held_out(data), ROWS, data.num_steps).to(pl_module.device)
         norms = gradient_by_lag(network, pieces[:, :-1], pieces[:, 1:]).cpu()
         self.keep(trainer, norms[-1])

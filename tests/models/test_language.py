@@ -289,9 +289,35 @@ def test_every_option_changes_something(option: str) -> None:
 
 
 def test_no_option_is_forgotten() -> None:
-    tested_below, of_cells = {"vectors", "backend", "recompute_every"}, {"reset before the product", "relu"}
+    tested_below, of_cells = (
+        {"vectors", "backend", "recompute_every", "counts", "order"},
+        {"reset before the product", "relu"},
+    )
     taken = {*inspect.signature(LanguageModel).parameters, *(each.name for each in fields(LanguageOptions))}
     assert {*OPTIONS, *tested_below} - of_cells == taken - {"options", "codecs", "name"}
+
+
+def test_a_model_in_training_mode_is_measured_without_dropout() -> None:
+    data = story()
+    made = model(data, dropout=0.5)
+    losses = [made.train(mode).evaluate(data, "val").loss for mode in (True, False)]
+    assert losses[0] == losses[1]
+
+
+def test_ngrams_beside_a_recurrence_change_what_it_predicts_and_not_what_it_learns(tmp_path: Path) -> None:
+    fit = {"limit_train_batches": 3}
+    alone, mixed = (fitted(fit=fit, **options) for options in ({}, {"counts": 0.5, "order": 3}))
+    assert same([*alone.neural.parameters()], [*mixed.neural.parameters()])
+    data = story()
+    assert mixed.evaluate(data, "val").loss < alone.evaluate(data, "val").loss
+    found = mixed.inspect(lambda: data, num_steps=5)
+    assert torch.equal(found.gradients, alone.inspect(lambda: data, num_steps=5).gradients)
+    trainer(1, **fit).fit(mixed, data)
+    mixed.trainer.save_checkpoint(tmp_path / "mixed.ckpt")
+    again = load(tmp_path / "mixed.ckpt")
+    assert again.generate("the", num_tokens=20) == mixed.eval().generate("the", num_tokens=20)
+    with pytest.raises(UserError, match="format onnx holds no n-grams"):
+        mixed.export(format="onnx")
 
 
 def test_what_is_computed_twice_is_learned_as_what_is_kept() -> None:

@@ -165,6 +165,14 @@ def test_a_shared_embedding_begins_with_one_file(toy: Path, tmp_path: Path) -> N
         model(toy_data, embedding_size=2, shared=True, source_vectors=file, target_vectors=file)
 
 
+def test_a_model_in_training_mode_is_measured_without_dropout(toy: Path) -> None:
+    toy_data = data(toy)
+    made = model(toy_data, dropout=0.5)
+    losses = [made.train(mode).evaluate(toy_data, "test", sentences=1, beam_size=1).loss for mode in (True, False)]
+    assert losses[0] == losses[1]
+    assert not made.training
+
+
 def test_an_empty_sentence_is_refused(trained: tuple[TranslationModel, ParallelData, pl.Trainer]) -> None:
     with pytest.raises(UserError, match=r"^sentence 2 \('  '\) has nothing to translate; give it at least one word$"):
         trained[0].translate(["a b c", "  "])
