@@ -1,8 +1,5 @@
-import csv
 import json
-import math
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from comparisons import FAST, numbers, rows
 
 import seqlab
 from seqlab.comparison import workers as processes
@@ -19,9 +17,7 @@ from seqlab.comparison.records import RECORD
 
 Command = Callable[..., Any]
 
-FAST = ("--watch", "none", "--trainer.limit_train_batches", "6", "--trainer.log_every_n_steps", "2")
 MODELS = ("--model", "rnn,gru", "--seeds", "2")
-MEASURED = ("train_perplexity", "val_perplexity", "test_perplexity")
 
 
 @pytest.fixture
@@ -38,17 +34,6 @@ def compared(tmp_path_factory: pytest.TempPathFactory, small: list[str]) -> Path
     folder = tmp_path_factory.mktemp("compared") / "results"
     assert main([*MODELS, *small, *FAST, "--output", str(folder)]) == 0
     return folder
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def numbers(folder: Path, model: str = "") -> list[list[float]]:
-    """What each run reached, or each of one model."""
-    runs = [row for row in rows(folder / "runs.csv") if row["run"].startswith(model)]
-    return [[float(row[key] or -1) for key in MEASURED] for row in runs]
 
 
 def perplexity(checkpoint: Path, split: str) -> float:
@@ -217,86 +202,3 @@ def test_a_record_is_plain(compared: Path) -> None:
     record = json.loads((compared / "lightning_logs" / "gru-seed=2" / RECORD).read_text(encoding="utf-8"))
     assert record["options"]["seed"] == 2
     assert record["corpus"] == "story"
-
-
-class TestSearch:
-    SPACE = ("--vary", "optimizer.lr=1e-4..1e-1", "--vary", "model=rnn,gru", "--sampler", "tpe", "--bar", "none")
-
-    @pytest.fixture(autouse=True)
-    def _optuna(self) -> None:
-        pytest.importorskip("optuna")
-
-    @pytest.fixture(scope="class")
-    def searched(self, tmp_path_factory: pytest.TempPathFactory, small: list[str]) -> Path:
-        """The folder of a search of two trials."""
-        from seqlab.compare import main
-
-        pytest.importorskip("optuna")
-        folder = tmp_path_factory.mktemp("searched") / "results"
-        assert main([*self.SPACE, "--trials", "2", *small, *FAST, "--output", str(folder)]) == 0
-        return folder
-
-    @pytest.fixture
-    def results(self, searched: Path, here: Path) -> Path:
-        """A copy of it in the current folder."""
-        return Path(shutil.copytree(searched, here / "results"))
-
-    def test_trials_and_more_of_them(self, words: list[str], verb: Command, results: Path) -> None:
-        first = rows(results / "runs.csv")
-        assert [row["run"].split("-")[0] for row in first] == ["trial0", "trial1"]
-        assert all(1e-4 <= float(row["optimizer.lr"]) <= 1e-1 for row in first)
-        assert len({row["optimizer.lr"] for row in first}) == 2
-        assert verb("compare", *self.SPACE, "--trials", "3", *words).code == 0
-        after = rows(results / "runs.csv")
-        assert (after[:2], after[2]["run"].split("-")[0]) == (first, "trial2")
-
-    @pytest.mark.slow
-    def test_choices_are_those_of_the_seed(self, words: list[str], verb: Command, searched: Path, here: Path) -> None:
-        assert verb("compare", *self.SPACE, "--trials", "2", *words, "--output", "other").code == 0
-        assert numbers(here / "other") == numbers(searched)
-
-    def test_a_trial_cut_short_is_carried_out_first(self, words: list[str], verb: Command, results: Path) -> None:
-        import optuna
-
-        study = optuna.load_study(study_name="comparison", storage="sqlite:///results/study.db")
-        study.ask({key: study.trials[0].distributions[key] for key in ("model", "optimizer.lr")})
-        assert verb("compare", *self.SPACE, "--trials", "3", *words).code == 0
-        assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 3
-        assert study.trials[2].value == pytest.approx(math.log(float(rows(results / "runs.csv")[2]["val_perplexity"])))
-
-    @pytest.mark.slow
-    def test_the_bar_of_the_best_trial(self, words: list[str], verb: Command, results: Path) -> None:
-        assert verb("compare", *self.SPACE[:-2], "--trials", "2", *words).code == 0
-        assert [row["run"].split("-")[0] for row in rows(results / "runs.csv")] == ["trial0", "trial1", "ngram"]
-
-    @pytest.mark.parametrize(
-        ("words", "sentence"),
-        [
-            (
-                "--vary optimizer.lr=1e-4..1e-1",
-                "optimizer.lr is given a range, which --sampler tpe searches; without it give values",
-            ),
-            ("--sampler tqe", "unknown sampler 'tqe': did you mean 'tpe'?"),
-            ("--sampler tpe --trials 0", "--trials 0 must be a whole number of at least 1"),
-            ("--sampler tpe --seeds 2", "--seeds is for grids; every trial of a search is one run, with seed 1"),
-            ("--sampler tpe --folds 2", "--folds is for grids; every trial of a search is one run"),
-            ("--sampler tpe --vary optimizer.lr=2..1", "the range 2..1 of optimizer.lr must rise, such as 1e-4..1e-1"),
-            (
-                "--sampler tpe --vary optimizer.lt=1..2",
-                "unknown option --optimizer.lt: did you mean '--optimizer.lr'?; --help_all lists them",
-            ),
-        ],
-    )
-    def test_searches_that_cannot_be(self, words: str, sentence: str, refusal: Command) -> None:
-        assert refusal("compare", *words.split()) == sentence
-
-    def test_another_search_in_the_folder(self, words: list[str], verb: Command, results: Path) -> None:
-        finished = verb("compare", *self.SPACE[2:], "--trials", "1", *words)
-        assert finished.code == 2
-        assert "searches other options than these; choose another --output" in finished.err
-
-    def test_without_optuna(self, refusal: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "optuna", None)
-        assert refusal("compare", "--sampler", "tpe") == (
-            "--sampler needs optuna; install it with pip install 'seqlab[search]'"
-        )
