@@ -85,7 +85,9 @@ def test_a_run_that_fails_before_it_writes_leaves_no_folder(here: Path, monkeypa
 @pytest.mark.parametrize(
     ("option", "value", "reached"),
     [
-        ("precision", "bf16-mixed", lambda trainer: trainer.precision == "bf16-mixed"),
+        pytest.param(
+            *("precision", "bf16-mixed", lambda trainer: trainer.precision == "bf16-mixed"), marks=pytest.mark.slow
+        ),
         ("precision", "64-true", lambda trainer: trainer.precision == "64-true"),
         ("accelerator", "cpu", lambda trainer: isinstance(trainer.accelerator, CPUAccelerator)),
         ("fast_dev_run", True, lambda trainer: trainer.global_step == 1),

@@ -239,7 +239,14 @@ def one_at_a_time(sentence: int, beam: Beam, banned: tuple[int, ...]) -> list[An
     return sorted(done, key=lambda one: -one[0])[: beam.n_best]
 
 
-@pytest.mark.parametrize("name", [name for name in PENALTIES if name != "no_repeat_ngram 2"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("none", "both", "min_length") else [pytest.mark.slow])
+        for name in PENALTIES
+        if name != "no_repeat_ngram 2"
+    ],
+)
 def test_the_search_of_many_words_is_the_search_one_hypothesis_at_a_time(name: str) -> None:
     beam = Beam(size=4, max_length=6, n_best=3, **PENALTIES[name])
     state = Tables(torch.arange(6), torch.empty(6, 0, dtype=torch.int64))
