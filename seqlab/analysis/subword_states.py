@@ -146,5 +146,6 @@ class SubwordReader:
                 yield _Hits(ids, torch.tensor(asked[line])[rows], columns)
 
     def _most_ids(self) -> int:
-        positions = getattr(self.network.config.get_text_config(), "max_position_embeddings", None) or MOST_POSITIONS
-        return int(min(MOST_POSITIONS, positions - FOR_PADDING, self.tokenizer.model_max_length))
+        positions = getattr(self.network.config.get_text_config(), "max_position_embeddings", None) or 0
+        most = positions - FOR_PADDING if positions > 0 else MOST_POSITIONS  # XLNet says -1: any number
+        return int(min(MOST_POSITIONS, most, self.tokenizer.model_max_length))

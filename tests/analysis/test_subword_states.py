@@ -58,15 +58,15 @@ def test_what_is_read_beside_a_line_changes_nothing(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader: SubwordReader = request.getfixturevalue(kind)
-    together = reader.vectors([*LINES, *LINES], [*WORDS, *(Place(line + 4, *span) for line, *span in WORDS)])
-    for place, word in enumerate(WORDS):
-        alone = reader.vectors(LINES, [word])
+    lines = [*LINES, *(line.replace(" the ", " are ") for line in LINES)]
+    places = [*WORDS, *(Place(line + 4, *span) for line, *span in WORDS)]
+    together = reader.vectors(lines, places)
+    for number, place in enumerate(places):
+        alone = reader.vectors([lines[place.line]], [place._replace(line=0)])
         for name, vectors in together.items():
-            torch.testing.assert_close(vectors[[place, place + len(WORDS)]], alone[name].expand(2, -1))
+            torch.testing.assert_close(vectors[[number]], alone[name])
     monkeypatch.setattr(subword_states, "ROWS", 1)
-    torch.testing.assert_close(
-        reader.vectors(LINES, WORDS), {name: rows[: len(WORDS)] for name, rows in together.items()}
-    )
+    torch.testing.assert_close(reader.vectors(lines, places), together)
 
 
 def test_who_reads_ahead(bert: SubwordReader, gpt2: SubwordReader, tmp_path: Path) -> None:
@@ -81,11 +81,24 @@ def test_who_ignores_case(bert: SubwordReader, gpt2: SubwordReader) -> None:
 def test_a_line_longer_than_the_network_is_read_in_pieces(bert: SubwordReader, monkeypatch: pytest.MonkeyPatch) -> None:
     line = "the river was muddy . " * 20 + "the bank"
     place = Place(0, len(line) - 4, len(line))
-    found = bert.vectors([line], [place, Place(0, 4, 9)])["layer 1"]
-    assert found.isfinite().all()
+    assert bert.vectors([line], [place, Place(0, 4, 9)])["layer 1"].isfinite().all()
     monkeypatch.setattr(subword_states, "MOST_POSITIONS", 5)
     short = bert.vectors([LINES[0]], [Place(0, 4, 8)])["layer 1"]
     torch.testing.assert_close(short, bert.vectors(["the bank"], [Place(0, 4, 8)])["layer 1"])
+
+
+def test_positions_of_roberta_and_of_networks_without_a_limit(
+    bert: SubwordReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import RobertaConfig, RobertaModel
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = RobertaConfig(**sizes, vocab_size=len(PIECES), max_position_embeddings=12, pad_token_id=1)
+    roberta = SubwordReader("roberta", bert.tokenizer, RobertaModel(config).eval())
+    assert roberta.vectors(["the river was muddy . " * 9], [Place(0, 4, 9)])["layer 0"].isfinite().all()
+    short = bert.vectors(LINES, BANKS)
+    monkeypatch.setattr(bert.network.config, "max_position_embeddings", -1)
+    torch.testing.assert_close(bert.vectors(LINES, BANKS), short)
 
 
 def test_refusals(bert: SubwordReader, tmp_path: Path) -> None:
