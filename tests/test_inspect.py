@@ -1,5 +1,6 @@
 import math
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,7 @@ class TestAWord:
 
 
 class TestWeightsOfHuggingFace:
-    """``--word`` of a local folder; skipped where transformers is not installed."""
+    """``--word`` of a local folder; the report is skipped where transformers is not installed."""
 
     def test_the_report_and_the_figures(self, verb: Command, here: Path) -> None:
         pytest.importorskip("transformers")
@@ -162,3 +163,12 @@ class TestWeightsOfHuggingFace:
         words = "bert holds weights of Hugging Face, which only inspect --word reads; give a run's folder"
         assert refusal("evaluate", "bert") == refusal("generate", "bert") == words
         assert refusal("fit", "--ckpt_path", "bert") == words
+
+    def test_without_the_package(self, refusal: Command, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (here / "bert").mkdir()
+        (here / "bert/config.json").write_text("{}")
+        monkeypatch.setitem(sys.modules, "transformers", None)
+        assert refusal("inspect", "bert", "--word", "bank", "--text", "bank by bank") == (
+            "bert holds weights of Hugging Face, which need transformers; install with "
+            "pip install 'seqlab[transformers]'"
+        )

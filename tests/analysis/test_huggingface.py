@@ -1,7 +1,6 @@
 import json
 import shutil
 import socket
-import sys
 from pathlib import Path
 
 import pytest
@@ -104,9 +103,3 @@ def test_folders_that_are_refused(bert: Path, tmp_path: Path) -> None:
     assert "cannot read" in refusal("code")
     (tmp_path / "fewer/config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
     assert "lacks 16 of the weights that its config.json asks for, such as encoder.layer.2." in refusal("fewer")
-
-
-def test_without_the_package(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(UserError, match=r"which need transformers; install with pip install 'seqlab\[transformers\]'$"):
-        HuggingFace(bert).inspect(text=TEXT, word="bank")
