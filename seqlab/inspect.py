@@ -8,7 +8,7 @@ from seqlab import VERBS
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser
 from seqlab.cli.process import run_verb
-from seqlab.cli.verbs import add_options_of, checked, first_words, load_all, load_for, of_checkpoint
+from seqlab.cli.verbs import add_options_of, checked, first_words, load_all, load_any, of_checkpoint
 
 USAGE = "python -m seqlab.inspect CKPT [CKPT ...] [--output FOLDER] [--OPTION VALUE ...]"
 EXAMPLES = (
@@ -21,21 +21,26 @@ def inspect(ckpt: str, **options: Any) -> Any:
     """Shows what a trained model does inside.
 
     Args:
-        ckpt: Checkpoint of the model.
+        ckpt: Checkpoint of the model, the folder of its run, or a folder of Hugging Face's weights (``word`` and
+            ``text`` alone).
         options: Options of the model's own ``inspect``, such as ``text`` and ``num_steps``.
 
     Raises:
         UserError: The checkpoint cannot be read, or the model has nothing to show.
     """
     with in_python():
-        loaded = load_for("inspect", ckpt)
+        loaded = load_any("inspect", ckpt)
         return loaded.model.inspect(loaded.data, **checked(loaded.model, "inspect", options))
 
 
 def _run(argv: list[str]) -> None:
     parser = Parser(usage=USAGE, description=VERBS["inspect"], examples=EXAMPLES, epilog=of_checkpoint("inspect"))
     parser.add_argument(
-        "ckpt", type=str, nargs="+", help="Checkpoints of models of one task, or the folders of their runs."
+        "ckpt",
+        type=str,
+        nargs="+",
+        help="Checkpoints of models of one task, or the folders of their runs; with --word and --text also folders of "
+        "Hugging Face's weights.",
     )
     parser.add_argument("--output", type=str | None, help="Folder for figures.")
     loaded = load_all("inspect", first_words(argv))

@@ -1,11 +1,13 @@
 import math
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tiny_weights import LINES, write_bert, write_gpt2
 
 import seqlab
 from seqlab.fit import main
@@ -132,3 +134,41 @@ class TestAWord:
         found = seqlab.inspect("lightning_logs/pair", word="river", text="the river and the river ran")
         assert found.states["layer 0"].shape == (2, 32)
         assert verb("evaluate", "lightning_logs/pair").code == 0
+
+
+class TestWeightsOfHuggingFace:
+    """``--word`` of a local folder; the report is skipped where transformers is not installed."""
+
+    def test_the_report_and_the_figures(self, verb: Command, here: Path) -> None:
+        pytest.importorskip("transformers")
+        write_bert(here / "bert")
+        write_gpt2(here / "gpt2")
+        (here / "own.txt").write_text("\n".join(LINES), encoding="utf-8")
+        code, out, err = verb("inspect", "bert", "gpt2", "--word", "bank", "--text", "own.txt", "--output", "drawn")
+        assert (code, err) == (0, "")
+        assert out.startswith("bert: 'bank' in own.txt, 29 words, at 4 places\n")
+        assert "\n\ngpt2: 'bank' in own.txt, 29 words, at 3 places\n" in out
+        for name in ("bert", "gpt2"):
+            assert f"Figure: drawn/{name}-bank-places.png" in out
+        assert seqlab.inspect("bert", word="bank", text="own.txt").states["layer 1"].shape == (4, 16)
+
+    def test_refusals(self, refusal: Command, ckpt: str, here: Path) -> None:
+        (here / "bert").mkdir()
+        (here / "bert/config.json").write_text("{}")
+        assert refusal("inspect", "bert", "--word", "bank") == (
+            "--text is missing: bert holds weights of Hugging Face; give --word and --text"
+        )
+        assert "unknown option --num_steps" in refusal("inspect", "bert", "--num_steps", "3")
+        assert "give checkpoints of one task at once" in refusal("inspect", "bert", ckpt)
+        words = "bert holds weights of Hugging Face, which only inspect --word reads; give a run's folder"
+        assert refusal("evaluate", "bert") == refusal("generate", "bert") == words
+        assert refusal("fit", "--ckpt_path", "bert") == words
+
+    def test_without_the_package(self, refusal: Command, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (here / "bert").mkdir()
+        (here / "bert/config.json").write_text("{}")
+        monkeypatch.setitem(sys.modules, "transformers", None)
+        assert refusal("inspect", "bert", "--word", "bank", "--text", "bank by bank") == (
+            "bert holds weights of Hugging Face, which need transformers; install with "
+            "pip install 'seqlab[transformers]'"
+        )

@@ -27,15 +27,25 @@ def ids_of(codec: Codec, text: str) -> tuple[NDArray[Any], str]:
     Raises:
         UserError: The file exists but cannot be read.
     """
+    content, said = text_of(text)
     if not _is_file(text):
-        said = "the text given" if text.split()[1:] else f"the text '{text}', which is no file"
-        return np.array(codec.encode(text), dtype=np.int64), said
+        return np.array(codec.encode(content), dtype=np.int64), said
+    pieces = [*codec.encode_lines(ended_lines(content))]
+    return np.concatenate([*pieces, np.zeros(0)]).astype(np.int64), said
+
+
+def text_of(text: str) -> tuple[str, str]:
+    """A text that is given itself or as the name of a file, and its name as in ``ids_of``.
+
+    Raises:
+        UserError: The file exists but cannot be read.
+    """
+    if not _is_file(text):
+        return text, "the text given" if text.split()[1:] else f"the text '{text}', which is no file"
     try:
-        content = read_plain(text).decode("utf-8-sig")
+        return read_plain(text).decode("utf-8-sig"), Path(text).name
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {text}: {reason_of(error)}; name a UTF-8 file") from None
-    pieces = [*codec.encode_lines(ended_lines(content))]
-    return np.concatenate([*pieces, np.zeros(0)]).astype(np.int64), Path(text).name
 
 
 def _is_file(text: str) -> bool:

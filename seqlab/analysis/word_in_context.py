@@ -1,7 +1,7 @@
 """One word at all its places: the states of a language model, compared with the word's embedding."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,6 +113,32 @@ class WordInContext:
         return save_figures(figures, folder)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A text as a model reads it.
+
+    Args:
+        name: Name of the model.
+        source: Name of the text.
+        size: Length of the text, in words.
+        told: Which context the states have read, in words.
+        codec: Codec of the words' ids.
+        ids: The text ``(time,)`` int64.
+        vectors: Vectors at some places in ascending order, ``(places,)`` int64: ``(places, size)`` float32 by the name
+            of the layer, the lowest first, or ``static``.
+        unread: Id of what the model does not read, such as a line end between two texts; None if it reads everything.
+    """
+
+    name: str
+    source: str
+    size: str
+    told: str
+    codec: Codec
+    ids: Tensor
+    vectors: Callable[[Tensor], dict[str, Tensor]]
+    unread: int | None = None
+
+
 def inspect_word(
     network: LanguageNetwork | TransformerLanguage,
     codec: Codec,
@@ -137,17 +163,44 @@ def inspect_word(
         UserError: The model does not read words, does not know this word, or the text does not have it twice.
     """
     known = known_word(codec, word, name)
-    all_places = (ids == codec.vocab[known]).nonzero().squeeze(1)
+
+    def vectors(places: Tensor) -> dict[str, Tensor]:
+        layers = {f"layer {layer}": states for layer, states in enumerate(states_at(network, ids, places))}
+        if network.embedding is None:
+            return layers
+        return {"static": network.embedding.weight.detach().float().cpu()[ids[places]], **layers}
+
+    told = BOTH if isinstance(network, ForwardAndBackward) else AHEAD
+    reading = Reading(name, source, f"{len(ids):,} tokens", told, codec, ids, vectors)
+    return compare_places(reading, known, _static_neighbours(network, codec, known), projection)
+
+
+def compare_places(reading: Reading, word: str, neighbours: dict[str, float], projection: Method) -> WordInContext:
+    """Compares the vectors of a word at all its places.
+
+    Args:
+        reading: A text, and the vectors of its words.
+        word: The word, in the form that the vocabulary has.
+        neighbours: Nearest to its static vector, with cosines.
+        projection: Projection of the figure: pca or tsne.
+
+    Raises:
+        UserError: The text does not have the word twice.
+    """
+    codec, ids = reading.codec, reading.ids
+    all_places = (ids == codec.vocab[word]).nonzero().squeeze(1) if word in codec.vocab else ids[:0]
     if len(all_places) < 2:
         often = "once" if len(all_places) else "nowhere"
-        raise UserError(f"'{known}' stands {often} in {source}; cosines between places need a text that has it twice")
+        raise UserError(
+            f"'{word}' stands {often} in {reading.source}; cosines between places need a text that has it twice"
+        )
     places = _spread(all_places, MOST_PLACES)
     sentences = _sentences(codec, ids, places)
     random = random_places(ids, RANDOM)
+    if reading.unread is not None:
+        random = random[ids[random] != reading.unread]
     needed = torch.cat([places, random, *sentences]).unique()
-    layers = dict(zip(_names(network), states_at(network, ids, needed), strict=True))
-    if network.embedding is not None:
-        layers = {"static": network.embedding.weight.detach().float().cpu()[ids[needed]], **layers}
+    layers = reading.vectors(needed)
 
     def at(vectors: Tensor, asked: Tensor) -> Tensor:
         return vectors[torch.searchsorted(needed, asked)]
@@ -156,20 +209,18 @@ def inspect_word(
         layer: measure(at(vectors, places), [at(vectors, one) for one in sentences], at(vectors, random))
         for layer, vectors in layers.items()
     }
-    shown = _spread(places, SHOWN)
-    top = at(layers[_names(network)[-1]], shown)
-    shown = shown[principal_components(top)[0][:, 0].argsort(stable=True)]
-    top = at(layers[_names(network)[-1]], shown)
+    shown, top = _spread(places, SHOWN), [*layers.values()][-1]
+    shown = shown[principal_components(at(top, shown))[0][:, 0].argsort(stable=True)]
     return WordInContext(
-        name,
-        known,
-        f"{source}, {len(ids):,} tokens, at {len(all_places):,} places",
-        BOTH if isinstance(network, ForwardAndBackward) else AHEAD,
+        reading.name,
+        word,
+        f"{reading.source}, {reading.size}, at {len(all_places):,} places",
+        reading.told,
         measures,
-        _static_neighbours(network, codec, known),
+        neighbours,
         [_context(codec, ids, int(place)) for place in shown],
         {layer: at(vectors, shown) for layer, vectors in layers.items() if layer != "static"},
-        project(top, projection),
+        project(at(top, shown), projection),
     )
 
 
@@ -192,14 +243,6 @@ def known_word(codec: Codec, word: str, name: str) -> str:
         way_out = nearest_spelling(word, words) or "give a word of its training text"
         raise UserError(f"'{word}' is none of the {len(words):,} words that {name} knows: {way_out}")
     return tokens[0]
-
-
-def _names(network: LanguageNetwork | TransformerLanguage) -> list[str]:
-    if isinstance(network, LanguageNetwork):
-        many = len(network.recurrent.widths)
-    else:
-        many = len(network.transformer.each_layer())
-    return [f"layer {layer}" for layer in range(many)]
 
 
 def _spread(places: Tensor, most: int) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqlab.analysis.huggingface import HuggingFace
 from seqlab.bounds import check_all
 from seqlab.cli.parser import Parser
 from seqlab.cli.recipes import data_of
@@ -13,7 +14,7 @@ from seqlab.errors import UserError, nearest
 from seqlab.models import TASKS, load_model
 from seqlab.models.model import Model
 from seqlab.runs.checkpoint import read_checkpoint
-from seqlab.runs.folders import checkpoint_in
+from seqlab.runs.folders import checkpoint_in, is_huggingface
 from seqlab.runs.provenance import flush_denormals
 
 
@@ -46,6 +47,33 @@ class Loaded(NamedTuple):
         return data_of(self.recipe, TASKS[self.model.task].data, self.model.codecs)
 
 
+class Foreign(NamedTuple):
+    """Weights of another program.
+
+    Args:
+        ckpt: Their folder.
+        model: What reads them.
+    """
+
+    ckpt: str
+    model: HuggingFace
+
+    def data(self) -> DataModule:
+        """Fails: such a folder does not name its training data."""
+        raise UserError(f"{self.ckpt} does not say what it was trained on; give the text itself")
+
+
+def load_any(verb: str, ckpt: str | Path) -> Loaded | Foreign:
+    """``load_for``, also for a folder of Hugging Face's weights if those have the verb.
+
+    Raises:
+        UserError: As ``load_for``.
+    """
+    if is_huggingface(ckpt) and hasattr(HuggingFace, verb):
+        return Foreign(str(ckpt), HuggingFace(Path(ckpt)))
+    return load_for(verb, ckpt)
+
+
 def load_for(verb: str, ckpt: str | Path) -> Loaded:
     """Loads a model with the method of a verb, from a checkpoint or from the best one in a run's folder.
 
@@ -64,13 +92,13 @@ def load_for(verb: str, ckpt: str | Path) -> Loaded:
     return Loaded(str(ckpt), model, checkpoint["seqlab"].get("data"))
 
 
-def load_all(verb: str, ckpts: Sequence[str | Path]) -> list[Loaded]:
-    """``load_for`` for several checkpoints of one task.
+def load_all(verb: str, ckpts: Sequence[str | Path]) -> list[Loaded | Foreign]:
+    """``load_any`` for several checkpoints of one task.
 
     Raises:
         UserError: The checkpoints have different tasks.
     """
-    loaded = [load_for(verb, ckpt) for ckpt in ckpts]
+    loaded = [load_any(verb, ckpt) for ckpt in ckpts]
     if other := next((one for one in loaded if one.model.task != loaded[0].model.task), None):
         raise UserError(
             f"{other.ckpt} holds a {other.model.says} and {loaded[0].ckpt} a {loaded[0].model.says}; "
@@ -79,13 +107,13 @@ def load_all(verb: str, ckpts: Sequence[str | Path]) -> list[Loaded]:
     return loaded
 
 
-def options_of(model: type[Model], verb: str) -> dict[str, inspect.Parameter]:
+def options_of(model: type[Model | HuggingFace], verb: str) -> dict[str, inspect.Parameter]:
     """The keyword-only parameters of a model's method, which are its options."""
     parameters = inspect.signature(getattr(model, verb)).parameters
     return {name: one for name, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-def checked(model: Model, verb: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def checked(model: Model | HuggingFace, verb: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The given options of a model's method, checked by name.
 
     Raises:
@@ -98,7 +126,7 @@ def checked(model: Model, verb: str, given: Mapping[str, Any]) -> dict[str, Any]
     return dict(given)
 
 
-def add_options_of(parser: Parser, loaded: Loaded | None, verb: str) -> list[str]:
+def add_options_of(parser: Parser, loaded: Loaded | Foreign | None, verb: str) -> list[str]:
     """Adds the options of a model's method; without a model, those of the only kind of model with the method.
 
     Returns:

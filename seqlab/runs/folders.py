@@ -159,8 +159,18 @@ def checkpoint_in(path: str | Path, *names: str) -> Path:
         place / f"{name}.ckpt" for name in names or ("best", "last") for place in (folder / "checkpoints", folder)
     ]
     if (found := next((place for place in places if place.is_file()), None)) is None:
+        if is_huggingface(folder):
+            raise UserError(
+                f"{path} holds weights of Hugging Face, which only inspect --word reads; give a run's folder"
+            )
         raise UserError(f"{path} is a folder without checkpoints; give a run's folder, or a file such as best.ckpt")
     return found
+
+
+def is_huggingface(path: str | Path) -> bool:
+    """Whether a path is a folder of Hugging Face's weights instead of a run's folder."""
+    folder = Path(path)
+    return (folder / "config.json").is_file() and not holds_run(folder) and not any(folder.glob("*.ckpt"))
 
 
 def checkpoint_path(logs: Path, which: str, run: str | None) -> Path:

@@ -11,6 +11,7 @@ from seqlab.cli.verbs import (
     checked,
     first_words,
     load_all,
+    load_any,
     load_for,
     named_checkpoint,
     options_of,
@@ -68,6 +69,18 @@ def test_checkpoints_of_one_task_at_once(ckpt: str, monkeypatch: pytest.MonkeyPa
     words = f"^b.ckpt holds a translation model and {ckpt} a language model; give checkpoints of one task at once$"
     with pytest.raises(UserError, match=words):
         load_all("evaluate", [ckpt, "b.ckpt"])
+
+
+def test_weights_of_another_program(ckpt: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    foreign = load_any("inspect", tmp_path)
+    assert foreign.ckpt == str(tmp_path)
+    assert {"text", "word", "projection"} == options_of(type(foreign.model), "inspect").keys()
+    with pytest.raises(UserError, match="does not say what it was trained on; give the text itself$"):
+        foreign.data()
+    assert isinstance(load_any("inspect", ckpt).model, LanguageModel)
+    with pytest.raises(UserError, match="holds weights of Hugging Face, which only inspect --word reads"):
+        load_any("evaluate", tmp_path)
 
 
 def test_options_are_the_keywords_of_the_method() -> None:

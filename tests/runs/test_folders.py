@@ -13,6 +13,7 @@ from seqlab.runs.folders import (
     checkpoint_path,
     claimed,
     free_name,
+    is_huggingface,
     run_name,
     runs_folder,
     write_json,
@@ -183,3 +184,15 @@ def test_a_run_s_folder_stands_for_its_best_checkpoint(tmp_path: Path) -> None:
     (checkpoints / "best.ckpt").touch()
     assert checkpoint_in(tmp_path / "run") == checkpoint_in(checkpoints) == checkpoints / "best.ckpt"
     assert checkpoint_path(tmp_path, str(tmp_path / "run"), None) == checkpoints / "last.ckpt"
+
+
+def test_weights_of_hugging_face_are_no_run(tmp_path: Path) -> None:
+    assert not is_huggingface(tmp_path)
+    (tmp_path / "config.json").touch()
+    assert is_huggingface(tmp_path)
+    with pytest.raises(UserError, match="holds weights of Hugging Face, which only inspect --word reads; give a run's"):
+        checkpoint_in(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "best.ckpt").touch()
+    assert not is_huggingface(tmp_path)
+    assert checkpoint_in(tmp_path).name == "best.ckpt"
