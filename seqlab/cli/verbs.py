@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from seqlab.analysis.huggingface import HuggingFace
 from seqlab.bounds import check_all
+from seqlab.cli.annotations import literals_of
 from seqlab.cli.parser import Parser
 from seqlab.cli.recipes import data_of
 from seqlab.data.data_module import DataModule
@@ -114,14 +115,18 @@ def options_of(model: type[Model | HuggingFace], verb: str) -> dict[str, inspect
 
 
 def checked(model: Model | HuggingFace, verb: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given options of a model's method, checked by name.
+    """The given options of a model's method, checked by name, and by value if the method takes only some words.
 
     Raises:
-        UserError: The method has no such option.
+        UserError: The method has no such option, or the option no such value.
     """
     known = options_of(type(model), verb)
     if unknown := next((name for name in given if name not in known), None):
         raise UserError(f"unknown option '{unknown}' of {verb}: {nearest(unknown, known)}")
+    for name, value in given.items():
+        words = literals_of(known[name].annotation)
+        if isinstance(value, str) and words and value not in words:
+            raise UserError(f"unknown {name} '{value}': {nearest(value, words)}")
     check_all("", given)
     return dict(given)
 

@@ -96,6 +96,13 @@ def test_options_that_the_method_does_not_have(ckpt: str) -> None:
         checked(model, "generate", {"num_token": 3})
 
 
+def test_words_that_an_option_does_not_take(ckpt: str) -> None:
+    model = load_for("inspect", ckpt).model
+    assert checked(model, "inspect", {"projection": "tsne"}) == {"projection": "tsne"}
+    with pytest.raises(UserError, match="unknown projection 'umap': choose one of pca, tsne"):
+        checked(model, "inspect", {"projection": "umap"})
+
+
 def test_without_a_model_the_options_of_the_only_one_that_can(ckpt: str) -> None:
     parser = Parser(prog="p")
     assert "num_tokens" in add_options_of(parser, None, "generate")
