@@ -114,7 +114,8 @@ def test_a_run_that_fails_stops_no_other_and_is_tried_again(words: list[str], ve
     assert "failed" not in (here / "results" / "table.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_killed_and_gone_on_with(
     number: signal.Signals, words: list[str], compared: Path, here: Path, environment: dict[str, str]
 ) -> None:

@@ -24,12 +24,12 @@ def test_places_are_columns_of_the_picture_as_it_was_given() -> None:
 def test_a_picture_stands_over_the_probabilities() -> None:
     figure = draw_alignment("31", alignment())
     picture, chances = figure.axes
-    assert picture.get_title() == "said 31, right 31"
+    assert picture.get_title() == "predicted 31, true 31"
     assert np.array_equal(picture.images[0].get_array(), alignment().columns.T)
     assert [line.get_label() for line in chances.lines] == ["blank", "1", "3"]
     assert chances.lines[0].get_xdata().tolist() == [0.5, 2.5, 4.5, 6.5, 8.5]
     assert [text.get_text() for text in chances.texts] == [*"31"]
-    assert draw_alignment("", alignment("")).axes[0].get_title() == "said nothing"
+    assert draw_alignment("", alignment("")).axes[0].get_title() == "predicted nothing"
 
 
 def test_it_is_told_and_drawn(tmp_path: Path) -> None:
