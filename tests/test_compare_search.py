@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from comparisons import FAST, numbers, rows
 
+pytest.importorskip("optuna")
+
 Command = Callable[..., Any]
 
 SPACE = ("--vary", "optimizer.lr=1e-4..1e-1", "--vary", "model=rnn,gru", "--sampler", "tpe", "--bar", "none")
@@ -19,17 +21,11 @@ def words(small: list[str]) -> list[str]:
     return [*small, *FAST]
 
 
-@pytest.fixture(autouse=True)
-def _optuna() -> None:
-    pytest.importorskip("optuna")
-
-
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory, small: list[str]) -> Path:
     """The folder of a search of two trials."""
     from seqlab.compare import main
 
-    pytest.importorskip("optuna")
     folder = tmp_path_factory.mktemp("searched") / "results"
     assert main([*SPACE, "--trials", "2", *small, *FAST, "--output", str(folder)]) == 0
     return folder

@@ -16,8 +16,9 @@ from seqlab.analysis.word_in_context import NEIGHBOURS, Reading, WordInContext, 
 from seqlab.errors import UserError, reason_of
 from seqlab.text.codec import Codec
 from seqlab.text.line_reader import split_lines
+from seqlab.text.treebank import offsets_of
 from seqlab.text.vocab import Vocab
-from seqlab.text.words import CHUNKS, WORD, WordTokenizer
+from seqlab.text.words import WORD, WordTokenizer
 
 MEAN = "the vector of a word is the mean of its subwords'"
 ENCODER = f"states that have read the whole line; {MEAN}"
@@ -60,7 +61,7 @@ class HuggingFace:
             raise UserError(
                 f"{missing} is missing: {self.folder} holds weights of Hugging Face; give --word and --text"
             )
-        if (many := len([*_spans(word)])) != 1:
+        if (many := len(_spans(word))) != 1:
             raise UserError(f"word '{word}' is {many} words; give one word")
         word = word.strip()
         content, source = text_of(text)
@@ -139,11 +140,9 @@ def _said(error: Exception) -> str:
     return textwrap.shorten(reason_of(error).rstrip("."), MOST_SAID, placeholder="...")
 
 
-def _spans(line: str) -> Iterator[tuple[int, int]]:
+def _spans(line: str) -> list[tuple[int, int]]:
     """Where the words and marks of a line begin and end."""
-    for chunk in CHUNKS.finditer(line):
-        for one in WORD.finditer(chunk[0]):
-            yield chunk.start() + one.start(), chunk.start() + one.end()
+    return offsets_of([word for run in line.split() for word in WORD.findall(run)], line)
 
 
 def _places(number: int, line: str) -> Iterator[Place]:

@@ -235,7 +235,7 @@ def known_word(codec: Codec, word: str, name: str) -> str:
             f"{name} reads tokens of kind '{codec.tokenizer.name}', which are no words; give --word with a model that "
             "was trained with --data.tokens word or space"
         )
-    tokens = [token for token in codec.tokenizer.tokenize(codec.clean(word)) if token.strip()]
+    tokens = codec.words(word)
     if len(tokens) != 1:
         raise UserError(f"word '{word}' is {len(tokens)} tokens; give one word")
     if tokens[0] not in codec.vocab:

@@ -121,12 +121,6 @@ def encode_texts(
     return encoded, sum(cut for _, cut in found)
 
 
-def encode_text(codec: Codec, text: str) -> tuple[list[int], bool]:
-    """The ids of the tokens of a text, see ``tokens_of``."""
-    tokens, cut = tokens_of(codec, text)
-    return codec.vocab.ids(tokens), cut
-
-
 def tokens_of(codec: Codec, text: str) -> tuple[list[str], bool]:
     """The tokens of a text for a classifier.
 
@@ -141,7 +135,7 @@ def tokens_of(codec: Codec, text: str) -> tuple[list[str], bool]:
         At least one token, and whether any tokens were cut off.
     """
     first, separator, second = (part.strip() for part in text.partition(SEP))
-    tokens, more = (codec.tokenizer.tokenize(codec.clean(part)) for part in (first, second))
+    tokens, more = (codec.tokenize(part) for part in (first, second))
     joint = [SEP] if separator else []
     whole_length = len(tokens) + len(joint) + len(more)
     max_length = codec.max_length or whole_length

@@ -73,13 +73,13 @@ def _numbers(ids: Ids, positions: int, order: int, base: int, begin: int | None)
     digits = np.zeros(positions + order - 1, np.int64)
     np.add(ids, 1, out=digits[: len(ids)], casting="unsafe")
     numbers = digits[:positions].copy()
-    inside = np.ones(positions, np.int64)
+    inside: NDArray[np.bool_] | bool = True
     for place in range(1, order):
         digit = digits[place : place + positions]
         if begin is not None:
-            inside &= digit != begin + 1
+            inside = inside & (digit != begin + 1)
         numbers *= base
-        numbers += digit * inside if begin is not None else digit
+        numbers += digit * inside
     return numbers
 
 

@@ -147,12 +147,20 @@ class Codec:
         before, after = text.startswith(" "), text.endswith(" ")
         return " " * before + cleaned + " " * (after and bool(cleaned or not before))
 
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens of a short text, cleaned."""
+        return self.tokenizer.tokenize(self.clean(text))
+
+    def words(self, text: str) -> list[str]:
+        """The tokens of a short text, cleaned, without those of white space."""
+        return [token for token in self.tokenize(text) if token.strip()]
+
     def encode(self, text: str) -> list[int]:
         """The ids of a short text such as a prompt; its last line has not ended."""
         if not self.line_ends:
-            return self.vocab.ids(self.tokenizer.tokenize(self.clean(text)))
+            return self.vocab.ids(self.tokenize(text))
         lines = ended_lines(text) or [""]
-        ids = [self._line(self.tokenizer.tokenize(self.clean(line.removesuffix("\n")))) for line in lines]
+        ids = [self._line(self.tokenize(line.removesuffix("\n"))) for line in lines]
         whole = list(chain.from_iterable(ids))
         return whole if text.endswith("\n") else whole[:-1]
 
@@ -187,7 +195,7 @@ class Codec:
 
     def unknown(self, text: str) -> list[str]:
         """The distinct tokens of a text that the vocabulary lacks, in the order of the text."""
-        return [token for token in dict.fromkeys(self.tokenizer.tokenize(self.clean(text))) if token not in self.vocab]
+        return [token for token in dict.fromkeys(self.tokenize(text)) if token not in self.vocab]
 
     def encode_lines(self, lines: Iterable[str]) -> Iterator[NDArray[Any]]:
         """The ids of a long text, in pieces of at most about a million.

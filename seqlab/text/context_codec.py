@@ -29,7 +29,7 @@ class ContextCodec:
         return self.text.vocab.ids(self._token(word) for word in words)
 
     def _token(self, word: str) -> str:
-        tokens = [token for token in self.text.tokenizer.tokenize(self.text.clean(word)) if token.strip()]
+        tokens = self.text.words(word)
         return tokens[0] if len(tokens) == 1 else UNK
 
     def state(self) -> dict[str, object]:

@@ -13,7 +13,7 @@ from jsonargparse import ArgumentParser
 
 from seqlab.data import DATA
 from seqlab.data.labelled import LabelledData
-from seqlab.data.labelled_batches import EvaluationTexts, LabelledBatch, encode_text
+from seqlab.data.labelled_batches import EvaluationTexts, LabelledBatch, tokens_of
 from seqlab.data.loader import Loader, Shard
 from seqlab.errors import UserError
 
@@ -150,7 +150,7 @@ def test_pairs_of_texts(write: Write) -> None:
     made = LabelledData(path, **WHOLE, **options)
     assert made.texts("train") == ["a b c d <sep> e", "f <sep> g h", "<sep> g"]
     codec = made.codecs["text"]
-    assert [codec.vocab.tokens(encode_text(codec, text)[0]) for text in made.texts("train")] == [
+    assert [codec.vocab.tokens(codec.vocab.ids(tokens_of(codec, text)[0])) for text in made.texts("train")] == [
         ["a", "b", "c", "d", "<sep>", "e"],
         ["f", "<sep>", "g", "h"],
         ["<sep>", "g"],
@@ -173,8 +173,8 @@ def test_pairs_of_texts(write: Write) -> None:
 def test_of_a_pair_the_longer_text_is_cut(write: Write, text: str, most: int, kept: str) -> None:
     codec = LabelledData(write("a b c\tx\nb c\ty\n"), **WHOLE).codecs["text"]
     codec.max_length = most
-    ids, cut = encode_text(codec, text)
-    assert codec.vocab.tokens(ids) == kept.split()
+    tokens, cut = tokens_of(codec, text)
+    assert codec.vocab.tokens(codec.vocab.ids(tokens)) == kept.split()
     assert cut == (len(kept.split()) < len(text.split()))
 
 
@@ -237,8 +237,8 @@ def test_items_are_rows_in_the_order_of_the_file(rows: str) -> None:
     assert made.texts("val") == order
     for batch in made.evaluation_loader("val"):
         for ids, length, label, item in zip(batch.ids, batch.lengths, batch.labels, batch.items, strict=True):
-            expected = encode_text(made.codecs["text"], made.texts("val")[item])[0]
-            assert ids[:length].tolist() == expected
+            expected, _ = tokens_of(made.codecs["text"], made.texts("val")[item])
+            assert ids[:length].tolist() == made.codecs["text"].vocab.ids(expected)
             assert made.codecs["label"].names[label] == made.labels("val")[item]
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from seqlab.data.labelled_batches import EvaluationTexts, LabelledBatches, LabelledTexts, encode_text, encode_texts
+from seqlab.data.labelled_batches import EvaluationTexts, LabelledBatches, LabelledTexts, encode_texts, tokens_of
 from seqlab.data.loader import Shard
 from seqlab.data.pairs import Sentences
 from seqlab.text.codec import Codec
@@ -72,5 +72,5 @@ def test_every_text_is_measured_once_over_all_processes(world: int, texts: Label
 def test_ids_of_a_text_or_a_pair(text: str, longest: int | None, ids: str, cut: bool) -> None:
     vocab = Vocab({"a": 2, "b": 1}, reserved=("<unk>", "<pad>", "<sep>"))
     codec = Codec("raw", TOKENIZERS["word"](), vocab, longest)
-    found, was_cut = encode_text(codec, text)
-    assert (codec.vocab.tokens(found), was_cut) == (ids.split(), cut)
+    found, was_cut = tokens_of(codec, text)
+    assert (codec.vocab.tokens(codec.vocab.ids(found)), was_cut) == (ids.split(), cut)
