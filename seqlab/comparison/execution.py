@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -68,7 +67,7 @@ class Runs:
         words += [f"--run={cell.name}", f"--trainer.default_root_dir={self.output}"]
         log = folder / LOG
         begin = log.stat().st_size if log.exists() else 0
-        code = self.processes.run([sys.executable, "-m", "seqlab.fit", *words, "--bar=none"], log)
+        code = self.processes.run(["seqlab.fit", *words, "--bar=none"], log)
         if not code or self.processes.stopping:
             return ""
         if code < 0:
@@ -134,6 +133,8 @@ def at_work(output: Path, jobs: int, test: Test) -> Iterator[Runs]:
         except BaseException:
             processes.stop()
             raise
+        finally:
+            processes.close()
 
 
 def carry_out_all(runs: Runs, planned: Sequence[Planned], jobs: int, say: Callable[[Record], None]) -> list[Record]:

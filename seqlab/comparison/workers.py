@@ -5,13 +5,18 @@ import fcntl
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seqlab.comparison.fork_server import Forked, ForkServer
 from seqlab.errors import UserError, reason_of
 
 LOCK = ".comparison.lock"
+LINUX = sys.platform == "linux"
+IMPORTED = ("torch.utils.tensorboard", "torchmetrics", "seqlab.fit")
+"""Modules that every run needs."""
 
 
 def threads_of_each(jobs: int) -> int:
@@ -50,7 +55,9 @@ def sole(folder: Path) -> Iterator[int]:
 
 
 class Processes:
-    """Starts processes, and stops them all at once.
+    """Starts processes of Python, and stops them all at once.
+
+    Under Linux they are forked by a server, which is started with the first.
 
     Args:
         jobs: Number of parallel processes.
@@ -60,7 +67,8 @@ class Processes:
     def __init__(self, jobs: int, lock: int) -> None:
         self.stopping = False
         self._lock = lock
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._server: ForkServer | None = None
+        self._running: set[subprocess.Popen[bytes] | Forked] = set()
         self._guard = threading.Lock()
         self._environment = {
             **os.environ,
@@ -69,7 +77,7 @@ class Processes:
         }
 
     def run(self, words: Sequence[str], log: Path) -> int | None:
-        """Runs a command to its end, its output appended to a file.
+        """Runs ``python -m WORDS`` to its end, its output appended to a file.
 
         Returns:
             Its exit code, or minus the number of the signal that ended it; None if stopped before it began.
@@ -78,20 +86,33 @@ class Processes:
             with self._guard:
                 if self.stopping:
                     return None
-                process = subprocess.Popen(
-                    words,
-                    stdin=subprocess.DEVNULL,
-                    stdout=file,
-                    stderr=subprocess.STDOUT,
-                    env=self._environment,
-                    pass_fds=(self._lock,),
-                    process_group=0,  # Ctrl-C reaches it only through stop(), not from the terminal
-                )
+                process = self._start(words, file.fileno())
                 self._running.add(process)
             code = process.wait()
         with self._guard:
             self._running.discard(process)
         return code
+
+    def _start(self, words: Sequence[str], output: int) -> subprocess.Popen[bytes] | Forked:
+        """A process in a group of its own: Ctrl-C reaches it only through ``stop``, not from the terminal."""
+        if LINUX:
+            self._server = self._server or ForkServer(self._environment, IMPORTED)
+            return self._server.start(words, output, self._lock)
+        return subprocess.Popen(
+            [sys.executable, "-m", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+            pass_fds=(self._lock,),
+            process_group=0,
+        )
+
+    def close(self) -> None:
+        """Gives up what was kept for more processes; those that run go on."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """Starts no more processes, and sends a signal to the running ones."""

@@ -1,16 +1,14 @@
 import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from seqlab.comparison import workers
 from seqlab.comparison.workers import Processes, interruptible, last_line, sole, threads_of_each
 from seqlab.errors import UserError
-
-PYTHON = (sys.executable, "-S", "-c")
 
 
 @pytest.mark.parametrize(
@@ -38,34 +36,51 @@ def test_one_comparison_in_a_folder_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_a_process_that_outlives_the_comparison_keeps_its_folder(tmp_path: Path) -> None:
-    with sole(tmp_path) as lock:
+@pytest.fixture(params=["forked", "started"])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes as they begin under Linux and elsewhere; the server imports nothing beforehand."""
+    if request.param == "forked" and not workers.LINUX:
+        pytest.skip("the server is for Linux")
+    monkeypatch.setattr(workers, "LINUX", request.param == "forked")
+    monkeypatch.setattr(workers, "IMPORTED", ())
+
+
+def script(here: Path, code: str) -> list[str]:
+    """A module in the current folder."""
+    (here / "script.py").write_text(code)
+    return ["script"]
+
+
+@pytest.mark.usefixtures("kind")
+def test_a_process_that_outlives_the_comparison_keeps_its_folder(here: Path) -> None:
+    words = script(here, "import time; time.sleep(60)")
+    with sole(here) as lock:
         processes = Processes(1, lock)
-        waiting = threading.Thread(
-            target=processes.run, args=((*PYTHON, "import time; time.sleep(60)"), tmp_path / "log")
-        )
+        waiting = threading.Thread(target=processes.run, args=(words, here / "log"))
         waiting.start()
         while not processes._running:
             time.sleep(0.01)
-    with pytest.raises(UserError, match="a run that it left behind"), sole(tmp_path):
+        processes.close()
+    with pytest.raises(UserError, match="a run that it left behind"), sole(here):
         pass
     processes.stop(signal.SIGKILL)
     waiting.join()
-    with sole(tmp_path):
+    with sole(here):
         pass
 
 
-def test_commands_their_output_and_their_codes(tmp_path: Path) -> None:
-    log, processes = tmp_path / "log", Processes(1, 0)
-    shown = (
-        "import os, sys; print(os.environ['OMP_NUM_THREADS'], flush=True); print('err', file=sys.stderr); sys.exit(3)"
-    )
+@pytest.mark.usefixtures("kind")
+def test_commands_their_output_and_their_codes(here: Path) -> None:
+    log, processes = here / "log", Processes(1, 0)
+    shown = "print(os.environ['OMP_NUM_THREADS']); print('err', file=sys.stderr); sys.exit(3)"
     log.write_text("before\n")
-    assert processes.run((*PYTHON, shown), log) == 3
+    assert processes.run(script(here, f"import os, sys; {shown}"), log) == 3
     assert log.read_text().splitlines() == ["before", str(threads_of_each(1)), "err"]
-    assert processes.run((*PYTHON, "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"), log) == -signal.SIGTERM
+    ended = script(here, "import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+    assert processes.run(ended, log) == -signal.SIGTERM
     processes.stop()
-    assert processes.run((*PYTHON, "print(1)"), log) is None
+    assert processes.run(script(here, "print(1)"), log) is None
+    processes.close()
 
 
 def test_signals_become_an_exception_and_are_given_back() -> None:
