@@ -72,6 +72,7 @@ def test_what_hangs_is_ended(here: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert fault.sort == "hung"
 
 
+@pytest.mark.slow
 def test_attacks_of_every_kind_are_refused_or_do_no_harm() -> None:
     words = [sys.executable, "-m", "tests.attack", "--each", "1"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=280)

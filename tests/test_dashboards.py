@@ -277,7 +277,7 @@ def test_plateau_lowers_the_rate_when_validation_stands_still(verb: Command, her
         ("--trainer.gradient_clip_val 1", "--trainer.gradient_clip_val 0.01 --optimizer sgd"),
         ("--trainer.accumulate_grad_batches 1", "--trainer.accumulate_grad_batches 2"),
         ("--seed 1", "--seed 2"),
-        ("--trainer.precision 32-true", "--trainer.precision bf16-mixed"),
+        pytest.param("--trainer.precision 32-true", "--trainer.precision bf16-mixed", marks=pytest.mark.slow),
     ],
 )
 def test_an_option_changes_what_is_learnt(one: str, other: str, verb: Command, here: Path, small: list[str]) -> None:

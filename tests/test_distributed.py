@@ -176,13 +176,14 @@ DYING_RANK = str(Path(__file__).parent / "dying_rank.py")
 slow = pytest.mark.slow
 
 
+@slow
 @pytest.mark.parametrize(
     ("how", "rank"),
     [
-        pytest.param("raising", "1", marks=slow),
+        ("raising", "1"),
         ("killed", "0"),
-        pytest.param("raising", "0", marks=slow),
-        pytest.param("killed", "1", marks=slow),
+        ("raising", "0"),
+        ("killed", "1"),
     ],
 )
 def test_a_process_that_ends_takes_the_other_with_it(

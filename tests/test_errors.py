@@ -327,6 +327,7 @@ def test_a_run_is_not_harmed_by_a_failed_resume(verb: Callable[..., tuple[int, s
     assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["global_step"] == 154
 
 
+@pytest.mark.slow
 def test_bad_option_as_a_process(shell: Callable[..., tuple[int, str, str]], small: list[str], tmp_path: Path) -> None:
     code, out, err = shell("-m", "seqlab.fit", *small, "--data.batch_size", "4000", cwd=tmp_path)
     assert code == 2
