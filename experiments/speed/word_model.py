@@ -1,9 +1,11 @@
 """A word model, 2 x 200 LSTM over a vocabulary of 14,000, against the plain `torch.nn` version of the same.
 
-    python experiments/speed/word_model.py [--cell lstm] [--vocab 14000] [--precision fp32|bf16] [--rounds 7] [--keep]
+    python experiments/speed/word_model.py [--cell lstm] [--vocab 14000] [--precision fp32|bf16]
+        [--softmax full|adaptive] [--rounds 7] [--keep]
 
-A training step (forward, cross-entropy, backward, clipping, SGD) on 20 x 35 words; peak memory of each in a process of
-its own. With --keep both keep freed memory as ``fit`` does, which spares the plain version most of its page faults.
+A training step (forward, cross-entropy, backward, clipping, SGD) on 20 x 35 words that follow Zipf's law; peak memory
+of each in a process of its own. With --softmax adaptive ours has clusters of rare words. With --keep both keep freed
+memory as ``fit`` does, which spares the plain version most of its page faults.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import multiprocessing
 import resource
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +29,7 @@ BATCH, STEPS, HIDDEN = 20, 35, 200
 class Bare(nn.Module):
     """As one would write it by hand."""
 
-    def __init__(self, cell: str, vocab: int) -> None:
+    def __init__(self, cell: str, vocab: int, softmax: str) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab, HIDDEN)
         self.layers = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[cell](HIDDEN, HIDDEN, 2, batch_first=True)
@@ -40,9 +43,12 @@ class Bare(nn.Module):
 class Ours(nn.Module):
     """The network of a language model, with the loss that it is trained by."""
 
-    def __init__(self, cell: str, vocab: int) -> None:
+    def __init__(self, cell: str, vocab: int, softmax: Literal["full", "adaptive"]) -> None:
         super().__init__()
-        self.network = LanguageOptions(cell, HIDDEN, 2, HIDDEN, dropout=0.0).build(vocab)
+        options = LanguageOptions(
+            cell=cell, hidden_size=HIDDEN, num_layers=2, embedding_size=HIDDEN, dropout=0.0, softmax=softmax
+        )
+        self.network = options.build(vocab)
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         nats, tokens, _ = self.network.nats(inputs, targets)
@@ -51,9 +57,10 @@ class Ours(nn.Module):
 
 def stopwatch(kind: type[Bare] | type[Ours], options: argparse.Namespace) -> Callable[[], float]:
     torch.manual_seed(0)
-    model = kind(options.cell, options.vocab)
+    model = kind(options.cell, options.vocab, options.softmax)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    ids = torch.randint(options.vocab, (BATCH, STEPS + 1))
+    often = 1 / torch.arange(1, options.vocab + 1)  # Zipf's law
+    ids = often.multinomial(BATCH * (STEPS + 1), replacement=True).view(BATCH, STEPS + 1)
 
     def run() -> float:
         started = time.perf_counter()
@@ -83,6 +90,7 @@ def main() -> None:
     parser.add_argument("--cell", choices=["rnn", "gru", "lstm"], default="lstm")
     parser.add_argument("--vocab", type=int, default=14_000)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--softmax", choices=["full", "adaptive"], default="full")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--keep", action="store_true")

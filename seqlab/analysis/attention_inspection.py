@@ -96,7 +96,7 @@ def inspect_attention(
     """
     check_length(ids, num_steps)
     steps = min(num_steps, network.window or num_steps)
-    pieces = windows(ids, ROWS, steps).to(network.output.weight.device)
+    pieces = windows(ids, ROWS, steps).to(network.device)
     weights = attention_of(network, pieces[:, :-1]).cpu()
     shown = pieces[:1, : min(SHOWN_TOKENS, pieces.shape[1] - 1)]
     options, size = network.options, sum(weight.numel() for weight in network.parameters())

@@ -41,7 +41,7 @@ def states_at(network: LanguageNetwork | TransformerLanguage, ids: Tensor, place
 
 
 def _states_at(network: LanguageNetwork | TransformerLanguage, ids: Tensor, places: Tensor) -> list[Tensor]:
-    ids = ids.to(network.output.weight.device)
+    ids = ids.to(network.device)
     with evaluating(network), torch.autocast(ids.device.type, enabled=False):
         if isinstance(network, LanguageNetwork):
             parts = _carried(network, ids, places.tolist())

@@ -9,12 +9,13 @@ from torch import Tensor
 from seqlab.errors import UserError
 from seqlab.nn.next_token import NextToken
 from seqlab.nn.ngram import NGram, NGramOptions
-from seqlab.options import Options, option
+from seqlab.nn.output_layer import OutputOptions
+from seqlab.options import option
 from seqlab.recurrence.state import AnyState
 
 
 @dataclass(frozen=True)
-class NextTokenOptions(Options):
+class NextTokenOptions(OutputOptions):
     """Options of every network that predicts the next token.
 
     Raises:

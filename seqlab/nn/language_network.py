@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from seqlab.errors import UserError
 from seqlab.nn.beside_ngrams import NextTokenOptions
 from seqlab.nn.next_token import NextToken
+from seqlab.nn.output_layer import tie
 from seqlab.options import option
 from seqlab.recurrence.dropout import Dropout
 from seqlab.recurrence.initialization import initialize
@@ -86,10 +87,10 @@ class LanguageNetwork(NextToken):
                 f"tied weights need embedding_size ({size}) equal to hidden_size ({width}); "
                 f"give --model.embedding_size {width} or leave out --model.tied"
             )
-        self.output = nn.Linear(width, vocab_size)
+        self.output = options.output_layer(width, vocab_size)
         initialize(self, options.init, options.forget_bias, options.init_range)
         if options.tied and self.embedding is not None:
-            self.embedding.weight = self.output.weight
+            tie(self.embedding, self.output)
 
     def features(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Outputs of the recurrence ``(time, batch, hidden_size)``, which the output layer reads, and the state."""
@@ -102,7 +103,7 @@ class LanguageNetwork(NextToken):
         layers = [*self.recurrent.layers.parameters(), *self.recurrent.connection.parameters()]
         looked_up = next(self.recurrent.each_layer())["weight_ih"].numel() if self.embedding is None else 0
         multiplied = sum(weights.numel() for weights in layers if weights.ndim == 2) - looked_up
-        return {"recurrent layers": 2 * multiplied, "output layer": 2 * self.output.weight.numel()}
+        return {"recurrent layers": 2 * multiplied, "output layer": self.output.flops()}
 
 
 class ForwardAndBackward(LanguageNetwork):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.nn.evaluating import evaluating
-from seqlab.nn.linear import linear_cross_entropy
+from seqlab.nn.output_layer import AdaptiveSoftmax, FullSoftmax
 from seqlab.recurrence.state import AnyState, RowsOfState, bytes_of
 
 
@@ -20,7 +20,12 @@ class NextToken(nn.Module, RowsOfState):
     """
 
     embedding: nn.Embedding | None
-    output: nn.Linear
+    output: FullSoftmax | AdaptiveSoftmax
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
 
     @abstractmethod
     def features(self, ids: Tensor, state: AnyState | None) -> tuple[Tensor, AnyState]:
@@ -37,7 +42,7 @@ class NextToken(nn.Module, RowsOfState):
     @torch.no_grad()
     def state_bytes(self, rows: int, tokens: int) -> int:
         """Bytes of the state of so many rows after so many tokens."""
-        ids = torch.zeros(1, 1, dtype=torch.int64, device=self.output.weight.device)
+        ids = torch.zeros(1, 1, dtype=torch.int64, device=self.device)
         with evaluating(self):
             _, state = self.features(ids, None)
         return rows * bytes_of(state)
@@ -75,7 +80,7 @@ class NextToken(nn.Module, RowsOfState):
             real = valid.t().flatten().nonzero().squeeze(1)
             rows, wanted = rows.index_select(0, real), wanted.index_select(0, real)
         tokens = targets.numel() if valid is None else valid.sum()
-        return linear_cross_entropy(rows, self.output.weight, self.output.bias, wanted), tokens, state
+        return self.output.nats(rows, wanted), tokens, state
 
     @torch.no_grad()
     def token_nats(self, ids: Tensor, targets: Tensor, state: AnyState | None = None) -> tuple[Tensor, AnyState]:

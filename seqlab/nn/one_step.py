@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.cells.cell import State
@@ -50,8 +49,7 @@ class OneStep:
             projected = rows if not after else self.cell.project(rows, weights)
             after.append(self.cell.step(projected, before, weights))
             rows = after[-1][0]
-        output = self.network.output
-        return F.linear(rows, output.weight, output.bias).unsqueeze(1), after
+        return self.network.output(rows).unsqueeze(1), after
 
     def _first(self, ids: Tensor) -> Tensor:
         """The first layer's input product of ids ``(batch,)``."""

@@ -11,6 +11,7 @@ from seqlab.errors import UserError
 from seqlab.nn.beside_ngrams import NextTokenOptions
 from seqlab.nn.heads import Kept
 from seqlab.nn.next_token import NextToken
+from seqlab.nn.output_layer import tie
 from seqlab.nn.transformer import Transformer, TransformerOptions, begin
 from seqlab.options import option
 
@@ -107,12 +108,12 @@ class TransformerLanguage(NextToken):
         self.options = options = options or TransformerLanguageOptions()
         self.embedding = nn.Embedding(vocab_size, options.hidden_size)
         self.transformer = Transformer(options)
-        self.output = nn.Linear(options.hidden_size, vocab_size)
+        self.output = options.output_layer(options.hidden_size, vocab_size)
         self.stride = options.stride
         self.register_buffer("longest", torch.tensor(0))
         begin(self, options)
         if options.tied:
-            self.embedding.weight = self.output.weight
+            tie(self.embedding, self.output)
 
     @property
     def window(self) -> int | None:
@@ -176,7 +177,7 @@ class TransformerLanguage(NextToken):
     def flops(self) -> dict[str, int]:
         """Counts a token in the middle of a window, or with a full memory."""
         seen = self.options.memory or (self.window or 0) / 2
-        return {**self.transformer.flops(seen), "output layer": 2 * self.output.weight.numel()}
+        return {**self.transformer.flops(seen), "output layer": self.output.flops()}
 
     def memory_in_words(self, streams: int, noun: str) -> str:
         many = f"{streams:,} {noun}{'s' * (streams > 1)}"

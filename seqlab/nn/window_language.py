@@ -60,7 +60,7 @@ class WindowLanguage(NextToken):
         self.embedding = nn.Embedding(vocab_size, size)
         self.beginning = nn.Parameter(torch.empty(1, size))
         self.hidden = nn.Linear(options.window * size, options.hidden_size)
-        self.output = nn.Linear(options.hidden_size + options.direct * options.window * size, vocab_size)
+        self.output = options.output_layer(options.hidden_size + options.direct * options.window * size, vocab_size)
         self.dropout = Dropout(options.dropout)
         initialize(self, options.init)
         nn.init.zeros_(self.beginning)
@@ -77,7 +77,7 @@ class WindowLanguage(NextToken):
         return features, (read[:, read.shape[1] - width :],)
 
     def flops(self) -> dict[str, int]:
-        return {"hidden layer": 2 * self.hidden.weight.numel(), "output layer": 2 * self.output.weight.numel()}
+        return {"hidden layer": 2 * self.hidden.weight.numel(), "output layer": self.output.flops()}
 
     def memory_in_words(self, streams: int, noun: str) -> str:
         many = f"{streams:,} {noun}{'s' * (streams > 1)}"

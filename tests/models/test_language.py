@@ -253,6 +253,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "dropout": {"dropout": 0.3},
     "embedding_dropout": {"embedding_size": 12, "embedding_dropout": 0.3},
     "tied": {"embedding_size": 12, "tied": True},
+    "softmax": {"softmax": "adaptive"},
+    "cutoffs": {"softmax": "adaptive", "cutoffs": [5]},
     "backward": {"backward": True},
     "init": {"init": "orthogonal"},
     "init_range": {"init": "uniform", "init_range": 0.3},
@@ -275,6 +277,7 @@ BESIDE = {
     "relu": {"cell": "rnn"},
     "embedding_dropout": {"embedding_size": 12},
     "tied": {"embedding_size": 12},
+    "cutoffs": {"softmax": "adaptive"},
     "forget_bias": {"cell": "lstm"},
     "lr_interval": {"lr_scheduler": partial(StepLR, step_size=1, gamma=0.1)},
 }
