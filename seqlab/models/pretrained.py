@@ -1,4 +1,4 @@
-"""Weights from other models: word vectors from a file, and a language model from its checkpoint."""
+"""Weights from other models: word vectors from a file, and a language model or word vectors from a checkpoint."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from seqlab.errors import UserError
 from seqlab.files import user_path
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.transformer_language import TransformerLanguage
+from seqlab.nn.word_vectors import WordVectors
 from seqlab.text.codec import Codec
 from seqlab.text.context_codec import ContextCodec
 from seqlab.text.tokenize import WORDS
@@ -41,7 +42,7 @@ def set_vectors(embedding: nn.Embedding, file: str, vocab: Vocab, kind: str = "t
 
 
 class Context(NamedTuple):
-    """A trained language model as a reader of words.
+    """A trained language model, or trained word vectors, as a reader of words.
 
     Args:
         codec: Its codec and the structure of its network.
@@ -55,20 +56,25 @@ class Context(NamedTuple):
 
 
 def read_context(where: str) -> Context:
-    """Reads a language model of words.
+    """Reads a language model of words, or word vectors; the vector of words that these do not know is zero.
 
     Args:
         where: Its checkpoint, or the folder of its run.
 
     Raises:
-        UserError: There is no checkpoint, or its model has no states or does not read words.
+        UserError: There is no checkpoint, or its model has no states or vectors, or does not read words.
     """
     model = seqlab.load(user_path(where))
     network, text = getattr(model, "neural", model.network), model.codecs.get("text")
+    if isinstance(network, WordVectors) and isinstance(text, Codec):
+        vectors = network.vectors().detach().clone()
+        vectors[text.vocab.unk] = 0
+        codec = ContextCodec(text, "static", {"embedding_size": vectors.shape[1]})
+        return Context(codec, {"embedding.weight": vectors}, f"vectors of {model.run}")
     if not isinstance(network, LanguageNetwork | TransformerLanguage) or not isinstance(text, Codec):
         raise UserError(
             f"--model.contextual {where} holds a {model.says} '{model.name}', which has no states of words; give a "
-            "recurrent or Transformer language model"
+            "recurrent or Transformer language model, or word vectors"
         )
     if text.tokenizer.name not in WORDS:
         raise UserError(

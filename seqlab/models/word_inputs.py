@@ -62,5 +62,7 @@ class WordInputs(Model):
     def remarks(self, measured: Mapping[str, float]) -> list[str]:
         if self.contextual is None:
             return []
+        if self.contextual.names == ["static"]:
+            return [f"Scale of the word vectors: {self.contextual.gamma.item():.2f}."]
         shares = ", ".join(f"{name} {share:.2f}" for name, share in self.contextual.shares().items())
         return [f"Weights of the language model's layers: {shares}; scale {self.contextual.gamma.item():.2f}."]

@@ -37,7 +37,8 @@ class WordOptions(Options):
     freeze_vectors: bool = option(False, "Freeze the word vectors, pretrained or random.", seldom=True)
     contextual: str | None = option(
         None,
-        "Checkpoint or run of a language model of words whose states are inputs too (ELMo, Peters et al. 2018).",
+        "Checkpoint or run of a language model of words whose states are inputs too (ELMo, Peters et al. 2018), or of "
+        "word vectors, which also know words that the training part lacks.",
         once=True,
     )
     init: str = option(

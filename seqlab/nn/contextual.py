@@ -1,6 +1,7 @@
-"""Vectors of words in their contexts, from all layers of a frozen language model."""
+"""Vectors of words in their contexts, from all layers of a frozen language model, or those of frozen word vectors."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
@@ -10,14 +11,41 @@ from seqlab.errors import UserError
 from seqlab.nn.language_network import ForwardAndBackward, LanguageNetwork, LanguageOptions
 from seqlab.nn.layer_outputs import outputs_of_layers
 from seqlab.nn.transformer_language import TransformerLanguage, TransformerLanguageOptions
+from seqlab.options import Options, option
 from seqlab.recurrence.lengths import backwards
 
-Reader = LanguageNetwork | TransformerLanguage
-READERS: dict[str, type[LanguageOptions | TransformerLanguageOptions]] = {
+
+@dataclass(frozen=True)
+class StaticOptions(Options):
+    """Options of ``StaticWords``."""
+
+    embedding_size: int = option(100, "Size of a word vector.", least=1)
+
+    def network(self, vocab_size: int) -> "StaticWords":
+        """The network with initialized weights."""
+        return StaticWords(vocab_size, self)
+
+
+class StaticWords(nn.Module):
+    """Word vectors as a reader without layers: a word has the same vector in every context.
+
+    Args:
+        vocab_size: Number of ids.
+        options: Options of the network.
+    """
+
+    def __init__(self, vocab_size: int, options: StaticOptions) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, options.embedding_size)
+
+
+Reader = LanguageNetwork | TransformerLanguage | StaticWords
+READERS: dict[str, type[LanguageOptions | TransformerLanguageOptions | StaticOptions]] = {
     "recurrent": LanguageOptions,
     "transformer": TransformerLanguageOptions,
+    "static": StaticOptions,
 }
-"""Options of networks that have states, by kind."""
+"""Options of networks that have states or vectors of words, by kind."""
 
 
 def reader_of(kind: str, options: Mapping[str, Any], vocab_size: int) -> Reader:
@@ -42,10 +70,10 @@ class Contextual(nn.Module):
     h_kj is layer j after reading up to word k from the initial state, joined with the state of a backward stack, which
     reads from the end of the sentence to word k. The lowest layer is the static embedding of the word, twice if there
     are two directions; it is left out if its size differs from that of the layers. A Transformer reads long sentences
-    in its windows of evaluation.
+    in its windows of evaluation. Word vectors are a lowest layer alone.
 
     Args:
-        network: The language model; it is frozen, stays in evaluation mode, and loses its output layer.
+        network: The language model, or word vectors; frozen, always in evaluation mode, and without its output layer.
 
     Raises:
         UserError: The layers have different sizes.
@@ -60,22 +88,26 @@ class Contextual(nn.Module):
     def __init__(self, network: Reader) -> None:
         super().__init__()
         ways = 2 if isinstance(network, ForwardAndBackward) else 1
+        widths: list[int] = []
         if isinstance(network, LanguageNetwork):
             widths = network.recurrent.widths
-        else:
+        elif isinstance(network, TransformerLanguage):
             widths = [network.options.hidden_size] * len(network.transformer.each_layer())
         if len({*widths}) > 1:
             raise UserError(
                 f"a sum of layers needs layers of one size, and the language model's have {', '.join(map(str, widths))}"
                 " units; give one with a single hidden_size"
             )
-        self.size = ways * widths[0]
-        self.reads_static = network.embedding is not None and network.embedding.embedding_dim == widths[0]
+        static = [] if network.embedding is None else [network.embedding.embedding_dim]
+        size = (widths or static)[0]
+        self.size = ways * size
+        self.reads_static = static == [size]
         self.names = ["static"] * self.reads_static + [f"layer {layer}" for layer in range(len(widths))]
         self.weights = nn.Parameter(torch.zeros(len(self.names)))
         self.gamma = nn.Parameter(torch.ones(()))
         self.network = network.requires_grad_(False).eval()
-        del network.output
+        if not isinstance(network, StaticWords):
+            del network.output
         if isinstance(network, ForwardAndBackward):
             del network.behind.output
 
@@ -109,7 +141,7 @@ class Contextual(nn.Module):
         return dict(zip(self.names, self.weights.detach().softmax(0).tolist(), strict=True))
 
     def _layers(self, ids: Tensor, lengths: Tensor) -> list[Tensor]:
-        layers = outputs_of_layers(self.network, ids)
+        layers = [] if isinstance(self.network, StaticWords) else outputs_of_layers(self.network, ids)
         static = [self.network.embedding(ids)] if self.reads_static and self.network.embedding is not None else []
         if isinstance(self.network, ForwardAndBackward):
             reverse = backwards(ids.t(), lengths).t()

@@ -25,12 +25,16 @@ class ContextCodec:
         return self.text.vocab_size
 
     def ids(self, words: Iterable[str]) -> list[int]:
-        """The id of each word; a word that is not exactly one token of the language model is ``<unk>``."""
+        """The id of each word; one with capitals that the language model lacks has the id of its lower-case form (Lample
+        et al. 2016, N16-1030), and a word that is not exactly one token is ``<unk>``."""
         return self.text.vocab.ids(self._token(word) for word in words)
 
     def _token(self, word: str) -> str:
-        tokens = self.text.words(word)
-        return tokens[0] if len(tokens) == 1 else UNK
+        for form in (word, word.lower()):
+            tokens = self.text.words(form)
+            if len(tokens) == 1 and tokens[0] in self.text.vocab:
+                return tokens[0]
+        return UNK
 
     def state(self) -> dict[str, object]:
         """Plain values that ``from_state`` rebuilds this codec from."""

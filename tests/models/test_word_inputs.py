@@ -19,10 +19,12 @@ from seqlab.models.language import LanguageModel
 from seqlab.models.pretrained import read_context
 from seqlab.models.sizes import shapes_of
 from seqlab.models.tagging import Tagger
+from seqlab.models.vectors import WordVectorModel
 from seqlab.models.word_inputs import WordInputs
 from seqlab.nn.bag import BagOptions
 from seqlab.nn.language_network import LanguageOptions
 from seqlab.nn.ngram import NGramOptions
+from seqlab.nn.skipgram import SkipGramOptions
 from seqlab.nn.suffix import SuffixOptions
 from seqlab.nn.tagger import TaggerOptions
 from seqlab.nn.text_classifier import RecurrentClassifierOptions
@@ -186,6 +188,26 @@ def test_data_hold_the_ids_of_the_reader_once_a_model_has_one(tmp_path: Path) ->
     data.adopt(made.codecs)
     data.adopt(Tagger(SuffixOptions(), data.codecs).codecs)
     assert data.encoded("train") is encoded
+
+
+def test_words_that_training_lacks_have_the_vectors_of_another_run(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(SENTENCES * 9, encoding="utf-8")
+    text = TextData(str(tmp_path / "text.txt"), tokens="word", batch_size=2, num_steps=4)
+    vectors, runs = WordVectorModel(SkipGramOptions(embedding_size=4), text.codecs, name="skipgram"), trainer()
+    runs.fit(vectors, text)
+    runs.save_checkpoint(tmp_path / "vectors.ckpt")
+    made, data = model("tagging by gru", tmp_path, str(tmp_path / "vectors.ckpt"))
+    assert made.contextual is not None
+    assert made.contextual.size == 4
+    codec = made.codecs["context"]
+    assert isinstance(codec, ContextCodec)
+    assert "zebra" not in made.text.vocab
+    ids = torch.tensor([codec.ids(["Zebra", "nowhere"])])
+    found = made.contextual(ids, torch.tensor([2]))[0]
+    assert torch.equal(found[0], vectors.network.vectors()[text.codecs["text"].vocab["zebra"]])
+    assert torch.equal(found[1], torch.zeros(4))
+    trainer().fit(made, data)
+    assert made.remarks({}) == [f"Scale of the word vectors: {made.contextual.gamma.item():.2f}."]
 
 
 def test_a_model_that_is_no_reader(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from seqlab.errors import UserError
 from seqlab.nn.contextual import Contextual, Reader, beside, reader_of, size_of
-from seqlab.nn.language_network import ForwardAndBackward, LanguageNetwork
+from seqlab.nn.language_network import ForwardAndBackward
 from seqlab.nn.layer_outputs import outputs_of_layers
+from seqlab.nn.transformer_language import TransformerLanguage
 
 LENGTHS = torch.tensor([7, 3, 1])
 IDS = torch.randint(1, 9, (3, 7), generator=torch.Generator().manual_seed(0))
@@ -19,6 +20,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "one-hot": ("recurrent", {**RECURRENT, "embedding_size": None}),
     "transformer": ("transformer", {"hidden_size": 8, "num_heads": 2, "num_layers": 2, "dropout": 0.5}),
     "memory": ("transformer", {"hidden_size": 8, "num_heads": 2, "num_layers": 2, "memory": 2}),
+    "static": ("static", {"embedding_size": 6}),
 }
 
 
@@ -26,7 +28,7 @@ def reader(kind: str, **more: Any) -> Reader:
     torch.manual_seed(0)
     name, options = KINDS[kind]
     made = reader_of(name, {**options, **more}, 9).double()
-    if not isinstance(made, LanguageNetwork):
+    if isinstance(made, TransformerLanguage):
         made.longest.fill_(3)
     return made
 
@@ -85,6 +87,12 @@ def test_the_static_embedding_is_left_out_where_its_size_differs() -> None:
     assert (made.names, made.size) == (["layer 0", "layer 1"], 12)
     assert contextual("one-hot").names == ["layer 0", "layer 1"]
     assert contextual("transformer").names == ["static", "layer 0", "layer 1"]
+
+
+def test_word_vectors_are_a_lowest_layer_alone() -> None:
+    made = contextual("static")
+    assert (made.names, made.size, size_of(made)) == (["static"], 6, 6)
+    torch.testing.assert_close(made(IDS, LENGTHS), 1.5 * made.network.embedding(IDS), rtol=0, atol=1e-12)
 
 
 def test_layers_of_different_sizes_are_refused() -> None:
