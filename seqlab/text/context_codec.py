@@ -25,8 +25,10 @@ class ContextCodec:
         return self.text.vocab_size
 
     def ids(self, words: Iterable[str]) -> list[int]:
-        """The id of each word; one with capitals that the language model lacks has the id of its lower-case form (Lample
-        et al. 2016, N16-1030), and a word that is not exactly one token is ``<unk>``."""
+        """The id of each word, ``<unk>`` if it is not exactly one token.
+
+        A word with capitals that the language model lacks has the id of its lower-case form (Lample et al. 2016).
+        """
         return self.text.vocab.ids(self._token(word) for word in words)
 
     def _token(self, word: str) -> str:
