@@ -32,3 +32,9 @@ def test_the_state_is_enough() -> None:
     assert again.state() == made.state()
     assert (again.network, again.options, again.vocab_size) == ("recurrent", {"hidden_size": 3}, made.vocab_size)
     assert again.ids(["Cat"]) == made.ids(["cat"]) != [0]
+
+
+def test_capitals_that_the_language_model_lacks() -> None:
+    text = Codec.build(["a May b may\n"].__iter__, "raw", "space", 1)
+    made = ContextCodec(text, "recurrent", {})
+    assert text.vocab.tokens(made.ids(["May", "B", "MAY", "C"])) == ["May", "b", "may", "<unk>"]
