@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from seqlab.errors import UserError
+from seqlab.native import draws
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -85,35 +86,44 @@ class Sampling:
         Returns:
             Ids ``(batch,)`` int64.
         """
+        if draws.able(logits) and (chosen := self._compiled(logits, uniform)) is not None:
+            return chosen
         values = self._allowed(logits)
         if self.temperature == 0:
             _check(values, values.max(-1))
             return torch.from_numpy(values.argmax(-1))
-        draws = uniform.numpy()[:, None]
+        shares = uniform.numpy()[:, None]
         few = values.shape[1] > 4 * LIKELIEST and self.top_p is None and (self.top_k or 0) <= LIKELIEST
-        chosen = self._among_likeliest(values, draws) if few else None
-        return torch.from_numpy(self._among_all(values, draws) if chosen is None else chosen)
+        likeliest = self._among_likeliest(values, shares) if few else None
+        return torch.from_numpy(self._among_all(values, shares) if likeliest is None else likeliest)
 
-    def _among_all(self, values: Floats, draws: Floats) -> Ints:
+    def _compiled(self, logits: Tensor, uniform: Tensor) -> Tensor | None:
+        """``choose`` in compiled code; None if a row has no distribution."""
+        of_rows = [self.temperature] * len(logits) if isinstance(self.temperature, int | float) else self.temperature
+        if self.temperature == 0:
+            uniform = torch.zeros_like(uniform)
+        return draws.draw(logits, uniform, [max(t, SMALLEST) for t in of_rows], self.banned, self.top_k, self.top_p)
+
+    def _among_all(self, values: Floats, shares: Floats) -> Ints:
         ids, falling = _sorted(values)
         weights = self._weights(falling)
         sums = weights.cumsum(-1)
         total = sums[:, -1:]
         _check(values, total)
-        place = (sums <= draws * total).sum(-1)
+        place = (sums <= shares * total).sum(-1)
         if place.max() == values.shape[1]:  # rounding may exceed the last token
             place = np.minimum(place, (weights > 0).sum(-1) - 1)
         chosen: Ints = ids[np.arange(len(ids)), place]
         return chosen
 
-    def _among_likeliest(self, values: Floats, draws: Floats) -> Ints | None:
+    def _among_likeliest(self, values: Floats, shares: Floats) -> Ints | None:
         """``_among_all`` that sorts only the most likely tokens; None if a draw may fall outside them."""
         some = np.sort(np.argpartition(-values, LIKELIEST, -1)[:, :LIKELIEST], -1)
         order, falling = _sorted(np.take_along_axis(values, some, -1))
         sums = self._weights(falling).cumsum(-1)
         total = sums[:, -1] if self.top_k is not None else self._shares(values, falling[:, :1]).sum(-1)
         _check(values, total)
-        place, rows = (sums <= draws * total[:, None]).sum(-1), np.arange(len(values))
+        place, rows = (sums <= shares * total[:, None]).sum(-1), np.arange(len(values))
         if (place == LIKELIEST).any() or (falling[rows, place] == falling[:, -1]).any():  # equal values may lie outside
             return None
         chosen: Ints = some[rows, order[rows, place]]
@@ -187,8 +197,8 @@ def sample(
     logits, state = step(prefix, None)
     for first in range(0, num_tokens, DRAWN):
         count = min(DRAWN, num_tokens - first)
-        draws = torch.stack([torch.rand(count, generator=g, dtype=torch.float64) for g in generators], 1)
-        for position, uniform in enumerate(draws, start=first + 1):
+        shares = torch.stack([torch.rand(count, generator=g, dtype=torch.float64) for g in generators], 1)
+        for position, uniform in enumerate(shares, start=first + 1):
             ids = sampling.choose(logits[:, -1], uniform)
             yield ids
             if position < num_tokens:
