@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from seqlab.errors import UserError
 from seqlab.native import draws
+from seqlab.nn.one_step import OneStep
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,6 +29,9 @@ LIKELIEST = 128
 
 DRAWN = 256
 """Tokens whose random numbers are drawn at once; the numbers of a seed do not depend on this."""
+
+AHEAD = 16
+"""Tokens that compiled code draws before the first of them is given."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,10 @@ class Sampling:
         Returns:
             Ids ``(batch,)`` int64.
         """
-        if draws.able(logits) and (chosen := self._compiled(logits, uniform)) is not None:
-            return chosen
+        if draws.able(logits):
+            chosen = draws.draw(logits, self.shares(uniform), self.limits(len(logits)))
+            if chosen is not None:
+                return chosen
         values = self._allowed(logits)
         if self.temperature == 0:
             _check(values, values.max(-1))
@@ -97,12 +103,14 @@ class Sampling:
         likeliest = self._among_likeliest(values, shares) if few else None
         return torch.from_numpy(self._among_all(values, shares) if likeliest is None else likeliest)
 
-    def _compiled(self, logits: Tensor, uniform: Tensor) -> Tensor | None:
-        """``choose`` in compiled code; None if a row has no distribution."""
-        of_rows = [self.temperature] * len(logits) if isinstance(self.temperature, int | float) else self.temperature
-        if self.temperature == 0:
-            uniform = torch.zeros_like(uniform)
-        return draws.draw(logits, uniform, [max(t, SMALLEST) for t in of_rows], self.banned, self.top_k, self.top_p)
+    def limits(self, rows: int) -> draws.Limits:
+        """The options as the compiled code has them."""
+        of_rows = [self.temperature] * rows if isinstance(self.temperature, int | float) else self.temperature
+        return draws.Limits([max(one, SMALLEST) for one in of_rows], self.banned, self.top_k, self.top_p)
+
+    def shares(self, uniform: Tensor) -> Tensor:
+        """Where the compiled code inverts the cumulative distribution: at 0 for the most likely token."""
+        return torch.zeros_like(uniform) if self.temperature == 0 else uniform
 
     def _among_all(self, values: Floats, shares: Floats) -> Ints:
         ids, falling = _sorted(values)
@@ -194,12 +202,22 @@ def sample(
         The next id of each row, ``(batch,)`` int64 on the CPU.
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    state: Any
     logits, state = step(prefix, None)
+    compiled = step.compiled if isinstance(step, OneStep) and draws.able(logits[:, -1]) else None
     for first in range(0, num_tokens, DRAWN):
-        count = min(DRAWN, num_tokens - first)
-        shares = torch.stack([torch.rand(count, generator=g, dtype=torch.float64) for g in generators], 1)
-        for position, uniform in enumerate(shares, start=first + 1):
-            ids = sampling.choose(logits[:, -1], uniform)
+        count, place = min(DRAWN, num_tokens - first), 0
+        uniform = torch.stack([torch.rand(count, generator=g, dtype=torch.float64) for g in generators], 1)
+        while place < count:
+            if compiled is not None:
+                some = sampling.shares(uniform[place : place + AHEAD])
+                several, last, state = compiled.drawn(logits[:, -1], state, some, sampling.limits(len(seeds)))
+                logits, place = last.unsqueeze(1), place + len(several)
+                yield from several
+                if len(several):
+                    continue
+            ids = sampling.choose(logits[:, -1], uniform[place])
             yield ids
-            if position < num_tokens:
+            place += 1
+            if first + place < num_tokens:
                 logits, state = step(ids.unsqueeze(-1).to(prefix.device), state)

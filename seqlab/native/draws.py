@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,8 +13,32 @@ EACH = 10_000
 """Logits per thread; with fewer, a thread costs more than it saves."""
 
 FUNCTIONS = {torch.float32: "draw_float", torch.float64: "draw_double"}
-ARGUMENTS = (POINTER, NUMBER, *[POINTER] * 3, NUMBER, NUMBER, ctypes.c_double, POINTER, *[NUMBER] * 3)
+OPTIONS = (POINTER, POINTER, NUMBER, NUMBER, ctypes.c_double)
+ARGUMENTS = (POINTER, NUMBER, POINTER, *OPTIONS, POINTER, *[NUMBER] * 3)
 """Functions in draws.cpp, and their arguments."""
+
+
+class Limits(NamedTuple):
+    """What is drawn, see ``seqlab.decoding.sampling``.
+
+    Args:
+        temperatures: Divisor of the logits of each row, above 0.
+        banned: Ids that are never drawn.
+        top_k: Draw among the k most likely tokens only.
+        top_p: Draw among the fewest tokens whose probabilities sum to at least p.
+    """
+
+    temperatures: Sequence[float]
+    banned: Sequence[int] = ()
+    top_k: int | None = None
+    top_p: float | None = None
+
+    def arguments(self, rows: int, size: int) -> tuple[ctypes.Array[Any], ctypes.Array[Any], int, int, float]:
+        """``OPTIONS`` for logits ``(rows, size)``."""
+        temperatures = (ctypes.c_double * rows)(*self.temperatures)
+        banned = (ctypes.c_int64 * len(self.banned))(*self.banned)
+        top_p = 1.0 if self.top_p is None else self.top_p
+        return temperatures, banned, len(self.banned), min(self.top_k or size, size), top_p
 
 
 def able(logits: Tensor) -> bool:
@@ -22,32 +47,20 @@ def able(logits: Tensor) -> bool:
     return fits and portable().library is not None
 
 
-def draw(
-    logits: Tensor,
-    uniform: Tensor,
-    temperatures: Sequence[float],
-    banned: Sequence[int],
-    top_k: int | None,
-    top_p: float | None,
-) -> Tensor | None:
-    """One id for each row, see ``seqlab.decoding.sampling``. Needs ``able``.
+def draw(logits: Tensor, uniform: Tensor, limits: Limits) -> Tensor | None:
+    """One id for each row. Needs ``able``.
 
     Args:
         logits: ``(batch, vocab_size)``.
         uniform: ``(batch,)`` float64 in [0, 1).
-        temperatures: Divisor of the logits of each row, above 0.
-        banned: Ids that are never drawn.
-        top_k: Draw among the k most likely tokens only.
-        top_p: Draw among the fewest tokens whose probabilities sum to at least p.
+        limits: What is drawn.
 
     Returns:
         Ids ``(batch,)`` int64; None if a row has NaN or infinity, or no possible token.
     """
-    (rows, size), library = logits.shape, portable().library
+    rows, size = logits.shape
     ids = torch.empty(rows, dtype=torch.int64)
-    options = (
-        *((ctypes.c_double * rows)(*temperatures), (ctypes.c_int64 * len(banned))(*banned), len(banned)),
-        *(min(top_k or size, size), 1.0 if top_p is None else top_p),
-    )
-    given = logits, logits.stride(0), uniform.contiguous(), *options, ids, rows, size, threads_for(logits.numel(), EACH)
-    return ids if call(FUNCTIONS[logits.dtype], ARGUMENTS, *given, library=library) else None
+    given = logits, logits.stride(0), uniform.contiguous(), *limits.arguments(rows, size), ids, rows, size
+    threads = threads_for(logits.numel(), EACH)
+    found = call(FUNCTIONS[logits.dtype], ARGUMENTS, *given, threads, library=portable().library)
+    return ids if found else None

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "exponential.h"
@@ -150,12 +151,39 @@ void step(const Layer* layers, long depth, const Rows& rows, float* logits, long
     }
 }
 
-#define STEP(name, Cell)                                                                                           \
-    extern "C" void name(const Layer* layers, int64_t depth, const int64_t* ids, const float* before, float* after, \
-                         int64_t pitch, float* logits, int64_t count, int64_t threads) {                           \
-        step<Cell>(layers, depth, {ids, before, after, pitch, count}, logits, threads);                            \
+extern "C" bool draw_float(const float* logits, int64_t pitch, const double* uniform, const double* temperatures,
+                           const int64_t* banned, int64_t num_banned, int64_t top_k, double top_p, int64_t* ids,
+                           int64_t rows, int64_t size, int64_t threads);
+
+// Draws from logits and steps, `tokens` times, and writes ids (tokens, rows); the state ends in `even` after an even
+// number of steps, otherwise in `odd`. Returns how many there are: fewer if a row has no distribution.
+template <class Cell>
+int64_t steps(const Layer* layers, long depth, float* even, float* odd, long pitch, float* logits, const double* uniform,
+              const double* temperatures, const int64_t* banned, long num_banned, long top_k, double top_p, int64_t* ids,
+              long rows, long size, long threads, long tokens) {
+    for (long t = 0; t < tokens; t++, ids += rows, uniform += rows) {
+        if (!draw_float(logits, layers[depth - 1].size, uniform, temperatures, banned, num_banned, top_k, top_p, ids, rows,
+                        size, 1))
+            return t;
+        step<Cell>(layers, depth, {ids, even, odd, pitch, rows}, logits, threads);
+        std::swap(even, odd);
     }
-STEP(gru_step, Gru)
-STEP(lstm_step, Lstm)
-STEP(rnn_tanh_step, Tanh)
-STEP(rnn_relu_step, Relu)
+    return tokens;
+}
+
+#define STEP(name, Cell)                                                                                             \
+    extern "C" void name##_step(const Layer* layers, int64_t depth, const int64_t* ids, const float* before,         \
+                                float* after, int64_t pitch, float* logits, int64_t rows, int64_t threads) {         \
+        step<Cell>(layers, depth, {ids, before, after, pitch, rows}, logits, threads);                               \
+    }                                                                                                                \
+    extern "C" int64_t name##_steps(const Layer* layers, int64_t depth, float* even, float* odd, int64_t pitch,      \
+                                    float* logits, const double* uniform, const double* temperatures,                \
+                                    const int64_t* banned, int64_t num_banned, int64_t top_k, double top_p,          \
+                                    int64_t* ids, int64_t rows, int64_t size, int64_t threads, int64_t tokens) {     \
+        return steps<Cell>(layers, depth, even, odd, pitch, logits, uniform, temperatures, banned, num_banned, top_k, \
+                           top_p, ids, rows, size, threads, tokens);                                                 \
+    }
+STEP(gru, Gru)
+STEP(lstm, Lstm)
+STEP(rnn_tanh, Tanh)
+STEP(rnn_relu, Relu)

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.native.compiler import NUMBER, POINTER, call, portable, threads_for
+from seqlab.native.draws import OPTIONS, Limits
 
-EACH = 1_000_000
+EACH = 5_000_000
 """Multiplications per thread; with fewer, a thread costs more than it saves."""
 
 UNITS = 16
@@ -19,7 +20,8 @@ UNITS = 16
 CELLS = {"gru": (3, 1), "lstm": (4, 2), "rnn_tanh": (1, 1), "rnn_relu": (1, 1)}
 """Cells that steps.cpp has, by torch's names: the number of gates, and of parts of the state."""
 
-ARGUMENTS = (POINTER, NUMBER, *[POINTER] * 3, NUMBER, POINTER, NUMBER, NUMBER)
+STEP = (POINTER, NUMBER, *[POINTER] * 3, NUMBER, POINTER, NUMBER, NUMBER)
+STEPS = (POINTER, NUMBER, POINTER, POINTER, NUMBER, POINTER, POINTER, *OPTIONS, POINTER, *[NUMBER] * 4)
 """Arguments of the functions in steps.cpp."""
 
 
@@ -65,7 +67,7 @@ class Steps:
     def __init__(
         self, cell: str, table: Tensor, layers: Sequence[Mapping[str, Tensor]], output: tuple[Tensor, Tensor]
     ) -> None:
-        (gates, self.parts), self.function = CELLS[cell], f"{cell}_step"
+        (gates, self.parts), self.cell = CELLS[cell], cell
         self.multiplications = sum(weight.numel() for one in layers for weight in one.values()) + output[0].numel()
         self.sizes = [_filled(one["weight_hh"].shape[1]) for one in layers]
         self.width, self.vocab_size = self.parts * sum(self.sizes), len(output[0])
@@ -94,9 +96,36 @@ class Steps:
 
     def __call__(self, ids: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``(batch, vocab_size)`` of the token after ids ``(batch,)`` int64, and the new state."""
-        rows, after, ids = ids.shape[0], torch.empty_like(state), ids.contiguous()
+        rows, after = ids.shape[0], torch.empty_like(state)
         logits = torch.empty(rows, self.layers[-1].size)
-        threads = threads_for(rows * self.multiplications, EACH)
-        given = ctypes.addressof(self.layers), len(self.layers), ids, state, after, self.width, logits, rows, threads
-        call(self.function, ARGUMENTS, *given, library=portable().library)
+        given = *self._stack, ids.contiguous(), state, after, self.width, logits, rows, self._threads(rows)
+        call(f"{self.cell}_step", STEP, *given, library=portable().library)
         return logits[:, : self.vocab_size], after
+
+    def drawn(self, logits: Tensor, state: Tensor, uniform: Tensor, limits: Limits) -> tuple[Tensor, Tensor, Tensor]:
+        """Draws a token and takes a step, again and again.
+
+        Args:
+            logits: Of the first token ``(batch, vocab_size)`` float32.
+            state: State before it.
+            uniform: ``(tokens, batch)`` float64 in [0, 1).
+            limits: What is drawn.
+
+        Returns:
+            Ids ``(tokens, batch)`` int64, fewer if a row has no distribution, and the logits and the state after them.
+        """
+        (tokens, rows), even, odd = uniform.shape, state.clone(), torch.empty_like(state)
+        ids, after = torch.empty(tokens, rows, dtype=torch.int64), torch.empty(rows, self.layers[-1].size)
+        after[:, : self.vocab_size] = logits
+        given = *self._stack, even, odd, self.width, after, uniform.contiguous()
+        sizes = rows, self.vocab_size, self._threads(rows), tokens
+        limited = limits.arguments(rows, self.vocab_size)
+        count = call(f"{self.cell}_steps", STEPS, *given, *limited, ids, *sizes, library=portable().library)
+        return ids[:count], after[:, : self.vocab_size], odd if count % 2 else even
+
+    @property
+    def _stack(self) -> tuple[int, int]:
+        return ctypes.addressof(self.layers), len(self.layers)
+
+    def _threads(self, rows: int) -> int:
+        return threads_for(rows * self.multiplications, EACH)

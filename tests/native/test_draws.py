@@ -43,7 +43,7 @@ def test_the_draws_are_those_without_compiled_code(
 def test_draws_follow_the_distribution() -> None:
     logits = torch.tensor([[0.1, 0.6, 0.3]]).log().expand(1000, 3).contiguous()
     uniform = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
-    found = draws.draw(logits, uniform, [1.0] * 1000, (), None, None)
+    found = draws.draw(logits, uniform, draws.Limits([1.0] * 1000))
     assert found is not None
     assert found.bincount().tolist() == [100, 600, 300]
 
@@ -51,7 +51,7 @@ def test_draws_follow_the_distribution() -> None:
 @pytest.mark.parametrize("row", [[float("nan"), 0.0], [float("inf"), 0.0], [-float("inf"), -float("inf")]])
 def test_a_row_without_a_distribution_has_no_draw(row: list[float]) -> None:
     logits = torch.tensor([[0.0, 1.0], row])
-    assert draws.draw(logits, torch.zeros(2, dtype=torch.float64), [1.0, 1.0], (), None, None) is None
+    assert draws.draw(logits, torch.zeros(2, dtype=torch.float64), draws.Limits([1.0, 1.0])) is None
 
 
 def test_what_compiled_code_reads() -> None:
