@@ -91,7 +91,9 @@ class Steps:
     def started(self, state: Sequence[Sequence[Tensor]]) -> Tensor:
         """The state from that of each layer, each part ``(batch, size)``."""
         sizes = (size for size in self.sizes for _ in range(self.parts))
-        filled = (F.pad(part, (0, size - part.shape[1])) for part, size in zip(chain(*state), sizes, strict=True))
+        filled = (
+            F.pad(part.float(), (0, size - part.shape[1])) for part, size in zip(chain(*state), sizes, strict=True)
+        )
         return torch.cat([*filled], 1)
 
     def __call__(self, ids: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:

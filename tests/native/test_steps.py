@@ -6,6 +6,7 @@ from torch import Tensor
 
 from seqlab.native import steps
 from seqlab.native.compiler import portable
+from seqlab.native.draws import Limits, draw
 from seqlab.nn.language_network import LanguageOptions
 from seqlab.nn.one_step import OneStep
 
@@ -78,3 +79,33 @@ def test_which_networks_it_runs() -> None:
     assert not steps.able("mgu", table)
     assert not steps.able("gru", table.double())
     assert not steps.able("gru", table.to("meta"))
+
+
+@pytest.mark.parametrize("tokens", [1, 4, 5])
+@torch.inference_mode()
+def test_drawing_ahead_is_drawing_and_stepping_in_turn(tokens: int) -> None:
+    step, limits = compiled_step(num_layers=2), Limits([1.0, 0.5, 2.0], banned=(0,), top_k=9)
+    logits, state = step(torch.randint(VOCAB, (3, 2)), None)
+    uniform = torch.rand(tokens, 3, dtype=torch.float64)
+    assert step.compiled is not None
+    found, last, after = step.compiled.drawn(logits[:, -1], state, uniform, limits)
+    assert len(found) == tokens
+    for shares, ids in zip(uniform, found, strict=True):
+        chosen = draw(logits[:, -1], shares, limits)
+        assert chosen is not None
+        assert chosen.equal(ids)
+        logits, state = step(ids.unsqueeze(1), state)
+    assert last.equal(logits[:, -1])
+    assert after.equal(state)
+
+
+@torch.inference_mode()
+def test_drawing_ahead_ends_where_no_token_is_possible() -> None:
+    step = compiled_step()
+    _, state = step(torch.randint(VOCAB, (2, 2)), None)
+    assert step.compiled is not None
+    nothing = torch.full((2, VOCAB), float("nan"))
+    uniform = torch.rand(3, 2, dtype=torch.float64)
+    found, _, after = step.compiled.drawn(nothing, state, uniform, Limits([1.0, 1.0]))
+    assert len(found) == 0
+    assert after.equal(state)
