@@ -105,8 +105,9 @@ class Sampling:
 
     def limits(self, rows: int) -> draws.Limits:
         """The options as the compiled code has them."""
-        of_rows = [self.temperature] * rows if isinstance(self.temperature, int | float) else self.temperature
-        return draws.Limits([max(one, SMALLEST) for one in of_rows], self.banned, self.top_k, self.top_p)
+        given = [self.temperature] if isinstance(self.temperature, int | float) else self.temperature
+        each = [max(one, SMALLEST) for one in given]
+        return draws.Limits(each * rows if len(each) == 1 else each, self.banned, self.top_k, self.top_p)
 
     def shares(self, uniform: Tensor) -> Tensor:
         """Where the compiled code inverts the cumulative distribution: at 0 for the most likely token."""

@@ -34,7 +34,13 @@ class Limits(NamedTuple):
     top_p: float | None = None
 
     def arguments(self, rows: int, size: int) -> tuple[ctypes.Array[Any], ctypes.Array[Any], int, int, float]:
-        """``OPTIONS`` for logits ``(rows, size)``."""
+        """``OPTIONS`` for logits ``(rows, size)``.
+
+        Raises:
+            ValueError: There is another number of temperatures.
+        """
+        if len(self.temperatures) != rows:
+            raise ValueError(f"{len(self.temperatures)} temperatures for {rows} rows")
         temperatures = (ctypes.c_double * rows)(*self.temperatures)
         banned = (ctypes.c_int64 * len(self.banned))(*self.banned)
         top_p = 1.0 if self.top_p is None else self.top_p

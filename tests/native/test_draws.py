@@ -23,7 +23,13 @@ def logits_of(dtype: torch.dtype, spread: float = 3.0) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize(
     "options",
     [
-        *({}, {"temperature": 0}, {"temperature": 1e-310}, {"temperature": [0.3 + row / 9 for row in range(ROWS)]}),
+        *(
+            {},
+            {"temperature": 0},
+            {"temperature": 1e-310},
+            {"temperature": [0.5]},
+            {"temperature": [0.3 + row / 9 for row in range(ROWS)]},
+        ),
         *({"top_k": 1}, {"top_k": 5}, {"top_k": 31}, {"top_k": 999}, {"top_p": 1e-9}, {"top_p": 0.7}, {"top_p": 1.0}),
         *({"top_k": 7, "top_p": 0.5}, {"banned": (0, 3, 59)}, {"banned": range(1, IDS)}, {"banned": (2,), "top_k": 4}),
     ],
@@ -58,3 +64,8 @@ def test_what_compiled_code_reads() -> None:
     assert draws.able(torch.ones(2, 6)[:, 1:4])
     for other in (torch.ones(6, 2).t(), torch.ones(2, 6).bfloat16(), torch.ones(2, 6, device="meta")):
         assert not draws.able(other)
+
+
+def test_each_row_has_its_temperature() -> None:
+    with pytest.raises(ValueError, match="^3 temperatures for 2 rows$"):
+        draws.draw(torch.ones(2, 6), torch.zeros(2, dtype=torch.float64), draws.Limits([1.0] * 3))
