@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -41,9 +42,9 @@ class OneStep:
         """The first layer's input product of each id ``(ids, gates * hidden_size)``; None for a large vocabulary."""
         if ids > TABLE:
             return None
-        if self.embedded is not None:
-            return self.cell.project(self.embedded, self.layers[0])
-        return self.layers[0]["weight_ih"].t() + self.layers[0]["bias_ih"]
+        weights = self.layers[0]
+        every = torch.arange(ids, device=weights["weight_ih"].device) if self.embedded is None else self.embedded
+        return self.cell.project(every, weights)
 
     def __call__(self, ids: Tensor, state: list[State] | Tensor | None) -> tuple[Tensor, list[State] | Tensor]:
         """Logits ``(batch, time, vocab_size)`` of the token after each position, and the state.

@@ -32,9 +32,10 @@ def check(made: LanguageNetwork) -> None:
         torch.testing.assert_close(torch.cat(parts, 1), made(ids)[0], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("embedding_size", [5, None])
 @pytest.mark.parametrize("cell", CELLS)
-def test_it_gives_the_numbers_of_the_network(cell: str) -> None:
-    check(network(cell=cell))
+def test_it_gives_the_numbers_of_the_network(cell: str, embedding_size: int | None) -> None:
+    check(network(cell=cell, embedding_size=embedding_size))
 
 
 @pytest.mark.parametrize(
