@@ -13,7 +13,7 @@ import pytest
 import torch
 from platformdirs import user_cache_dir
 
-from seqlab.native.compiler import native
+from seqlab.native.compiler import native, portable
 
 REPOSITORY = Path(__file__).parents[1]
 STORY = Path(__file__).parent / "fixtures" / "story.txt"
@@ -74,7 +74,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     kept.pop("SEQLAB_DATA", None)
     cache = home / "cache" / "seqlab"
     cache.mkdir(parents=True)
-    if native().library is not None:
+    if [one for one in (native(), portable()) if one.library is not None]:
         (cache / "native").symlink_to(Path(user_cache_dir("seqlab")) / "native")
     own = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "OMP_NUM_THREADS": "1"}
     proxies = dict.fromkeys(["http_proxy", "https_proxy"], UNREACHABLE)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from seqlab.errors import UserError
+from seqlab.native import draws
+from seqlab.nn.one_step import OneStep
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -27,6 +29,9 @@ LIKELIEST = 128
 
 DRAWN = 256
 """Tokens whose random numbers are drawn at once; the numbers of a seed do not depend on this."""
+
+AHEAD = 16
+"""Tokens that compiled code draws before the first of them is given."""
 
 
 @dataclass(frozen=True)
@@ -85,35 +90,49 @@ class Sampling:
         Returns:
             Ids ``(batch,)`` int64.
         """
+        if draws.able(logits):
+            chosen = draws.draw(logits, self.shares(uniform), self.limits(len(logits)))
+            if chosen is not None:
+                return chosen
         values = self._allowed(logits)
         if self.temperature == 0:
             _check(values, values.max(-1))
             return torch.from_numpy(values.argmax(-1))
-        draws = uniform.numpy()[:, None]
+        shares = uniform.numpy()[:, None]
         few = values.shape[1] > 4 * LIKELIEST and self.top_p is None and (self.top_k or 0) <= LIKELIEST
-        chosen = self._among_likeliest(values, draws) if few else None
-        return torch.from_numpy(self._among_all(values, draws) if chosen is None else chosen)
+        likeliest = self._among_likeliest(values, shares) if few else None
+        return torch.from_numpy(self._among_all(values, shares) if likeliest is None else likeliest)
 
-    def _among_all(self, values: Floats, draws: Floats) -> Ints:
+    def limits(self, rows: int) -> draws.Limits:
+        """The options as the compiled code has them."""
+        given = [self.temperature] if isinstance(self.temperature, int | float) else self.temperature
+        each = [max(one, SMALLEST) for one in given]
+        return draws.Limits(each * rows if len(each) == 1 else each, self.banned, self.top_k, self.top_p)
+
+    def shares(self, uniform: Tensor) -> Tensor:
+        """Where the compiled code inverts the cumulative distribution: at 0 for the most likely token."""
+        return torch.zeros_like(uniform) if self.temperature == 0 else uniform
+
+    def _among_all(self, values: Floats, shares: Floats) -> Ints:
         ids, falling = _sorted(values)
         weights = self._weights(falling)
         sums = weights.cumsum(-1)
         total = sums[:, -1:]
         _check(values, total)
-        place = (sums <= draws * total).sum(-1)
+        place = (sums <= shares * total).sum(-1)
         if place.max() == values.shape[1]:  # rounding may exceed the last token
             place = np.minimum(place, (weights > 0).sum(-1) - 1)
         chosen: Ints = ids[np.arange(len(ids)), place]
         return chosen
 
-    def _among_likeliest(self, values: Floats, draws: Floats) -> Ints | None:
+    def _among_likeliest(self, values: Floats, shares: Floats) -> Ints | None:
         """``_among_all`` that sorts only the most likely tokens; None if a draw may fall outside them."""
         some = np.sort(np.argpartition(-values, LIKELIEST, -1)[:, :LIKELIEST], -1)
         order, falling = _sorted(np.take_along_axis(values, some, -1))
         sums = self._weights(falling).cumsum(-1)
         total = sums[:, -1] if self.top_k is not None else self._shares(values, falling[:, :1]).sum(-1)
         _check(values, total)
-        place, rows = (sums <= draws * total[:, None]).sum(-1), np.arange(len(values))
+        place, rows = (sums <= shares * total[:, None]).sum(-1), np.arange(len(values))
         if (place == LIKELIEST).any() or (falling[rows, place] == falling[:, -1]).any():  # equal values may lie outside
             return None
         chosen: Ints = some[rows, order[rows, place]]
@@ -184,12 +203,22 @@ def sample(
         The next id of each row, ``(batch,)`` int64 on the CPU.
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    state: Any
     logits, state = step(prefix, None)
+    compiled = step.compiled if isinstance(step, OneStep) and draws.able(logits[:, -1]) else None
     for first in range(0, num_tokens, DRAWN):
-        count = min(DRAWN, num_tokens - first)
-        draws = torch.stack([torch.rand(count, generator=g, dtype=torch.float64) for g in generators], 1)
-        for position, uniform in enumerate(draws, start=first + 1):
-            ids = sampling.choose(logits[:, -1], uniform)
+        count, place = min(DRAWN, num_tokens - first), 0
+        uniform = torch.stack([torch.rand(count, generator=g, dtype=torch.float64) for g in generators], 1)
+        while place < count:
+            if compiled is not None:
+                some = sampling.shares(uniform[place : place + AHEAD])
+                several, last, state = compiled.drawn(logits[:, -1], state, some, sampling.limits(len(seeds)))
+                logits, place = last.unsqueeze(1), place + len(several)
+                yield from several
+                if len(several):
+                    continue
+            ids = sampling.choose(logits[:, -1], uniform[place])
             yield ids
-            if position < num_tokens:
+            place += 1
+            if first + place < num_tokens:
                 logits, state = step(ids.unsqueeze(-1).to(prefix.device), state)

@@ -1,1 +1,1 @@
-"""The recurrences of ``seqlab.cells`` as compiled code, for machines with AVX-512 and a C++ compiler."""
+"""Compiled code under cells, layers and decoding: some for machines with AVX-512, some for any with a C++ compiler."""

@@ -20,7 +20,7 @@ from torch import Tensor
 from seqlab.native.store import stored
 
 UNITS = ("cells.cpp", "gains.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
-PORTABLE = ("chains.cpp", "sparse_rows.cpp", "word_pairs.cpp")
+PORTABLE = ("chains.cpp", "draws.cpp", "sparse_rows.cpp", "steps.cpp", "word_pairs.cpp")
 """Sources that need no special processor."""
 HEADERS = (
     *("exponential.h", "lanes.h", "rows.h", "recurrence.h", "share.h", "small_products.h", "product.h", "tiles.h"),
@@ -49,11 +49,13 @@ POINTER, NUMBER, FLAG = ctypes.c_void_p, ctypes.c_int64, ctypes.c_bool
 """Kinds of arguments; a tensor is passed as a pointer."""
 
 
-def call(name: str, kinds: Sequence[Any], *given: Tensor | float, library: ctypes.CDLL | None = None) -> None:
-    """Calls a function of the compiled code; of ``native`` if no library is given."""
+def call(
+    name: str, kinds: Sequence[Any], *given: Tensor | float | ctypes.Array[Any], library: ctypes.CDLL | None = None
+) -> int:
+    """Calls a function of the compiled code, of ``native`` if no library is given; returns the int that it gives."""
     function = getattr(native().library if library is None else library, name)
     function.argtypes = kinds
-    function(*(one.data_ptr() if isinstance(one, Tensor) else one for one in given))
+    return function(*(one.data_ptr() if isinstance(one, Tensor) else one for one in given))
 
 
 def rows_of_float(*tensors: Tensor) -> bool:

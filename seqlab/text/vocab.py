@@ -82,7 +82,8 @@ class Vocab:
         if isinstance(ids, np.ndarray | np.integer):
             ids = ids.tolist()
         if not isinstance(ids, int):
-            return [self.tokens(each) for each in ids]
+            known, most = self._tokens, len(self._tokens)
+            return [known[each] if type(each) is int and 0 <= each < most else self.tokens(each) for each in ids]
         if not 0 <= ids < len(self):
             raise IndexError(f"id {ids} is not in this vocabulary; its ids are 0 to {len(self) - 1}")
         return self._tokens[ids]

@@ -9,10 +9,21 @@ from torch import Tensor
 
 from seqlab.decoding.sampling import Sampling, sample
 from seqlab.errors import UserError
+from seqlab.native import draws
+from seqlab.native.compiler import portable
 from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 
 PROBABILITIES = [0.1, 0.4, 0.05, 0.3, 0.15]
 LOGITS = torch.tensor([PROBABILITIES]).log()
+
+
+@pytest.fixture(autouse=True, params=["compiled", "plain"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws are the same in compiled code and without it."""
+    if request.param == "plain":
+        monkeypatch.setattr(draws, "able", lambda logits: False)
+    elif portable().library is None:
+        pytest.skip(portable().reason)
 
 
 def support(sampling: Sampling, logits: Tensor = LOGITS) -> dict[int, float]:

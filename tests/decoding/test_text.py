@@ -5,6 +5,8 @@ import torch
 
 from seqlab.decoding.text import continue_text
 from seqlab.errors import UserError
+from seqlab.native import draws
+from seqlab.nn import one_step
 from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 from seqlab.text.codec import Codec
 from seqlab.text.line_reader import read_lines
@@ -105,3 +107,23 @@ def test_num_tokens_must_be_positive(network: LanguageNetwork, codec: Codec, num
 def test_sampling_options_are_checked(network: LanguageNetwork, codec: Codec) -> None:
     with pytest.raises(UserError, match="^top_k 0 must be"):
         next(continue_text(network, codec, "the", 5, top_k=0))
+
+
+@pytest.mark.parametrize("options", [{}, {"top_k": 5}, {"top_p": 0.9}, {"temperature": 0}], ids=str)
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_texts_are_the_same_with_compiled_code(
+    codec: Codec, cell: str, options: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    network = LanguageOptions(cell=cell, hidden_size=24, num_layers=2).build(codec.vocab_size)
+    for parameter in network.parameters():
+        parameter.data *= 3
+
+    def written() -> list[str]:
+        (texts,) = continue_text(network, codec, "the", 80, seeds=range(3), streaming=False, **options)  # type: ignore[arg-type]
+        return texts
+
+    compiled = written()
+    monkeypatch.setattr(draws, "able", lambda logits: False)
+    monkeypatch.setattr(one_step, "able", lambda cell, table: False)
+    assert written() == compiled

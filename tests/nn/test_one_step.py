@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from seqlab.cells import CELLS
+from seqlab.native.compiler import portable
 from seqlab.nn.language_network import LanguageNetwork, LanguageOptions
 from seqlab.nn.one_step import TABLE, OneStep, one_step
 from seqlab.nn.window_language import WindowLanguageOptions
@@ -31,9 +32,10 @@ def check(made: LanguageNetwork) -> None:
         torch.testing.assert_close(torch.cat(parts, 1), made(ids)[0], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("embedding_size", [5, None])
 @pytest.mark.parametrize("cell", CELLS)
-def test_it_gives_the_numbers_of_the_network(cell: str) -> None:
-    check(network(cell=cell))
+def test_it_gives_the_numbers_of_the_network(cell: str, embedding_size: int | None) -> None:
+    check(network(cell=cell, embedding_size=embedding_size))
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,14 @@ def test_it_gives_the_numbers_of_the_network(cell: str) -> None:
 )
 def test_of_every_stack(options: dict[str, Any]) -> None:
     check(network(**options))
+
+
+@pytest.mark.skipif(portable().library is None, reason=portable().reason or "there is")
+def test_compiled_code_runs_what_it_knows() -> None:
+    for cell, known in CELLS.items():
+        step = one_step(network(cell=cell).float())
+        assert (step.compiled is not None) == (known.torch_name is not None), cell
+    assert one_step(network(vocab_size=TABLE + 1).float()).compiled is None
 
 
 def test_many_ids_have_no_table() -> None:
