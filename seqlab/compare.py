@@ -16,7 +16,7 @@ from seqlab.comparison.outcome import Comparison, write_comparison
 from seqlab.comparison.reading import OWN
 from seqlab.comparison.remaining import Progress
 from seqlab.comparison.search import Search, is_range
-from seqlab.errors import UserError
+from seqlab.errors import NoPartError, UserError
 from seqlab.evaluate import evaluate
 from seqlab.metrics import Measure, Report, Resampled
 from seqlab.models import TASKS
@@ -121,7 +121,7 @@ def _test(checkpoint: Path) -> Report | None:
     try:
         with ONE_AT_A_TIME:
             return evaluate(str(checkpoint), split="test", items=True)
-    except UserError:
+    except NoPartError:
         return None
 
 

@@ -11,6 +11,10 @@ class UserError(Exception):
     """
 
 
+class NoPartError(UserError):
+    """A corpus has nothing in a part, such as ``test``."""
+
+
 def nearest(name: str, options: Iterable[str]) -> str:
     """The way out of a misspelt name: the closest option, or all options.
 

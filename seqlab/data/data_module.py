@@ -11,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader, Dataset
 
 from seqlab.data.loader import Batches, Loader, Shard, used_of
-from seqlab.errors import UserError
+from seqlab.errors import NoPartError
 from seqlab.text.any_codec import AnyCodec
 
 TOGETHER = 64
@@ -59,11 +59,11 @@ class DataModule(pl.LightningDataModule):
         """Checks that a part is not empty.
 
         Raises:
-            UserError: The part is empty.
+            NoPartError: The part is empty.
         """
         if not self.has(split):
             way_out = f"give --data.{split}_fraction or --data.{split}_path"
-            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
+            raise NoPartError(f"the corpus '{self.corpus_name}' has no {split} part; {way_out}")
 
     @abstractmethod
     def train_batches(self, shard: Shard) -> Batches[Any]:

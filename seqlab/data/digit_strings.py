@@ -21,7 +21,7 @@ from seqlab.data.string_batches import (
     Strings,
     training_draw,
 )
-from seqlab.errors import UserError, nearest
+from seqlab.errors import NoPartError, UserError, nearest
 from seqlab.files import user_path
 from seqlab.text.labels import Labels
 from seqlab.text.strip import Strip
@@ -128,10 +128,10 @@ class DigitStrings(DataModule):
         """The strings of a part; for the training part those of the first epoch.
 
         Raises:
-            UserError: The part is empty.
+            NoPartError: The part is empty.
         """
         if not self.has(split):
-            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part; give --data.{split}_strings")
+            raise NoPartError(f"the corpus '{self.corpus_name}' has no {split} part; give --data.{split}_strings")
         if split not in self._strings:
             draw = training_draw(self.seed, 0, self.fresh) if split == "train" else [0, SPLITS.index(split)]
             self._strings[split] = Strings(self.signs[split], self.layout, self._counts[split], draw)
@@ -178,7 +178,7 @@ class DigitStrings(DataModule):
         """Every string of a part exactly once.
 
         Raises:
-            UserError: The part is empty.
+            NoPartError: The part is empty.
         """
         return Loader(EvaluationStrings(self.strings(split), EVALUATED, self.shard()))
 

@@ -18,7 +18,7 @@ from seqlab.data.series_files import RawSeries, SeriesLayout, filled, read_serie
 from seqlab.data.series_parts import Parts, asked_of, check_parts, comparable, parts_of
 from seqlab.data.series_windows import EveryWindow, Floats, SeriesBatch, WindowBatches, Windows, windows_of
 from seqlab.data.timeline import CALENDAR, Step, Time, calendar_of, written
-from seqlab.errors import UserError, nearest
+from seqlab.errors import NoPartError, UserError, nearest
 from seqlab.files import user_path
 from seqlab.text.series_codec import Scale, SeriesCodec
 
@@ -189,11 +189,11 @@ class SeriesData(DataModule):
             horizon: Steps that follow the history; those of the codec if not given.
 
         Raises:
-            UserError: The part holds no window.
+            NoPartError: The part holds no window.
         """
         windows = self.windows(split, horizon)
         if not len(windows):
-            raise UserError(
+            raise NoPartError(
                 f"the {split} part of '{self.corpus_name}' has {self._steps(split)} steps and no window of history "
                 f"{self.codec.history} and horizon {windows.horizon}; give it more steps"
             )

@@ -13,7 +13,7 @@ from seqlab.data.parts import Split, files_of
 from seqlab.data.streams import ContiguousBatches, EvaluationBatches, RandomBatches, TextBatch
 from seqlab.data.text_files import Part, Recipe, read_corpus
 from seqlab.data.text_lines import EvaluationLines, LineBatches, TextLines
-from seqlab.errors import UserError
+from seqlab.errors import NoPartError, UserError
 from seqlab.files import user_path
 from seqlab.text.codec import Codec
 from seqlab.text.labels import Labels
@@ -156,12 +156,12 @@ class TextData(DataModule):
         """One part of the corpus.
 
         Raises:
-            UserError: The part holds too little text to predict anything.
+            NoPartError: The part holds too little text to predict anything.
         """
         part = self.corpus.parts.get(split)
         if part is None or len(part.ids) < 2:
             way_out = f"give --data.{split}_fraction or --data.{split}_path" if split != "train" else "give more text"
-            raise UserError(f"the corpus '{self.corpus_name}' has no {split} part to read; {way_out}")
+            raise NoPartError(f"the corpus '{self.corpus_name}' has no {split} part to read; {way_out}")
         return part
 
     @property
@@ -204,7 +204,7 @@ class TextData(DataModule):
         """Every token of a part exactly once; each stream carries its state.
 
         Raises:
-            UserError: The part holds too little text.
+            NoPartError: The part holds too little text.
         """
         if (lines := self.lines_of(split)) is not None:
             return Loader(EvaluationLines(lines, self.shard()))

@@ -17,7 +17,7 @@ from seqlab.data.parallel import ParallelData
 from seqlab.data.parts import Split
 from seqlab.decoding.beam import Beam
 from seqlab.decoding.translation import Translation, encoded, translate
-from seqlab.errors import UserError
+from seqlab.errors import NoPartError, UserError
 from seqlab.metrics import PERPLEXITY, MeanLoss, Measure, corpus_bleu, of_bleu
 from seqlab.models.model import Codecs, Model
 from seqlab.models.pretrained import set_vectors
@@ -307,7 +307,7 @@ class TranslationModel(Model):
                 default chosen by the target language.
 
         Raises:
-            UserError: The part is empty, or an option is out of its range.
+            NoPartError: The part is empty, or an option is out of its range.
         """
         if not isinstance(data, ParallelData):
             raise UserError("a translation model is measured on sentence pairs; give --data parallel or fra_eng")
@@ -325,7 +325,7 @@ class TranslationModel(Model):
             losses = self._losses(data, split, items)
         pairs = data.pairs(split)[:sentences]
         if not pairs:
-            raise UserError(f"the corpus '{data.corpus_name}' has no {split} part to translate")
+            raise NoPartError(f"the corpus '{data.corpus_name}' has no {split} part to translate")
         started = time.monotonic()
         found = [best[0] for best in self.translations([source for source, _ in pairs], beam, progress=True)]
         return report_of(

@@ -59,7 +59,7 @@ class ContextState(TypedDict):
 
     kind: Literal["context"]
     text: TextState
-    network: Literal["recurrent", "transformer"]
+    network: Literal["recurrent", "transformer", "static"]
     options: dict[str, Any]
 
 

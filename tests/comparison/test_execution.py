@@ -1,3 +1,4 @@
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from seqlab.comparison.grid import Grid, cell
 from seqlab.comparison.items import read_items
 from seqlab.comparison.records import Record, read_record
 from seqlab.comparison.workers import Processes
-from seqlab.errors import UserError
+from seqlab.errors import NoPartError, UserError
 from seqlab.metrics import Report
 
 ACCURACY = {"title": "accuracy", "form": "{:.2%}", "better": "higher"}
@@ -83,6 +84,21 @@ def test_a_run_that_cannot_be_measured(finished: Path, tmp_path: Path) -> None:
     assert record.reason == "it could not be measured: odd weights"
     assert "ValueError: Odd weights" in (finished / "output.log").read_text()
     assert carried_out(tmp_path, lambda checkpoint: None).reason == ""
+
+
+def test_only_a_missing_part_leaves_the_test_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compare = importlib.import_module("seqlab.compare")
+
+    def raises(error: Exception) -> Test:
+        def evaluate(*given: object, **options: object) -> Report:
+            raise error
+
+        monkeypatch.setattr(compare, "evaluate", evaluate)
+        return compare._test
+
+    assert raises(NoPartError("the corpus has no test part"))(tmp_path) is None
+    with pytest.raises(UserError, match="is no sound checkpoint"):
+        raises(UserError("best.ckpt is no sound checkpoint"))(tmp_path)
 
 
 class TestReading:

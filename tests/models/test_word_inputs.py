@@ -206,7 +206,10 @@ def test_words_that_training_lacks_have_the_vectors_of_another_run(tmp_path: Pat
     found = made.contextual(ids, torch.tensor([2]))[0]
     assert torch.equal(found[0], vectors.network.vectors()[text.codecs["text"].vocab["zebra"]])
     assert torch.equal(found[1], torch.zeros(4))
-    trainer().fit(made, data)
+    runs = trainer()
+    runs.fit(made, data)
+    again = saved(made, runs, tmp_path / "own.ckpt")
+    assert [*again.predict(["Tom saw a zebra ."])] == [*made.predict(["Tom saw a zebra ."])]
     assert made.remarks({}) == [f"Scale of the word vectors: {made.contextual.gamma.item():.2f}."]
 
 
