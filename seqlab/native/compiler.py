@@ -20,11 +20,11 @@ from torch import Tensor
 from seqlab.native.store import stored
 
 UNITS = ("cells.cpp", "gains.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
-PORTABLE = ("chains.cpp", "sparse_rows.cpp", "word_pairs.cpp")
+PORTABLE = ("chains.cpp", "sparse_rows.cpp", "transformer.cpp", "word_pairs.cpp")
 """Sources that need no special processor."""
 HEADERS = (
-    *("exponential.h", "lanes.h", "rows.h", "recurrence.h", "share.h", "small_products.h", "product.h", "tiles.h"),
-    "vector.h",
+    *("attention_head.h", "exponential.h", "lanes.h", "rows.h", "recurrence.h", "share.h", "small_products.h"),
+    *("product.h", "tiles.h", "vector.h"),
 )
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"

@@ -87,7 +87,7 @@ class Heads(nn.Module):
         Returns:
             ``(batch, time, size)``, and the keys and values of all positions so far.
         """
-        queries, keys, values = self._split(self.inputs(x), 3)
+        queries, keys, values = self.split(self.inputs(x), 3)
         if before is not None:
             keys = torch.cat([before.keys.to(keys.dtype), keys], 2)
             values = torch.cat([before.values.to(values.dtype), values], 2)
@@ -98,7 +98,7 @@ class Heads(nn.Module):
 
     def kept(self, memory: Tensor) -> Kept:
         """Keys and values of another sequence ``(batch, positions, size)``, computed once for all queries."""
-        return Kept(*self._split(self.inputs(memory), 2))
+        return Kept(*self.split(self.inputs(memory), 2))
 
     def across(self, x: Tensor, memory: Kept, valid: Tensor) -> Tensor:
         """Attention to another sequence.
@@ -110,12 +110,12 @@ class Heads(nn.Module):
         """
         assert self.query is not None
         together = self.query(x).view(len(valid), -1, x.shape[-1])  # (batch, rows of each * time, size)
-        (queries,) = self._split(together, 1)
+        (queries,) = self.split(together, 1)
         keys, values = memory.keys.to(queries.dtype), memory.values.to(queries.dtype)
         return self._mixed(queries, keys, values, valid[:, None, None], False).view(x.shape)
 
-    def _split(self, values: Tensor, parts: int) -> tuple[Tensor, ...]:
-        """``(batch, time, parts * size)`` -> ``parts`` times ``(batch, heads, time, head_size)``."""
+    def split(self, values: Tensor, parts: int) -> tuple[Tensor, ...]:
+        """A projection ``(batch, time, parts * size)`` -> ``parts`` times ``(batch, heads, time, head_size)``."""
         return values.unflatten(-1, (parts, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind()
 
     def _mixed(self, queries: Tensor, keys: Tensor, values: Tensor, seen: Tensor | None, causal: bool) -> Tensor:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
+from seqlab.nn import compiled_layer
 from seqlab.nn.heads import Heads, Kept
 from seqlab.nn.linear import Linear
 from seqlab.nn.positions import Positions, Rotation, sinusoidal
@@ -139,20 +140,37 @@ class Layer(nn.Module):
         valid: Tensor | None = None,
     ) -> tuple[Tensor, Kept]:
         """One layer; see ``Heads`` for the arguments, and ``Heads.across`` for the memory."""
+        if compiled_layer.runs(self, x, before, seen):
+            return compiled_layer.run(self, x, seen, rotation, causal)
+        return self.equations(x, before, seen, rotation, causal, memory, valid)
+
+    def equations(
+        self,
+        x: Tensor,
+        before: Kept | None,
+        seen: Tensor | None,
+        rotation: Rotation | None,
+        causal: bool,
+        memory: Kept | None = None,
+        valid: Tensor | None = None,
+        masks: Sequence[Tensor | None] | None = None,
+    ) -> tuple[Tensor, Kept]:
+        """``forward`` in operators of torch; ``masks`` are the dropout masks of the blocks, drawn if not given."""
         mixed, kept = self.attention(self._read(x, 0), before, seen, rotation, causal)
-        x = self._add(x, mixed, 0)
+        x = self._add(x, mixed, 0, masks)
         if self.look is not None:
             assert memory is not None
             assert valid is not None
-            x = self._add(x, self.look.across(self._read(x, 1), memory, valid), 1)
+            x = self._add(x, self.look.across(self._read(x, 1), memory, valid), 1, masks)
         last = len(self.norms) - 1
-        return self._add(x, self.feed_forward(self._read(x, last)), last), kept
+        return self._add(x, self.feed_forward(self._read(x, last)), last, masks), kept
 
     def _read(self, x: Tensor, block: int) -> Tensor:
         return self.norms[block](x) if self.first else x
 
-    def _add(self, x: Tensor, new: Tensor, block: int) -> Tensor:
-        total = x + self.dropout(new)
+    def _add(self, x: Tensor, new: Tensor, block: int, masks: Sequence[Tensor | None] | None) -> Tensor:
+        drop = None if masks is None else masks[block]
+        total = x + (self.dropout(new) if drop is None else new * drop)
         return total if self.first else self.norms[block](total)
 
 
