@@ -1,5 +1,9 @@
 // One head of attention over one sequence, and its gradient, some queries at a time: no matrix of all weights.
 #pragma once
+#ifdef __AVX512F__
+#define LANE_BYTES 64
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -30,6 +34,28 @@ inline void put(float* to, V v, bool add) {
     V before = {};
     if (add) Floats::load(before, to);
     Floats::store(to, before + v);
+}
+
+// softmax of whole lanes
+inline void soften(float* p, long columns) {
+    V most = NOTHING - V{}, total = {}, x;
+    for (long at = 0; at < columns; at += LANES) {
+        Floats::load(x, p + at);
+        most = most > x ? most : x;
+    }
+    float highest = most[0];
+    for (long i = 1; i < LANES; i++) highest = std::max(highest, most[i]);
+    for (long at = 0; at < columns; at += LANES) {
+        Floats::load(x, p + at);
+        x = exponential_of_negative(x - highest);
+        total += x;
+        Floats::store(p + at, x);
+    }
+    const float share = 1 / sum(total);
+    for (long at = 0; at < columns; at += LANES) {
+        Floats::load(x, p + at);
+        Floats::store(p + at, x * share);
+    }
 }
 
 // What all heads of a layer share.
@@ -159,33 +185,10 @@ private:
                      columns);
             for (long r = 0; r < rows; r++, p += weights.pitch) {
                 std::fill(p + keys_of(t + r, 1), p + columns, NOTHING);
+                add(p, 1, hidden.row(0), columns);
                 soften(p, columns);
             }
         });
-    }
-
-    // softmax
-    void soften(float* p, long columns) const {
-        V most = NOTHING - V{}, total = {}, x, masked;
-        for (long at = 0; at < columns; at += LANES) {
-            Floats::load(x, p + at), Floats::load(masked, &hidden.numbers[at]);
-            x += masked;
-            most = most > x ? most : x;
-            Floats::store(p + at, x);
-        }
-        float highest = most[0];
-        for (long i = 1; i < LANES; i++) highest = std::max(highest, most[i]);
-        for (long at = 0; at < columns; at += LANES) {
-            Floats::load(x, p + at);
-            x = exponential_of_negative(x - highest);
-            total += x;
-            Floats::store(p + at, x);
-        }
-        const float share = 1 / sum(total);
-        for (long at = 0; at < columns; at += LANES) {
-            Floats::load(x, p + at);
-            Floats::store(p + at, x * share);
-        }
     }
 
     // From the gradient of the weights that of what they are the softmax of.

@@ -20,8 +20,10 @@ from torch import Tensor
 from seqlab.native.store import stored
 
 UNITS = ("cells.cpp", "gains.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
-PORTABLE = ("chains.cpp", "sparse_rows.cpp", "transformer.cpp", "word_pairs.cpp")
+PORTABLE = ("chains.cpp", "sparse_rows.cpp", "word_pairs.cpp")
 """Sources that need no special processor."""
+ATTENTION = ("attention_rows.cpp", "transformer.cpp")
+"""Sources that need none, but use longer vectors if the processor has them."""
 HEADERS = (
     *("attention_head.h", "exponential.h", "lanes.h", "rows.h", "recurrence.h", "share.h", "small_products.h"),
     *("product.h", "tiles.h", "vector.h"),
@@ -84,6 +86,12 @@ def native() -> Native:
 def portable() -> Native:
     """The compiled code that needs no special processor, built on the first call."""
     return _loaded(PORTABLE)
+
+
+@cache
+def attention() -> Native:
+    """The compiled code of attention, built on the first call."""
+    return _loaded(ATTENTION)
 
 
 def _loaded(units: Sequence[str]) -> Native:

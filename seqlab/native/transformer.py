@@ -7,13 +7,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from seqlab.native.compiler import POINTER, call, portable, threads_for
+from seqlab.native.attention_rows import lanes
+from seqlab.native.compiler import POINTER, attention, call, threads_for
 
 EACH = 4_000_000
 """Multiplications per thread; with fewer, a thread costs more than it saves."""
-
-PANEL = 16
-"""Columns of a matrix that are computed at once; every size is a multiple."""
 
 FEWEST = 64
 """Positions from which packing the weights anew pays."""
@@ -92,17 +90,16 @@ class Given(NamedTuple):
 
 def able(x: Tensor, heads: int, inner: int, *weights: Tensor) -> bool:
     """Whether compiled code is available and pays for vectors ``(batch, time, size)``: float32, on a CPU, with
-    sizes that are multiples of a panel."""
+    sizes that are multiples of two times what it computes at once."""
     size = x.shape[-1]
-    fits = not any(one % PANEL for one in (size, inner, size // heads))
-    return (
-        fits
-        and x.shape[:-1].numel() >= FEWEST
+    readable = (
+        x.shape[:-1].numel() >= FEWEST
         and x.device.type == "cpu"
         and x.dtype == torch.float32
         and all(one.dtype == torch.float32 and one.is_contiguous() for one in weights)
-        and portable().library is not None
+        and attention().library is not None
     )
+    return readable and not (size % (2 * lanes()) or inner % (2 * lanes()) or size // heads % (2 * lanes()))
 
 
 class _Layer(ctypes.Structure):
@@ -136,7 +133,7 @@ def _layer(shape: Shape, given: Given, x: Tensor, weights: Weights, kept: Tensor
 def _run(function: str, layer: _Layer, like: Tensor) -> None:
     panels = like.new_empty(layer.size * (4 * layer.size + 2 * layer.inner))
     layer.panels = panels.data_ptr()
-    call(function, (POINTER,), ctypes.addressof(layer), library=portable().library)
+    call(function, (POINTER,), ctypes.addressof(layer), library=attention().library)
 
 
 class _Compiled(torch.autograd.Function):

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from seqlab.native.transformer import ACTIVATIONS, Given, Shape, Weights, able
 from seqlab.native.transformer import layer as compiled
-from seqlab.nn.heads import Heads, Kept
+from seqlab.nn.heads import Heads
+from seqlab.nn.kept import Kept, Steps
 from seqlab.nn.linear import Linear
 from seqlab.nn.positions import Rotation
 from seqlab.recurrence.dropout import Dropout, mask
@@ -39,7 +40,7 @@ def _as_built(layer: "Layer") -> bool:
     )
 
 
-def runs(layer: "Layer", x: Tensor, before: Kept | None, seen: Tensor | None) -> bool:
+def runs(layer: "Layer", x: Tensor, before: Kept | Steps | None, seen: Tensor | None) -> bool:
     """Whether compiled code can run a layer; see ``Layer.forward`` for the arguments."""
     heads = layer.attention
     shown = heads.recorded is not None or (layer.training and heads.dropout.share > 0)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from seqlab.errors import UserError
 from seqlab.nn import compiled_layer
-from seqlab.nn.heads import Heads, Kept
+from seqlab.nn.heads import Heads
+from seqlab.nn.kept import Kept, Steps
 from seqlab.nn.linear import Linear
 from seqlab.nn.positions import Positions, Rotation, sinusoidal
 from seqlab.options import Options, option
@@ -132,13 +133,13 @@ class Layer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        before: Kept | None,
+        before: Kept | Steps | None,
         seen: Tensor | None,
         rotation: Rotation | None,
         causal: bool,
         memory: Kept | None = None,
         valid: Tensor | None = None,
-    ) -> tuple[Tensor, Kept]:
+    ) -> tuple[Tensor, Kept | Steps]:
         """One layer; see ``Heads`` for the arguments, and ``Heads.across`` for the memory."""
         if compiled_layer.runs(self, x, before, seen):
             return compiled_layer.run(self, x, seen, rotation, causal)
@@ -147,14 +148,14 @@ class Layer(nn.Module):
     def equations(
         self,
         x: Tensor,
-        before: Kept | None,
+        before: Kept | Steps | None,
         seen: Tensor | None,
         rotation: Rotation | None,
         causal: bool,
         memory: Kept | None = None,
         valid: Tensor | None = None,
         masks: Sequence[Tensor | None] | None = None,
-    ) -> tuple[Tensor, Kept]:
+    ) -> tuple[Tensor, Kept | Steps]:
         """``forward`` in operators of torch; ``masks`` are the dropout masks of the blocks, drawn if not given."""
         mixed, kept = self.attention(self._read(x, 0), before, seen, rotation, causal)
         x = self._add(x, mixed, 0, masks)
@@ -204,13 +205,13 @@ class Transformer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        before: Sequence[Kept] | None = None,
+        before: Sequence[Kept | Steps] | None = None,
         seen: Tensor | None = None,
         causal: bool = False,
         memory: Sequence[Kept] | None = None,
         valid: Tensor | None = None,
         most: int | None = None,
-    ) -> tuple[Tensor, list[Kept]]:
+    ) -> tuple[Tensor, list[Kept | Steps]]:
         """Runs all layers.
 
         Args:
@@ -228,7 +229,7 @@ class Transformer(nn.Module):
         Raises:
             UserError: The sequence has more positions than the table of learned positions.
         """
-        done = 0 if before is None else before[0].keys.shape[2]
+        done = 0 if before is None else before[0].positions
         steps = done + x.shape[1]
         if causal and (done or most is not None):
             sees_all = x.shape[1] == 1 and most is None
@@ -236,7 +237,7 @@ class Transformer(nn.Module):
         x = self.dropout(self._placed(x, done))
         heads, size = self.options.num_heads, self.options.hidden_size
         rotation = Rotation(steps, size // heads, x) if self.options.positions == "rotary" else None
-        kept: list[Kept] = []
+        kept: list[Kept | Steps] = []
         for number, layer in enumerate(self.layers):
             own = None if before is None else before[number]
             looked = None if memory is None else memory[number]

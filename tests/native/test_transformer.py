@@ -4,11 +4,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.native import transformer
-from seqlab.native.compiler import portable
+from seqlab.native.compiler import attention
 from seqlab.native.transformer import Given, Shape, Weights, able, layer
 
-pytestmark = pytest.mark.skipif(portable().library is None, reason=portable().reason or "there is")
-BATCH, HEADS, SIZE, INNER = 3, 2, 32, 48
+pytestmark = pytest.mark.skipif(attention().library is None, reason=attention().reason or "there is")
+BATCH, HEADS, SIZE, INNER = 3, 2, 64, 96
 
 
 @pytest.fixture(autouse=True)
@@ -156,6 +156,6 @@ def test_what_compiled_code_takes() -> None:
     assert not able(x.double(), HEADS, INNER, weight)
     assert not able(x, HEADS, INNER, weight.double())
     assert not able(x, HEADS, INNER, torch.zeros(3, 4).t())
-    assert not able(x, 4, INNER, weight)  # heads of 8
+    assert not able(x, 8, INNER, weight)  # heads of 8
     assert not able(x, HEADS, 40, weight)
     assert not able(x[:, :3], HEADS, INNER, weight)  # packing the weights would not pay

@@ -4,17 +4,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqlab.native.compiler import portable
+from seqlab.native.compiler import attention
 from seqlab.nn import compiled_layer
 from seqlab.nn.transformer import Layer, TransformerOptions
 from seqlab.nn.transformer_language import TransformerLanguage, TransformerLanguageOptions
 
-pytestmark = pytest.mark.skipif(portable().library is None, reason=portable().reason or "there is")
-OPTIONS = TransformerOptions(hidden_size=32, num_heads=2, dropout=0.0)
+pytestmark = pytest.mark.skipif(attention().library is None, reason=attention().reason or "there is")
+OPTIONS = TransformerOptions(hidden_size=64, num_heads=2, dropout=0.0)
 
 
 def vectors() -> Tensor:
-    return torch.randn(4, 20, 32, generator=torch.Generator().manual_seed(0))
+    return torch.randn(4, 20, 64, generator=torch.Generator().manual_seed(0))
 
 
 def runs(options: TransformerOptions = OPTIONS, across: bool = False, seen: Tensor | None = None) -> bool:
@@ -39,7 +39,7 @@ def test_who_looks_at_a_part_sees_what_goes_through_it() -> None:
     layer, seen = Layer(OPTIONS), []
     handle = layer.feed_forward.output.register_forward_hook(lambda *given: seen.append(given[-1].shape))
     layer(vectors(), None, None, None, True)
-    assert seen == [(4, 20, 32)]
+    assert seen == [(4, 20, 64)]
     handle.remove()
     assert compiled_layer.runs(layer, vectors(), None, None)
     layer.attention.recorded = []
@@ -53,7 +53,7 @@ def test_a_part_that_is_replaced_is_used() -> None:
             return 2 * super().forward(input)
 
     layer = Layer(OPTIONS)
-    layer.norms[1] = Louder(32)
+    layer.norms[1] = Louder(64)
     assert not compiled_layer.runs(layer, vectors(), None, None)
 
 
@@ -66,7 +66,7 @@ def test_autocast_and_double_precision_are_for_torch() -> None:
 
 def network(**options: object) -> TransformerLanguage:
     torch.manual_seed(0)
-    given = {"hidden_size": 32, "num_heads": 2, "num_layers": 2, "dropout": 0.3, **options}
+    given = {"hidden_size": 64, "num_heads": 2, "num_layers": 2, "dropout": 0.3, **options}
     return TransformerLanguage(11, TransformerLanguageOptions(**given))  # type: ignore[arg-type]
 
 
