@@ -22,9 +22,11 @@ from seqlab.native.store import stored
 UNITS = ("cells.cpp", "gains.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
 PORTABLE = ("chains.cpp", "draws.cpp", "sparse_rows.cpp", "steps.cpp", "word_pairs.cpp")
 """Sources that need no special processor."""
+ATTENTION = ("attention_rows.cpp", "transformer.cpp")
+"""Sources that need none, but use longer vectors if the processor has them."""
 HEADERS = (
-    *("exponential.h", "lanes.h", "rows.h", "recurrence.h", "share.h", "small_products.h", "product.h", "tiles.h"),
-    "vector.h",
+    *("attention_head.h", "exponential.h", "lanes.h", "rows.h", "recurrence.h", "share.h", "small_products.h"),
+    *("product.h", "tiles.h", "vector.h"),
 )
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"
@@ -86,6 +88,12 @@ def native() -> Native:
 def portable() -> Native:
     """The compiled code that needs no special processor, built on the first call."""
     return _loaded(PORTABLE)
+
+
+@cache
+def attention() -> Native:
+    """The compiled code of attention, built on the first call."""
+    return _loaded(ATTENTION)
 
 
 def _loaded(units: Sequence[str]) -> Native:

@@ -5,7 +5,11 @@
 
 #include "share.h"
 
-constexpr long WIDTH = 32;  // bytes that are worked on at a time
+#ifndef LANE_BYTES
+#define LANE_BYTES 32
+#endif
+
+constexpr long WIDTH = LANE_BYTES;  // bytes that are worked on at a time
 
 template <class Number>
 struct Block {

@@ -6,10 +6,10 @@ using Floats = Block<float>;
 using V = Floats::V;
 constexpr long LANES = Floats::LANES;
 
-// c[i][j] = sum over p of a[i * a_row + p * a_step] b[p][j], of a few rows and lanes.
+// c[i][j] (+)= sum over p of a[i * a_row + p * a_step] b[p][j], of a few rows and lanes.
 template <int ROWS, int WIDE>
 inline void tile(const float* a, long a_row, long a_step, const float* b, long b_pitch, float* c, long c_pitch,
-                 long inner) {
+                 long inner, bool add) {
     V sums[ROWS][WIDE] = {}, own[WIDE];
     for (long p = 0; p < inner; p++) {
 #pragma GCC unroll 6
@@ -24,29 +24,33 @@ inline void tile(const float* a, long a_row, long a_step, const float* b, long b
 #pragma GCC unroll 6
     for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 6
-        for (int w = 0; w < WIDE; w++) Floats::store(c + r * c_pitch + w * LANES, sums[r][w]);
+        for (int w = 0; w < WIDE; w++) {
+            V before = {};
+            if (add) Floats::load(before, c + r * c_pitch + w * LANES);
+            Floats::store(c + r * c_pitch + w * LANES, before + sums[r][w]);
+        }
 }
 
 template <int ROWS>
 void stripe(const float* a, long a_row, long a_step, const float* b, long b_pitch, float* c, long c_pitch, long inner,
-            long columns) {
+            long columns, bool add) {
     long at = 0;
     for (; at + 2 * LANES <= columns; at += 2 * LANES)
-        tile<ROWS, 2>(a, a_row, a_step, b + at, b_pitch, c + at, c_pitch, inner);
-    if (at < columns) tile<ROWS, 1>(a, a_row, a_step, b + at, b_pitch, c + at, c_pitch, inner);
+        tile<ROWS, 2>(a, a_row, a_step, b + at, b_pitch, c + at, c_pitch, inner, add);
+    if (at < columns) tile<ROWS, 1>(a, a_row, a_step, b + at, b_pitch, c + at, c_pitch, inner, add);
 }
 
-// c = a b, of matrices whose rows are as long as whole lanes; those of a lie as its steps say. Six rows and two lanes
-// at a time fill the registers.
+// c = a b, or c += a b, of matrices whose rows are as long as whole lanes; those of a lie as its steps say. Six rows and
+// two lanes at a time fill the registers.
 inline void multiply(const float* a, long a_row, long a_step, const float* b, long b_pitch, float* c, long c_pitch,
-                     long rows, long inner, long columns) {
+                     long rows, long inner, long columns, bool add = false) {
     long row = 0;
     for (; row + 6 <= rows; row += 6)
-        stripe<6>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns);
+        stripe<6>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns, add);
     for (; row + 2 <= rows; row += 2)
-        stripe<2>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns);
+        stripe<2>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns, add);
     for (; row < rows; row++)
-        stripe<1>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns);
+        stripe<1>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns, add);
 }
 
 inline float dot(const float* a, const float* b, long pitch) {

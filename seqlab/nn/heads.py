@@ -1,27 +1,16 @@
 """Multi-head attention: within a sequence, and from one sequence to another."""
 
 import math
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqlab.native.attention_rows import Table, able, attend_rows
+from seqlab.nn.kept import Kept, Steps
 from seqlab.nn.linear import Linear
 from seqlab.nn.positions import Rotation
 from seqlab.recurrence.dropout import Dropout
-
-
-class Kept(NamedTuple):
-    """Keys and values of earlier positions in a layer, before rotation.
-
-    Args:
-        keys: ``(batch, heads, positions, head_size)``.
-        values: The same shape.
-    """
-
-    keys: Tensor
-    values: Tensor
 
 
 def attention_weights(queries: Tensor, keys: Tensor, seen: Tensor | None) -> Tensor:
@@ -73,13 +62,13 @@ class Heads(nn.Module):
         self.recorded: list[Tensor] | None = None
 
     def forward(
-        self, x: Tensor, before: Kept | None, seen: Tensor | None, rotation: Rotation | None, causal: bool
-    ) -> tuple[Tensor, Kept]:
+        self, x: Tensor, before: Kept | Steps | None, seen: Tensor | None, rotation: Rotation | None, causal: bool
+    ) -> tuple[Tensor, Kept | Steps]:
         """Attention within a sequence.
 
         Args:
             x: ``(batch, time, size)``.
-            before: Keys and values of earlier positions; none if not given.
+            before: Keys and values of earlier positions; none if not given. With ``Steps`` x is one position.
             seen: True where a query may attend ``(batch or 1, 1, time, positions)``; everywhere if not given.
             rotation: Rotation of all positions, the earlier ones included.
             causal: Whether position t attends only to positions up to t; needs ``before`` and ``seen`` to be None.
@@ -87,7 +76,12 @@ class Heads(nn.Module):
         Returns:
             ``(batch, time, size)``, and the keys and values of all positions so far.
         """
-        queries, keys, values = self._split(self.inputs(x), 3)
+        queries, keys, values = self.split(self.inputs(x), 3)
+        if isinstance(before, Steps):
+            if rotation is not None:
+                queries, keys = rotation(queries), rotation(keys)
+            steps = before.after(keys[:, :, 0].contiguous(), values[:, :, 0].contiguous())
+            return self._looked_up(queries[:, :, 0], steps.table(), 1), steps
         if before is not None:
             keys = torch.cat([before.keys.to(keys.dtype), keys], 2)
             values = torch.cat([before.values.to(values.dtype), values], 2)
@@ -98,7 +92,7 @@ class Heads(nn.Module):
 
     def kept(self, memory: Tensor) -> Kept:
         """Keys and values of another sequence ``(batch, positions, size)``, computed once for all queries."""
-        return Kept(*self._split(self.inputs(memory), 2))
+        return Kept(*self.split(self.inputs(memory), 2))
 
     def across(self, x: Tensor, memory: Kept, valid: Tensor) -> Tensor:
         """Attention to another sequence.
@@ -109,13 +103,35 @@ class Heads(nn.Module):
             valid: ``(batch, positions)`` bool, True at real positions.
         """
         assert self.query is not None
-        together = self.query(x).view(len(valid), -1, x.shape[-1])  # (batch, rows of each * time, size)
-        (queries,) = self._split(together, 1)
+        asked, each = self.query(x), len(x) // len(valid)
+        (queries,) = self.split(asked, 1)
+        if x.shape[1] == 1 and memory.keys.stride() == memory.values.stride() and self._looks_up(queries, *memory):
+            sentences = torch.arange(len(valid), device=x.device).unsqueeze(1)
+            places = torch.where(valid, sentences, -1).repeat_interleave(each, 0)
+            table = Table(memory.keys.unbind(2), memory.values.unbind(2), places)
+            return self._looked_up(queries[:, :, 0], table, each)
+        (queries,) = self.split(asked.view(len(valid), -1, x.shape[-1]), 1)  # (batch, heads, rows of each * time, size)
         keys, values = memory.keys.to(queries.dtype), memory.values.to(queries.dtype)
         return self._mixed(queries, keys, values, valid[:, None, None], False).view(x.shape)
 
-    def _split(self, values: Tensor, parts: int) -> tuple[Tensor, ...]:
-        """``(batch, time, parts * size)`` -> ``parts`` times ``(batch, heads, time, head_size)``."""
+    def looks_up(self, like: Tensor) -> bool:
+        """Whether the next positions, one at a time, can go on from ``Steps``, of vectors ``(rows, 1, size)``."""
+        return like.shape[1] == 1 and self._looks_up(like.unflatten(-1, (self.heads, -1)))
+
+    def _looks_up(self, *tensors: Tensor) -> bool:
+        drops = self.training and self.dropout.share > 0
+        return not drops and not torch.is_autocast_enabled(tensors[0].device.type) and able(*tensors)
+
+    def _looked_up(self, queries: Tensor, table: Table, each: int) -> Tensor:
+        """Attention ``(rows, 1, size)`` of one query a row ``(rows, heads, head_size)``, ``each`` rows a sentence."""
+        mixed, weights = attend_rows(queries, table, self.recorded is not None)
+        if self.recorded is not None and weights is not None:
+            self.recorded.append(weights.unflatten(0, (-1, each)).transpose(1, 2))
+        result: Tensor = self.output(mixed.flatten(1).unsqueeze(1))
+        return result
+
+    def split(self, values: Tensor, parts: int) -> tuple[Tensor, ...]:
+        """A projection ``(batch, time, parts * size)`` -> ``parts`` times ``(batch, heads, time, head_size)``."""
         return values.unflatten(-1, (parts, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind()
 
     def _mixed(self, queries: Tensor, keys: Tensor, values: Tensor, seen: Tensor | None, causal: bool) -> Tensor:

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
-from seqlab.nn.heads import Heads, Kept
+from seqlab.nn import compiled_layer
+from seqlab.nn.heads import Heads
+from seqlab.nn.kept import Kept, Steps
 from seqlab.nn.linear import Linear
 from seqlab.nn.positions import Positions, Rotation, sinusoidal
 from seqlab.options import Options, option
@@ -131,28 +133,45 @@ class Layer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        before: Kept | None,
+        before: Kept | Steps | None,
         seen: Tensor | None,
         rotation: Rotation | None,
         causal: bool,
         memory: Kept | None = None,
         valid: Tensor | None = None,
-    ) -> tuple[Tensor, Kept]:
+    ) -> tuple[Tensor, Kept | Steps]:
         """One layer; see ``Heads`` for the arguments, and ``Heads.across`` for the memory."""
+        if compiled_layer.runs(self, x, before, seen):
+            return compiled_layer.run(self, x, seen, rotation, causal)
+        return self.equations(x, before, seen, rotation, causal, memory, valid)
+
+    def equations(
+        self,
+        x: Tensor,
+        before: Kept | Steps | None,
+        seen: Tensor | None,
+        rotation: Rotation | None,
+        causal: bool,
+        memory: Kept | None = None,
+        valid: Tensor | None = None,
+        masks: Sequence[Tensor | None] | None = None,
+    ) -> tuple[Tensor, Kept | Steps]:
+        """``forward`` in operators of torch; ``masks`` are the dropout masks of the blocks, drawn if not given."""
         mixed, kept = self.attention(self._read(x, 0), before, seen, rotation, causal)
-        x = self._add(x, mixed, 0)
+        x = self._add(x, mixed, 0, masks)
         if self.look is not None:
             assert memory is not None
             assert valid is not None
-            x = self._add(x, self.look.across(self._read(x, 1), memory, valid), 1)
+            x = self._add(x, self.look.across(self._read(x, 1), memory, valid), 1, masks)
         last = len(self.norms) - 1
-        return self._add(x, self.feed_forward(self._read(x, last)), last), kept
+        return self._add(x, self.feed_forward(self._read(x, last)), last, masks), kept
 
     def _read(self, x: Tensor, block: int) -> Tensor:
         return self.norms[block](x) if self.first else x
 
-    def _add(self, x: Tensor, new: Tensor, block: int) -> Tensor:
-        total = x + self.dropout(new)
+    def _add(self, x: Tensor, new: Tensor, block: int, masks: Sequence[Tensor | None] | None) -> Tensor:
+        drop = None if masks is None else masks[block]
+        total = x + (self.dropout(new) if drop is None else new * drop)
         return total if self.first else self.norms[block](total)
 
 
@@ -186,13 +205,13 @@ class Transformer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        before: Sequence[Kept] | None = None,
+        before: Sequence[Kept | Steps] | None = None,
         seen: Tensor | None = None,
         causal: bool = False,
         memory: Sequence[Kept] | None = None,
         valid: Tensor | None = None,
         most: int | None = None,
-    ) -> tuple[Tensor, list[Kept]]:
+    ) -> tuple[Tensor, list[Kept | Steps]]:
         """Runs all layers.
 
         Args:
@@ -210,7 +229,7 @@ class Transformer(nn.Module):
         Raises:
             UserError: The sequence has more positions than the table of learned positions.
         """
-        done = 0 if before is None else before[0].keys.shape[2]
+        done = 0 if before is None else before[0].positions
         steps = done + x.shape[1]
         if causal and (done or most is not None):
             sees_all = x.shape[1] == 1 and most is None
@@ -218,7 +237,7 @@ class Transformer(nn.Module):
         x = self.dropout(self._placed(x, done))
         heads, size = self.options.num_heads, self.options.hidden_size
         rotation = Rotation(steps, size // heads, x) if self.options.positions == "rotary" else None
-        kept: list[Kept] = []
+        kept: list[Kept | Steps] = []
         for number, layer in enumerate(self.layers):
             own = None if before is None else before[number]
             looked = None if memory is None else memory[number]

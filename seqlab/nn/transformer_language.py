@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seqlab.errors import UserError
 from seqlab.nn.beside_ngrams import NextTokenOptions
-from seqlab.nn.heads import Kept
+from seqlab.nn.kept import Kept
 from seqlab.nn.next_token import NextToken
 from seqlab.nn.output_layer import tie
 from seqlab.nn.transformer import Transformer, TransformerOptions, begin

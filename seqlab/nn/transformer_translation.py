@@ -1,12 +1,14 @@
 """Source ids and target ids -> the target's probability, through self-attention (Vaswani et al. 2017)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from seqlab.nn.heads import Heads, Kept
+from seqlab.nn.heads import Heads
+from seqlab.nn.kept import Kept, Steps
 from seqlab.nn.positions import Positions
 from seqlab.nn.transformer import Transformer, TransformerEncoder, TransformerOptions, begin
 from seqlab.nn.translator import Translator, TranslatorOptions
@@ -52,7 +54,7 @@ class Written(NamedTuple):
         valid: ``(sentences, positions)`` bool.
     """
 
-    written: tuple[Kept, ...]
+    written: tuple[Kept | Steps, ...]
     memory: tuple[Kept, ...]
     valid: Tensor
 
@@ -60,12 +62,17 @@ class Written(NamedTuple):
         """The rows at ``index`` of the sentences at ``sentences``, see ``Rows``."""
         memory, valid = self.memory, self.valid
         if len(sentences) < len(valid):  # otherwise all of them, as they are
-            memory, valid = tuple(_rows_of(kept, sentences) for kept in memory), valid[sentences]
-        return Written(tuple(_rows_of(kept, index) for kept in self.written), memory, valid)
+            memory, valid = tuple(kept.rows(sentences) for kept in memory), valid[sentences]
+        return Written(tuple(kept.rows(index) for kept in self.written), memory, valid)
 
-
-def _rows_of(kept: Kept, index: Tensor) -> Kept:
-    return Kept(kept.keys.index_select(0, index), kept.values.index_select(0, index))
+    def before(self, x: Tensor, heads: Sequence[Heads]) -> Sequence[Kept | Steps] | None:
+        """What the self-attention of each layer goes on from, in the form that is fastest for these vectors."""
+        steps = all(one.looks_up(x) for one in heads)
+        if steps and not self.written:
+            return [Steps.none(len(x), x.device)] * len(heads)
+        if not steps:
+            return [one.kept() if isinstance(one, Steps) else one for one in self.written] or None
+        return self.written
 
 
 class SentenceEncoder(nn.Module):
@@ -127,8 +134,9 @@ class SentenceDecoder(nn.Module):
         """
         last = self.looks[-1]
         last.recorded = [] if ids.shape[1] == 1 and not torch.is_grad_enabled() else None
-        before, looked_at = state.written or None, (state.memory, state.valid)
-        features, kept = self.layers(self.embedding(ids), before, None, True, *looked_at)
+        embedded = self.embedding(ids)
+        before = state.before(embedded, [layer.attention for layer in self.layers.each_layer()])
+        features, kept = self.layers(embedded, before, None, True, state.memory, state.valid)
         weights, last.recorded = last.recorded, None
         looked = None if not weights else weights[0].mean(1).reshape(len(ids), 1, -1)
         return features, state._replace(written=tuple(kept)), looked

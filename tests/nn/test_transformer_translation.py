@@ -1,3 +1,4 @@
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -85,6 +86,32 @@ def test_beams_of_a_batch_are_those_of_each_sentence_alone(size: int) -> None:
             assert one.log_probability == pytest.approx(other.log_probability, abs=1e-9)
             assert one.attention is not None
             assert one.attention.shape[0] == len(one.tokens) + 1
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "rotary"])
+def test_a_search_with_looked_up_steps_finds_what_one_with_copies_finds(positions: str) -> None:
+    """In float32 by compiled code where there is some, in float64 by torch."""
+    exact = network(positions=positions, hidden_size=32)
+    beam, found = Beam(3, max_length=7, n_best=3), []
+    for made in (exact, deepcopy(exact).float()):
+        with torch.no_grad():
+            state = made.encode(SOURCE, LENGTHS)
+            found.append(beam_search(made.step, state, 4, BOS, EOS, beam, (PAD, BOS), attention=True))
+    for own, others in zip(*found, strict=True):
+        assert [one.tokens for one in own] == [one.tokens for one in others]
+        for one, other in zip(own, others, strict=True):
+            assert one.log_probability == pytest.approx(other.log_probability, abs=1e-3)
+            assert one.attention is not None
+            assert other.attention is not None
+            torch.testing.assert_close(other.attention.double(), one.attention, rtol=1e-3, atol=1e-4)
+
+
+def test_several_ids_go_on_from_one_step() -> None:
+    made = network(hidden_size=32).float().eval()
+    with torch.no_grad():
+        _, state, _ = made.decoder(INPUTS[:, :1], made.encode(SOURCE, LENGTHS))
+        features, _, _ = made.decoder(INPUTS[:, 1:], state)
+        torch.testing.assert_close(made.output(features), made(SOURCE, LENGTHS, INPUTS)[:, 1:], rtol=1e-3, atol=1e-3)
 
 
 def test_what_is_shared() -> None:
