@@ -96,22 +96,34 @@ def attention() -> Native:
     return _loaded(ATTENTION)
 
 
-def _loaded(units: Sequence[str]) -> Native:
+def obstacle() -> str | None:
+    """Why nothing is compiled here; None if it is."""
+    found = _tools()
+    return found if isinstance(found, str) else None
+
+
+def _tools() -> tuple[str, Path] | str:
+    """The compiler and the OpenMP library, or why nothing is compiled here."""
     if os.environ.get(SWITCH) == "0":
-        return Native(None, f"{SWITCH} is 0")
+        return f"{SWITCH} is 0"
     if platform.system() != "Linux":
-        return Native(None, "no Linux")
+        return "no Linux"
     compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX") or "c++", "g++"))), None)
     if compiler is None:
-        return Native(None, "no C++ compiler")
+        return "no C++ compiler"
     openmp = _openmp()
-    if openmp is None:
-        return Native(None, "torch runs its threads without libgomp")
+    return "torch runs its threads without libgomp" if openmp is None else (compiler, openmp)
+
+
+def _loaded(units: Sequence[str]) -> Native:
+    tools = _tools()
+    if isinstance(tools, str):
+        return Native(None, tools)
     try:
-        return Native(ctypes.CDLL(str(_built(compiler, openmp, units))))
+        return Native(ctypes.CDLL(str(_built(*tools, units))))
     except subprocess.CalledProcessError as error:
         said = [line for line in error.stderr.splitlines() if "error" in line] or [str(error)]
-        return _none(f"{compiler} failed: {said[0]}")
+        return _none(f"{tools[0]} failed: {said[0]}")
     except (OSError, AttributeError, subprocess.TimeoutExpired) as error:
         return _none(str(error))
 

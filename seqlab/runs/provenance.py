@@ -2,7 +2,7 @@
 
 import torch
 
-from seqlab.native.compiler import native
+from seqlab.native.compiler import native, obstacle
 
 DENORMAL = 1e-39
 
@@ -18,9 +18,9 @@ def flush_denormals() -> None:
 
 
 def arithmetic() -> dict[str, str | int]:
-    """torch's version, its threads, its treatment of denormal numbers, and the backend of ``scan``; saved with every
-    run."""
-    compiled = native()
+    """torch's version, its threads, its treatment of denormal numbers, and what computes scans and attention; saved with
+    every run."""
+    compiled, reason = native(), obstacle()
     tiles = " with tiles" if compiled.tiles else ""
     scan = f"compiled{tiles}" if compiled.library is not None else f"torch operators ({compiled.reason})"
     flushed = not bool(torch.tensor(DENORMAL) * 1)
@@ -29,4 +29,5 @@ def arithmetic() -> dict[str, str | int]:
         "threads": torch.get_num_threads(),
         "denormals": "flushed" if flushed else "kept",
         "scan": scan,
+        "attention": "compiled" if reason is None else f"torch operators ({reason})",
     }

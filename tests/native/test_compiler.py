@@ -6,13 +6,13 @@ import torch
 
 from seqlab.native import compiler
 
-compiled = pytest.mark.skipif(compiler.native().library is None, reason=compiler.native().reason or "there is")
+compiled = pytest.mark.skipif(compiler.portable().library is None, reason=compiler.portable().reason or "there is")
 
 
 def built(monkeypatch: pytest.MonkeyPatch, **environment: str) -> compiler.Native:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return compiler.native.__wrapped__()
+    return compiler.portable.__wrapped__()
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,7 @@ def test_why_there_is_no_compiled_code(
     found = built(monkeypatch, **environment)
     assert found.library is None
     assert words in found.reason
+    assert compiler.obstacle() in (None, found.reason)
 
 
 @compiled
@@ -42,7 +43,7 @@ def test_it_is_compiled_once(
     monkeypatch.setattr(subprocess, "run", lambda *given, **more: commands.append(given[0]) or run(*given, **more))
     for _ in range(2):
         assert built(monkeypatch, XDG_CACHE_HOME=str(tmp_path)).library is not None
-    assert sum("-c" in command for command in commands) == len(compiler.UNITS)
+    assert sum("-c" in command for command in commands) == len(compiler.PORTABLE)
     assert len([*(tmp_path / "seqlab" / "native").iterdir()]) == 1
     assert capsys.readouterr().err.count("compiling") == 1
 
@@ -53,7 +54,7 @@ def test_threads_that_are_worth_waking(numbers: int, each: int, threads: int, mo
     assert compiler.threads_for(numbers, each) == threads
 
 
-@compiled
+@pytest.mark.skipif(compiler.native().library is None, reason=compiler.native().reason or "there is")
 def test_matrices_that_compiled_code_takes() -> None:
     matrix = torch.ones(4, 6)
     assert compiler.rows_of_float(matrix, matrix[:, 2:])

@@ -23,7 +23,10 @@ Command = Callable[..., Any]
 def test_who_computes(native: Native, scan: str, two_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "native", lambda: native)
     flushed = "flushed" if not (torch.tensor(1e-39) * 1).item() else "kept"
-    assert arithmetic() == {"torch": str(torch.__version__), "threads": 2, "denormals": flushed, "scan": scan}
+    monkeypatch.setattr(provenance, "obstacle", lambda: None if native.library else native.reason)
+    attention = "compiled" if native.library else "torch operators (no C++ compiler)"
+    named = {"torch": str(torch.__version__), "threads": 2, "denormals": flushed}
+    assert arithmetic() == {**named, "scan": scan, "attention": attention}
 
 
 FLUSHED = """
