@@ -18,8 +18,10 @@ def flush_denormals() -> None:
 
 
 def arithmetic() -> dict[str, str | int]:
-    """torch's version, its threads, its treatment of denormal numbers, and what computes scans and attention; saved with
-    every run."""
+    """torch's version, its threads, its treatment of denormal numbers, and what computes scans and attention.
+
+    Every run keeps them.
+    """
     compiled, reason = native(), obstacle()
     tiles = " with tiles" if compiled.tiles else ""
     scan = f"compiled{tiles}" if compiled.library is not None else f"torch operators ({compiled.reason})"
