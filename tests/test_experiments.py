@@ -51,6 +51,10 @@ class TestEach:
     def test_opens_with_what_it_reached(self, path: Path) -> None:
         assert re.search(r"(?:perplexity|accuracy|MSE|error|AUC)[^\n]* \d", header(path), re.IGNORECASE)
 
+    def test_opens_with_the_memory_that_it_holds(self, path: Path) -> None:
+        here = path.stem.partition("-")[0] not in NOT_HERE
+        assert not here or re.search(r"^# Holds at most [\d,]+ MB of memory\.$", header(path), re.MULTILINE)
+
     @pytest.mark.usefixtures("corpora", "here")
     def test_means_what_it_says(self, path: Path) -> None:
         """Parsed strictly, every value of the file stands in the configuration."""
