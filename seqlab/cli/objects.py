@@ -53,7 +53,7 @@ def in_python() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise UserError(python_words(str(error))) from None
+        raise type(error)(python_words(str(error))) from None
 
 
 FLAG = re.compile(r"--([a-z_]+(?:\.\w+)*)(?: (\d[\w.]*|null|true|false)\b)?")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
+from seqlab.cli.objects import in_python
 from seqlab.comparison import execution
 from seqlab.comparison.execution import Runs, plan_runs, read_once
 from seqlab.comparison.grid import Grid, cell
@@ -91,7 +92,8 @@ def test_only_a_missing_part_leaves_the_test_out(monkeypatch: pytest.MonkeyPatch
 
     def raises(error: Exception) -> Test:
         def evaluate(*given: object, **options: object) -> Report:
-            raise error
+            with in_python():
+                raise error
 
         monkeypatch.setattr(compare, "evaluate", evaluate)
         return compare._test
