@@ -142,7 +142,7 @@ class ImageData(ClassData):
         """Every image of a part exactly once.
 
         Raises:
-            UserError: The part is empty.
+            NoPartError: The part is empty.
         """
         self.check_has(split)
         part = self.part(split)

@@ -201,7 +201,7 @@ class LabelledData(ClassData):
         """Every text of a part exactly once.
 
         Raises:
-            UserError: The part is empty.
+            NoPartError: The part is empty.
         """
         self.check_has(split)
         return Loader(EvaluationTexts(self.encoded(split), EVALUATED, self.shard()))

@@ -240,7 +240,7 @@ class ParallelData(DataModule):
         """Every pair of a part exactly once.
 
         Raises:
-            UserError: The part is empty.
+            NoPartError: The part is empty.
         """
         self.check_has(split)
         return Loader(EvaluationPairs(self.encoded(split), EVALUATED, self.shard()))

@@ -181,7 +181,7 @@ class PointsData(DataModule):
         """Every row of a part exactly once.
 
         Raises:
-            UserError: The part is empty.
+            NoPartError: The part is empty.
         """
         self.check_has(split)
         return Loader(EveryPoint(self.points(split), EVALUATED, self.shard()))

@@ -267,7 +267,7 @@ class TaggedData(DataModule):
         """Every sentence of a part exactly once.
 
         Raises:
-            UserError: The part is empty.
+            NoPartError: The part is empty.
         """
         self.check_has(split)
         return Loader(EvaluationSentences(self.encoded(split), EVALUATED, self.shard()))

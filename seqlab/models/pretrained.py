@@ -66,12 +66,8 @@ def read_context(where: str) -> Context:
     """
     model = seqlab.load(user_path(where))
     network, text = getattr(model, "neural", model.network), model.codecs.get("text")
-    if isinstance(network, WordVectors) and isinstance(text, Codec):
-        vectors = network.vectors().detach().clone()
-        vectors[text.vocab.unk] = 0
-        codec = ContextCodec(text, "static", {"embedding_size": vectors.shape[1]})
-        return Context(codec, {"embedding.weight": vectors}, f"vectors of {model.run}")
-    if not isinstance(network, LanguageNetwork | TransformerLanguage) or not isinstance(text, Codec):
+    readers = LanguageNetwork | TransformerLanguage | WordVectors
+    if not isinstance(network, readers) or not isinstance(text, Codec):
         raise UserError(
             f"--model.contextual {where} holds a {model.says} '{model.name}', which has no states of words; give a "
             "recurrent or Transformer language model, or word vectors"
@@ -81,6 +77,11 @@ def read_context(where: str) -> Context:
             f"--model.contextual {where} reads tokens of kind '{text.tokenizer.name}', which are no words; give a "
             "language model that was trained with --data.tokens word or space"
         )
+    if isinstance(network, WordVectors):
+        vectors = network.vectors().clone()
+        vectors[text.vocab.unk] = 0
+        codec = ContextCodec(text, "static", {"embedding_size": vectors.shape[1]})
+        return Context(codec, {"embedding.weight": vectors}, f"vectors of {model.run}")
     kind = "recurrent" if isinstance(network, LanguageNetwork) else "transformer"
     codec = ContextCodec(text, kind, model.options.plain())
     return Context(codec, network.state_dict(), f"states of {model.run}")

@@ -307,7 +307,8 @@ class TranslationModel(Model):
                 default chosen by the target language.
 
         Raises:
-            NoPartError: The part is empty, or an option is out of its range.
+            NoPartError: The part is empty.
+            UserError: An option is out of its range.
         """
         if not isinstance(data, ParallelData):
             raise UserError("a translation model is measured on sentence pairs; give --data parallel or fra_eng")

@@ -93,7 +93,7 @@ bool draw(const Number* logits, long pitch, const double* uniform, const double*
 }
 
 #define DRAW(name, Number)                                                                                           \
-    extern "C" bool name(const Number* logits, int64_t pitch, const double* uniform, const double* temperatures,     \
+    extern "C" int64_t name(const Number* logits, int64_t pitch, const double* uniform, const double* temperatures,  \
                          const int64_t* banned, int64_t num_banned, int64_t top_k, double top_p, int64_t* ids,       \
                          int64_t rows, int64_t size, int64_t threads) {                                              \
         return draw(logits, pitch, uniform, temperatures, banned, num_banned, top_k, top_p, ids, rows, size, threads); \

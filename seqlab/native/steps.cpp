@@ -151,9 +151,9 @@ void step(const Layer* layers, long depth, const Rows& rows, float* logits, long
     }
 }
 
-extern "C" bool draw_float(const float* logits, int64_t pitch, const double* uniform, const double* temperatures,
-                           const int64_t* banned, int64_t num_banned, int64_t top_k, double top_p, int64_t* ids,
-                           int64_t rows, int64_t size, int64_t threads);
+extern "C" int64_t draw_float(const float* logits, int64_t pitch, const double* uniform, const double* temperatures,
+                              const int64_t* banned, int64_t num_banned, int64_t top_k, double top_p, int64_t* ids,
+                              int64_t rows, int64_t size, int64_t threads);
 
 // Draws from logits and steps, `tokens` times, and writes ids (tokens, rows); the state ends in `even` after an even
 // number of steps, otherwise in `odd`. Returns how many there are: fewer if a row has no distribution.

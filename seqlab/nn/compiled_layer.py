@@ -67,7 +67,7 @@ def run(layer: "Layer", x: Tensor, seen: Tensor | None, rotation: Rotation | Non
     given = Given(cos, sin, None if seen is None else seen[:, 0, 0].contiguous(), *masks)
 
     def plain(x: Tensor) -> tuple[Tensor, Tensor]:
-        y, _ = layer.equations(x, None, seen, rotation, causal, masks=masks)
+        y, _ = layer.forward(x, None, seen, rotation, causal, masks=masks)
         return y, layer.attention.inputs(layer.norms[0](x))
 
     y, projected = compiled(x, _weights(layer), shape, given, plain)

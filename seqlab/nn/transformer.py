@@ -139,24 +139,15 @@ class Layer(nn.Module):
         causal: bool,
         memory: Kept | None = None,
         valid: Tensor | None = None,
-    ) -> tuple[Tensor, Kept | Steps]:
-        """One layer; see ``Heads`` for the arguments, and ``Heads.across`` for the memory."""
-        if compiled_layer.runs(self, x, before, seen):
-            return compiled_layer.run(self, x, seen, rotation, causal)
-        return self.equations(x, before, seen, rotation, causal, memory, valid)
-
-    def equations(
-        self,
-        x: Tensor,
-        before: Kept | Steps | None,
-        seen: Tensor | None,
-        rotation: Rotation | None,
-        causal: bool,
-        memory: Kept | None = None,
-        valid: Tensor | None = None,
         masks: Sequence[Tensor | None] | None = None,
     ) -> tuple[Tensor, Kept | Steps]:
-        """``forward`` in operators of torch; ``masks`` are the dropout masks of the blocks, drawn if not given."""
+        """One layer; see ``Heads`` for the other arguments, and ``Heads.across`` for the memory.
+
+        Args:
+            masks: Dropout masks of the blocks, for operators of torch alone; drawn if not given.
+        """
+        if masks is None and compiled_layer.runs(self, x, before, seen):
+            return compiled_layer.run(self, x, seen, rotation, causal)
         mixed, kept = self.attention(self._read(x, 0), before, seen, rotation, causal)
         x = self._add(x, mixed, 0, masks)
         if self.look is not None:
