@@ -26,7 +26,7 @@ ATTENTION = ("attention_rows.cpp", "transformer.cpp")
 """Sources that need none, but use longer vectors if the processor has them."""
 HEADERS = (
     *("attention_head.h", "exponential.h", "lanes.h", "rows.h", "recurrence.h", "share.h", "small_products.h"),
-    *("product.h", "tiles.h", "vector.h"),
+    *("product.h", "registers.h", "tiles.h", "vector.h"),
 )
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"
@@ -75,8 +75,8 @@ def threads_for(numbers: int, each: int) -> int:
 @cache
 def native() -> Native:
     """The compiled code for this processor, built on the first call."""
-    if os.environ.get(SWITCH) != "0" and torch.backends.cpu.get_cpu_capability() != "AVX512":
-        return Native(None, "no processor with AVX-512 under Linux")
+    if os.environ.get(SWITCH) != "0" and torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
+        return Native(None, "no processor with AVX2 under Linux")
     found = _loaded(UNITS)
     if found.library is not None:
         found.library.has_tiles.restype = ctypes.c_bool

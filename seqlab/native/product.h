@@ -2,11 +2,12 @@
 #pragma once
 #include <utility>
 
+#include "registers.h"
 #include "vector.h"
 
 constexpr long DEPTH = 128;  // rows of a panel that lie in the first cache while all operands pass over them
 constexpr long ROWS = 64;    // operands whose sums are held at once
-constexpr int TILE = 8;      // operands whose sums are held in registers, for up to three columns of vectors
+constexpr int TILE = LANES / 2;  // operands whose sums are held in registers, for up to three columns of vectors
 
 // sums[r][n] (+)= a[r] @ panel[:, n], with the panel as (depth, N, LANES). Meanwhile `ahead` is fetched.
 template <int R, int N>
@@ -19,7 +20,7 @@ INLINE void tile(const float* a, long stride, const float* panel, long depth, V*
         __builtin_prefetch(ahead + k * LANES);
         V b[N];
 #pragma GCC unroll 4
-        for (int n = 0; n < N; n++) b[n] = load(panel + (k * N + n) * LANES);
+        for (int n = 0; n < N; n++) b[n] = load(panel + (k * N + n) * LANES), keep(b[n]);
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++) {
             float x = a[r * stride + k];

@@ -1,6 +1,7 @@
 // Products of matrices that fit in the first cache, and of rows.
 #pragma once
 #include "lanes.h"
+#include "registers.h"
 
 using Floats = Block<float>;
 using V = Floats::V;
@@ -13,7 +14,7 @@ inline void tile(const float* a, long a_row, long a_step, const float* b, long b
     V sums[ROWS][WIDE] = {}, own[WIDE];
     for (long p = 0; p < inner; p++) {
 #pragma GCC unroll 6
-        for (int w = 0; w < WIDE; w++) Floats::load(own[w], b + p * b_pitch + w * LANES);
+        for (int w = 0; w < WIDE; w++) Floats::load(own[w], b + p * b_pitch + w * LANES), keep(own[w]);
 #pragma GCC unroll 6
         for (int r = 0; r < ROWS; r++) {
             const float x = a[r * a_row + p * a_step];

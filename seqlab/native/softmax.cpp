@@ -1,5 +1,6 @@
 // Softmax over rows of logits, in passes that find their row in cache. Mirrored by seqlab/native/softmax.py.
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <memory>
 
@@ -8,23 +9,24 @@
 
 constexpr float NOTHING = -std::numeric_limits<float>::infinity();
 
+typedef uint16_t Halves __attribute__((vector_size(2 * LANES)));
+
 // Of bfloat16, the upper half of a float.
-inline V load(const uint16_t* from, int lanes) {
-    __m256i halves = _mm256_maskz_loadu_epi16(__mmask16((1u << lanes) - 1), from);
-    return (V)_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
+INLINE V load(const uint16_t* from, int lanes) {
+    Halves halves{};
+    if (lanes == LANES) std::memcpy(&halves, from, sizeof halves);
+    else std::memcpy(&halves, from, lanes * sizeof *from);
+    return (V)(__builtin_convertvector(halves, Bits) << 16);
 }
 
-inline void store(uint16_t* to, V v, int lanes) {
-    Int bits;
-    std::memcpy(&bits, &v, sizeof bits);
-    Int upper = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-    upper = v == v ? upper : Int{} + 0x7fc0;
-    _mm256_mask_storeu_epi16(to, __mmask16((1u << lanes) - 1), _mm512_cvtepi32_epi16((__m512i)upper));
+INLINE void store(uint16_t* to, V v, int lanes) {
+    const Bits bits = (Bits)v, upper = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    const Halves halves = __builtin_convertvector(v == v ? upper : Bits{} + 0x7fc0, Halves);
+    if (lanes == LANES) std::memcpy(to, &halves, sizeof halves);
+    else std::memcpy(to, &halves, lanes * sizeof *to);
 }
 
-inline V larger(V a, V b) { return a > b ? a : b; }
-
-inline float largest(V v) { return _mm512_reduce_max_ps((__m512)v); }
+INLINE V larger(V a, V b) { return a > b ? a : b; }
 
 template <class Do>
 INLINE void each_vector(long size, Do with) {

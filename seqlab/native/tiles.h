@@ -3,7 +3,7 @@
 #pragma once
 #include "vector.h"
 
-constexpr long SIDE = 16;           // rows of a tile, and its columns in float32
+constexpr long SIDE = LANES;        // rows of a tile, and its columns in float32
 constexpr long PAIRED = 2 * SIDE;   // bfloat16 of a row of a tile; depth of a block
 constexpr long TILED = 2 * SIDE;    // operands whose sums are held at once
 constexpr long TILE_OF = SIDE * PAIRED;
@@ -11,7 +11,7 @@ constexpr long TILE_OF = SIDE * PAIRED;
 inline long rounded_up(long n, long of) { return (n + of - 1) / of * of; }
 
 // A line of the cache, as what lies in it.
-union alignas(64) Line {
+union alignas(4 * LANES) Line {
     V vector;
     float precise[LANES];
     uint16_t low[PAIRED];

@@ -1,4 +1,4 @@
-// Sixteen floats at a time, and the functions of them that gates are made of.
+// As many floats at a time as the processor's vectors hold, and the functions of them that gates are made of.
 #pragma once
 #include <immintrin.h>
 
@@ -11,7 +11,11 @@
 #define INLINED __attribute__((always_inline))
 #define INLINE inline INLINED
 
+#ifdef __AVX512F__
 constexpr int LANES = 16;
+#else
+constexpr int LANES = 8;
+#endif
 typedef float V __attribute__((vector_size(4 * LANES)));
 typedef int32_t Int __attribute__((vector_size(4 * LANES)));
 typedef uint32_t Bits __attribute__((vector_size(4 * LANES)));
@@ -26,7 +30,9 @@ INLINE V load(const float* from) {
 
 INLINE void store(float* to, V v) { std::memcpy(to, &v, sizeof v); }
 
-// The first `lanes` floats; the others are zero.
+// The first `lanes` floats; the others are zero, are not written, or are `value`. And x * y + z rounded once, whatever
+// the compiler makes of the loop around it; the sum of all floats; and 1 / x.
+#ifdef __AVX512F__
 INLINE V load(const float* from, int lanes) {
     return (V)_mm512_maskz_loadu_ps(__mmask16((1u << lanes) - 1), from);
 }
@@ -35,15 +41,49 @@ INLINE void store(float* to, V v, int lanes) {
     _mm512_mask_storeu_ps(to, __mmask16((1u << lanes) - 1), (__m512)v);
 }
 
-// The first `lanes` floats; the others are `value`.
 INLINE V otherwise(V v, int lanes, float value) {
     return (V)_mm512_mask_mov_ps((__m512)splat(value), __mmask16((1u << lanes) - 1), (__m512)v);
 }
 
-// x * y + z rounded once, whatever the compiler makes of the loop around it.
 INLINE V fused(float x, V y, V z) { return (V)_mm512_fmadd_ps((__m512)splat(x), (__m512)y, (__m512)z); }
 
 INLINE float sum(V v) { return _mm512_reduce_add_ps((__m512)v); }
+
+// From 14 bits and one step of Newton's, a fifth of the time of a division.
+INLINE V reciprocal(V x) {
+    V guess = (V)_mm512_rcp14_ps((__m512)x);
+    return guess + guess * (1.f - x * guess);
+}
+#else
+INLINE Int first(int lanes) { return Int{0, 1, 2, 3, 4, 5, 6, 7} < lanes; }
+
+INLINE V load(const float* from, int lanes) {
+    return lanes == LANES ? load(from) : (V)_mm256_maskload_ps(from, (__m256i)first(lanes));
+}
+
+INLINE void store(float* to, V v, int lanes) {
+    if (lanes == LANES) store(to, v);
+    else _mm256_maskstore_ps(to, (__m256i)first(lanes), (__m256)v);
+}
+
+INLINE V otherwise(V v, int lanes, float value) { return first(lanes) ? v : splat(value); }
+
+INLINE V fused(float x, V y, V z) { return (V)_mm256_fmadd_ps((__m256)splat(x), (__m256)y, (__m256)z); }
+
+INLINE float sum(V v) {
+    v += __builtin_shuffle(v, Int{4, 5, 6, 7});
+    v += __builtin_shuffle(v, Int{2, 3});
+    return v[0] + v[1];
+}
+
+INLINE V reciprocal(V x) { return 1.f / x; }
+#endif
+
+INLINE float largest(V v) {
+    float most = v[0];
+    for (int i = 1; i < LANES; i++) most = std::max(most, v[i]);
+    return most;
+}
 
 INLINE V clamp(V x, float least, float most) {
     x = x < least ? splat(least) : x;
@@ -51,12 +91,6 @@ INLINE V clamp(V x, float least, float most) {
 }
 
 INLINE V exp(V x) { return exponential<V, Int>(clamp(x, -87.f, 88.f)); }
-
-// 1 / x from 14 bits and one step of Newton's, a fifth of the time of a division.
-INLINE V reciprocal(V x) {
-    V guess = (V)_mm512_rcp14_ps((__m512)x);
-    return guess + guess * (1.f - x * guess);
-}
 
 INLINE V sigmoid(V x) { return reciprocal(1.f + exp(-x)); }
 
