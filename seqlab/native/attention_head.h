@@ -7,28 +7,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
-#include "exponential.h"
 #include "small_products.h"
-
-typedef int32_t Int __attribute__((vector_size(WIDTH)));
 
 constexpr long STRIP = 6;             // rows of a product that are computed together
 constexpr long QUERIES = 11 * STRIP;  // whose weights are held at once
-constexpr float SMALLEST = -87;  // e^x of less counts as zero
-constexpr float NOTHING = -std::numeric_limits<float>::infinity();
-
-inline V exponential_of_negative(V x) {
-    const V cut = x < SMALLEST ? SMALLEST - V{} : x;
-    return x < SMALLEST ? V{} : exponential<V, Int>(cut);
-}
-
-inline float sum(V v) {
-    float total = 0;
-    for (long i = 0; i < LANES; i++) total += v[i];
-    return total;
-}
 
 inline void put(float* to, V v, bool add) {
     V before = {};
@@ -43,8 +26,7 @@ inline void soften(float* p, long columns) {
         Floats::load(x, p + at);
         most = most > x ? most : x;
     }
-    float highest = most[0];
-    for (long i = 1; i < LANES; i++) highest = std::max(highest, most[i]);
+    const float highest = largest(most);
     for (long at = 0; at < columns; at += LANES) {
         Floats::load(x, p + at);
         x = exponential_of_negative(x - highest);

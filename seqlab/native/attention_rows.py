@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seqlab.native.compiler import NUMBER, POINTER, attention, call, threads_for
+from seqlab.native.compiler import NUMBER, POINTER, call, threads_for, wide
 
 EACH = 50_000
 """Multiplications per thread; with fewer, a thread costs more than it saves."""
@@ -19,7 +19,7 @@ ATTEND_ROWS = (POINTER, NUMBER, *[POINTER] * 3, NUMBER, NUMBER, POINTER, POINTER
 @cache
 def lanes() -> int:
     """Floats that compiled code computes at once; the size of a head is a multiple. 1 without compiled code."""
-    library = attention().library
+    library = wide().library
     return 1 if library is None else int(library.lanes())
 
 
@@ -45,7 +45,7 @@ def able(queries: Tensor, *others: Tensor) -> bool:
         and all(one.dtype == torch.float32 and one.device.type == "cpu" for one in (queries, *others))
         and all(one.stride(-1) == 1 for one in (queries, *others))
         and not torch.compiler.is_compiling()
-        and attention().library is not None
+        and wide().library is not None
         and not queries.shape[-1] % lanes()
     )
 
@@ -79,5 +79,5 @@ def attend_rows(queries: Tensor, table: Table, weighed: bool = False) -> tuple[T
         0 if weights is None else weights,
     )
     threads = threads_for(2 * mixed.numel() * steps, EACH)
-    call("attend_rows", ATTEND_ROWS, *given, rows, heads, steps, size, threads, library=attention().library)
+    call("attend_rows", ATTEND_ROWS, *given, rows, heads, steps, size, threads, library=wide().library)
     return mixed, weights

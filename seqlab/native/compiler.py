@@ -22,11 +22,20 @@ from seqlab.native.store import stored
 UNITS = ("cells.cpp", "gains.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
 PORTABLE = ("chains.cpp", "draws.cpp", "sparse_rows.cpp", "steps.cpp", "word_pairs.cpp")
 """Sources that need no special processor."""
-ATTENTION = ("attention_rows.cpp", "transformer.cpp")
+WIDE = ("attention_rows.cpp", "cross_entropy.cpp", "transformer.cpp")
 """Sources that need none, but use longer vectors if the processor has them."""
 HEADERS = (
-    *("attention_head.h", "exponential.h", "lanes.h", "rows.h", "recurrence.h", "share.h", "small_products.h"),
-    *("product.h", "registers.h", "tiles.h", "vector.h"),
+    *(
+        "attention_head.h",
+        "exponential.h",
+        "floats.h",
+        "lanes.h",
+        "rows.h",
+        "recurrence.h",
+        "share.h",
+        "small_products.h",
+    ),
+    *("product.h", "tiles.h", "vector.h"),
 )
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"
@@ -91,9 +100,9 @@ def portable() -> Native:
 
 
 @cache
-def attention() -> Native:
-    """The compiled code of attention, built on the first call."""
-    return _loaded(ATTENTION)
+def wide() -> Native:
+    """The compiled code with vectors as long as the processor has them, built on the first call."""
+    return _loaded(WIDE)
 
 
 def obstacle() -> str | None:

@@ -2,7 +2,6 @@
 #pragma once
 #include <utility>
 
-#include "registers.h"
 #include "vector.h"
 
 constexpr long DEPTH = 128;  // rows of a panel that lie in the first cache while all operands pass over them

@@ -1,11 +1,6 @@
 // Products of matrices that fit in the first cache, and of rows.
 #pragma once
-#include "lanes.h"
-#include "registers.h"
-
-using Floats = Block<float>;
-using V = Floats::V;
-constexpr long LANES = Floats::LANES;
+#include "floats.h"
 
 // c[i][j] (+)= sum over p of a[i * a_row + p * a_step] b[p][j], of a few rows and lanes.
 template <int ROWS, int WIDE>
@@ -14,7 +9,7 @@ inline void tile(const float* a, long a_row, long a_step, const float* b, long b
     V sums[ROWS][WIDE] = {}, own[WIDE];
     for (long p = 0; p < inner; p++) {
 #pragma GCC unroll 6
-        for (int w = 0; w < WIDE; w++) Floats::load(own[w], b + p * b_pitch + w * LANES), keep(own[w]);
+        for (int w = 0; w < WIDE; w++) Floats::load(own[w], b + p * b_pitch + w * LANES);
 #pragma GCC unroll 6
         for (int r = 0; r < ROWS; r++) {
             const float x = a[r * a_row + p * a_step];

@@ -6,10 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "exponential.h"
 #include "small_products.h"
-
-typedef int32_t Int __attribute__((vector_size(WIDTH)));
 
 constexpr int WIDE = 2;              // vectors of a panel
 constexpr long UNITS = WIDE * LANES;  // columns of a panel
@@ -19,12 +16,6 @@ struct Layer {
     const float *inputs, *bias, *recurrent, *recurrent_bias;  // the output layer has no recurrent ones
     int64_t below, size, at;                                  // inputs, units, where its state begins in a row
 };
-
-inline V load(const float* from) {
-    V v;
-    Floats::load(v, from);
-    return v;
-}
 
 static V sigmoid(V x) {
     x = x < -87.f ? V{} - 87.f : x;

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from seqlab.native.attention_rows import lanes
-from seqlab.native.compiler import POINTER, attention, call, threads_for
+from seqlab.native.compiler import POINTER, call, threads_for, wide
 
 EACH = 4_000_000
 """Multiplications per thread; with fewer, a thread costs more than it saves."""
@@ -97,7 +97,7 @@ def able(x: Tensor, heads: int, inner: int, *weights: Tensor) -> bool:
         and x.device.type == "cpu"
         and x.dtype == torch.float32
         and all(one.dtype == torch.float32 and one.is_contiguous() for one in weights)
-        and attention().library is not None
+        and wide().library is not None
     )
     return readable and not (size % (2 * lanes()) or inner % (2 * lanes()) or size // heads % (2 * lanes()))
 
@@ -133,7 +133,7 @@ def _layer(shape: Shape, given: Given, x: Tensor, weights: Weights, kept: Tensor
 def _run(function: str, layer: _Layer, like: Tensor) -> None:
     panels = like.new_empty(layer.size * (4 * layer.size + 2 * layer.inner))
     layer.panels = panels.data_ptr()
-    call(function, (POINTER,), ctypes.addressof(layer), library=attention().library)
+    call(function, (POINTER,), ctypes.addressof(layer), library=wide().library)
 
 
 class _Compiled(torch.autograd.Function):

@@ -30,6 +30,10 @@ INLINE V load(const float* from) {
 
 INLINE void store(float* to, V v) { std::memcpy(to, &v, sizeof v); }
 
+// Keeps a vector that several products read in a register. Without it GCC reads it from memory for each of them, and
+// they wait for the loads.
+INLINE void keep(V& v) { asm("" : "+v"(v)); }
+
 // The first `lanes` floats; the others are zero, are not written, or are `value`. And x * y + z rounded once, whatever
 // the compiler makes of the loop around it; the sum of all floats; and 1 / x.
 #ifdef __AVX512F__

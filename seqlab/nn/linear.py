@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from seqlab.native import softmax
+from seqlab.native import cross_entropy, softmax
 from seqlab.native.products import linear
 from seqlab.native.products import product as multiply
 
@@ -79,6 +79,10 @@ class _Chunked(torch.autograd.Function):
         bias: Tensor,
         targets: Tensor,
     ) -> Tensor:
+        if low is None and cross_entropy.able(inputs, weight, bias):
+            each, *found = cross_entropy.gradients(inputs, weight, bias, targets, smoothing)
+            ctx.save_for_backward(*found)
+            return each.sum().to(bias.dtype)
         d_inputs, d_weight, d_bias = torch.empty_like(inputs), torch.empty_like(weight), torch.zeros_like(bias)
         cast = weight if low is None else weight.to(low)
         nats = inputs.new_zeros((), dtype=torch.float64)

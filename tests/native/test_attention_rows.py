@@ -4,9 +4,9 @@ from torch import Tensor
 
 from seqlab.native import attention_rows
 from seqlab.native.attention_rows import Table, able, attend_rows
-from seqlab.native.compiler import attention
+from seqlab.native.compiler import wide
 
-pytestmark = pytest.mark.skipif(attention().library is None, reason=attention().reason or "there is")
+pytestmark = pytest.mark.skipif(wide().library is None, reason=wide().reason or "there is")
 ROWS, HEADS, SIZE = 7, 3, 16
 
 

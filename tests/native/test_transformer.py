@@ -4,10 +4,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.native import transformer
-from seqlab.native.compiler import attention
+from seqlab.native.compiler import wide
 from seqlab.native.transformer import Given, Shape, Weights, able, layer
 
-pytestmark = pytest.mark.skipif(attention().library is None, reason=attention().reason or "there is")
+pytestmark = pytest.mark.skipif(wide().library is None, reason=wide().reason or "there is")
 BATCH, HEADS, SIZE, INNER = 3, 2, 64, 96
 
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqlab.native.compiler import attention
+from seqlab.native.compiler import wide
 from seqlab.nn import compiled_layer
 from seqlab.nn.transformer import Layer, TransformerOptions
 from seqlab.nn.transformer_language import TransformerLanguage, TransformerLanguageOptions
 
-pytestmark = pytest.mark.skipif(attention().library is None, reason=attention().reason or "there is")
+pytestmark = pytest.mark.skipif(wide().library is None, reason=wide().reason or "there is")
 OPTIONS = TransformerOptions(hidden_size=64, num_heads=2, dropout=0.0)
 
 

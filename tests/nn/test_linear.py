@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqlab.native.compiler import native, wide
 from seqlab.nn import linear
 from seqlab.nn.linear import linear_cross_entropy, linear_log_softmax, linear_token_nats
 
@@ -21,7 +22,7 @@ def case(tokens: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tenso
 
 @pytest.fixture
 def always_chunked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Chunks of eight rows of float64 however few the logits, and how many rows each had."""
+    """Chunks of eight rows of float64 however few the logits, by torch, and how many rows each had."""
     rows: list[int] = []
     gradient = linear._softmax_gradient
 
@@ -30,6 +31,7 @@ def always_chunked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return gradient(product, *call)
 
     monkeypatch.setattr(linear, "LARGE", 0)
+    monkeypatch.setattr(linear.cross_entropy, "able", lambda *tensors: False)
     monkeypatch.setattr(linear, "CHUNK", 8 * 8 * VOCAB)
     monkeypatch.setattr(linear, "_softmax_gradient", counted)
     return rows
@@ -50,6 +52,21 @@ def test_gradients_of_chunks_are_right(always_chunked: list[int]) -> None:
     inputs, weight, bias, targets = case(11)
     assert torch.autograd.gradcheck(lambda *given: linear_cross_entropy(*given, targets), (inputs, weight, bias))
     assert always_chunked
+
+
+@pytest.mark.skipif(wide().library is None or native().tiles, reason="no compiled code, or tiles of the processor")
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_compiled_code_gives_the_numbers_of_torch(smoothing: float, always_chunked: list[int]) -> None:
+    inputs, weight, bias, targets = case(37, torch.float32)
+    plain = linear_cross_entropy(inputs, weight, bias, targets, smoothing)
+    wanted = torch.autograd.grad(2 * plain, (inputs, weight, bias))
+    chunks = len(always_chunked)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(linear.cross_entropy, "able", lambda *tensors: True)
+        found = linear_cross_entropy(inputs, weight, bias, targets, smoothing)
+    torch.testing.assert_close(found, plain)
+    torch.testing.assert_close(torch.autograd.grad(2 * found, (inputs, weight, bias)), wanted)
+    assert len(always_chunked) == chunks > 0
 
 
 def test_a_large_logit_stays_finite(always_chunked: list[int]) -> None:
