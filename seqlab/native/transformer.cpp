@@ -7,7 +7,7 @@
 
 constexpr long PANEL = 2 * LANES;  // columns of a matrix that lie side by side
 constexpr long ROWS = 48;          // positions that pass through a half together
-constexpr long TOKENS = 128;       // positions whose products are added to a gradient of weights together
+constexpr long TOKENS = 384;       // positions whose products are added to a gradient of weights together
 
 // Matrices (columns, inner) as torch's linear layers keep them, gains and biases; null for what there is not.
 template <class Numbers>
