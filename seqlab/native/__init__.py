@@ -1,1 +1,1 @@
-"""Compiled code under cells, layers and decoding: some for machines with AVX-512, some for any with a C++ compiler."""
+"""Compiled code under cells, layers and decoding: some for machines with AVX2, some for any with a C++ compiler."""
