@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <thread>
 
 #include "exponential.h"
@@ -39,6 +40,7 @@ struct Step {
     const int64_t* d_drawn;                 // and of each noise word (blocks, shared)
     long blocks, count, size, block, window, shared;
     float share;                            // how often a noise word counts beside a pair
+    bool means;                             // CBOW, not skip-gram
     double* nats;                           // (blocks)
     int64_t* pairs;                         // (blocks)
 
@@ -54,23 +56,15 @@ struct Step {
     }
 };
 
-// The gradients of some rows of a table. Blocks add theirs one after the other.
+// The gradients of some rows of a table.
 class Gradients {
     float* rows;
     long size;
     std::vector<char> begun;
-    std::atomic<long> turn = 0;
 
    public:
     Gradients(float* rows, long count, long size) : rows(rows), size(size), begun(count) {}
 
-    template <class Do>
-    void in_turn(long number, Do with) {
-        for (long tries = 0; turn.load(std::memory_order_acquire) != number; tries++)
-            if (tries > 100) std::this_thread::yield();
-        with();
-        turn.store(number + 1, std::memory_order_release);
-    }
     void add(long row, float factor, const float* from) {
         float* to = rows + row * size;
         if (begun[row]) return ::add(to, factor, from, size);
@@ -121,16 +115,18 @@ class Sums {
     }
 };
 
-// What a thread works on.
+// What a thread works on, a block at a time.
 struct Bench {
     const Step& step;
     Gradients &d_inputs, &d_outputs;
     Padded<float> hidden, centers, around, noise, turned, against, d_hidden, d_around, d_noise, said;
     Sums near, back;               // of each place, those near it; and the other way round
-    long first, last, begin, end;  // places of the block, and those around it
+    long number;                   // of the block
+    long first, last, begin, end;  // its places, and those around it
     long ahead;                    // blocks until the next one of this thread
     double nats = 0;
     int64_t pairs = 0;
+    std::atomic<bool> waits = false;  // to add the block's gradients
 
     Bench(const Step& step, Gradients& d_inputs, Gradients& d_outputs)
         : step(step), d_inputs(d_inputs), d_outputs(d_outputs),
@@ -140,8 +136,8 @@ struct Bench {
           said(1, step.block * 2 * step.window, 0), near(step.block, 2 * step.window),
           back(step.width(), 2 * step.window), ahead(omp_get_num_threads()) {}
 
-    void enter(long number) {
-        first = number * step.block, last = std::min(first + step.block, step.count);
+    void enter(long block) {
+        number = block, first = number * step.block, last = std::min(first + step.block, step.count);
         begin = std::max(0L, first - step.window), end = std::min(last + step.window, step.count);
         nats = 0, pairs = 0, near.clear(), back.clear();
         for (long n = 0; n < step.shared; n++)
@@ -165,7 +161,7 @@ struct Bench {
     }
     // Asks for the rows of place i in the next block of this thread.
     [[gnu::always_inline]] void fetch_next(long i) const {
-        const long place = first + i + ahead * step.block, block = first / step.block + ahead;
+        const long block = number + ahead, place = block * step.block + i;
         if (place < step.count) {
             fetch(row_of(step.inputs, step.heads[place]), step.size);
             fetch(row_of(step.outputs, step.words[place]), step.size);
@@ -175,9 +171,8 @@ struct Bench {
     }
     // Asks for the gradients of place i, which are added to.
     [[gnu::always_inline]] void fetch_gradients(long i) const {
-        const long place = first + i, block = first / step.block;
-        d_inputs.ask(step.d_heads[place]), d_outputs.ask(step.d_words[place]);
-        each_noise(i, [&](long n) __attribute__((always_inline)) { d_outputs.ask(step.d_drawn[block * step.shared + n]); });
+        d_inputs.ask(step.d_heads[first + i]), d_outputs.ask(step.d_words[first + i]);
+        each_noise(i, [&](long n) __attribute__((always_inline)) { d_outputs.ask(step.d_drawn[number * step.shared + n]); });
     }
     // The noise words, some at each place.
     template <class Do>
@@ -235,12 +230,12 @@ struct Bench {
         for (long place = begin; place < end; place++)
             if (back.count(place - first + step.window)) to.add(rows[place], 1.f, beside(d_around, place));
     }
-    void add_noise(long number) {
+    void add_noise() {
         for (long n = 0; n < step.shared; n++) d_outputs.add(step.d_drawn[number * step.shared + n], 1.f, d_noise.row(n));
     }
 };
 
-void skipgram(Bench& bench, long number) {
+void skipgram(Bench& bench) {
     const Step& step = bench.step;
     const long pitch = step.pitch();
     float* slopes = bench.said.row(0);
@@ -263,17 +258,17 @@ void skipgram(Bench& bench, long number) {
         bench.fetch_gradients(i);
     }
     bench.hand_back(bench.hidden);
-    bench.d_inputs.in_turn(number, [&] {
-        for (long place = bench.first; place < bench.last; place++)
-            bench.d_inputs.add(step.d_heads[place], 1.f, bench.centered(bench.d_hidden, place));
-    });
-    bench.d_outputs.in_turn(number, [&] {
-        bench.add_around(bench.d_outputs, step.d_words);
-        bench.add_noise(number);
-    });
 }
 
-void cbow(Bench& bench, long number) {
+void add_skipgram(Bench& bench) {
+    const Step& step = bench.step;
+    for (long i = 0; i < bench.last - bench.first; i++)
+        bench.d_inputs.add(step.d_heads[bench.first + i], 1.f, bench.d_hidden.row(i));
+    bench.add_around(bench.d_outputs, step.d_words);
+    bench.add_noise();
+}
+
+void cbow(Bench& bench) {
     const Step& step = bench.step;
     const long pitch = step.pitch();
     float* slopes = bench.said.row(0);
@@ -301,15 +296,57 @@ void cbow(Bench& bench, long number) {
         bench.fetch_gradients(i);
     }
     bench.hand_back(bench.d_hidden);
-    bench.d_inputs.in_turn(number, [&] { bench.add_around(bench.d_inputs, step.d_heads); });
-    bench.d_outputs.in_turn(number, [&] {
-        for (long i = 0; i < bench.last - bench.first; i++)
-            if (bench.near.count(i)) bench.d_outputs.add(step.d_words[bench.first + i], slopes[i], bench.hidden.row(i));
-        bench.add_noise(number);
-    });
 }
 
-// A block goes to whichever thread is free, but adds its gradients in its turn, so that nothing depends on the threads.
+void add_cbow(Bench& bench) {
+    const Step& step = bench.step;
+    bench.add_around(bench.d_inputs, step.d_heads);
+    for (long i = 0; i < bench.last - bench.first; i++)
+        if (bench.near.count(i))
+            bench.d_outputs.add(step.d_words[bench.first + i], bench.said.row(0)[i], bench.hidden.row(i));
+    bench.add_noise();
+}
+
+// Blocks whose gradients are added one after the other, by whichever thread is there, so that none waits for another.
+class Line {
+    std::vector<std::atomic<Bench*>> ready;
+    std::atomic<long> next = 0;
+    std::atomic<bool> adding = false;
+
+    Bench* first() const { return next < long(ready.size()) ? ready[next].load() : nullptr; }
+
+   public:
+    explicit Line(long blocks) : ready(blocks) {}
+    void enter(Bench& bench) { bench.waits = true, ready[bench.number] = &bench; }
+    void advance() {
+        while (first() && !adding.exchange(true)) {
+            while (Bench* bench = first()) {
+                bench->step.means ? add_cbow(*bench) : add_skipgram(*bench);
+                next++, bench->waits = false;
+            }
+            adding = false;
+        }
+    }
+};
+
+// The benches of a thread: one, and more while blocks before its own are late.
+class Room {
+    static constexpr long MOST = 32;
+    std::vector<std::unique_ptr<Bench>> benches;
+
+   public:
+    template <class Make>
+    Bench& free(Line& line, Make make) {
+        for (;; line.advance(), std::this_thread::yield()) {
+            for (auto& bench : benches)
+                if (!bench->waits) return *bench;
+            if (long(benches.size()) < MOST) return *benches.emplace_back(make());
+        }
+    }
+};
+
+// A block goes to whichever thread is free; gradients are added in the order of the blocks, so that nothing depends on
+// the threads.
 extern "C" void word_pairs(const float* inputs, const float* outputs, const int64_t* heads, const int64_t* words,
                            const int64_t* owners, const int64_t* reach, const int64_t* drawn, const int64_t* d_heads,
                            const int64_t* d_words, const int64_t* d_drawn, int64_t blocks, int64_t count, int64_t size,
@@ -317,16 +354,19 @@ extern "C" void word_pairs(const float* inputs, const float* outputs, const int6
                            int64_t input_rows, float* d_outputs, int64_t output_rows, double* nats, int64_t* pairs,
                            int64_t threads) {
     const Step step{inputs, outputs, heads,  words, owners, reach,  drawn,  d_heads, d_words,
-                    d_drawn, blocks, count,  size,  block,  window, shared, share,   nats,   pairs};
+                    d_drawn, blocks, count,  size,  block,  window, shared, share, means, nats, pairs};
     Gradients of_inputs(d_inputs, input_rows, size), of_outputs(d_outputs, output_rows, size);
+    Line line(blocks);
 #pragma omp parallel num_threads(threads)
     {
-        Bench bench(step, of_inputs, of_outputs);
+        Room room;
 #pragma omp for schedule(monotonic : dynamic, 1)
         for (long number = 0; number < blocks; number++) {
+            Bench& bench = room.free(line, [&] { return std::make_unique<Bench>(step, of_inputs, of_outputs); });
             bench.enter(number);
-            means ? cbow(bench, number) : skipgram(bench, number);
+            means ? cbow(bench) : skipgram(bench);
             nats[number] = bench.nats, pairs[number] = bench.pairs;
+            line.enter(bench), line.advance();
         }
     }
     of_inputs.finish(), of_outputs.finish();
