@@ -18,8 +18,8 @@ ARGUMENTS = (POINTER, NUMBER, POINTER, *OPTIONS, POINTER, *[NUMBER] * 3)
 """Functions in draws.cpp, and their arguments."""
 COUNT_BELOW = (POINTER, NUMBER, POINTER, NUMBER, POINTER, NUMBER)
 """Arguments of ``count_below`` in draws.cpp."""
-EACH_SEARCH = 1_000
-"""Searches per thread."""
+EACH_SEARCH = 10_000
+"""Searches per thread; with fewer, a thread costs more than it saves."""
 
 
 class Limits(NamedTuple):
