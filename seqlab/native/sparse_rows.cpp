@@ -10,7 +10,7 @@
 // their end. Returns the number of groups.
 extern "C" int64_t group_places(const int64_t* ids, int64_t count, int64_t size, int64_t* distinct, int64_t* ranks,
                                 int64_t* places, int64_t* ends) {
-    std::vector<int64_t> ranked(size);
+    std::vector<int32_t> ranked(size);
     for (long k = 0; k < count; k++) ranked[ids[k]]++;
     long groups = 0, begin = 0;
     for (long id = 0; id < size; id++)

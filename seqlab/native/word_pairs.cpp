@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <thread>
 
 #include "exponential.h"
@@ -41,8 +42,6 @@ struct Step {
     long blocks, count, size, block, window, shared;
     float share;                            // how often a noise word counts beside a pair
     bool means;                             // CBOW, not skip-gram
-    double* nats;                           // (blocks)
-    int64_t* pairs;                         // (blocks)
 
     long pitch() const { return Floats::padded(size); }
     long width() const { return block + 2 * window; }
@@ -167,12 +166,16 @@ struct Bench {
             fetch(row_of(step.outputs, step.words[place]), step.size);
         }
         if (block < step.blocks)
-            each_noise(i, [&](long n) __attribute__((always_inline)) { fetch(row_of(step.outputs, step.drawn[block * step.shared + n]), step.size); });
+            each_noise(i, [&](long n) __attribute__((always_inline)) {
+                fetch(row_of(step.outputs, step.drawn[block * step.shared + n]), step.size);
+            });
     }
     // Asks for the gradients of place i, which are added to.
     [[gnu::always_inline]] void fetch_gradients(long i) const {
         d_inputs.ask(step.d_heads[first + i]), d_outputs.ask(step.d_words[first + i]);
-        each_noise(i, [&](long n) __attribute__((always_inline)) { d_outputs.ask(step.d_drawn[number * step.shared + n]); });
+        each_noise(i, [&](long n) __attribute__((always_inline)) {
+            d_outputs.ask(step.d_drawn[number * step.shared + n]);
+        });
     }
     // The noise words, some at each place.
     template <class Do>
@@ -231,7 +234,8 @@ struct Bench {
             if (back.count(place - first + step.window)) to.add(rows[place], 1.f, beside(d_around, place));
     }
     void add_noise() {
-        for (long n = 0; n < step.shared; n++) d_outputs.add(step.d_drawn[number * step.shared + n], 1.f, d_noise.row(n));
+        for (long n = 0; n < step.shared; n++)
+            d_outputs.add(step.d_drawn[number * step.shared + n], 1.f, d_noise.row(n));
     }
 };
 
@@ -244,7 +248,9 @@ void skipgram(Bench& bench) {
     for (long place = bench.first; place < bench.last; place++) {
         bench.fetch_next(place - bench.first);
         const float* own = bench.centered(bench.hidden, place);
-        step.each_near(place, [&](long other) { slopes[bench.pairs++] = dot(own, bench.beside(bench.around, other), pitch); });
+        step.each_near(place, [&](long other) {
+            slopes[bench.pairs++] = dot(own, bench.beside(bench.around, other), pitch);
+        });
     }
     bench.tell_pairs(bench.pairs);
     for (long place = bench.first; place < bench.last; place++)
@@ -351,23 +357,26 @@ extern "C" void word_pairs(const float* inputs, const float* outputs, const int6
                            const int64_t* owners, const int64_t* reach, const int64_t* drawn, const int64_t* d_heads,
                            const int64_t* d_words, const int64_t* d_drawn, int64_t blocks, int64_t count, int64_t size,
                            int64_t block, int64_t window, int64_t shared, float share, bool means, float* d_inputs,
-                           int64_t input_rows, float* d_outputs, int64_t output_rows, double* nats, int64_t* pairs,
+                           int64_t input_rows, float* d_outputs, int64_t output_rows, float* nats, int64_t* pairs,
                            int64_t threads) {
-    const Step step{inputs, outputs, heads,  words, owners, reach,  drawn,  d_heads, d_words,
-                    d_drawn, blocks, count,  size,  block,  window, shared, share, means, nats, pairs};
+    const Step step{inputs,  outputs, heads, words, owners, reach,  drawn,  d_heads, d_words,
+                    d_drawn, blocks,  count, size,  block,  window, shared, share,   means};
     Gradients of_inputs(d_inputs, input_rows, size), of_outputs(d_outputs, output_rows, size);
     Line line(blocks);
+    std::vector<double> costs(blocks);
+    int64_t number_of_pairs = 0;
 #pragma omp parallel num_threads(threads)
     {
         Room room;
-#pragma omp for schedule(monotonic : dynamic, 1)
+#pragma omp for schedule(monotonic : dynamic, 1) reduction(+ : number_of_pairs)
         for (long number = 0; number < blocks; number++) {
             Bench& bench = room.free(line, [&] { return std::make_unique<Bench>(step, of_inputs, of_outputs); });
             bench.enter(number);
             means ? cbow(bench) : skipgram(bench);
-            nats[number] = bench.nats, pairs[number] = bench.pairs;
+            costs[number] = bench.nats, number_of_pairs += bench.pairs;
             line.enter(bench), line.advance();
         }
     }
     of_inputs.finish(), of_outputs.finish();
+    *nats = std::accumulate(costs.begin(), costs.end(), 0.), *pairs = number_of_pairs;
 }

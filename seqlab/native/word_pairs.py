@@ -63,16 +63,15 @@ class _Pairs(torch.autograd.Function):
         asked = grouped(torch.cat([places.words, places.drawn.flatten()]), len(outputs))
         ctx.ids, ctx.shapes = (heads.ids, asked.ids), (inputs.shape, outputs.shape)
         ctx.sums = [inputs.new_empty(len(ids), size) for ids in ctx.ids]
-        nats, pairs = (torch.empty(blocks, dtype=dtype) for dtype in (torch.float64, torch.int64))
+        nats, pairs = (torch.empty((), dtype=dtype) for dtype in (torch.float32, torch.int64))
         text = (one.contiguous() for one in (places.heads, places.words, places.rows, places.reach, places.drawn))
         sizes = blocks, count, size, places.block, places.window, places.drawn.shape[1], share, means
         given = inputs, outputs, *text, heads.ranks, *asked.ranks.split([count, places.drawn.numel()]), *sizes
         threads = threads_for(count * size, EACH)
         sums = [part for one in ctx.sums for part in (one, len(one))]
         call("word_pairs", WORD_PAIRS, *given, *sums, nats, pairs, threads, library=portable().library)
-        total = pairs.sum()
-        ctx.mark_non_differentiable(total)
-        return nats.sum().float(), total
+        ctx.mark_non_differentiable(pairs)
+        return nats, pairs
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
