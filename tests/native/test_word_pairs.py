@@ -99,3 +99,11 @@ def test_extremes() -> None:
         with torch.no_grad():
             outputs[int(places.words[3]), 1] = torch.nan
         assert bool(pairs_against_noise(inputs, outputs, places, 0.25, means)[0].isnan())
+
+
+def test_gradients_are_taken_once() -> None:
+    """They are scaled where they lie."""
+    nats, _ = pairs_against_noise(*tables(5), places_of(30, 2), 0.25, True)
+    nats.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="once"):
+        nats.backward()
