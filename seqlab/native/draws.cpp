@@ -100,3 +100,20 @@ bool draw(const Number* logits, long pitch, const double* uniform, const double*
     }
 DRAW(draw_float, float)
 DRAW(draw_double, double)
+
+// Of each number, how many of the rising sums are at most it. Several numbers are looked for together, so that none waits
+// for the memory that another reads.
+extern "C" void count_below(const double* sums, int64_t size, const double* numbers, int64_t count, int64_t* found,
+                            int64_t threads) {
+    constexpr long TOGETHER = 16;
+#pragma omp parallel for num_threads(threads)
+    for (long first = 0; first < count; first += TOGETHER) {
+        const long last = std::min<long>(first + TOGETHER, count);
+        std::fill(found + first, found + last, 0);
+        for (long left = size; left;) {
+            const long half = (left + 1) / 2;
+            for (long k = first; k < last; k++) found[k] += sums[found[k] + half - 1] <= numbers[k] ? half : 0;
+            left -= half;
+        }
+    }
+}

@@ -16,6 +16,10 @@ FUNCTIONS = {torch.float32: "draw_float", torch.float64: "draw_double"}
 OPTIONS = (POINTER, POINTER, NUMBER, NUMBER, ctypes.c_double)
 ARGUMENTS = (POINTER, NUMBER, POINTER, *OPTIONS, POINTER, *[NUMBER] * 3)
 """Functions in draws.cpp, and their arguments."""
+COUNT_BELOW = (POINTER, NUMBER, POINTER, NUMBER, POINTER, NUMBER)
+"""Arguments of ``count_below`` in draws.cpp."""
+EACH_SEARCH = 10_000
+"""Searches per thread; with fewer, a thread costs more than it saves."""
 
 
 class Limits(NamedTuple):
@@ -70,3 +74,22 @@ def draw(logits: Tensor, uniform: Tensor, limits: Limits) -> Tensor | None:
     threads = threads_for(logits.numel(), EACH)
     found = call(FUNCTIONS[logits.dtype], ARGUMENTS, *given, threads, library=portable().library)
     return ids if found else None
+
+
+def count_below(sums: Tensor, numbers: Tensor) -> Tensor:
+    """How many sums are at most each number; the id that a uniform number draws from cumulative probabilities.
+
+    Args:
+        sums: Ascending ``(ids,)``.
+        numbers: Of any shape; compiled code reads float64.
+
+    Returns:
+        Of the shape of ``numbers``, int64, from 0 to ``ids``.
+    """
+    plain = numbers.device.type != "cpu" or not sums.dtype == numbers.dtype == torch.float64
+    if plain or portable().library is None:
+        return torch.searchsorted(sums, numbers, right=True)
+    found = torch.empty(numbers.shape, dtype=torch.int64)
+    given = sums.contiguous(), len(sums), numbers.contiguous(), numbers.numel(), found
+    call("count_below", COUNT_BELOW, *given, threads_for(numbers.numel(), EACH_SEARCH), library=portable().library)
+    return found

@@ -31,9 +31,10 @@ struct Padded {
     Number* row(long at) { return &numbers[at * pitch]; }
 };
 
-// Asks for a row of numbers that is read soon.
+// Asks for a row of numbers that is read soon. Compilers drop calls of functions that do nothing else, so that every
+// such function is inlined.
 template <class Number>
-inline void fetch(const Number* row, long size) {
+[[gnu::always_inline]] inline void fetch(const Number* row, long size) {
     constexpr long LINE = 64 / sizeof(Number);
     for (long at = 0; at < size; at += LINE) __builtin_prefetch(row + at);
 }

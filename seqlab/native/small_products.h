@@ -37,12 +37,14 @@ void stripe(const float* a, long a_row, long a_step, const float* b, long b_pitc
 }
 
 // c = a b, or c += a b, of matrices whose rows are as long as whole lanes; those of a lie as its steps say. Six rows and
-// two lanes at a time fill the registers.
+// two lanes at a time fill the registers; fewer than four rows leave them idle.
 inline void multiply(const float* a, long a_row, long a_step, const float* b, long b_pitch, float* c, long c_pitch,
                      long rows, long inner, long columns, bool add = false) {
     long row = 0;
-    for (; row + 6 <= rows; row += 6)
+    for (; row + 6 <= rows && row + 8 != rows; row += 6)
         stripe<6>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns, add);
+    for (; row + 4 <= rows; row += 4)
+        stripe<4>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns, add);
     for (; row + 2 <= rows; row += 2)
         stripe<2>(a + row * a_row, a_row, a_step, b, b_pitch, c + row * c_pitch, c_pitch, inner, columns, add);
     for (; row < rows; row++)
@@ -60,10 +62,13 @@ inline float dot(const float* a, const float* b, long pitch) {
     return sum;
 }
 
-inline void add(float* to, float factor, const float* from, long pitch) {
+// to += factor * from
+inline void add(float* to, float factor, const float* from, long size) {
     V x, y;
-    for (long at = 0; at < pitch; at += LANES) {
+    long at = 0;
+    for (; at + LANES <= size; at += LANES) {
         Floats::load(x, to + at), Floats::load(y, from + at);
         Floats::store(to + at, x + factor * y);
     }
+    for (; at < size; at++) to[at] += factor * from[at];
 }

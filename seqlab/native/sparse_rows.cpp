@@ -2,8 +2,25 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "lanes.h"
+
+// Groups places by their id, below `size`: the distinct ids, ascending; each place's group; the places of each group, and
+// their end. Returns the number of groups.
+extern "C" int64_t group_places(const int64_t* ids, int64_t count, int64_t size, int64_t* distinct, int64_t* ranks,
+                                int64_t* places, int64_t* ends) {
+    std::vector<int32_t> ranked(size);
+    for (long k = 0; k < count; k++) ranked[ids[k]]++;
+    long groups = 0, begin = 0;
+    for (long id = 0; id < size; id++)
+        if (const long times = ranked[id]) {
+            distinct[groups] = id, ends[groups] = begin;
+            ranked[id] = groups++, begin += times;
+        }
+    for (long k = 0; k < count; k++) places[ends[ranks[k] = ranked[ids[k]]]++] = k;
+    return groups;
+}
 
 constexpr long AHEAD = 8;  // rows that are asked for before they are read
 

@@ -12,6 +12,7 @@ from seqlab.native.compiler import NUMBER, POINTER, call, portable, threads_for
 EACH = 50_000
 """Numbers per thread; with fewer, a thread costs more than it saves."""
 
+GROUP_PLACES = (POINTER, NUMBER, NUMBER, *[POINTER] * 4)
 SUM_ROWS = (POINTER, NUMBER, *[POINTER] * 4, NUMBER, NUMBER, NUMBER)
 ADAGRAD_ROWS = (*[POINTER] * 4, NUMBER, NUMBER, ctypes.c_float, ctypes.c_float, NUMBER)
 """Arguments of the functions in sparse_rows.cpp."""
@@ -29,24 +30,31 @@ class Groups(NamedTuple):
 
     Args:
         ids: The distinct ids, ascending ``(groups,)`` int64.
+        ranks: Group of each place ``(places,)`` int64.
         places: Places of the first id, ascending, then of the second, and so on ``(places,)`` int64.
         ends: End of each id's places in ``places`` ``(groups,)`` int64.
     """
 
     ids: Tensor
+    ranks: Tensor
     places: Tensor
     ends: Tensor
 
 
-def grouped(ids: Tensor) -> Groups:
+def grouped(ids: Tensor, size: int) -> Groups:
     """Groups places by id.
 
     Args:
-        ids: ``(places,)`` int64.
+        ids: ``(places,)`` int64, from 0 to ``size`` - 1.
+        size: Number of ids that there may be.
     """
-    rising, places = ids.sort(stable=True)
-    distinct, times = rising.unique_consecutive(return_counts=True)
-    return Groups(distinct, places, times.cumsum(0))
+    if ids.device.type != "cpu" or portable().library is None:
+        distinct, ranks, times = ids.unique(return_inverse=True, return_counts=True)
+        return Groups(distinct, ranks, ranks.argsort(stable=True), times.cumsum(0))
+    distinct, ranks, places, ends = torch.empty(4, len(ids), dtype=torch.int64)
+    given = ids.contiguous(), len(ids), size, distinct, ranks, places, ends
+    count = call("group_places", GROUP_PLACES, *given, library=portable().library)
+    return Groups(distinct[:count], ranks, places, ends[:count])
 
 
 def sum_rows(rows: Tensor, places: Tensor, ends: Tensor, weights: Tensor, width: int | None = None) -> Tensor:
@@ -86,7 +94,7 @@ class _Means(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         rows, lengths, shares = ctx.saved_tensors
         scaled = (gradient.to_dense() if gradient.is_sparse else gradient) * shares.unsqueeze(1)
-        owners, groups = torch.repeat_interleave(lengths), grouped(rows)
+        owners, groups = torch.repeat_interleave(lengths), grouped(rows, ctx.shape[0])
         sums = sum_rows(scaled, owners[groups.places], groups.ends, torch.ones_like(groups.ids, dtype=scaled.dtype))
         return of_rows(groups.ids, sums, ctx.shape), None, None
 

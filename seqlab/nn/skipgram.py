@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seqlab.native.sparse_rows import able
 from seqlab.native.word_pairs import Places, pairs_against_noise
-from seqlab.nn.word_blocks import BLOCK, Blocks, in_blocks, number_of_blocks
+from seqlab.nn.word_blocks import BLOCK, Blocks, in_blocks, kept_words, number_of_blocks
 from seqlab.nn.word_vectors import Scored, Told, WordVectorOptions, WordVectors
 from seqlab.options import option
 
@@ -118,10 +118,11 @@ class SkipGram(WordVectors):
         return F.embedding(rows, vectors, sparse=not self.full).view(*ids.shape, -1)
 
     def words_of(self, ids: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-        if self.training:
-            kept = torch.rand(ids.shape, device=ids.device) < self.kept[ids]
-            valid = kept if valid is None else kept & valid
-        return super().words_of(ids, valid)
+        if not self.training:
+            return super().words_of(ids, valid)
+        chances = self.kept.index_select(0, ids.flatten()).view(ids.shape)  # 0 for what is no word
+        keep = torch.rand(ids.shape, device=ids.device) < chances
+        return kept_words(ids, keep if valid is None else keep & valid)
 
     def nats(self, ids: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Training loss of rows of text, and the number of pairs.

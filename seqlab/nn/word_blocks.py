@@ -36,7 +36,7 @@ def kept_words(ids: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         The ids and the row number of each word, both ``(words,)`` int64.
     """
-    return ids[keep], keep.nonzero()[:, 0]
+    return ids.masked_select(keep), keep.nonzero()[:, 0]
 
 
 def number_of_blocks(words: int) -> int:

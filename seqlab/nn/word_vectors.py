@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqlab.native.draws import count_below
 from seqlab.nn.word_blocks import Blocks, in_blocks, kept_words
 from seqlab.options import Options, option
 
@@ -174,4 +175,4 @@ class WordVectors(nn.Module):
         Returns:
             Ids of the shape of ``places``, int64.
         """
-        return torch.searchsorted(self.noise, places, right=True).clamp(max=len(self.noise) - 1)
+        return count_below(self.noise, places).clamp(max=len(self.noise) - 1)

@@ -69,3 +69,13 @@ def test_what_compiled_code_reads() -> None:
 def test_each_row_has_its_temperature() -> None:
     with pytest.raises(ValueError, match="^3 temperatures for 2 rows$"):
         draws.draw(torch.ones(2, 6), torch.zeros(2, dtype=torch.float64), draws.Limits([1.0] * 3))
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 37])
+def test_sums_below_numbers_are_counted(size: int, two_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draws, "EACH_SEARCH", 1)
+    sums = torch.arange(size, dtype=torch.float64).div(2).floor()  # every sum but the last of an odd number twice
+    numbers = torch.arange(-4, 80, dtype=torch.float64).div(4).view(4, 21)
+    found = draws.count_below(sums, numbers)
+    assert found.shape == numbers.shape
+    assert found.flatten().tolist() == [sum(one <= number for one in sums) for number in numbers.flatten()]

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from seqlab.native import sparse_rows
-from seqlab.native.compiler import portable
+from seqlab.native.compiler import Native, portable
 from seqlab.native.sparse_rows import adagrad_rows_, grouped, mean_rows, sum_rows
 
 
@@ -17,12 +17,16 @@ def rows_of(count: int, width: int) -> Tensor:
     return torch.randn(count, width, generator=torch.Generator().manual_seed(0))
 
 
-def test_places_are_grouped_by_what_stands_there() -> None:
-    groups = grouped(torch.tensor([4, 1, 4, 4, 0]))
+@pytest.mark.parametrize("library", ["compiled", "none"])
+def test_places_are_grouped_by_what_stands_there(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if library == "none":
+        monkeypatch.setattr(sparse_rows, "portable", lambda: Native(None))
+    groups = grouped(torch.tensor([4, 1, 4, 4, 0]), 6)
     assert groups.ids.tolist() == [0, 1, 4]
+    assert groups.ranks.tolist() == [2, 1, 2, 2, 0]
     assert groups.places.tolist() == [4, 1, 0, 2, 3]
     assert groups.ends.tolist() == [1, 2, 5]
-    assert len(grouped(torch.tensor([], dtype=torch.int64)).ids) == 0
+    assert [len(one) for one in grouped(torch.tensor([], dtype=torch.int64), 6)] == [0] * 4
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -76,8 +76,8 @@ def test_no_words_are_no_pairs() -> None:
 
 @pytest.mark.parametrize("means", [False, True])
 def test_digits_do_not_depend_on_the_number_of_threads(means: bool) -> None:
-    places, found = places_of(500, 5), []
-    for threads in (1, 2, 3):
+    places, found = places_of(2000, 5), []
+    for threads in (1, 2, 8):
         torch.set_num_threads(threads)
         inputs, outputs = tables(20)
         nats, _ = pairs_against_noise(inputs, outputs, places, 0.25, means)
@@ -99,3 +99,11 @@ def test_extremes() -> None:
         with torch.no_grad():
             outputs[int(places.words[3]), 1] = torch.nan
         assert bool(pairs_against_noise(inputs, outputs, places, 0.25, means)[0].isnan())
+
+
+def test_gradients_are_taken_once() -> None:
+    """They are scaled where they lie."""
+    nats, _ = pairs_against_noise(*tables(5), places_of(30, 2), 0.25, True)
+    nats.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="once"):
+        nats.backward()
