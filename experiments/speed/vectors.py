@@ -1,9 +1,9 @@
 """Word vectors of this project beside gensim's, on the same words, one after the other.
 
     GOMP_SPINCOUNT=1000 python experiments/speed/vectors.py TEXT [--models skipgram cbow] [--whose seqlab gensim]
-        [--epochs 3] [--threads 2] [--workers 2] [--similarity FILE] [--analogies FILE]
+        [--epochs 3] [--rows 64] [--threads 2] [--workers 2] [--similarity FILE] [--analogies FILE]
 
-100 dimensions, window 5, 5 negatives, min_count 5, subsampling from 1e-3, no held-out part. A word is one of the text,
+Ours takes --rows rows of 256 words a step. 100 dimensions, window 5, 5 negatives, min_count 5, subsampling from 1e-3, no held-out part. A word is one of the text,
 whether or not it is kept. Memory is the most that the process has held until then, the text included: ask for one of
 both alone. gensim is a peer to measure and no dependency: install it beside.
 """
@@ -72,6 +72,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["skipgram", "cbow"])
     parser.add_argument("--whose", nargs="+", choices=["seqlab", "gensim"], default=["seqlab", "gensim"])
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--similarity")
@@ -80,7 +81,7 @@ def main() -> None:
     keep_freed_memory()
     torch.set_num_threads(given.threads)
     shares = {"val_fraction": 0.0, "test_fraction": 0.0}
-    text = {"tokens": "word", "min_freq": 5, "batch_size": 32, "num_steps": 256, **shares}
+    text = {"tokens": "word", "min_freq": 5, "batch_size": given.rows, "num_steps": 256, **shares}
     data = TextData(given.text, **text) if "seqlab" in given.whose else None
     words = Path(given.text).read_text(encoding="utf-8").split()
     print(f"{machine()}; gensim with {given.workers} workers; {len(words):,} words, {given.epochs} epochs")

@@ -8,10 +8,7 @@
 #include <numeric>
 #include <thread>
 
-#include "exponential.h"
 #include "small_products.h"
-
-typedef int32_t Int __attribute__((vector_size(WIDTH)));
 
 // What log-odds x cost as noise, log(1 + e^x), summed over several.
 class Costs {
