@@ -3,9 +3,10 @@
     GOMP_SPINCOUNT=1000 python experiments/speed/vectors.py TEXT [--models skipgram cbow] [--whose seqlab gensim]
         [--epochs 3] [--rows 64] [--threads 2] [--workers 2] [--similarity FILE] [--analogies FILE]
 
-Ours takes --rows rows of 256 words a step. 100 dimensions, window 5, 5 negatives, min_count 5, subsampling from 1e-3, no held-out part. A word is one of the text,
-whether or not it is kept. Memory is the most that the process has held until then, the text included: ask for one of
-both alone. gensim is a peer to measure and no dependency: install it beside.
+Ours takes --rows rows of 256 words a step. 100 dimensions, window 5, 5 negatives, min_count 5, subsampling from 1e-3,
+no held-out part. A word is one of the text, whether or not it is kept. Memory is the most that the process has held
+until then, the text included: ask for one of both alone. gensim is a peer to measure and no dependency: install it
+beside.
 """
 
 import argparse

@@ -21,6 +21,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "learned": {"positions": "learned", "context": 16},
     "swiglu": {"activation": "swiglu", "bias": False},
     "loose": {"tied": False},
+    "shallow decoder": {"decoder_layers": 1},
 }
 
 
@@ -112,6 +113,15 @@ def test_several_ids_go_on_from_one_step() -> None:
         _, state, _ = made.decoder(INPUTS[:, :1], made.encode(SOURCE, LENGTHS))
         features, _, _ = made.decoder(INPUTS[:, 1:], state)
         torch.testing.assert_close(made.output(features), made(SOURCE, LENGTHS, INPUTS)[:, 1:], rtol=1e-3, atol=1e-3)
+
+
+def test_layers_of_the_decoder() -> None:
+    def layers(**options: Any) -> tuple[int, int]:
+        made = network(num_layers=3, **options)
+        return len(made.encoder.layers.transformer.layers), len(made.decoder.layers.layers)
+
+    assert layers() == (3, 3)
+    assert layers(decoder_layers=1) == (3, 1)
 
 
 def test_what_is_shared() -> None:
