@@ -24,19 +24,6 @@ PORTABLE = ("chains.cpp", "draws.cpp", "sparse_rows.cpp", "steps.cpp", "word_pai
 """Sources that need no special processor."""
 WIDE = ("attention_rows.cpp", "cross_entropy.cpp", "transformer.cpp")
 """Sources that need none, but use longer vectors if the processor has them."""
-HEADERS = (
-    *(
-        "attention_head.h",
-        "exponential.h",
-        "floats.h",
-        "lanes.h",
-        "rows.h",
-        "recurrence.h",
-        "share.h",
-        "small_products.h",
-    ),
-    *("product.h", "tiles.h", "vector.h"),
-)
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"
 """Environment variable; 0 turns compiled code off."""
@@ -74,6 +61,11 @@ def rows_of_float(*tensors: Tensor) -> bool:
     return native().library is not None and all(
         one.dtype == torch.float32 and one.device.type == "cpu" and one.stride(1) == 1 for one in tensors
     )
+
+
+def contiguous_floats(*tensors: Tensor) -> bool:
+    """Whether these are float32, on a CPU, and contiguous."""
+    return all(one.dtype == torch.float32 and one.device.type == "cpu" and one.is_contiguous() for one in tensors)
 
 
 def threads_for(numbers: int, each: int) -> int:
@@ -155,8 +147,8 @@ def _built(compiler: str, openmp: Path, units: Sequence[str]) -> Path:
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
     flags = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")), "")
     identity = hashlib.sha256("\0".join((version, flags, str(openmp), *FLAGS)).encode())
-    for name in (*units, *HEADERS):
-        identity.update((folder / name).read_bytes())
+    for source in (*(folder / name for name in units), *sorted(folder.glob("*.h"))):
+        identity.update(source.read_bytes())
 
     def build(scratch: Path) -> Path:
         print(f"seqlab: compiling {', '.join(units)} for this machine, once", file=sys.stderr, flush=True)

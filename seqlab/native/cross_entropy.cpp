@@ -69,7 +69,7 @@ struct Rows {
 // What a thread works on: some groups of classes, for all rows at hand.
 class Bench {
   public:
-    std::vector<float> most, total, all;  // of each row, over these classes: largest logit, sum of powers, of logits
+    std::vector<float> most, total, all;  // of each row, over these classes: largest logit, sum of powers, and of logits
     std::vector<float> d_inputs;          // (held, pitch of inputs)
 
     explicit Bench(Rows& rows)
@@ -91,7 +91,7 @@ class Bench {
             x += layer.bias[begins + n];
             const V before = load(&most[at]);
             Floats::store(&most[at], before > x ? before : x);
-            Floats::store(&all[at], load(&all[at]) + x);
+            if (layer.smoothing) Floats::store(&all[at], load(&all[at]) + x);
             return x;
         });
     }

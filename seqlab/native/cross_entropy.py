@@ -5,7 +5,8 @@ import ctypes
 import torch
 from torch import Tensor
 
-from seqlab.native.compiler import POINTER, call, native, threads_for, wide
+from seqlab.native.compiler import POINTER, call, contiguous_floats, native, threads_for, wide
+from seqlab.native.softmax import class_ids
 
 EACH = 50_000
 """Logits per thread; with fewer, a thread costs more than it saves."""
@@ -28,8 +29,7 @@ class _Layer(ctypes.Structure):
 def able(*tensors: Tensor) -> bool:
     """Whether compiled code is available and can read these: float32, on a CPU, contiguous. With the processor's
     matrix tiles products are faster one by one."""
-    plain = all(one.dtype == torch.float32 and one.device.type == "cpu" and one.is_contiguous() for one in tensors)
-    return plain and wide().library is not None and not native().tiles
+    return contiguous_floats(*tensors) and wide().library is not None and not native().tiles
 
 
 def gradients(
@@ -51,11 +51,8 @@ def gradients(
         IndexError: A target is not a class.
     """
     (tokens, size), classes = inputs.shape, len(weight)
-    least, most = targets.aminmax()
-    if least < 0 or most >= classes:
-        raise IndexError(f"targets from {int(least)} to {int(most)} of {classes} classes")
     chunks = max(1, round(tokens * classes / HELD))
-    nats, targets = torch.empty(tokens, dtype=torch.float64), targets.long().contiguous()
+    nats, targets = torch.empty(tokens, dtype=torch.float64), class_ids(targets, classes)
     found = torch.empty_like(inputs), torch.empty_like(weight), torch.empty_like(bias)
     read, written = (inputs, weight, bias, targets), (*found, nats)
     sizes = tokens, size, classes, -(-tokens // chunks), threads_for(tokens * classes, EACH)

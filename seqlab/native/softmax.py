@@ -36,6 +36,18 @@ def log_softmax_(logits: Tensor, bias: Tensor) -> Tensor:
     return logits
 
 
+def class_ids(targets: Tensor, classes: int) -> Tensor:
+    """Targets as compiled code reads them, int64 and contiguous.
+
+    Raises:
+        IndexError: A target is not a class.
+    """
+    least, most = targets.aminmax()
+    if least < 0 or most >= classes:
+        raise IndexError(f"targets from {int(least)} to {int(most)} of {classes} classes")
+    return targets.long().contiguous()
+
+
 def cross_entropy_(logits: Tensor, bias: Tensor, targets: Tensor, smoothing: float, d_bias: Tensor) -> Tensor:
     """Replaces logits by the gradient of their cross-entropy, in place. Needs ``able``.
 
@@ -53,11 +65,8 @@ def cross_entropy_(logits: Tensor, bias: Tensor, targets: Tensor, smoothing: flo
         IndexError: A target is not a class.
     """
     tokens, classes = logits.shape
-    least, most = targets.aminmax()
-    if least < 0 or most >= classes:
-        raise IndexError(f"targets from {int(least)} to {int(most)} of {classes} classes")
     nats = torch.empty(tokens, dtype=torch.float64)
-    given = logits, bias.contiguous(), targets.long().contiguous(), tokens, classes
+    given = logits, bias.contiguous(), class_ids(targets, classes), tokens, classes
     function, threads = FUNCTIONS[logits.dtype], threads_for(logits.numel(), EACH)
     call(function, ARGUMENTS[function], *given, smoothing, nats, d_bias, threads)
     return nats

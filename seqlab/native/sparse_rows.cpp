@@ -25,15 +25,15 @@ extern "C" int64_t group_places(const int64_t* ids, int64_t count, int64_t size,
 constexpr long AHEAD = 8;  // rows that are asked for before they are read
 
 // sums[s] = weights[s] times the sum of rows[places[k]] for k from ends[s - 1] to ends[s].
-extern "C" void sum_rows(const float* rows, int64_t pitch, const int64_t* places, const int64_t* ends,
-                         const float* weights, float* sums, int64_t count, int64_t width, int64_t threads) {
+extern "C" void sum_rows(const float* rows, const int64_t* places, const int64_t* ends, const float* weights,
+                         float* sums, int64_t count, int64_t width, int64_t threads) {
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 64)
     for (long s = 0; s < count; s++) {
         float* own = sums + s * width;
         std::fill_n(own, width, 0.f);
         for (long k = s ? ends[s - 1] : 0; k < ends[s]; k++) {
-            const float* row = rows + places[k] * pitch;
-            if (k + AHEAD < ends[count - 1]) fetch(rows + places[k + AHEAD] * pitch, width);
+            const float* row = rows + places[k] * width;
+            if (k + AHEAD < ends[count - 1]) fetch(rows + places[k + AHEAD] * width, width);
             for (long i = 0; i < width; i++) own[i] += row[i];
         }
         for (long i = 0; i < width; i++) own[i] *= weights[s];

@@ -7,22 +7,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from seqlab.native.compiler import NUMBER, POINTER, call, portable, threads_for
+from seqlab.native.compiler import NUMBER, POINTER, call, contiguous_floats, portable, threads_for
 
 EACH = 50_000
 """Numbers per thread; with fewer, a thread costs more than it saves."""
 
 GROUP_PLACES = (POINTER, NUMBER, NUMBER, *[POINTER] * 4)
-SUM_ROWS = (POINTER, NUMBER, *[POINTER] * 4, NUMBER, NUMBER, NUMBER)
+SUM_ROWS = (*[POINTER] * 5, *[NUMBER] * 3)
 ADAGRAD_ROWS = (*[POINTER] * 4, NUMBER, NUMBER, ctypes.c_float, ctypes.c_float, NUMBER)
 """Arguments of the functions in sparse_rows.cpp."""
 
 
 def able(*tensors: Tensor) -> bool:
     """Whether compiled code is available and can read these tables: float32, on a CPU, contiguous."""
-    return portable().library is not None and all(
-        one.dtype == torch.float32 and one.device.type == "cpu" and one.is_contiguous() for one in tensors
-    )
+    return portable().library is not None and contiguous_floats(*tensors)
 
 
 class Groups(NamedTuple):
@@ -57,25 +55,24 @@ def grouped(ids: Tensor, size: int) -> Groups:
     return Groups(distinct[:count], ranks, places, ends[:count])
 
 
-def sum_rows(rows: Tensor, places: Tensor, ends: Tensor, weights: Tensor, width: int | None = None) -> Tensor:
+def sum_rows(rows: Tensor, places: Tensor, ends: Tensor, weights: Tensor) -> Tensor:
     """Sums rows in order, so that the result is the same for any number of threads.
 
     Args:
-        rows: ``(rows, pitch)``.
+        rows: ``(rows, width)``.
         places: Rows in the first sum, then in the second, and so on ``(places,)`` int64.
         ends: End of each sum in ``places`` ``(sums,)`` int64.
         weights: Factor of each sum ``(sums,)``.
-        width: Numbers of each row to use; all if not given.
 
     Returns:
         ``(sums, width)``.
     """
-    width = rows.shape[1] if width is None else width
+    width = rows.shape[1]
     if not able(rows, weights):
         owners = torch.repeat_interleave(ends.diff(prepend=ends.new_zeros(1)))
-        return rows.new_zeros(len(ends), width).index_add_(0, owners, rows[places, :width]) * weights.unsqueeze(1)
+        return rows.new_zeros(len(ends), width).index_add_(0, owners, rows[places]) * weights.unsqueeze(1)
     sums = rows.new_empty(len(ends), width)
-    given = rows, rows.shape[1], places.contiguous(), ends, weights, sums, *sums.shape
+    given = rows, places.contiguous(), ends, weights, sums, *sums.shape
     threads = threads_for(len(places) * width, EACH)
     call("sum_rows", SUM_ROWS, *given, threads, library=portable().library)
     return sums

@@ -15,19 +15,7 @@ EACH = 20_000
 LANES = 8
 """Floats processed at a time; the number of noise words of a block is a multiple of it."""
 
-WORD_PAIRS = (
-    *[POINTER] * 10,
-    *[NUMBER] * 6,
-    ctypes.c_float,
-    FLAG,
-    POINTER,
-    NUMBER,
-    POINTER,
-    NUMBER,
-    POINTER,
-    POINTER,
-    NUMBER,
-)
+WORD_PAIRS = (*[POINTER] * 10, *[NUMBER] * 6, ctypes.c_float, FLAG, *[POINTER, NUMBER] * 2, *[POINTER] * 2, NUMBER)
 """Arguments of the function in word_pairs.cpp."""
 
 
