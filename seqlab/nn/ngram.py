@@ -62,8 +62,11 @@ class NGram(nn.Module, RowsOfState):
     hold them as numbers to the base vocab_size, if the longest fit into 63 bits.
 
     A token before the beginning of the text is -1. Laplace and unsmoothed probabilities shorten the context at the
-    beginning of the text. Kneser-Ney backs off from an unseen context to a shorter one, and from single tokens to the
-    uniform distribution, so that every token of the vocabulary has a probability above 0.
+    beginning of the text. An unsmoothed model gives 0 to all tokens after an unseen context. Kneser-Ney backs off from
+    an unseen context to a shorter one, and from single tokens to the uniform distribution p_0 = 1 / vocab_size, so that
+    every token of the vocabulary has a probability above 0:
+
+        p_m(w | h) = (c(hw) - D(c(hw)) + left(h) p_(m-1)(w | h without its first token)) / total(h)
 
     Args:
         vocab_size: Number of ids.
@@ -166,29 +169,8 @@ class NGram(nn.Module, RowsOfState):
             found.append(torch.where(follows > 0, follows, occurs))
         return found
 
-    def probabilities(self, contexts: Tensor, targets: Tensor) -> Tensor:
-        """p(target | context) for each row; an unsmoothed model gives 0 to all targets after an unseen context.
-
-        Kneser-Ney, starting with p_0 = 1 / vocab_size:
-
-            p_m(w | h) = (c(hw) - D(c(hw)) + left(h) p_(m-1)(w | h without its first token)) / total(h)
-
-        Args:
-            contexts: Tokens before each target, -1 before the beginning of the text ``(rows, order - 1)`` int64.
-            targets: ``(rows,)`` int64.
-
-        Returns:
-            ``(rows,)`` float64.
-        """
-        return self._smoothed(F.pad(contexts, (1, 0), value=-1), targets.unsqueeze(1)).squeeze(1)
-
-    def distributions(self, contexts: Tensor) -> Tensor:
-        """p of every token ``(rows, vocab_size)`` float64 after contexts ``(rows, order - 1)`` int64."""
-        history = F.pad(contexts, (1, 0), value=-1)
-        return self._smoothed(history, torch.arange(self.vocab_size).view(1, 1, -1)).squeeze(1)
-
     def _smoothed(self, history: Tensor, targets: Tensor) -> Tensor:
-        """p of the targets at each position of several rows, see ``probabilities``.
+        """p of the targets at each position of several rows.
 
         Args:
             history: Tokens up to each position, from order - 1 before the first on
@@ -239,7 +221,10 @@ class NGram(nn.Module, RowsOfState):
         return torch.where(totals > 0, rest / totals.clamp(min=1), p)
 
     def after(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Probabilities, and the state, see ``forward``."""
+        """Probabilities ``(batch, time, vocab_size)`` float64 of the token after each position, and the state.
+
+        The arguments are those of ``forward``; an id before the beginning of the text is -1.
+        """
         history, state = self._history(ids, state)
         return self._smoothed(history, torch.arange(self.vocab_size).view(1, 1, -1)), state
 

@@ -3,6 +3,8 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from seqlab.errors import UserError
 from seqlab.nn.gram_levels import FALLBACK, discounts
@@ -17,8 +19,13 @@ def counted(ids: Sequence[int], order: int, smoothing: str, vocab_size: int = VO
     return model
 
 
+def after(model: NGram, contexts: Tensor) -> Tensor:
+    """p of every token ``(rows, vocab_size)`` after contexts ``(rows, order - 1)``."""
+    return model.after(F.pad(contexts, (1, 0), value=-1))[0][:, -1]
+
+
 def p(model: NGram, context: Sequence[int], target: int) -> float:
-    return float(model.probabilities(torch.tensor([context]).view(1, -1), torch.tensor([target])))
+    return float(after(model, torch.tensor([context]))[0, target])
 
 
 def random_text(size: int = 400) -> list[int]:
@@ -75,7 +82,7 @@ def test_kneser_ney_is_the_formula(order: int, packs: bool) -> None:
     unseen = torch.randint(1, VOCAB, (8, order - 1), generator=torch.Generator().manual_seed(order))
     seen = torch.tensor([text[row : row + order - 1] for row in range(0, 80, 10)], dtype=torch.int64).view(8, order - 1)
     contexts = torch.cat([unseen, seen])
-    for context, row in zip(contexts.tolist(), model.distributions(contexts).tolist(), strict=True):
+    for context, row in zip(contexts.tolist(), after(model, contexts).tolist(), strict=True):
         assert row == pytest.approx([kneser_ney(text, order, tuple(context), w) for w in range(VOCAB)])
 
 
@@ -89,7 +96,7 @@ def test_the_formula_is_tested_with_estimated_discounts() -> None:
 def test_sums_to_one(smoothing: str, order: int) -> None:
     model = counted(random_text(), order, smoothing)
     contexts = torch.randint(-1, VOCAB, (50, order - 1), generator=torch.Generator().manual_seed(order))
-    sums = model.distributions(contexts).sum(1)
+    sums = after(model, contexts).sum(1)
     if smoothing == "none":
         sums = sums[sums > 0]
     assert len(sums)
@@ -107,7 +114,7 @@ def test_laplace_and_frequencies_by_hand() -> None:
 def test_unsmoothed_unseen_events_are_impossible() -> None:
     model = counted([1, 2, 1, 3], 2, "none")
     assert p(model, [1], 4) == 0
-    assert model.distributions(torch.tensor([[4]])).sum() == 0
+    assert after(model, torch.tensor([[4]])).sum() == 0
 
 
 def test_counts_are_plain_tensors_and_come_back() -> None:
@@ -117,7 +124,7 @@ def test_counts_are_plain_tensors_and_come_back() -> None:
     again = NGram(VOCAB, 3, "kneser_ney")
     again.load_state_dict(kept)
     contexts = torch.tensor([[1, 2], [3, 1]])
-    assert torch.equal(again.distributions(contexts), model.distributions(contexts))
+    assert torch.equal(after(again, contexts), after(model, contexts))
 
 
 def test_refusals() -> None:
@@ -127,16 +134,21 @@ def test_refusals() -> None:
         NGram(10, 2, "kneserney")
 
 
+def nats(model: NGram, text: Sequence[int]) -> Tensor:
+    """Nats of each token of a text after its first ``(1, tokens - 1)``."""
+    return model.token_nats(torch.tensor([text[:-1]]), torch.tensor([text[1:]]))[0]
+
+
 def test_order_5_over_a_large_vocabulary() -> None:
     vocab_size, text = 49_999 * VOCAB, random_text()
-    large, small = (counted([id_ * by for id_ in text], 5, "laplace", vocab_size) for by in (49_999, 1))
-    context, targets = torch.tensor([text[20 + row : 24 + row] for row in range(50)]), torch.tensor(text[24:74])
-    assert torch.equal(large.probabilities(context * 49_999, targets * 49_999), small.probabilities(context, targets))
+    spread = [id_ * 49_999 for id_ in text]
+    large, small = counted(spread, 5, "laplace", vocab_size), counted(text, 5, "laplace", vocab_size)
+    assert torch.equal(nats(large, spread), nats(small, text))
     smooth, known = counted(text, 5, "kneser_ney", vocab_size), counted(text, 4, "kneser_ney", vocab_size)
     again = NGram(vocab_size, 5, "kneser_ney")
     again.load_state_dict(smooth.state_dict())
-    assert torch.equal(again.probabilities(context, targets), smooth.probabilities(context, targets))
-    assert not torch.equal(known.probabilities(context[:, 1:], targets), smooth.probabilities(context, targets))
+    assert torch.equal(nats(again, text), nats(smooth, text))
+    assert not torch.equal(nats(known, text), nats(smooth, text))
 
 
 @pytest.mark.parametrize("smoothing", ["none", "laplace", "kneser_ney"])
@@ -147,8 +159,7 @@ def test_how_grams_are_kept_changes_no_probability(smoothing: str) -> None:
     for model in (packed, plain):
         model.count(torch.tensor(text))
     assert not torch.equal(packed.get_buffer("keys_3"), plain.get_buffer("keys_3"))
-    context, targets = torch.tensor([text[row : row + 3] for row in range(90)]), torch.tensor(text[4:94])
-    assert torch.equal(packed.probabilities(context, targets), plain.probabilities(context, targets))
+    assert torch.equal(nats(packed, text[1:]), nats(plain, text[1:]))
 
 
 def test_grams_do_not_cross_the_beginning_of_an_item() -> None:
@@ -165,7 +176,7 @@ def test_what_begins_items_is_counted_by_its_occurrences() -> None:
     begin, items = 1, [[1, 2, 3, 3, 0], *[[1, 2, 3, 0]] * 8, [1, 3, 3, 0]]
     model = NGram(4, order=4)
     model.count(torch.tensor([token for item in items for token in item]), begin)
-    after_begin = model.probabilities(torch.tensor([[-1, -1, begin]] * 2), torch.tensor([2, 3]))
-    assert float(after_begin[0]) > 0.75
-    assert float(model.distributions(torch.tensor([[-1, -1, begin]])).sum()) == pytest.approx(1)
+    after_begin = after(model, torch.tensor([[-1, -1, begin]]))
+    assert float(after_begin[0, 2]) > 0.75
+    assert float(after_begin.sum()) == pytest.approx(1)
     assert [int(count) for count in model.levels()[1].counts[model.levels()[1].keys // 4 == begin]] == [9, 1]
