@@ -52,6 +52,10 @@ FIT: dict[str, tuple[str, str]] = {
         "--data.sampling does not take 'sequential': choose one of contiguous, random",
     ),
     "precision": ("--trainer.precision bf17", r"--trainer.precision does not take 'bf17': did you mean 'bf16.*"),
+    "switch or a word": (
+        "--trainer.deterministic yess",
+        "--trainer.deterministic does not take 'yess': it takes true, false, warn or null",
+    ),
     "seed": ("--seed one", "--seed does not take 'one': it takes a whole number"),
     "negative seed": ("--seed -1", r"--seed -1 must be at least 0 and below 2\*\*32"),
     "required by the scheduler": ("--lr_scheduler steplr", "--lr_scheduler.step_size is required; --help says .*"),

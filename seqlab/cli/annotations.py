@@ -19,11 +19,12 @@ TYPED = (bool, int, float, str, list, tuple, type(None))
 
 
 def literals_of(annotation: Any) -> list[str]:
-    """The literal values of a type; empty if it also admits other values."""
+    """The literal values of a type; empty if it also admits values other than them and null."""
     if get_origin(annotation) is Literal:
         return [str(value) for value in get_args(annotation)]
     if get_origin(annotation) in (Union, types.UnionType):
-        return [option for part in get_args(annotation) for option in literals_of(part)]
+        parts = [literals_of(part) for part in get_args(annotation) if part is not type(None)]
+        return [value for part in parts for value in part] if all(parts) else []
     return []
 
 

@@ -34,7 +34,8 @@ def test_types_in_words(annotation: object, words: str) -> None:
 
 def test_what_types_admit() -> None:
     assert literals_of(Literal["a", "b"] | None) == ["a", "b"]
-    assert literals_of(int) == []
+    assert literals_of(Literal["a"] | Literal["b"]) == ["a", "b"]
+    assert literals_of(int) == literals_of(Literal["a"] | str) == literals_of(bool | Literal["a"] | None) == []
     assert admits_none(int | None)
     assert admits_none(Any)
     assert not admits_none(int)
