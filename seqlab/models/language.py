@@ -26,7 +26,7 @@ from seqlab.metrics import PERPLEXITY, Measure
 from seqlab.models.language_measured import measured
 from seqlab.models.language_report import LanguageReport
 from seqlab.models.model import Model
-from seqlab.models.pretrained import set_vectors
+from seqlab.models.pretrained import start_from_vectors
 from seqlab.models.window import Sums
 from seqlab.nn.beside_ngrams import BesideNGrams
 from seqlab.nn.evaluating import evaluating
@@ -75,9 +75,7 @@ class LanguageModel(Model):
     def build(self) -> NextToken | NGram:
         self._carry: dict[str, AnyState] = {}
         made = cast(NextToken | NGram, super().build())
-        file = getattr(self.options, "vectors", None)
-        if file is not None and isinstance(made, NextToken) and made.embedding is not None:
-            self.loaded.append(set_vectors(made.embedding, file, self.codec.vocab))
+        start_from_vectors(self, made, self.codec)
         return made
 
     @property

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 import seqlab
 from seqlab.errors import UserError
 from seqlab.files import user_path
+from seqlab.models.model import Model
 from seqlab.nn.language_network import LanguageNetwork
 from seqlab.nn.transformer_language import TransformerLanguage
 from seqlab.nn.word_vectors import WordVectors
@@ -39,6 +40,26 @@ def set_vectors(embedding: nn.Embedding, file: str, vocab: Vocab, kind: str = "t
     ids, rows = read_vectors(path, vocab, embedding.embedding_dim)
     embedding.weight[torch.from_numpy(ids)] = torch.from_numpy(rows).to(embedding.weight)
     return f"vectors of {len(ids):,} of {len(vocab):,} {kind} from {path.name}"
+
+
+def start_from_vectors(model: Model, network: nn.Module, codec: Codec, side: str = "", part: str = "") -> None:
+    """``set_vectors`` from the file that the model's option ``vectors`` names, if it names one; ``loaded`` says so.
+
+    Args:
+        model: Model with the option.
+        network: Its network, with the embedding.
+        codec: Codec whose ids the embedding reads.
+        side: What stands before the option's name and its tokens, for a model of two texts.
+        part: Part of the network that has the embedding; the network itself if not given.
+
+    Raises:
+        UserError: As ``set_vectors``.
+    """
+    option, kind = (f"{side}_vectors", f"{side} tokens") if side else ("vectors", "tokens")
+    if (file := getattr(model.options, option, None)) is not None:
+        embedding = network.get_submodule(part).get_submodule("embedding")
+        assert isinstance(embedding, nn.Embedding)
+        model.loaded.append(set_vectors(embedding, file, codec.vocab, kind))
 
 
 class Context(NamedTuple):

@@ -20,7 +20,7 @@ from seqlab.decoding.translation import Translation, encoded, translate
 from seqlab.errors import NoPartError, UserError
 from seqlab.metrics import PERPLEXITY, MeanLoss, Measure, corpus_bleu, of_bleu
 from seqlab.models.model import Codecs, Model
-from seqlab.models.pretrained import set_vectors
+from seqlab.models.pretrained import start_from_vectors
 from seqlab.models.translation_report import Losses, TranslationReport, report_of, tokenization
 from seqlab.models.window import Sums
 from seqlab.nn.evaluating import evaluating
@@ -69,11 +69,8 @@ class TranslationModel(Model):
 
     def build(self) -> nn.Module:
         made = super().build()
-        for side, part in (("source", "encoder"), ("target", "decoder")):
-            if (file := getattr(self.options, f"{side}_vectors", None)) is not None:
-                vocab = self.source_codec.vocab if side == "source" else self.target_codec.vocab
-                embedding = made.get_submodule(f"{part}.embedding")
-                self.loaded.append(set_vectors(cast(nn.Embedding, embedding), file, vocab, f"{side} tokens"))
+        start_from_vectors(self, made, self.source_codec, "source", "encoder")
+        start_from_vectors(self, made, self.target_codec, "target", "decoder")
         return made
 
     @property

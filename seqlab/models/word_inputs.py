@@ -7,7 +7,7 @@ from torch import nn
 
 from seqlab.errors import UserError
 from seqlab.models.model import Codecs, Model
-from seqlab.models.pretrained import read_context, set_vectors
+from seqlab.models.pretrained import read_context, start_from_vectors
 from seqlab.nn.contextual import Contextual, reader_of
 from seqlab.text.codec import Codec
 from seqlab.text.context_codec import ContextCodec
@@ -44,8 +44,7 @@ class WordInputs(Model):
             made = super().build()
             made.contextual.read_weights(weights)
             self.loaded.append(f"{said} ({', '.join(made.contextual.names)})")
-        if (file := getattr(self.options, "vectors", None)) is not None:
-            self.loaded.append(set_vectors(made.embedding, file, self.text.vocab))
+        start_from_vectors(self, made, self.text)
         return made
 
     @property
