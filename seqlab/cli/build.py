@@ -129,9 +129,8 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
         _try(settings, data, model, schedule)
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise UserError(f"the optimizer or its schedule refuses its options: {error}; see --help_all") from None
-    if plan.checkpoint is not None:
-        check_resumable(plan.checkpoint, model.state_dict(), model.codec_states())
-    if plan.resumed is not None:
+    if plan.checkpoint is not None and plan.resumed is not None:
+        check_resumable(plan.resumed.content, plan.checkpoint, model.state_dict(), model.codec_states())
         _say_what_changes(settings, plan.resumed, schedule)
     return model, schedule
 

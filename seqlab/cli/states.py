@@ -44,7 +44,7 @@ def check_states(checkpoint: Mapping[str, Any], trainer: Trainer, model: Model, 
     """Checks the states of callbacks, loops, data, optimizers and schedules in a checkpoint before they are used.
 
     Args:
-        checkpoint: The loaded checkpoint.
+        checkpoint: Content of the checkpoint; of its tensors only sizes and types are read.
         trainer: Trainer of the resumed run.
         model: Model of the resumed run.
         data: Data of the resumed run.

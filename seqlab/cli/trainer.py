@@ -33,7 +33,6 @@ from seqlab.data.data_module import DataModule
 from seqlab.errors import UserError, nearest
 from seqlab.metrics import LOSS
 from seqlab.models.model import Model
-from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.devices import choose_accelerator
 from seqlab.runs.folders import is_within
 
@@ -96,8 +95,9 @@ def make_trainer(
             started.validate_settings(trainer.num_devices, trainer.num_nodes)
     except (MisconfigurationException, RuntimeError, ValueError, TypeError, ImportError) as error:
         raise UserError(f"the trainer refuses its options: {error}") from None
-    if settings.plan.checkpoint is not None:
-        check_states(read_checkpoint(settings.plan.checkpoint), trainer, model, data, settings.plan.checkpoint)
+    plan = settings.plan
+    if plan.checkpoint is not None and plan.resumed is not None:
+        check_states(plan.resumed.content, trainer, model, data, plan.checkpoint)
     if trainer.strategy.launcher is not None and trainer.strategy.launcher.is_interactive_compatible:
         raise UserError("a notebook trains on one device; leave out devices, or start python -m seqlab.fit")
     return trainer

@@ -123,18 +123,18 @@ def _damaged(path: object) -> UserError:
     )
 
 
-def check_resumable(path: Path, weights: Mapping[str, Tensor], codecs: object) -> None:
+def check_resumable(checkpoint: Mapping[str, Any], path: Path, weights: Mapping[str, Tensor], codecs: object) -> None:
     """Checks that a checkpoint holds the same model as the one to train.
 
     Args:
-        path: Path of the checkpoint.
+        checkpoint: Content of the checkpoint; of its weights only sizes and types are read.
+        path: Its path, for messages.
         weights: Weights of the model, by name.
         codecs: States of the codecs of the training data.
 
     Raises:
         UserError: The weights differ in name or shape, or the ids stand for other tokens.
     """
-    checkpoint = read_checkpoint(path)
     kept, way_out = checkpoint["state_dict"], "leave out the options that change it, or train anew without --ckpt_path"
     check_weights(kept, weights, path, way_out)
     if checkpoint["seqlab"]["codecs"] != codecs:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 import yaml
+from torch import Tensor
 
 from seqlab.errors import UserError
 from seqlab.runs.provenance import arithmetic
@@ -34,16 +35,22 @@ class Resumed(NamedTuple):
         arithmetic: Properties of the machine that affect the last digits.
         total_steps: Length of its learning-rate schedule, if that has one.
         log: End of its log, if the checkpoint has it.
-        codecs: States of its codecs, by name.
+        content: The whole checkpoint, see ``without_numbers``.
     """
 
     run: str
     config: str
     step: int
     arithmetic: dict[str, str | int]
-    total_steps: int | None = None
-    log: LogEnd | None = None
-    codecs: Mapping[str, Any] = {}
+    total_steps: int | None
+    log: LogEnd | None
+    content: Mapping[str, Any]
+
+    @property
+    def codecs(self) -> Mapping[str, Any]:
+        """States of its codecs, by name."""
+        codecs: Mapping[str, Any] = self.content["seqlab"]["codecs"]
+        return codecs
 
 
 class Resumable(TypedDict):
@@ -79,8 +86,17 @@ def resumed_from(checkpoint: Mapping[str, Any], path: Path) -> Resumed:
         run.get("arithmetic", {}),
         length,
         run.get("log"),
-        checkpoint["seqlab"]["codecs"],
+        without_numbers(checkpoint),
     )
+
+
+def without_numbers(content: Any) -> Any:
+    """A checkpoint with tensors on torch's meta device, where they have a shape and a type but take no memory."""
+    if isinstance(content, Tensor):
+        return content.to("meta")
+    if isinstance(content, dict):
+        return {key: without_numbers(value) for key, value in content.items()}
+    return type(content)(map(without_numbers, content)) if isinstance(content, list | tuple | set) else content
 
 
 def changes(resumed: Resumed, config: str) -> list[str]:

@@ -272,7 +272,7 @@ def test_a_model_is_loaded_from_a_checkpoint_alone(path: Path, options: dict[str
 
 def resumable(path: Path, weights: dict[str, torch.Tensor], codecs: object) -> str:
     with pytest.raises(UserError) as caught:
-        check_resumable(path, weights, codecs)
+        check_resumable(read_checkpoint(path), path, weights, codecs)
     return str(caught.value)
 
 
@@ -282,7 +282,8 @@ def test_another_model_does_not_go_on_from_it(path: Path) -> None:
         {"label": Labels(["a", "b"]).state()},
     )
     write_checkpoint({**SMALL, "seqlab": {**RECORD, "codecs": codecs}, "state_dict": weights}, path)
-    check_resumable(path, {name: weight + 1 for name, weight in weights.items()}, codecs)
+    others = {name: weight + 1 for name, weight in weights.items()}
+    check_resumable(read_checkpoint(path), path, others, codecs)
     way_out = "leave out the options that change it, or train anew without --ckpt_path"
     other = f"{path} holds another model"
     wider = {**weights, "network.a": torch.zeros(2, 5)}

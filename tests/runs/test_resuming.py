@@ -16,6 +16,7 @@ from seqlab.models import load
 from seqlab.models.language import LanguageModel
 from seqlab.runs.checkpoint import read_checkpoint
 from seqlab.runs.provenance import arithmetic
+from seqlab.runs.resuming import without_numbers
 
 Command = Callable[..., Any]
 
@@ -170,6 +171,24 @@ def test_a_run_that_ended_within_an_epoch_has_all_its_epochs(
     whole, parts = (read_checkpoint(here / f"lightning_logs/{run}/checkpoints/last.ckpt") for run in ("whole", "parts"))
     assert whole["global_step"] == parts["global_step"] == 154
     assert all(torch.equal(value, parts["state_dict"][name]) for name, value in whole["state_dict"].items())
+
+
+def test_a_checkpoint_is_read_once_to_check_it_and_once_to_load_it(
+    verb: Command, story_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, read = torch.load, []
+    monkeypatch.setattr(torch, "load", lambda *given, **options: read.append(given) or load(*given, **options))
+    assert verb("fit", "--ckpt_path", "last").code == 0
+    assert len(read) == 2
+
+
+def test_a_checkpoint_without_numbers_keeps_their_shapes_and_all_plain_values() -> None:
+    kept = without_numbers({"a": [torch.ones(2, 3), 1.5, "b"], "c": (torch.zeros(4, dtype=torch.int64), None)})
+    (weight, *plain), (ids, nothing) = kept["a"], kept["c"]
+    assert (weight.shape, weight.dtype, ids.shape, ids.dtype) == ((2, 3), torch.float32, (4,), torch.int64)
+    assert weight.is_meta
+    assert ids.is_meta
+    assert (plain, nothing) == ([1.5, "b"], None)
 
 
 def test_what_a_trainer_alone_wrote(refusal: Command, story_run: Path, here: Path) -> None:
