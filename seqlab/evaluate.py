@@ -116,7 +116,7 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("--split", type=Literal["train", "val", "test"] | None, metavar="{train,val,test}", help=told)
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
     parser.add_argument("--items", type=str | None, help="TSV file for the results of each item.")
-    loaded = named_checkpoint("evaluate", arguments)
+    loaded = named_checkpoint(parser, "evaluate", arguments, ["data"])
     named = add_options_of(parser, loaded, "evaluate")
     if loaded is not None:
         _add_data(parser, loaded, arguments)

@@ -59,7 +59,7 @@ def _run(argv: list[str]) -> None:
     parser = Parser(usage=USAGE, description=VERBS["export"], examples=EXAMPLES, epilog=of_checkpoint("export"))
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     parser.add_argument("--output", type=str | None, help="File to write; next to the checkpoint if not given.")
-    loaded = named_checkpoint("export", argv)
+    loaded = named_checkpoint(parser, "export", argv)
     named = add_options_of(parser, loaded, "export")
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None

@@ -26,9 +26,8 @@ from seqlab.cli.bar import Bar, bar_of
 from seqlab.cli.build import make_data, make_model, name_of_run
 from seqlab.cli.objects import in_python, split_objects
 from seqlab.cli.parser import arguments_of
-from seqlab.cli.plan import plan
 from seqlab.cli.process import run_verb
-from seqlab.cli.settings import Settings, read_settings
+from seqlab.cli.settings import Settings, planned, read_settings
 from seqlab.cli.trainer import make_trainer
 from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Shard
@@ -124,7 +123,7 @@ def run(argv: list[str], objects: Mapping[str, Any] | None = None) -> Run:
     warnings.filterwarnings("ignore", module="lightning")
     keep_freed_memory()
     flush_denormals()
-    settings = read_settings(plan(argv))
+    settings = read_settings(planned(argv))
     trainer_options = settings.config.trainer
     logs = runs_folder(trainer_options.default_root_dir or ".")
     seed_everything(settings.config.seed, workers=True, verbose=False)

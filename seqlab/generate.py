@@ -53,10 +53,10 @@ def _run(argv: list[str]) -> None:
     parser = Parser(usage=USAGE, description=VERBS["generate"], examples=EXAMPLES)
     parser.add_argument("ckpt", type=str, help="Checkpoint of the model, or the folder of its run.")
     parser.add_argument("--prefix", type=str, default="", help="Text to continue, cleaned like the training text.")
-    loaded = named_checkpoint("generate", argv)
     parser.add_argument(
         "--verbose", action=ActionYesNo, nargs="?", default=False, help="Print the memory of the carried state."
     )
+    loaded = named_checkpoint(parser, "generate", argv)
     add_options_of(parser, loaded, "generate")
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None

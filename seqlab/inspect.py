@@ -8,7 +8,7 @@ from seqlab import VERBS
 from seqlab.cli.objects import in_python
 from seqlab.cli.parser import Parser
 from seqlab.cli.process import run_verb
-from seqlab.cli.verbs import add_options_of, checked, first_words, load_all, load_any, of_checkpoint
+from seqlab.cli.verbs import add_options_of, check_names, checked, first_words, load_all, load_any, of_checkpoint
 
 USAGE = "python -m seqlab.inspect CKPT [CKPT ...] [--output FOLDER] [--OPTION VALUE ...]"
 EXAMPLES = (
@@ -43,6 +43,7 @@ def _run(argv: list[str]) -> None:
         "Hugging Face's weights.",
     )
     parser.add_argument("--output", type=str | None, help="Folder for figures.")
+    check_names(parser, "inspect", argv)
     loaded = load_all("inspect", first_words(argv))
     named = add_options_of(parser, loaded[0] if loaded else None, "inspect")
     config = parser.parse_sentence(argv)

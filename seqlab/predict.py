@@ -95,7 +95,7 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("--input", type=str | None, help="UTF-8 file of inputs, one per line.")
     parser.add_argument("--output", type=str | None, help="File for the predictions, in the order of the inputs.")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda.")
-    loaded = named_checkpoint("predict", argv)
+    loaded = named_checkpoint(parser, "predict", argv, ["format"])
     formats = {**FORMATS, **(loaded.model.formats if loaded is not None else {})}
     told = f"One line per prediction: {', '.join(A_LINE_EACH)}, or csv with a line of names"
     more = [name for name in formats if name not in FORMATS]

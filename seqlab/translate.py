@@ -52,7 +52,7 @@ def _run(argv: list[str]) -> None:
     parser.add_argument("--input", type=str | None, help="UTF-8 file of sentences, one per line.")
     parser.add_argument("--output", type=str | None, help="File for the translations, in the order of the sentences.")
     parser.add_argument("--attention", type=str | None, help="PNG file for the attention over one sentence.")
-    loaded = named_checkpoint("translate", argv)
+    loaded = named_checkpoint(parser, "translate", argv)
     add_options_of(parser, loaded, "translate")
     options = parser.parse_sentence(argv).as_dict()
     assert loaded is not None

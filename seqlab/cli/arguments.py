@@ -1,6 +1,7 @@
 """The options of ``fit``: their names, defaults and help texts."""
 
 from dataclasses import Field, fields
+from inspect import signature
 from typing import Any, Literal
 
 from jsonargparse import ActionYesNo, ArgumentParser
@@ -207,6 +208,14 @@ def add_chosen_options(parser: LightningArgumentParser, plan: Plan) -> None:
     parser.set_defaults({f"trainer.{key}": value for key, value in {**TRAINER_DEFAULTS, **lengths}.items()})
     for action in parser._actions:
         action.help = HELP.get(action.dest, action.help)
+
+
+def options_of_runs() -> set[str]:
+    """Names of the options of every model, data and the trainer; ``optimizer`` and ``lr_scheduler`` as groups."""
+    networks = [network.options for task in TASKS.values() for network in task.networks.values()]
+    groups = {"model": networks, "data": DATA.values(), "trainer": [Trainer]}
+    named = {f"{key}.{name}" for key, kinds in groups.items() for kind in kinds for name in signature(kind).parameters}
+    return {"model.name", "data.name", "optimizer", "lr_scheduler", *named}
 
 
 def _names_for(plan: Plan, key: str) -> list[str]:

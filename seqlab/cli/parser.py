@@ -6,7 +6,7 @@ import sys
 import textwrap
 from argparse import SUPPRESS, Action, _HelpAction
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise, takewhile
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
@@ -81,6 +81,27 @@ class Parser(ArgumentParser):
         self._check_values(config)
         return config
 
+    def check_names(self, arguments: Iterable[str], later: Iterable[str] = ()) -> None:
+        """Checks the names of options, before what their values name is read.
+
+        Args:
+            arguments: The command line.
+            later: Names that the parser does not have yet; each is also that of a group, as ``data`` of ``data.path``.
+
+        Raises:
+            UserError: An option has none of the names.
+        """
+        groups = {action.dest for action in self._actions if isinstance(action, _ActionConfigLoad)}
+        own, names = self._names(), {*later}
+        for option, _ in typed(takewhile(lambda word: word != "--", arguments)):
+            key = option[2:].removesuffix("+")
+            above = {*accumulate(key.split("."), "{}.{}".format)} & (names | own - groups)
+            if not above and key not in own:
+                raise UserError(self._unknown(key, names))
+
+    def _names(self) -> set[str]:
+        return {option.lstrip("-") for action in self._actions for option in action.option_strings}
+
     def _check_groups(self, arguments: list[str]) -> None:
         """Refuses a file instead of a group's options, since only a file of ``--config`` is checked for its limits."""
         groups = {f"--{action.dest}" for action in self._actions if isinstance(action, _ActionConfigLoad)}
@@ -129,13 +150,12 @@ class Parser(ArgumentParser):
     def _example(self) -> str:
         return next(iter(self.examples), str(self.usage))
 
-    def _unknown(self, key: str) -> str:
+    def _unknown(self, key: str, later: Iterable[str] = ()) -> str:
         if key in self.refused:
             return self.refused[key]
         if key in self._by_place():
             return f"{key.upper()} is given without --{key}, as in: {self._example()}"
-        names = {option.lstrip("-") for action in self._actions for option in action.option_strings}
-        names = (names | {*self.others}) - NEVER_MEANT
+        names = (self._names() | {*self.others, *later}) - NEVER_MEANT
         same_group = {name for name in names if name.rpartition(".")[0] == key.rpartition(".")[0]} or names
         known = [f"--{name}" for name in same_group]
         return f"unknown option --{key}: {nearest(f'--{key}', known)}; --help_all lists them"

@@ -6,8 +6,17 @@ import yaml
 from jsonargparse import ActionConfigFile, Namespace
 
 from seqlab import VERBS
-from seqlab.cli.arguments import EXAMPLES, MORE, USAGE, TrainingParser, add_chosen_options, add_run_options
-from seqlab.cli.plan import CHOICES, Plan
+from seqlab.cli.arguments import (
+    EXAMPLES,
+    MORE,
+    USAGE,
+    TrainingParser,
+    add_chosen_options,
+    add_run_options,
+    options_of_runs,
+)
+from seqlab.cli.parser import spell_choices
+from seqlab.cli.plan import CHOICES, Plan, plan
 from seqlab.errors import UserError
 
 
@@ -60,17 +69,36 @@ class Settings(NamedTuple):
         ]
 
 
-def read_settings(plan: Plan, parser_kind: type[TrainingParser] = TrainingParser) -> Settings:
+def planned(argv: list[str]) -> Plan:
+    """``plan``; where that refuses a checkpoint, a file or a name, an unknown option is refused first.
+
+    Raises:
+        UserError: An option is unknown, or as ``plan``.
+    """
+    try:
+        return plan(argv)
+    except UserError:
+        _of_every_run(TrainingParser).check_names(spell_choices(argv, CHOICES), options_of_runs())
+        raise
+
+
+def _of_every_run(kind: type[TrainingParser]) -> TrainingParser:
+    """A parser of the options that every run has."""
+    parser = kind(usage=USAGE, description=VERBS["fit"], examples=EXAMPLES, epilog=MORE, default_env=False)
+    parser.add_argument("-c", "--config", action=ActionConfigFile, help="YAML file of options.")
+    add_run_options(parser)
+    return parser
+
+
+def read_settings(chosen: Plan, parser_kind: type[TrainingParser] = TrainingParser) -> Settings:
     """Reads the command line of a plan.
 
     Raises:
         UserError: An option is unknown, or its value is not of its type or out of its range.
     """
-    parser = parser_kind(usage=USAGE, description=VERBS["fit"], examples=EXAMPLES, epilog=MORE, default_env=False)
-    parser.add_argument("-c", "--config", action=ActionConfigFile, help="YAML file of options.")
-    add_run_options(parser)
-    add_chosen_options(parser, plan)
-    config = parser.parse_sentence(plan.arguments)
+    parser = _of_every_run(parser_kind)
+    add_chosen_options(parser, chosen)
+    config = parser.parse_sentence(chosen.arguments)
     if not 0 <= config.seed < 2**32:
         raise UserError(f"seed {config.seed} must be at least 0 and below 2**32")
-    return Settings(plan, parser, config)
+    return Settings(chosen, parser, config)

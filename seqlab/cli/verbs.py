@@ -1,7 +1,7 @@
 """Base of the verbs that take a checkpoint: the model's method with the verb's name, and its options."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -153,7 +153,30 @@ def first_words(arguments: Sequence[str]) -> list[str]:
     return [word for word, last in pairs if (last[:2] != "--" or "=" in last) and not word.startswith("-")]
 
 
-def named_checkpoint(verb: str, arguments: Sequence[str]) -> Loaded | None:
-    """The model of the checkpoint at the start of a command line; None without one, as for ``--help``."""
+def check_names(parser: Parser, verb: str, arguments: Sequence[str], later: Iterable[str] = ()) -> None:
+    """Checks before a checkpoint is read that some model's method has each option of a command line.
+
+    Args:
+        parser: Parser of the verb's own options.
+        verb: Name of the verb.
+        arguments: The command line.
+        later: Names of options of the verb, or of groups of them, that the parser does not have yet.
+
+    Raises:
+        UserError: No model's method has the option.
+    """
+    kinds = [kind for kind in (*(task.model for task in TASKS.values()), HuggingFace) if hasattr(kind, verb)]
+    parser.check_names(arguments, [*later, *(name for kind in kinds for name in options_of(kind, verb))])
+
+
+def named_checkpoint(parser: Parser, verb: str, arguments: Sequence[str], later: Iterable[str] = ()) -> Loaded | None:
+    """The model of the checkpoint at the start of a command line; None without one, as for ``--help``.
+
+    The arguments are those of ``check_names``.
+
+    Raises:
+        UserError: As ``check_names`` and ``load_for``.
+    """
+    check_names(parser, verb, arguments, later)
     words = first_words(arguments)
     return load_for(verb, words[0]) if words else None

@@ -35,3 +35,13 @@ def test_no_file_and_no_endless_value_is_read_by_the_library(words: list[str], s
     with pytest.raises(UserError) as refused:
         parser.parse_sentence([str(tmp_path / "a.yaml") if word == "FILE" else word for word in words])
     assert str(refused.value).startswith(said)
+
+
+def test_names_are_checked_without_values() -> None:
+    parser = Parser()
+    parser.add_class_arguments(Sizes, "group")
+    parser.add_argument("--list", type=list[int])
+    parser.check_names(["word", "--group", "{}", "--group.size", "x", "--list+=3", "--later.any=1", "-h"], ["later"])
+    for word, near in (("--group.siz", "--group.size"), ("--lsit", "--list"), ("--latre", "--later")):
+        with pytest.raises(UserError, match=f"^unknown option {word}: did you mean '{near}'"):
+            parser.check_names([word, "3"], ["later"])

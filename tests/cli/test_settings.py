@@ -6,7 +6,7 @@ import yaml
 from conftest import STORY
 
 from seqlab.cli.plan import plan
-from seqlab.cli.settings import Settings, read_settings
+from seqlab.cli.settings import Settings, planned, read_settings
 from seqlab.errors import UserError
 
 TEXT = ("--data", "text", "--data.path", str(STORY))
@@ -90,3 +90,18 @@ def test_a_network_asks_for_its_optimizer_and_schedule(
     config = settings(*words).config
     assert {key: config["optimizer"][key] for key in optimizer} == optimizer
     assert {key: config["lr_scheduler"][key] for key in schedule} == schedule
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--sed 3", "unknown option --sed: did you mean '--seed'"),
+        ("--model lstm --model.hiden_size 3", "unknown option --model.hiden_size: did you mean '--model.hidden_size'"),
+        ("--data.pathh a.txt", "unknown option --data.pathh: did you mean '--data.path'"),
+        ("--trainer.max_epoch 3", "unknown option --trainer.max_epoch: did you mean '--trainer.max_epochs'"),
+        ("--optimizer.lr 1 --trainer.callbacks+=A --trainer.logger.name a --model.cell gru", "there is no checkpoint"),
+    ],
+)
+def test_an_option_that_no_run_has_is_refused_before_the_checkpoint(words: str, said: str) -> None:
+    with pytest.raises(UserError, match=f"^{said}"):
+        planned(["--ckpt_path", "nowhere.ckpt", *words.split()])

@@ -8,6 +8,7 @@ from seqlab.cli.parser import Parser
 from seqlab.cli.verbs import (
     Loaded,
     add_options_of,
+    check_names,
     checked,
     first_words,
     load_all,
@@ -30,11 +31,11 @@ def ckpt(story_run: Path) -> str:
 def test_words_that_are_neither_options_nor_values() -> None:
     words = ["a.ckpt", "--device", "cpu", "b", "--split=val", "c", "-h"]
     assert first_words(words) == ["a.ckpt", "b", "c"]
-    assert named_checkpoint("evaluate", ["--help"]) is None
+    assert named_checkpoint(Parser(), "evaluate", ["--help"]) is None
 
 
 def test_the_model_of_a_checkpoint_and_its_data(ckpt: str) -> None:
-    loaded = named_checkpoint("generate", ["--num_tokens", "3", ckpt])
+    loaded = named_checkpoint(Parser(), "generate", ["--num_tokens", "3", ckpt])
     assert loaded is not None
     assert isinstance(loaded.model, LanguageModel)
     assert not loaded.model.training
@@ -42,6 +43,15 @@ def test_the_model_of_a_checkpoint_and_its_data(ckpt: str) -> None:
     data = loaded.data()
     assert data.corpus_name == "story"
     assert data.codecs["text"] is loaded.model.codecs["text"]
+
+
+def test_an_option_that_no_model_has_is_refused_before_the_checkpoint() -> None:
+    words = ["nowhere.ckpt", "--data.path", "a.txt", "--beam_size=3"]
+    with pytest.raises(UserError, match="^there is no checkpoint 'nowhere.ckpt'"):
+        named_checkpoint(Parser(), "evaluate", words, ["data"])
+    with pytest.raises(UserError, match="^unknown option --beam_siz: did you mean '--beam_size'"):
+        named_checkpoint(Parser(), "evaluate", [*words, "--beam_siz", "3"], ["data"])
+    check_names(Parser(), "inspect", ["--word", "bank", "--", "--a text"])
 
 
 def test_what_a_trainer_alone_wrote(ckpt: str, tmp_path: Path) -> None:
