@@ -11,6 +11,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from seqlab.starting import stop_while_importing
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -48,6 +50,9 @@ is imported.
 
 if "torch" not in sys.modules and not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & {*os.environ}:
     os.environ["GOMP_SPINCOUNT"] = SPINS
+
+if sys.argv[:1] == ["-m"] and {f"{__name__}.{verb}" for verb in VERBS} & {*sys.orig_argv}:
+    stop_while_importing()  # python -m has -m in sys.argv while it imports the package of its module
 
 Choice = str | Mapping[str, Any] | None
 """A name, or a name and options: ``"lstm"``, ``{"name": "lstm", "hidden_size": 512}``."""

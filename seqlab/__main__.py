@@ -5,6 +5,7 @@ from importlib import import_module
 
 from seqlab import VERBS, __version__
 from seqlab.errors import nearest
+from seqlab.starting import stop_while_importing
 
 HELP = "\n".join(
     (
@@ -34,6 +35,7 @@ def main() -> int:
     if verb not in VERBS:
         print(f"seqlab: unknown verb '{verb}': {nearest(verb, VERBS)}", file=sys.stderr)
         return 2
+    stop_while_importing()
     code: int = import_module(f"seqlab.{verb}").main(arguments)
     return code
 

@@ -17,7 +17,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 VERBS = {f"seqlab.{verb}" for verb in seqlab.VERBS}
-GROUND = ("board_tags", "bootstrap", "bounds", "errors", "files", "figures", "metrics", "options", "shapes")
+GROUND = ("board_tags", "bootstrap", "bounds", "errors", "files", "figures", "metrics", "options", "shapes", "starting")
 STACK = ("native", "cells", "recurrence", "nn")
 ABOVE_MODELS = ("models", "cli", "comparison")
 BESIDE = ("runs", "decoding", "views", "callbacks", "analysis")
