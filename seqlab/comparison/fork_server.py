@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from typing import BinaryIO
 
 LONGEST = 1 << 20
 """Bytes of a message: the words of a command line."""
@@ -26,15 +27,15 @@ class Forked:
     """A process of the server, as ``subprocess.Popen`` gives a child: its ``pid``, and ``wait`` for its exit code.
 
     Args:
-        reports: Descriptor from which its number and its exit code are read.
+        reports: Pipe from which its number and its exit code are read.
 
     Raises:
         ChildProcessError: The server ended before it forked.
     """
 
-    def __init__(self, reports: int) -> None:
-        self._reports = os.fdopen(reports, "rb")
-        number = self._reports.readline()
+    def __init__(self, reports: BinaryIO) -> None:
+        self._reports = reports
+        number = reports.readline()
         if not number:
             raise ChildProcessError("the process that starts the runs has ended")
         self.pid = int(number)
@@ -55,7 +56,8 @@ class ForkServer:
 
     def __init__(self, environment: Mapping[str, str], imported: Sequence[str]) -> None:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        with theirs, contextlib.ExitStack() as failed:
+            failed.enter_context(self._channel)
             self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "seqlab.comparison.fork_server", str(theirs.fileno()), *imported],
@@ -64,6 +66,7 @@ class ForkServer:
                 pass_fds=(theirs.fileno(),),
                 process_group=0,
             )
+            failed.pop_all()
 
     def start(self, words: Sequence[str], output: int, inherited: int) -> Forked:
         """Runs ``python -m WORDS`` as the leader of a process group.
@@ -77,11 +80,15 @@ class ForkServer:
             OSError: The server has ended, or the words are too long.
         """
         reading, writing = os.pipe()
-        try:
-            socket.send_fds(self._channel, [json.dumps([*words]).encode()], [output, inherited, writing])
-        finally:
-            os.close(writing)
-        return Forked(reading)
+        with contextlib.ExitStack() as failed:
+            reports = failed.enter_context(os.fdopen(reading, "rb"))
+            try:
+                socket.send_fds(self._channel, [json.dumps([*words]).encode()], [output, inherited, writing])
+            finally:
+                os.close(writing)
+            forked = Forked(reports)
+            failed.pop_all()
+            return forked
 
     def close(self) -> None:
         """Ends the server, not its processes."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seqlab.comparison.fork_server import ForkServer
+from seqlab.comparison.fork_server import LONGEST, ForkServer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the server is for Linux")
 
@@ -46,6 +46,29 @@ def test_a_failure_is_told_as_python_tells_it(server: ForkServer, tmp_path: Path
     assert "Traceback" in words
     assert words.endswith("ValueError: odd\nat exit\n")
     assert said(server, tmp_path / "log", "nowhere")[0] == 1
+
+
+def open_files() -> list[str]:
+    return os.listdir("/proc/self/fd")
+
+
+def test_a_failed_start_leaves_no_file_open(
+    server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "log").open("wb") as file:
+        ended = ForkServer(os.environ, ["no_such_module"])
+        before = open_files()
+        with pytest.raises(OSError, match="Message too long"):
+            server.start(["a" * 2 * LONGEST], file.fileno(), file.fileno())
+        with pytest.raises(OSError):
+            ended.start(["told"], file.fileno(), file.fileno())
+        assert open_files() == before
+        ended.close()
+        before = open_files()
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
+        with pytest.raises(FileNotFoundError):
+            ForkServer(os.environ, [])
+        assert open_files() == before
 
 
 def test_processes_side_by_side_outlive_the_server(server: ForkServer, tmp_path: Path) -> None:
