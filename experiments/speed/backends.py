@@ -13,14 +13,14 @@ input is dense, of the projection. What is compared with may also be a cell, run
 import argparse
 from collections.abc import Callable
 
-import torch
-import torch.nn.functional as F
 from pairing import compare, machine, now
-from torch import nn
-
 from seqlab.cells import CELLS
 from seqlab.nn.language_network import LanguageOptions
 from seqlab.runs.allocator import keep_freed_memory
+
+import torch
+import torch.nn.functional as F
+from torch import nn
 
 STEPS, CLASSES = 35, 28
 

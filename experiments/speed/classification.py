@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fasttext
-
 from seqlab.data.labelled import LabelledData
 from seqlab.data.labelled_corpora import RtPolarity, Trec
+
+import fasttext
 
 FOLDS = 10
 

@@ -12,14 +12,14 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-import torch
 from pairing import compare, machine, now
-from torch import nn
-
 from seqlab.models.language import LanguageModel
 from seqlab.nn.language_network import LanguageOptions
 from seqlab.text.codec import Codec
+
+import numpy as np
+import torch
+from torch import nn
 
 TEMPERATURE, EMBEDDING, FIRST = 0.8, 64, 2
 

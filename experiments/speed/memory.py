@@ -11,10 +11,10 @@ import argparse
 import multiprocessing
 import resource
 
-import torch
 from pairing import machine
-
 from seqlab.recurrence.stack import Recurrent
+
+import torch
 
 BATCH, INPUTS = 32, 64
 TIMES = (200, 400, 800, 1600)

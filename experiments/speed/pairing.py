@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import seqlab  # noqa: F401
+
 import torch
 
 

@@ -10,12 +10,12 @@ import argparse
 import time
 from collections.abc import Callable
 
-import torch
 from pairing import compare, machine
-from torch import Tensor
-
 from seqlab.native import products
 from seqlab.runs.allocator import keep_freed_memory
+
+import torch
+from torch import Tensor
 
 STEPS, WORDS, SIZE = 32 * 35, 14_000, 200
 SHAPES = {

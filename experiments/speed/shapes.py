@@ -13,10 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import lightning.pytorch as pl
 from pairing import machine
-from torch.utils.data import DataLoader
-
 from seqlab.callbacks.freed_memory import FreedMemory
 from seqlab.data.loader import Shard
 from seqlab.data.pairs import PairBatch
@@ -24,6 +21,9 @@ from seqlab.data.parallel import FraEng
 from seqlab.models.translation import TranslationModel
 from seqlab.nn.translation_network import TranslationOptions
 from seqlab.runs.allocator import give_back, keep_freed_memory, resident
+
+import lightning.pytorch as pl
+from torch.utils.data import DataLoader
 
 
 def most_held() -> int:

@@ -16,10 +16,10 @@ BUSY = "while True: pass"
 
 
 def steps_per_second(threads: int, seconds: float) -> float:
+    from seqlab.recurrence.stack import Recurrent
+
     import torch
     import torch.nn.functional as F
-
-    from seqlab.recurrence.stack import Recurrent
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)

@@ -11,12 +11,7 @@ import argparse
 import time
 from collections.abc import Callable
 
-import torch
-import torchcrf
 from pairing import compare, machine
-from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-
 from seqlab.data.loader import Shard
 from seqlab.data.tagged import TaggedData
 from seqlab.data.tagged_batches import TaggedBatch
@@ -26,6 +21,11 @@ from seqlab.models.tagging import Tagger
 from seqlab.nn.crf import Chain, sentence_nats
 from seqlab.nn.tagger import TaggerOptions
 from seqlab.runs.allocator import keep_freed_memory
+
+import torch
+import torchcrf
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 BATCH, TIME, TAGS = 32, 40, 18
 STEPS = 10

@@ -17,11 +17,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
-import torch
-import torch.nn.functional as F
 from pairing import compare, machine
-
 from seqlab.cli.arguments import DEFAULT_LR
 from seqlab.cli.build import make_data, make_model
 from seqlab.cli.plan import plan
@@ -30,6 +26,10 @@ from seqlab.cli.trainer import make_trainer
 from seqlab.data.data_module import DataModule
 from seqlab.models.model import Model
 from seqlab.runs.allocator import keep_freed_memory
+
+import lightning.pytorch as pl
+import torch
+import torch.nn.functional as F
 
 WARM = 10
 

@@ -11,14 +11,14 @@ import argparse
 import time
 from collections.abc import Callable
 
-import torch
-import torch.nn.functional as F
 from pairing import compare, machine
-from torch import Tensor, nn
-
 from seqlab.models.optimization import in_groups, in_one_pass
 from seqlab.nn.transformer_language import TransformerLanguageOptions
 from seqlab.runs.allocator import keep_freed_memory
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 IDS = 65
 

@@ -12,15 +12,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-import torch
 from pairing import compare, machine
-from torch import nn
-
 from seqlab.decoding.beam import Beam, beam_search
 from seqlab.nn.transformer_translation import TransformerTranslationOptions
 from seqlab.nn.translation_network import TranslationOptions
 from seqlab.nn.translator import Translator
 from seqlab.runs.allocator import keep_freed_memory
+
+import torch
+from torch import nn
 
 IDS, BATCH, TOGETHER, SOURCE, TARGET, BOS, EOS = 6000, 64, 256, 10, 11, 2, 3
 

@@ -1,6 +1,6 @@
 """Word vectors of this project beside gensim's, on the same words, one after the other.
 
-    GOMP_SPINCOUNT=1000 python experiments/speed/vectors.py TEXT [--models skipgram cbow] [--whose seqlab gensim]
+    python experiments/speed/vectors.py TEXT [--models skipgram cbow] [--whose seqlab gensim]
         [--epochs 3] [--rows 64] [--threads 2] [--workers 2] [--similarity FILE] [--analogies FILE]
 
 Ours takes --rows rows of 256 words a step. 100 dimensions, window 5, 5 negatives, min_count 5, subsampling from 1e-3,
@@ -18,10 +18,7 @@ from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
-import torch
 from pairing import machine
-from torch.optim import Adagrad
-
 from seqlab.analysis.word_knowledge import answer_analogies, rank_similarity
 from seqlab.analysis.word_queries import WordSpace
 from seqlab.data.loader import Shard
@@ -30,6 +27,9 @@ from seqlab.models import TASKS
 from seqlab.models.vectors import WordVectorModel
 from seqlab.runs.allocator import keep_freed_memory
 from seqlab.text.word_questions import read_analogies, read_similarity
+
+import torch
+from torch.optim import Adagrad
 
 SENTENCE = 1000
 """Words that gensim is given at once."""

@@ -15,13 +15,13 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-import torch
-import torch.nn.functional as F
 from pairing import compare, machine
-from torch import Tensor, nn
-
 from seqlab.nn.language_network import LanguageOptions
 from seqlab.runs.allocator import keep_freed_memory
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 BATCH, STEPS, HIDDEN = 20, 35, 200
 
