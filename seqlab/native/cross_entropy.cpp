@@ -69,8 +69,9 @@ struct Rows {
 // What a thread works on: some groups of classes, for all rows at hand.
 class Bench {
   public:
-    std::vector<float> most, total, all;  // of each row, over these classes: largest logit, sum of powers, and of logits
-    std::vector<float> d_inputs;          // (held, pitch of inputs)
+    // Of each row, over these classes: largest logit, sum of powers, and sum of logits.
+    std::vector<float> most, total, all;
+    std::vector<float> d_inputs;  // (held, pitch of inputs)
 
     explicit Bench(Rows& rows)
         : most(rows.turned.pitch), total(rows.turned.pitch), all(rows.turned.pitch),

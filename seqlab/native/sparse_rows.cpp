@@ -6,8 +6,8 @@
 
 #include "lanes.h"
 
-// Groups places by their id, below `size`: the distinct ids, ascending; each place's group; the places of each group, and
-// their end. Returns the number of groups.
+// Groups places by their id, below `size`: the distinct ids, ascending; each place's group; the places of each group,
+// and their end. Returns the number of groups.
 extern "C" int64_t group_places(const int64_t* ids, int64_t count, int64_t size, int64_t* distinct, int64_t* ranks,
                                 int64_t* places, int64_t* ends) {
     std::vector<int32_t> ranked(size);
