@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from pairing import compare, machine
-from seqlab.cli.arguments import DEFAULT_LR
 from seqlab.cli.build import make_data, make_model
 from seqlab.cli.plan import plan
 from seqlab.cli.settings import Settings, read_settings
@@ -73,9 +72,9 @@ def watching(how: str) -> float:
 
 
 def bare(steps: int) -> float:
-    _, data, model = parts()
+    settings, data, model = parts()
     network, batches = model.network, data.train_dataloader().batches
-    optimizer = torch.optim.Adam(network.parameters(), lr=DEFAULT_LR, fused=True)
+    optimizer = torch.optim.Adam(network.parameters(), lr=settings.of("optimizer")["lr"], fused=True)
     started = 0.0
     for step in range(steps + WARM):
         if step == WARM:
