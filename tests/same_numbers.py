@@ -44,6 +44,7 @@ CASES: dict[str, tuple[str, ...]] = {
         *("--model", "gru", "--model.distribution", "quantiles"),
         *("--data", "sine", "--data.history", "9", "--data.horizon", "4", "--data.batch_size", "16"),
     ),
+    "regression": ("--model", "mlp", "--data", "points", "--data.batch_size", "36", "--optimizer.lr", "0.01"),
 }
 CASES["seq2seq, accumulated"] = (*CASES["seq2seq"], "--trainer.accumulate_grad_batches", "3")
 LOSSES = ("train/loss", "val/loss")
@@ -67,7 +68,7 @@ class Difference(NamedTuple):
 def trained(case: str, processes: int, folder: Path) -> Numbers:
     """Trains a case on so many processes, in an empty folder."""
     several = ("--trainer.devices", str(processes), "--trainer.strategy", "ddp") if processes > 1 else ()
-    words = [sys.executable, "-m", "seqlab.fit", *CASES[case], *COMMON, *several]
+    words = [sys.executable, "-m", "seqlab.fit", *COMMON, *CASES[case], *several]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run(words, cwd=folder, env=environment, check=True, capture_output=True, timeout=600)
     board = EventAccumulator(str(folder / "lightning_logs" / "run"), size_guidance={"scalars": 0})
