@@ -33,11 +33,11 @@ def last(root: Path, run: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def two(shell: Command, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
-    """A folder in which two processes trained the run ``two``, and what they said; a script in it started them."""
+def two(forked: Command, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A folder in which two processes trained the run ``two``, and what they said."""
     root = tmp_path_factory.mktemp("two")
     (root / "count.py").write_text(COUNTING)
-    finished = shell("count.py", *small, *OPTIONS, *TWO, "--run", "two", cwd=root)
+    finished = forked("count", *small, *OPTIONS, *TWO, "--run", "two", cwd=root)
     assert finished.code == 0, finished.err
     return root, finished
 
