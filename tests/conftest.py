@@ -15,6 +15,7 @@ from platformdirs import user_cache_dir
 from served import Served
 
 from seqlab.comparison import workers
+from seqlab.data import download
 from seqlab.native.compiler import native, portable
 
 REPOSITORY = Path(__file__).parents[1]
@@ -205,7 +206,8 @@ def story_root(story_run: Path, here: Path) -> Path:
 
 @pytest.fixture
 def corpusless(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process finds the corpora neither on this machine nor on the network."""
+    """This process finds the corpora neither on this machine nor on the network, and asks once."""
+    monkeypatch.setattr(download, "PAUSES", ())
     monkeypatch.delenv("SEQLAB_DATA", raising=False)
     for name in ("HOME", "XDG_CACHE_HOME", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, environment[name])
