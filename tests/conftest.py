@@ -12,15 +12,19 @@ from typing import NamedTuple
 import pytest
 import torch
 from platformdirs import user_cache_dir
+from served import Served
 
+from seqlab.comparison import workers
+from seqlab.data import download
 from seqlab.native.compiler import native, portable
 
 REPOSITORY = Path(__file__).parents[1]
 STORY = Path(__file__).parent / "fixtures" / "story.txt"
 CORPORA = Path(os.environ.get("SEQLAB_DATA") or REPOSITORY.parent / "shared" / "data")
 SMALL = (
-    *("--data", "text", "--data.path", str(STORY), "--data.batch_size", "4", "--data.num_steps", "8"),
+    *("--data", "text", "--data.path", str(STORY), "--data.batch_size", "8", "--data.num_steps", "16"),
     *("--model.hidden_size", "16", "--model.dropout", "0", "--trainer.accelerator", "cpu", "--trainer.max_epochs", "1"),
+    *("--watch", "none", "--bar", "none"),
 )
 UNREACHABLE = "http://127.0.0.1:9"
 
@@ -62,7 +66,7 @@ def two_threads() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def small() -> list[str]:
-    """Options of ``fit`` for a run of 77 steps in half a second."""
+    """Options of ``fit`` for a run of 19 steps in a third of a second."""
     return list(SMALL)
 
 
@@ -86,6 +90,34 @@ def kill(process: subprocess.Popen[str]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+@pytest.fixture(scope="session")
+def served(environment: dict[str, str]) -> Iterator[Served]:
+    """Starts processes in that environment which do not import torch anew."""
+    served = Served(environment)
+    yield served
+    served.close()
+
+
+@pytest.fixture(scope="session")
+def forked(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """Runs ``python -m MODULE ...`` as a process of its own: ``forked("seqlab.fit", "--model", "gru", cwd=here)``."""
+
+    def run(*words: str, cwd: Path) -> Finished:
+        folder = tmp_path_factory.mktemp("forked")
+        with (folder / "out").open("wb") as out:
+            process = served.start(*words, cwd=cwd, output=out.fileno(), errors=str(folder / "err"))
+            code = process.wait()
+        return Finished(code, (folder / "out").read_text(), (folder / "err").read_text())
+
+    return run
+
+
+@pytest.fixture
+def lent_server(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparisons of this process start their runs by that server instead of one of their own."""
+    monkeypatch.setattr(workers, "ForkServer", served.lent)
 
 
 @pytest.fixture(scope="session")
@@ -174,7 +206,8 @@ def story_root(story_run: Path, here: Path) -> Path:
 
 @pytest.fixture
 def corpusless(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process finds the corpora neither on this machine nor on the network."""
+    """This process finds the corpora neither on this machine nor on the network, and asks once."""
+    monkeypatch.setattr(download, "PAUSES", ())
     monkeypatch.delenv("SEQLAB_DATA", raising=False)
     for name in ("HOME", "XDG_CACHE_HOME", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, environment[name])

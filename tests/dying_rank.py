@@ -15,7 +15,7 @@ import torch.distributed as dist
 from seqlab.fit import main
 from seqlab.models.language import LanguageModel
 
-STEP = 30
+STEP = 12
 
 
 def die(*_: Any, **__: Any) -> NoReturn:

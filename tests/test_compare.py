@@ -18,21 +18,22 @@ from seqlab.comparison.records import RECORD
 Command = Callable[..., Any]
 
 MODELS = ("--model", "rnn,gru", "--seeds", "2")
+BAR = ("--bar", "ngram")
 
 
 @pytest.fixture
 def words(small: list[str]) -> list[str]:
     """Options of ``fit`` for runs of a second."""
-    return [*small, *FAST]
+    return [*small, *FAST, *BAR]
 
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory, small: list[str]) -> Path:
-    """The folder of a comparison of two models with two seeds, and of the bar."""
+    """The folder of a comparison of two models with two seeds, and of the bar, by a server of its own."""
     from seqlab.compare import main
 
     folder = tmp_path_factory.mktemp("compared") / "results"
-    assert main([*MODELS, *small, *FAST, "--output", str(folder)]) == 0
+    assert main([*MODELS, *small, *FAST, *BAR, "--output", str(folder)]) == 0
     return folder
 
 
@@ -97,9 +98,11 @@ def test_other_options_in_the_same_folder(compared: Path, words: list[str], verb
     )
 
 
+@pytest.mark.usefixtures("lent_server")
 def test_a_run_that_fails_stops_no_other_and_is_tried_again(words: list[str], verb: Command, here: Path) -> None:
     late = here / "late.txt"
-    vary = ["--vary", f"data.val_path=null,{late}", "--model", "rnn", "--seeds", "1", "--bar", "none"]
+    vary = ["--vary", f"data.val_path=null,{late}", "--model", "rnn", "--seeds", "1"]
+    words += ["--bar", "none"]
     finished = verb("compare", *vary, *words)
     assert finished.code == 1
     assert ", best validation perplexity " in finished.out
@@ -120,8 +123,8 @@ def test_killed_and_gone_on_with(
     number: signal.Signals, words: list[str], compared: Path, here: Path, environment: dict[str, str]
 ) -> None:
     """The comparison and its runs die in the middle; what it finds in the end is what it would have found."""
-    grid = ("--model", "rnn", "--seeds", "2", "--bar", "none")
-    command = [sys.executable, "-m", "seqlab.compare", *grid, *words, "--output", "results"]
+    grid = ("--model", "rnn", "--seeds", "2")
+    command = [sys.executable, "-m", "seqlab.compare", *grid, *words, "--bar", "none", "--output", "results"]
     options: dict[str, Any] = {"cwd": here, "env": environment, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, **options, start_new_session=True) as process:
         until = time.monotonic() + 60

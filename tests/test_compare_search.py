@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 from comparisons import FAST, numbers, rows
+from served import Served
+
+from seqlab.comparison import workers
 
 pytest.importorskip("optuna")
 
 Command = Callable[..., Any]
+pytestmark = pytest.mark.usefixtures("lent_server")
 
-SPACE = ("--vary", "optimizer.lr=1e-4..1e-1", "--vary", "model=rnn,gru", "--sampler", "tpe", "--bar", "none")
+SPACE = ("--vary", "optimizer.lr=1e-4..1e-1", "--vary", "model=rnn,gru", "--sampler", "tpe")
 
 
 @pytest.fixture
@@ -22,12 +26,14 @@ def words(small: list[str]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory, small: list[str]) -> Path:
+def searched(tmp_path_factory: pytest.TempPathFactory, small: list[str], served: Served) -> Path:
     """The folder of a search of two trials."""
     from seqlab.compare import main
 
     folder = tmp_path_factory.mktemp("searched") / "results"
-    assert main([*SPACE, "--trials", "2", *small, *FAST, "--output", str(folder)]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "ForkServer", served.lent)
+        assert main([*SPACE, "--trials", "2", *small, *FAST, "--output", str(folder)]) == 0
     return folder
 
 
@@ -65,7 +71,7 @@ def test_a_trial_cut_short_is_carried_out_first(words: list[str], verb: Command,
 
 @pytest.mark.slow
 def test_the_bar_of_the_best_trial(words: list[str], verb: Command, results: Path) -> None:
-    assert verb("compare", *SPACE[:-2], "--trials", "2", *words).code == 0
+    assert verb("compare", *SPACE, "--trials", "2", *words, "--bar", "ngram").code == 0
     assert [row["run"].split("-")[0] for row in rows(results / "runs.csv")] == ["trial0", "trial1", "ngram"]
 
 

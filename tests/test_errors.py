@@ -66,7 +66,7 @@ FIT: dict[str, tuple[str, str]] = {
     ),
     "warm-up longer than the run": (
         "--lr_scheduler warmupcosinelr --lr_scheduler.warmup_steps 100000",
-        "--lr_scheduler.warmup_steps 100000 must be at least 0 and below total_steps 77",
+        "--lr_scheduler.warmup_steps 100000 must be at least 0 and below total_steps 19",
     ),
     "plateau without validation": (
         "--lr_scheduler reducelronplateau --data.val_fraction 0",
@@ -112,12 +112,12 @@ FIT: dict[str, tuple[str, str]] = {
     "fractions": ("--data.val_fraction 0.9", "--data.val_fraction 0.9 and test_fraction 0.1 .* and sum below 1"),
     "too little text": (
         "--data.batch_size 4000",
-        "the training text has 2,477 tokens, but one batch of batch_size 4000 x num_steps 8 needs at least 32,008; "
+        "the training text has 2,477 tokens, but one batch of batch_size 4000 x num_steps 16 needs at least 64,016; "
         "lower --data.batch_size or --data.num_steps, or give more text",
     ),
     "too few tokens": (
         "--data.max_tokens 20",
-        "the training text has 20 tokens, but one batch of .* needs at least 40.*",
+        "the training text has 20 tokens, but one batch of .* needs at least 144.*",
     ),
     "missing text": (
         "--data.path nowhere.txt",
@@ -141,7 +141,7 @@ FIT: dict[str, tuple[str, str]] = {
     "validation at no epoch": ("--trainer.check_val_every_n_epoch 0", ".*check_val_every_n_epoch 0 must be.*"),
     "validation after the epoch": (
         "--trainer.val_check_interval 1000",
-        "--trainer.val_check_interval 1000 must be at most the 77 batches of an epoch; give .* null .*",
+        "--trainer.val_check_interval 1000 must be at most the 19 batches of an epoch; give .* null .*",
     ),
     "nothing but <unk>": (
         "--data.tokens word --data.min_freq 100000",
@@ -328,7 +328,7 @@ def test_a_run_is_not_harmed_by_a_failed_resume(verb: Callable[..., tuple[int, s
     code, *_ = verb("fit", "--ckpt_path", "last", "--data.batch_size", "4000", "--trainer.max_epochs", "3")
     assert code == 2
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["global_step"] == 154
+    assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["global_step"] == 38
 
 
 @pytest.mark.slow

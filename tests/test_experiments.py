@@ -16,11 +16,11 @@ FOLDER = Path(__file__).parents[1] / "experiments"
 EXPERIMENTS = sorted(FOLDER.glob("*.yaml"))
 LIMITS = (
     *("--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1"),
-    *("--bar", "none"),
+    *("--bar", "none", "--watch", "none"),
 )
 NOT_HERE = ("ptb", "wikitext2")
 """Corpora that machines of tests do not have, so that the bundled sample stands in for them."""
-FEW_PAIRS = ("--data.max_pairs", "5000")
+FEW_PAIRS = ("--data.max_pairs", "1000")
 
 
 def test_there_are_experiments() -> None:

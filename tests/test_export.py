@@ -80,7 +80,8 @@ def test_onnx_is_not_for_translation(verb: Command, here: Path) -> None:
     model = ("--model", "seq2seq", "--model.hidden_size", "4", "--model.embedding_size", "4", "--run", "pairs")
     data = ("--data", "parallel", "--data.path", "pairs.tsv", "--data.batch_size", "8", "--trainer.accelerator", "cpu")
     shares = ("--data.val_fraction", "0", "--data.test_fraction", "0")
-    assert verb("fit", *model, *data, *shares, "--trainer.max_epochs", "1").code == 0
+    quick = ("--trainer.max_epochs", "1", "--watch", "none", "--bar", "none")
+    assert verb("fit", *model, *data, *shares, *quick).code == 0
     finished = verb("export", "lightning_logs/pairs/checkpoints/last.ckpt", "--format", "onnx")
     assert finished.code == 2
     assert finished.err == "seqlab: --format does not take 'onnx': choose one of safetensors\n"

@@ -54,7 +54,7 @@ def test_what_is_printed(verb: Command, ckpt: str, stacked: str) -> None:
 
 
 def test_the_figures(verb: Command, ckpt: str, stacked: str) -> None:
-    out = verb("inspect", ckpt, stacked, "--output", "of/figures").out
+    out = verb("inspect", ckpt, stacked, "--text", "the keeper of the lamp", "--output", "of/figures").out
     named = re.findall(r"Figure: (\S+)", out)
     assert len(named) == 7
     for path in named:

@@ -29,6 +29,7 @@ Command = Callable[..., Any]
 STORY = str(Path(__file__).parent / "fixtures" / "story.txt")
 DATA = {"name": "text", "path": STORY, "batch_size": 4, "num_steps": 8}
 SMALL = {"hidden_size": 16, "dropout": 0.0}
+QUIET = {"watch": "none", "bar": "none"}
 
 
 def story() -> TextData:
@@ -204,6 +205,7 @@ def test_fit_takes_objects(here: Path) -> None:
         },
         optimizer=partial(SGD, lr=0.1),
         run="objects",
+        **QUIET,
     )
     assert counts.batches == run.trainer.global_step == 77
     assert any(row["train/loss"] for row in rows(here / "mine" / "own" / "metrics.csv"))
@@ -232,20 +234,21 @@ def test_one_callback_and_several_loggers(here: Path) -> None:
     counts = Counts()
     loggers = [CSVLogger(here / "mine", name="own", version=""), TensorBoardLogger(here / "board", name="own")]
     options = {"accelerator": "cpu", "max_epochs": 1, "limit_train_batches": 5}
-    run = seqlab.fit(model=SMALL, data=DATA, trainer={**options, "callbacks": counts, "logger": loggers})
+    run = seqlab.fit(model=SMALL, data=DATA, trainer={**options, "callbacks": counts, "logger": loggers}, **QUIET)
     assert counts.batches == 5
     assert run.trainer.loggers == loggers
 
 
 def test_a_callback_by_its_class(verb: Command, small: list[str], here: Path) -> None:
-    finished = verb("fit", *small, "--run", "rates", "--trainer.callbacks+=LearningRateMonitor")
+    few = ("--trainer.limit_train_batches", "2")
+    finished = verb("fit", *small, *few, "--run", "rates", "--trainer.callbacks+=LearningRateMonitor")
     assert finished.code == 0, finished.err
     config = yaml.safe_load((here / "lightning_logs/rates/config.yaml").read_text())
     (callback,) = config["trainer"]["callbacks"]
     assert callback["class_path"].endswith("LearningRateMonitor")
     assert verb("fit", "--config", "lightning_logs/rates/config.yaml", "--run", "again").code == 0
     options = {"accelerator": "cpu", "max_epochs": 1, "limit_train_batches": 5}
-    run = seqlab.fit(model=SMALL, data=DATA, trainer={**options, "callbacks": [LearningRateMonitor()]})
+    run = seqlab.fit(model=SMALL, data=DATA, trainer={**options, "callbacks": [LearningRateMonitor()]}, **QUIET)
     assert any(isinstance(callback, LearningRateMonitor) for callback in run.trainer.callbacks)
 
 
@@ -310,7 +313,10 @@ def test_a_folder_that_was_given_stays(verb: Command, small: list[str], here: Pa
 
 
 def test_none_at_all(verb: Command, small: list[str], here: Path) -> None:
-    assert verb("fit", *small, "--run", "silent", "--trainer.logger", "false").code == 0
+    assert (
+        verb("fit", *small, "--run", "silent", "--trainer.logger", "false", "--trainer.limit_train_batches", "2").code
+        == 0
+    )
     folder = here / "lightning_logs" / "silent"
     assert not list(folder.glob("events*"))
     assert not list(folder.glob("metrics.csv"))

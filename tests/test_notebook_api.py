@@ -21,7 +21,8 @@ from seqlab.runs.checkpoint import read_checkpoint
 Command = Callable[..., Any]
 
 STORY = str(Path(__file__).parent / "fixtures" / "story.txt")
-DATA = {"name": "text", "path": STORY, "batch_size": 4, "num_steps": 8}
+DATA = {"name": "text", "path": STORY, "batch_size": 8, "num_steps": 16}
+QUIET = {"watch": "none", "bar": "none"}
 TRAINER = {"accelerator": "cpu", "max_epochs": 2}
 
 
@@ -34,7 +35,7 @@ def test_the_verbs_are_functions_although_modules_have_their_names() -> None:
 
 def test_fit_is_the_command_line(here: Path, verb: Command, small: list[str]) -> None:
     model = {"name": "gru", "hidden_size": 16, "dropout": 0.0}
-    run = seqlab.fit(model=model, data=DATA, trainer=TRAINER, run="notebook")
+    run = seqlab.fit(model=model, data=DATA, trainer=TRAINER, run="notebook", **QUIET)
     assert verb("fit", *small, "--trainer.max_epochs", "2", "--run", "shell").code == 0
     shell = read_checkpoint(here / "lightning_logs" / "shell" / "checkpoints" / "last.ckpt")["state_dict"]
     own = run.model.state_dict()
@@ -45,7 +46,7 @@ def test_fit_is_the_command_line(here: Path, verb: Command, small: list[str]) ->
 def test_a_run_tells_what_it_reached(here: Path) -> None:
     run = seqlab.fit(model="rnn", data=DATA, trainer=TRAINER, optimizer={"lr": 1e-5}, patience=None)
     assert isinstance(run.trainer, pl.Trainer)
-    assert run.trainer.global_step == 2 * 77
+    assert run.trainer.global_step == 2 * 19
     assert run.trainer.optimizers[0].param_groups[0]["lr"] == 1e-5
     assert run.checkpoint is not None
     assert run.checkpoint.is_file()
@@ -66,7 +67,7 @@ def test_a_name_taken_meanwhile_is_left_to_the_run_that_took_it(here: Path, monk
         return found
 
     monkeypatch.setattr(folders, "free_name", late)
-    run = seqlab.fit(model="rnn", data=DATA, trainer=TRAINER)
+    run = seqlab.fit(model="rnn", data=DATA, trainer=TRAINER, **QUIET)
     assert run.checkpoint is not None
     assert run.checkpoint.parts[-3] == f"{taken[0].name}-2"
     assert not list(taken[0].iterdir())
@@ -92,10 +93,10 @@ def test_a_run_that_fails_before_it_writes_leaves_no_folder(here: Path, monkeypa
         ("accelerator", "cpu", lambda trainer: isinstance(trainer.accelerator, CPUAccelerator)),
         ("fast_dev_run", True, lambda trainer: trainer.global_step == 1),
         ("fast_dev_run", 3, lambda trainer: trainer.global_step == 3),
-        ("max_steps", 77, lambda trainer: trainer.global_step == 77),
+        ("max_steps", 19, lambda trainer: trainer.global_step == 19),
         ("limit_train_batches", 5, lambda trainer: trainer.global_step == 10),
-        ("limit_train_batches", 0.5, lambda trainer: trainer.global_step == 76),
-        ("accumulate_grad_batches", 7, lambda trainer: trainer.global_step == 22),
+        ("limit_train_batches", 0.5, lambda trainer: trainer.global_step == 18),
+        ("accumulate_grad_batches", 7, lambda trainer: trainer.global_step == 6),
         ("gradient_clip_val", None, lambda trainer: trainer.gradient_clip_val is None),
         ("deterministic", True, lambda trainer: torch.are_deterministic_algorithms_enabled()),
     ],
@@ -104,7 +105,7 @@ def test_trainer_flags_reach_the_trainer(
     here: Path, option: str, value: object, reached: Callable[[pl.Trainer], bool]
 ) -> None:
     try:
-        run = seqlab.fit(model={"hidden_size": 16}, data=DATA, trainer={**TRAINER, option: value})
+        run = seqlab.fit(model={"hidden_size": 16}, data=DATA, trainer={**TRAINER, option: value}, **QUIET)
         assert reached(run.trainer)
         assert all(torch.isfinite(weights).all() for weights in run.model.parameters())
     finally:

@@ -62,7 +62,23 @@ def stand_in(root: Path, *options: str) -> Path:
     """The folder of a run, to stand in for those of the README."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        assert main([*options, "--trainer.max_epochs", "1", "--bar", "none", "--run", "stand-in", *LIMITS]) == 0
+        assert (
+            main(
+                [
+                    *options,
+                    "--trainer.max_epochs",
+                    "1",
+                    "--bar",
+                    "none",
+                    "--watch",
+                    "none",
+                    "--run",
+                    "stand-in",
+                    *LIMITS,
+                ]
+            )
+            == 0
+        )
     return root / "lightning_logs" / "stand-in"
 
 
@@ -140,6 +156,7 @@ def test_there_are_commands_of_every_verb() -> None:
     assert ["--ckpt_path", "last"] in [arguments[:2] for _, arguments in COMMANDS]
 
 
+@pytest.mark.usefixtures("lent_server")
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -151,14 +168,14 @@ def test_each_command_runs(name: str, arguments: list[str], place: Path, verb: C
     own = list(arguments)
     if name in ("fit", "compare"):
         own += [*LIMITS, "--trainer.max_epochs", "2" if "--ckpt_path" in own else "1"]
-        own += ["--bar", "none"]
+        own += ["--bar", "none", "--watch", "none"]
         files = [Path(word).read_text(encoding="utf-8") for word in own if word.endswith(".yaml")]
         if any("warmup_steps" in text for text in [*own, *files]):
             own += ["--lr_scheduler.warmup_steps", "1"]
     if name == "fit":
         own += [*ONE_PROCESS, *(["--overwrite"] if "--run" in own and "--ckpt_path" not in own else [])]
     if name == "compare":
-        own += ["--seeds", "1", "--watch", "none", "--output", "compared"]
+        own += ["--seeds", "1", "--output", "compared"]
         if "--folds" in own:
             own += ["--folds", "2", "--model", "naive_bayes"]
         elif "--model" in own:

@@ -21,7 +21,7 @@ STORY = str(Path(__file__).parent / "fixtures" / "story.txt")
 PAIRS = str(Path(__file__).parents[1] / "seqlab" / "data" / "samples" / "english_french.tsv")
 TEXT = ("--data", "text", "--data.path", STORY, "--data.batch_size", "8", "--data.num_steps", "16")
 SMALL = ("--model", "transformer", "--model.hidden_size", "16", "--model.num_layers", "2", "--model.num_heads", "2")
-CPU = ("--trainer.accelerator", "cpu", "--trainer.max_epochs", "2", "--bar", "none", "--run", "t")
+CPU = ("--trainer.accelerator", "cpu", "--trainer.max_epochs", "2", "--bar", "none", "--watch", "none", "--run", "t")
 BEST = "lightning_logs/t/checkpoints/best.ckpt"
 LAST = "lightning_logs/t/checkpoints/last.ckpt"
 
@@ -106,7 +106,7 @@ def test_text_is_generated_beyond_the_window(verb: Command) -> None:
 def test_a_resumed_run_ends_as_one_that_was_not_interrupted(
     options: tuple[str, ...], verb: Command, here: Path
 ) -> None:
-    schedule = ("--lr_scheduler.total_steps", "40")
+    schedule = ("--lr_scheduler.total_steps", "40", "--trainer.limit_train_batches", "8")
     fit(verb, *SMALL, *TEXT, *options, *schedule)
     whole = read_checkpoint(LAST)["state_dict"]
     half = ("--trainer.max_steps", str(read_checkpoint(LAST)["global_step"] // 2 - 1), "--overwrite")
@@ -141,7 +141,8 @@ def test_mlp_beside_counts(verb: Command, here: Path) -> None:
 
 def test_translation(verb: Command, here: Path) -> None:
     data = ("--data", "parallel", "--data.path", PAIRS, "--data.batch_size", "32", "--data.min_freq", "1")
-    fit(verb, *SMALL, *data, "--model.bleu_sentences", "8", "--data.val_fraction", "0.1")
+    short = ("--data.val_fraction", "0.1", "--trainer.max_epochs", "1")
+    fit(verb, *SMALL, *data, "--model.bleu_sentences", "8", *short)
     finished = verb(
         "translate", BEST, "the old man goes .", "--beam_size", "3", "--n_best", "2", "--attention", "a.png"
     )
@@ -153,8 +154,10 @@ def test_translation(verb: Command, here: Path) -> None:
 
 
 @pytest.mark.parametrize("data", ["rt_polarity", "ud_english_ewt"])
-def test_classification_and_tagging(data: str, verb: Command, here: Path) -> None:
-    finished = verb("fit", *CPU, *SMALL, "--data", data, "--trainer.max_epochs", "1")
+def test_classification_and_tagging(data: str, verb: Command, corpusless: None, here: Path) -> None:
+    finished = verb(
+        "fit", *CPU, *SMALL, "--data", data, "--trainer.max_epochs", "1", "--trainer.limit_train_batches", "9"
+    )
     assert finished.code == 0, finished.err
     said = verb("predict", BEST, "a fine film .")
     assert said.code == 0, said.err

@@ -3,15 +3,16 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from served import Served
 
 import seqlab
 from seqlab.runs.checkpoint import read_checkpoint
@@ -24,7 +25,7 @@ SAMPLE_RUN = (
 )
 STEPS = 62
 """Of an epoch of that run."""
-STORY_STEPS = 77
+STORY_STEPS = 19
 """Of an epoch on the story."""
 
 
@@ -44,10 +45,10 @@ def newest(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sample_fit(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+def sample_fit(forked: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """A folder in which ``python -m seqlab.fit`` trained where no corpus can be had, and what it said."""
     folder = tmp_path_factory.mktemp("sample")
-    finished = shell("-m", "seqlab.fit", *SAMPLE_RUN, cwd=folder)
+    finished = forked("seqlab.fit", *SAMPLE_RUN, cwd=folder)
     assert finished.code == 0, finished.err
     return folder, finished
 
@@ -96,10 +97,10 @@ class TestOnTheBundledSample:
         )
         assert float(loss.group(1)) == pytest.approx(float(best), abs=1e-4)
 
-    def test_generate_as_fit_proposes(self, sample_fit: tuple[Path, Any], shell: Command) -> None:
+    def test_generate_as_fit_proposes(self, sample_fit: tuple[Path, Any], forked: Command) -> None:
         folder, finished = sample_fit
-        (command,) = re.findall(r"^ *python (-m seqlab.generate .*)$", finished.out, re.MULTILINE)
-        spoken = shell(*shlex.split(command), "--num_tokens", "50", cwd=folder)
+        (command,) = re.findall(r"^ *python -m (seqlab.generate .*)$", finished.out, re.MULTILINE)
+        spoken = forked(*shlex.split(command), "--num_tokens", "50", cwd=folder)
         assert (spoken.code, spoken.err) == (0, "")
         assert spoken.out.startswith("the keeper")
         assert len(spoken.out) == len("the keeper") + 50 + 1
@@ -238,7 +239,7 @@ class TestRunFolder:
         assert ", 1 steps" in finished.out
         assert not list(here.iterdir())
 
-    @pytest.mark.parametrize("steps", [20, STORY_STEPS + 20])
+    @pytest.mark.parametrize("steps", [12, STORY_STEPS + 12])
     def test_max_steps_within_an_epoch(self, verb: Command, here: Path, small: list[str], steps: int) -> None:
         limits = ["--trainer.max_epochs", "9", "--trainer.max_steps", str(steps)]
         finished = verb("fit", *small, *limits, "--run", "short")
@@ -314,46 +315,22 @@ class TestGenerate:
 STOPS = {"SIGINT": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
 
 
-@pytest.fixture
-def training(
-    environment: dict[str, str], here: Path, small: list[str]
-) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Starts an endless run in the current folder and comes back when it trains."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*options: str) -> "subprocess.Popen[str]":
-        endless = [*small, "--trainer.max_epochs", "100000", "--patience", "null", *options]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "seqlab.fit", *endless],
-            cwd=here,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(process)
-        assert process.stderr is not None
-        assert any("training starts" in line for line in process.stderr)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-
-
 @pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_a_signal_leaves_a_checkpoint_and_the_way_on(
-    name: str, training: Callable[..., "subprocess.Popen[str]"], verb: Command, here: Path, small: list[str]
+    name: str, served: Served, verb: Command, here: Path, small: list[str]
 ) -> None:
     number, code = STOPS[name]
     elsewhere = ["--trainer.default_root_dir", "my runs"] if name == "SIGTERM" else []
-    process = training("--run", "stopped", *elsewhere)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == code
-    assert "Traceback" not in err
+    endless = [*small, "--trainer.max_epochs", "100000", "--patience", "null", "--run", "stopped", *elsewhere]
+    log = here / "log"
+    with log.open("wb") as file:
+        process = served.start("seqlab.fit", *endless, cwd=here, output=file.fileno())
+    while "training starts" not in log.read_text():
+        time.sleep(0.02)
+    os.kill(process.pid, number)
+    assert process.wait() == code
+    out = log.read_text()
+    assert "Traceback" not in out
     stopped = re.search(rf"Stopped by {name} after step (\d+)\. Go on with:\n +python -m seqlab\.fit (.*)\n", out)
     assert stopped is not None, out
     step, command = int(stopped.group(1)), shlex.split(stopped.group(2))

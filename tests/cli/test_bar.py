@@ -16,6 +16,13 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bars, "user_cache_dir", lambda name: str(tmp_path / "cache"))
 
 
+@pytest.fixture
+def small(small: list[str]) -> list[str]:
+    """The same, with the bar."""
+    place = small.index("--bar")
+    return small[:place] + small[place + 2 :]
+
+
 def counted(small: list[str]) -> list[str]:
     """The options of a small run on the same data, of the model that counts."""
     pairs = zip(small[::2], small[1::2], strict=True)

@@ -249,8 +249,8 @@ def one_at_a_time(sentence: int, beam: Beam, banned: tuple[int, ...]) -> list[An
 )
 def test_the_search_of_many_words_is_the_search_one_hypothesis_at_a_time(name: str) -> None:
     beam = Beam(size=4, max_length=6, n_best=3, **PENALTIES[name])
-    state = Tables(torch.arange(6), torch.empty(6, 0, dtype=torch.int64))
-    together = beam_search(wide_step, state, 6, BOS, EOS, beam, banned=(BOS, 7))
+    state = Tables(torch.arange(3), torch.empty(3, 0, dtype=torch.int64))
+    together = beam_search(wide_step, state, 3, BOS, EOS, beam, banned=(BOS, 7))
     assert len({len(found[0].tokens) for found in together}) > 1
     for sentence, found in enumerate(together):
         expected = one_at_a_time(sentence, beam, (BOS, 7))

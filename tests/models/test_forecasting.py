@@ -444,7 +444,7 @@ def test_compare_pairs_windows(verb: Command, here: Path) -> None:
 
 
 def test_it_goes_on_to_the_bit(verb: Command, here: Path) -> None:
-    common = (*FIT, "--patience", "null")
+    common = (*FIT, "--patience", "null", "--watch", "none", "--trainer.limit_train_batches", "9")
     assert verb("fit", *common, "--run", "whole", "--trainer.max_epochs", "2").code == 0
     assert verb("fit", *common, "--run", "parts", "--trainer.max_epochs", "1").code == 0
     assert verb("fit", "--ckpt_path", "last", "--run", "parts", "--trainer.max_epochs", "2").code == 0

@@ -104,6 +104,8 @@ def test_the_verbs_of_a_run(
         seqlab.fit,
         data={"name": "images", "path": str(folder), "batch_size": 8, "val_fraction": 0.2, "test_fraction": 0.2},
         model={"name": "gru", "hidden_size": 12},
+        watch="none",
+        bar="none",
     )
     given(run="whole", trainer={"max_epochs": 4, "accelerator": "cpu"})
     given(run="half", trainer={"max_epochs": 2, "accelerator": "cpu"})
@@ -125,7 +127,7 @@ def test_counting_is_a_run_like_any_other(
     data: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run = seqlab.fit(model="naive_bayes", data=data, run="counted", trainer={"accelerator": "cpu"})
+    run = seqlab.fit(model="naive_bayes", data=data, run="counted", trainer={"accelerator": "cpu"}, watch="none")
     assert seqlab.evaluate(run.checkpoint).accuracy > 0.8
 
 

@@ -29,7 +29,7 @@ from seqlab.nn.language_network import LanguageOptions
 from seqlab.runs.checkpoint import read_checkpoint
 
 STORY = str(Path(__file__).parents[1] / "fixtures" / "story.txt")
-STEPS = 28  # of an epoch
+STEPS = 10  # of an epoch
 OF_THE_MODEL = ("optimizer", "lr_scheduler", "lr_interval")
 
 
@@ -39,7 +39,7 @@ def trainer(epochs: int = 1, **options: Any) -> pl.Trainer:
 
 
 def story(**options: Any) -> TextData:
-    return TextData(STORY, **{"batch_size": 4, "num_steps": 20, "cleaning": "classic", **options})
+    return TextData(STORY, **{"batch_size": 4, "num_steps": 20, "cleaning": "classic", "max_tokens": 820, **options})
 
 
 def model(data: TextData, seed: int = 0, **options: Any) -> LanguageModel:
