@@ -16,9 +16,9 @@ from seqlab.starting import stop_while_importing
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from seqlab.cli.closing import Run
     from seqlab.compare import Comparison
     from seqlab.corpus import Statistics
-    from seqlab.fit import Run
     from seqlab.memory import Memory
     from seqlab.metrics import Report
     from seqlab.models.model import Model
