@@ -1,6 +1,7 @@
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,15 @@ from seqlab.callbacks.board import Board
 from seqlab.callbacks.events import Writer
 
 
-@pytest.fixture
-def limit() -> Iterator[None]:
-    """Puts back how large files may be."""
+@contextmanager
+def full(size: int) -> Iterator[None]:
+    """No file may be larger, that of what pytest says included."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def scalars(folder: Path) -> list[tuple[int, float]]:
@@ -24,11 +28,6 @@ def scalars(folder: Path) -> list[tuple[int, float]]:
     return [(event.step, event.value) for event in read.Scalars("a")]
 
 
-def fill(size: int) -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-
-
-@pytest.mark.usefixtures("limit")
 def test_a_full_disk_ends_the_log_with_one_sentence_and_no_half_event(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -36,26 +35,25 @@ def test_a_full_disk_ends_the_log_with_one_sentence_and_no_half_event(
     writer.add_scalar("a", 1.0, 1)
     (file,) = tmp_path.iterdir()
     whole = file.stat().st_size
-    fill(whole + 5)
-    for step in (2, 3):
-        writer.add_scalar("a", float(step), step)
-        writer.add_text("words", "said", step)
-    writer.close()
-    writer.add_scalar("a", 4.0, 4)
+    with full(whole + 5):
+        for step in (2, 3):
+            writer.add_scalar("a", float(step), step)
+            writer.add_text("words", "said", step)
+        writer.close()
+        writer.add_scalar("a", 4.0, 4)
     assert capsys.readouterr().err == f"seqlab: the log in {tmp_path} ends here: file too large; training goes on\n"
     assert os.listdir(tmp_path) == [file.name]
     assert file.stat().st_size == whole
     assert scalars(tmp_path) == [(1, 1.0)]
 
 
-@pytest.mark.usefixtures("limit")
 def test_a_disk_that_is_full_from_the_first_keeps_nothing_from_being_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fill(0)
-    board = Board(tmp_path / "run")
-    board.log_metrics({"a": 1.0}, step=1)
-    board.log_hyperparams({"b": 2}, {"c": 3.0})
+    with full(0):
+        board = Board(tmp_path / "run")
+        board.log_metrics({"a": 1.0}, step=1)
+        board.log_hyperparams({"b": 2}, {"c": 3.0})
     assert capsys.readouterr().err.count("ends here") == 1
     assert board.end()["step"] == 1
 
