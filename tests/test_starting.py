@@ -10,6 +10,12 @@ import seqlab
 from seqlab.cli.process import run_verb
 from seqlab.starting import stop_at_once, stop_while_importing
 
+
+def heed_interrupts() -> None:
+    """In a new process, also where a shell that started the tests in the background has it ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 INTERRUPTED = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nprint('went on', flush=True)\n"
 
 
@@ -20,7 +26,9 @@ def test_an_interrupted_import_ends_with_a_sentence(words: list[str], tmp_path: 
     path = os.pathsep.join((str(tmp_path), str(Path(seqlab.__file__).parents[1])))
     command = [sys.executable, "-m", *words]
     environment = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, env=environment, preexec_fn=heed_interrupts, capture_output=True, text=True, check=False, timeout=60
+    )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nseqlab: stopped\n")
 
 
@@ -41,5 +49,6 @@ def test_a_running_verb_is_interrupted_as_any_program() -> None:
 
 def test_a_program_that_imports_the_package_keeps_its_handler() -> None:
     code = "import signal, seqlab.errors; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, preexec_fn=heed_interrupts, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "True\n"

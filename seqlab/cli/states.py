@@ -93,14 +93,20 @@ def _of_loops(kept: Mapping[str, Any], trainer: Trainer) -> str | None:
         if found := mismatch(places, Loaders, f"{name}.state_dict"):
             return found
         for place in places.get("combined_loader", []):
-            if found := unlike(place, {"epoch": 0, "index": 0}, f"{name}.state_dict"):
+            if found := _of_place(place, f"{name}.state_dict"):
                 return found
     return None
 
 
 def _of_data(checkpoint: Mapping[str, Any], data: DataModule) -> str | None:
     place = checkpoint.get(type(data).__qualname__)
-    return unlike(place, {"epoch": 0, "index": 0}, "the place in the data") if place else None
+    return _of_place(place, "the place in the data") if place else None
+
+
+def _of_place(place: object, name: str) -> str | None:
+    """The state of a loader, with or without the number of used batches, which earlier versions did not write."""
+    counts = ("epoch", "index", "used") if isinstance(place, dict) and "used" in place else ("epoch", "index")
+    return unlike(place, dict.fromkeys(counts, 0), name)
 
 
 def _of_optimizers(checkpoint: Mapping[str, Any], model: Model) -> str | None:

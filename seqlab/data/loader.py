@@ -71,7 +71,7 @@ class Loader(Generic[LoadedT]):
     """Iterates over the batches epoch by epoch, and can save and restore its position.
 
     Each full iteration is one epoch. ``state_dict`` may be taken after any batch; a loader that loads it
-    continues with the next batch, also at the end of an epoch.
+    continues with the next batch, also at the end of an epoch, whose batches may be more or fewer from then on.
 
     Args:
         batches: Batches of every epoch.
@@ -101,8 +101,8 @@ class Loader(Generic[LoadedT]):
                 bar.update()
 
     def state_dict(self) -> dict[str, int]:
-        return {"epoch": self._epoch, "index": self._index}
+        return {"epoch": self._epoch, "index": self._index, "used": self._used}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self._epoch, self._index = state["epoch"], state["index"]
-        self._resuming = True
+        self._resuming = self._index < state.get("used", self._used)  # which earlier versions did not write

@@ -68,8 +68,8 @@ def test_state_is_taken_at_the_batch_just_given() -> None:
     next(iterator)
     state = walking.state_dict()
     next(iterator)
-    assert state == {"epoch": 0, "index": 1}
-    assert walking.state_dict() == {"epoch": 0, "index": 2}
+    assert state == {"epoch": 0, "index": 1, "used": 3}
+    assert walking.state_dict() == {"epoch": 0, "index": 2, "used": 3}
 
 
 def test_a_resumed_loader_goes_on_to_whole_epochs() -> None:
@@ -78,6 +78,21 @@ def test_a_resumed_loader_goes_on_to_whole_epochs() -> None:
     assert list(resumed) == [(1, 1), (1, 2)]
     assert list(resumed) == [(2, 0), (2, 1), (2, 2)]
     assert list(resumed) == [(3, 0), (3, 1), (3, 2)]
+
+
+@pytest.mark.parametrize("length", [2, 3, 6])
+def test_a_finished_epoch_is_finished_also_if_epochs_have_other_lengths_now(length: int) -> None:
+    resumed = loader(length)
+    resumed.load_state_dict(walked(3).state_dict())
+    assert list(resumed) == [(1, index) for index in range(length)]
+
+
+def test_a_place_of_an_earlier_version() -> None:
+    resumed = loader()
+    resumed.load_state_dict({"epoch": 4, "index": 2})
+    assert list(resumed) == [(4, 2)]
+    resumed.load_state_dict({"epoch": 4, "index": 3})
+    assert list(resumed) == [(5, 0), (5, 1), (5, 2)]
 
 
 def test_resumed_text_is_the_text_that_would_have_come() -> None:

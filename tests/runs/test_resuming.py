@@ -70,6 +70,17 @@ def test_a_finished_run_says_so(verb: Command, story_root: Path) -> None:
     assert "finished before" not in verb("fit", "--ckpt_path", "last", "--trainer.max_epochs", "3").out
 
 
+@pytest.mark.parametrize(("limit", "steps"), [("null", 19 + 38), ("10", 38)])
+def test_smaller_batches_after_an_epoch_or_within(
+    limit: str, steps: int, verb: Command, small: list[str], here: Path
+) -> None:
+    within = [] if limit == "null" else ["--trainer.max_steps", limit]
+    assert verb("fit", *small, "--run", "cut", *within).code == 0
+    more = ["--trainer.max_epochs", "1" if within else "2", "--trainer.max_steps", "-1", "--data.batch_size", "4"]
+    assert verb("fit", "--ckpt_path", "last", "--run", "cut", *more).code == 0
+    assert read_checkpoint(here / "lightning_logs/cut/checkpoints/last.ckpt")["global_step"] == steps
+
+
 def test_a_failure_says_how_to_go_on(
     verb: Command, small: list[str], here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
