@@ -95,7 +95,7 @@ class LanguageModel(Model):
 
     def loss(self, batch: TextBatch, stage: str) -> Sums:
         device, carried = batch.inputs.device, self._carry.get(stage) if batch.continues else None
-        if carried is not None and self.neural.num_rows(carried) != len(batch.inputs):
+        if carried and self.neural.num_rows(carried) != len(batch.inputs):
             carried = None  # a resumed run may have batches of another size
         before = None if carried is None else mapped(carried, lambda part: part.to(device))
         nats, tokens, state = self.network.nats(batch.inputs, batch.targets, batch.valid, before)
