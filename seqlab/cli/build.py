@@ -115,7 +115,7 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
         UserError: The options of the model, optimizer or schedule do not fit, or the checkpoint holds another one.
     """
     plan, given = settings.plan, settings.of("model")
-    if plan.checkpoint is not None:
+    if plan.resumed is not None:
         given = {key: value for key, value in given.items() if key not in plan.network.options.read_once()}
     schedule = _schedule(settings, data)
     optimizer = objects.get("optimizer") or partial(OPTIMIZERS[plan.optimizer], **settings.of("optimizer"))
@@ -129,8 +129,8 @@ def make_model(settings: Settings, data: DataModule, objects: Mapping[str, Any])
         _try(settings, data, model, schedule)
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise UserError(f"the optimizer or its schedule refuses its options: {error}; see --help_all") from None
-    if plan.checkpoint is not None and plan.resumed is not None:
-        check_resumable(plan.resumed.content, plan.checkpoint, model.state_dict(), model.codec_states())
+    if plan.resumed is not None:
+        check_resumable(plan.resumed.content, plan.resumed.path, model.state_dict(), model.codec_states())
         _say_what_changes(settings, plan.resumed, schedule)
     return model, schedule
 

@@ -34,8 +34,7 @@ class Plan(NamedTuple):
         optimizer: Key of ``OPTIMIZERS``.
         lr_scheduler: Key of ``SCHEDULERS``, or ``none``.
         arguments: The command line, configuration files first and as text, each choice as ``--model.name NAME``.
-        checkpoint: The checkpoint to resume.
-        resumed: The run in that checkpoint.
+        resumed: The run in the checkpoint to resume.
         label: First words of the run's name.
     """
 
@@ -45,9 +44,13 @@ class Plan(NamedTuple):
     optimizer: str
     lr_scheduler: str
     arguments: list[str]
-    checkpoint: Path | None
     resumed: Resumed | None
     label: str
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The checkpoint to resume."""
+        return None if self.resumed is None else self.resumed.path
 
     @property
     def row(self) -> Task:
@@ -181,7 +184,6 @@ def plan(argv: list[str]) -> Plan:
     return Plan(
         **chosen,
         arguments=[*texts, *words_in_run_folder(rest), *names],
-        checkpoint=checkpoint,
         resumed=resumed,
         label=label,
     )

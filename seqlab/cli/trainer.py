@@ -95,19 +95,19 @@ def make_trainer(
             started.validate_settings(trainer.num_devices, trainer.num_nodes)
     except (MisconfigurationException, RuntimeError, ValueError, TypeError, ImportError) as error:
         raise UserError(f"the trainer refuses its options: {error}") from None
-    plan = settings.plan
-    if plan.checkpoint is not None and plan.resumed is not None:
-        check_states(plan.resumed.content, trainer, model, data, plan.checkpoint)
+    resumed = settings.plan.resumed
+    if resumed is not None:
+        check_states(resumed.content, trainer, model, data, resumed.path)
     if trainer.strategy.launcher is not None and trainer.strategy.launcher.is_interactive_compatible:
         raise UserError("a notebook trains on one device; leave out devices, or start python -m seqlab.fit")
     return trainer
 
 
 def _board(settings: Settings, folder: Path) -> Board:
-    resumed, checkpoint = settings.plan.resumed, settings.plan.checkpoint
-    if resumed is None or checkpoint is None:
+    resumed = settings.plan.resumed
+    if resumed is None:
         return Board(folder)
-    return Board(folder, resumed.log if is_within(checkpoint, folder) else None, resumed.step + 1)
+    return Board(folder, resumed.log if is_within(resumed.path, folder) else None, resumed.step + 1)
 
 
 def _listed(value: Any) -> list[Any]:

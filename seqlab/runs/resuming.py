@@ -29,6 +29,7 @@ class Resumed(NamedTuple):
     """The run in a checkpoint.
 
     Args:
+        path: Path of the checkpoint.
         run: Name of the run.
         config: The configuration as YAML.
         step: Optimizer steps taken.
@@ -38,6 +39,7 @@ class Resumed(NamedTuple):
         content: The whole checkpoint, see ``without_numbers``.
     """
 
+    path: Path
     run: str
     config: str
     step: int
@@ -80,6 +82,7 @@ def resumed_from(checkpoint: Mapping[str, Any], path: Path) -> Resumed:
     lengths = [schedule.get("total_steps") for schedule in checkpoint["lr_schedulers"]]
     length = lengths[0] if lengths and isinstance(lengths[0], int) else None
     return Resumed(
+        path,
         run["name"],
         run["config"],
         checkpoint["global_step"],
