@@ -91,8 +91,7 @@ class Parser(ArgumentParser):
         Raises:
             UserError: An option has none of the names.
         """
-        groups = {action.dest for action in self._actions if isinstance(action, _ActionConfigLoad)}
-        own, names = self._names(), {*later}
+        own, groups, names = self._names(), self._groups(), {*later}
         for option, _ in typed(takewhile(lambda word: word != "--", arguments)):
             key = option[2:].removesuffix("+")
             above = {*accumulate(key.split("."), "{}.{}".format)} & (names | own - groups)
@@ -102,12 +101,16 @@ class Parser(ArgumentParser):
     def _names(self) -> set[str]:
         return {option.lstrip("-") for action in self._actions for option in action.option_strings}
 
+    def _groups(self) -> set[str]:
+        """Names of the groups of options."""
+        return {action.dest for action in self._actions if isinstance(action, _ActionConfigLoad)}
+
     def _check_groups(self, arguments: list[str]) -> None:
         """Refuses a file instead of a group's options, since only a file of ``--config`` is checked for its limits."""
-        groups = {f"--{action.dest}" for action in self._actions if isinstance(action, _ActionConfigLoad)}
+        groups = self._groups()
         for option, value in typed(arguments):
-            if option in groups and not value.lstrip().startswith("{"):
-                key = option.lstrip("-")
+            key = option.removeprefix("--")
+            if key in groups and not value.lstrip().startswith("{"):
                 raise UserError(
                     f"{option} takes options, as {option}.NAME VALUE; a file of them, under {key}:, is for --config"
                 )

@@ -82,10 +82,8 @@ class ForkServer:
         reading, writing = os.pipe()
         with contextlib.ExitStack() as failed:
             reports = failed.enter_context(os.fdopen(reading, "rb"))
-            try:
+            with os.fdopen(writing, "wb"):
                 socket.send_fds(self._channel, [json.dumps([*words]).encode()], [output, inherited, writing])
-            finally:
-                os.close(writing)
             forked = Forked(reports)
             failed.pop_all()
             return forked
