@@ -282,11 +282,12 @@ def test_plateau_lowers_the_rate_when_validation_stands_still(verb: Command, her
 )
 def test_an_option_changes_what_is_learnt(one: str, other: str, verb: Command, here: Path, small: list[str]) -> None:
     limits = ["--trainer.limit_train_batches", "8", "--trainer.limit_val_batches", "1"]
-    for name, options in (("one", one), ("other", other)):
+    for name, options in (("one", one), ("other", other), ("again", one)):
         assert verb("fit", *small, *limits, *options.split(), "--run", name).code == 0
     weights = [
         read_checkpoint(here / "lightning_logs" / name / "checkpoints" / "last.ckpt")["state_dict"]
-        for name in ("one", "other")
+        for name in ("one", "other", "again")
     ]
-    first, second = (state["network.recurrent.layers.weight_hh_l0"] for state in weights)
+    first, second, third = (state["network.recurrent.layers.weight_hh_l0"] for state in weights)
+    assert torch.equal(first, third)
     assert not torch.equal(first, second)

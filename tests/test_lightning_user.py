@@ -313,10 +313,8 @@ def test_a_folder_that_was_given_stays(verb: Command, small: list[str], here: Pa
 
 
 def test_none_at_all(verb: Command, small: list[str], here: Path) -> None:
-    assert (
-        verb("fit", *small, "--run", "silent", "--trainer.logger", "false", "--trainer.limit_train_batches", "2").code
-        == 0
-    )
+    few = ("--trainer.limit_train_batches", "2")
+    assert verb("fit", *small, *few, "--run", "silent", "--trainer.logger", "false").code == 0
     folder = here / "lightning_logs" / "silent"
     assert not list(folder.glob("events*"))
     assert not list(folder.glob("metrics.csv"))

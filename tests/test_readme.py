@@ -30,6 +30,7 @@ PAIRS = (README.parent / "seqlab/data/samples/english_french.tsv").read_text(enc
 WIKI = "the king and the queen saw a man and a woman\n" * 2000
 STRINGS = ("--data", "digit_strings", "--data.source", "digits", "--data.strings", "100")
 ONE_PROCESS = ("--trainer.devices", "1", "--trainer.strategy", "auto")
+QUIET = ("--bar", "none", "--watch", "none")
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -62,23 +63,7 @@ def stand_in(root: Path, *options: str) -> Path:
     """The folder of a run, to stand in for those of the README."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        assert (
-            main(
-                [
-                    *options,
-                    "--trainer.max_epochs",
-                    "1",
-                    "--bar",
-                    "none",
-                    "--watch",
-                    "none",
-                    "--run",
-                    "stand-in",
-                    *LIMITS,
-                ]
-            )
-            == 0
-        )
+        assert main([*options, *LIMITS, *QUIET, "--trainer.max_epochs", "1", "--run", "stand-in"]) == 0
     return root / "lightning_logs" / "stand-in"
 
 
@@ -168,7 +153,7 @@ def test_each_command_runs(name: str, arguments: list[str], place: Path, verb: C
     own = list(arguments)
     if name in ("fit", "compare"):
         own += [*LIMITS, "--trainer.max_epochs", "2" if "--ckpt_path" in own else "1"]
-        own += ["--bar", "none", "--watch", "none"]
+        own += QUIET
         files = [Path(word).read_text(encoding="utf-8") for word in own if word.endswith(".yaml")]
         if any("warmup_steps" in text for text in [*own, *files]):
             own += ["--lr_scheduler.warmup_steps", "1"]

@@ -228,8 +228,8 @@ def test_it_goes_on_to_the_bit(verb: Command, here: Path, twelve: Path) -> None:
         "--trainer.accelerator",
         "cpu",
     )
-    common = (*options, *small, "--data.val_fraction", "0.25", "--data.test_fraction", "0", "--patience", "null")
-    common = (*common, "--bar", "none", "--watch", "none")
+    shares = ("--data.val_fraction", "0.25", "--data.test_fraction", "0")
+    common = (*options, *small, *shares, "--patience", "null", "--bar", "none", "--watch", "none")
     assert verb("fit", *common, "--run", "whole", "--trainer.max_epochs", "4").code == 0
     assert verb("fit", *common, "--run", "parts", "--trainer.max_epochs", "2").code == 0
     assert verb("fit", "--ckpt_path", "last", "--run", "parts", "--trainer.max_epochs", "4").code == 0

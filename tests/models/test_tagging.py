@@ -329,8 +329,8 @@ def test_it_goes_on_to_the_bit(verb: Command, here: Path, names: Path) -> None:
 
 def test_it_is_looked_into(verb: Command, here: Path, names: Path) -> None:
     options = ("--data", "tagged", "--data.path", str(names), "--data.val_fraction", "0", "--data.test_fraction", "0")
-    small = ("--model.hidden_size", "4", "--model.embedding_size", "4", "--bar", "none", "--trainer.max_epochs", "1")
-    small = (*small, "--watch", "none")
+    sizes = ("--model.hidden_size", "4", "--model.embedding_size", "4")
+    small = (*sizes, "--trainer.max_epochs", "1", "--bar", "none", "--watch", "none")
     for run, more in (("c", ("--model", "gru", "--model.output", "crf")), ("s", ("--model", "gru"))):
         assert verb("fit", *options, *small, *more, "--trainer.accelerator", "cpu", "--run", run).code == 0
     crf, softmax = (f"lightning_logs/{run}/checkpoints/last.ckpt" for run in "cs")
