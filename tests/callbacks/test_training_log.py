@@ -1,5 +1,6 @@
 import math
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning.pytorch as pl
@@ -68,7 +69,7 @@ def test_gradient_norm_before_and_after_clipping(clip: float | None, fit: Any, m
 
 
 @pytest.mark.parametrize("every", [1, 4])
-def test_the_share_of_steps_that_were_clipped(every: int, fit: Any, memory: Any) -> None:
+def test_the_share_of_steps_that_were_clipped(every: int, fit: Any, memory: Any, here: Path) -> None:
     class Norms(pl.Callback):
         seen: ClassVar[list[float]] = []
 
