@@ -3,10 +3,9 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -14,18 +13,12 @@ from seqlab.errors import UserError
 from seqlab.native import draws
 from seqlab.nn.one_step import OneStep
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
 StateT = TypeVar("StateT")
 Step = Callable[[Tensor, StateT | None], tuple[Tensor, StateT]]
 """Function: (ids ``(batch, time)`` int64, state) -> (logits ``(batch, time, vocab_size)``, state)."""
 
 SMALLEST = 1e-300
 """Smallest divisor of the logits for a temperature above 0."""
-
-LIKELIEST = 128
-"""Number of most likely tokens, which contain nearly every draw from a large vocabulary."""
 
 DRAWN = 256
 """Tokens whose random numbers are drawn at once; the numbers of a seed do not depend on this."""
@@ -65,23 +58,13 @@ class Sampling:
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise UserError(f"top_p {self.top_p} must be above 0 and at most 1, or left out")
 
-    def probabilities(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The distribution to draw from.
-
-        Args:
-            logits: ``(batch, vocab_size)``.
-
-        Returns:
-            Probabilities in descending order ``(batch, vocab_size)`` float64, and their ids.
-        """
-        values = self._allowed(logits)
-        ids, falling = _sorted(values)
-        weights = self._weights(falling)
-        _check(values, weights.sum(-1))
-        return torch.from_numpy(weights / weights.sum(-1, keepdims=True)), torch.from_numpy(ids)
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """The distribution to draw from, ``(batch, vocab_size)`` float64, for logits of the same shape."""
+        weights = self._weights(self._allowed(logits))
+        return weights / weights.sum(-1, keepdim=True)
 
     def choose(self, logits: Tensor, uniform: Tensor) -> Tensor:
-        """One id for each row, by inverting the cumulative distribution.
+        """One id for each row, by inverting the cumulative distribution over ids.
 
         Args:
             logits: ``(batch, vocab_size)``.
@@ -89,19 +72,24 @@ class Sampling:
 
         Returns:
             Ids ``(batch,)`` int64.
+
+        Raises:
+            UserError: A row holds NaN or infinity, or has no possible token.
         """
         if draws.able(logits):
             chosen = draws.draw(logits, self.shares(uniform), self.limits(len(logits)))
             if chosen is not None:
                 return chosen
         values = self._allowed(logits)
-        if self.temperature == 0:
-            _check(values, values.max(-1))
-            return torch.from_numpy(values.argmax(-1))
-        shares = uniform.numpy()[:, None]
-        few = values.shape[1] > 4 * LIKELIEST and self.top_p is None and (self.top_k or 0) <= LIKELIEST
-        likeliest = self._among_likeliest(values, shares) if few else None
-        return torch.from_numpy(self._among_all(values, shares) if likeliest is None else likeliest)
+        weights = self._weights(values)
+        sums = weights.cumsum(-1)
+        total = sums[:, -1:]
+        if not math.isfinite(total.sum()):
+            raise _no_distribution(values)
+        place = torch.searchsorted(sums, self.shares(uniform).unsqueeze(-1) * total, right=True).squeeze(-1)
+        if int(place.max()) == sums.shape[1]:  # rounding may exceed the last token
+            return place.minimum((sums < total).sum(-1))
+        return place
 
     def limits(self, rows: int) -> draws.Limits:
         """The options as the compiled code has them."""
@@ -113,73 +101,53 @@ class Sampling:
         """Where the compiled code inverts the cumulative distribution: at 0 for the most likely token."""
         return torch.zeros_like(uniform) if self.temperature == 0 else uniform
 
-    def _among_all(self, values: Floats, shares: Floats) -> Ints:
-        ids, falling = _sorted(values)
-        weights = self._weights(falling)
-        sums = weights.cumsum(-1)
-        total = sums[:, -1:]
-        _check(values, total)
-        place = (sums <= shares * total).sum(-1)
-        if place.max() == values.shape[1]:  # rounding may exceed the last token
-            place = np.minimum(place, (weights > 0).sum(-1) - 1)
-        chosen: Ints = ids[np.arange(len(ids)), place]
-        return chosen
+    def _allowed(self, logits: Tensor) -> Tensor:
+        """The logits ``(batch, vocab_size)`` float64 on the CPU, with minus infinity for banned tokens."""
+        values = logits.to("cpu", torch.float64, copy=True)
+        return values.index_fill_(-1, self._banned, -math.inf) if self.banned else values
 
-    def _among_likeliest(self, values: Floats, shares: Floats) -> Ints | None:
-        """``_among_all`` that sorts only the most likely tokens; None if a draw may fall outside them."""
-        some = np.sort(np.argpartition(-values, LIKELIEST, -1)[:, :LIKELIEST], -1)
-        order, falling = _sorted(np.take_along_axis(values, some, -1))
-        sums = self._weights(falling).cumsum(-1)
-        total = sums[:, -1] if self.top_k is not None else self._shares(values, falling[:, :1]).sum(-1)
-        _check(values, total)
-        place, rows = (sums <= shares * total[:, None]).sum(-1), np.arange(len(values))
-        if (place == LIKELIEST).any() or (falling[rows, place] == falling[:, -1]).any():  # equal values may lie outside
-            return None
-        chosen: Ints = some[rows, order[rows, place]]
-        return chosen
+    @cached_property
+    def _banned(self) -> Tensor:
+        return torch.tensor(self.banned)
 
-    def _allowed(self, logits: Tensor) -> Floats:
-        """The logits ``(batch, vocab_size)``, with minus infinity for banned tokens."""
-        values: Floats = logits.to("cpu", torch.float64, copy=True).numpy()
-        if self.banned:
-            values[:, self.banned] = -np.inf
-        return values
-
-    def _weights(self, falling: Floats) -> Floats:
-        """Weights of values in descending order, 0 for those cut off; the weights need not sum to one."""
-        weights = self._shares(falling, falling[:, :1])
-        if self.top_k is not None:
-            weights[:, self.top_k :] = 0
-        if self.top_p is not None:
-            sums = weights.cumsum(-1)
-            weights[sums - weights >= self.top_p * sums[:, -1:]] = 0
+    def _weights(self, values: Tensor) -> Tensor:
+        """Weights of allowed values, 0 for those cut off; the weights need not sum to one."""
+        largest = values.amax(-1, keepdim=True)
+        weights = self._relative(values, largest)
+        if self.top_k is not None or self.top_p is not None:
+            weights.masked_fill_(~self._kept(values, largest), 0)
         return weights
 
-    def _shares(self, values: Floats, largest: Floats) -> Floats:
+    def _kept(self, values: Tensor, largest: Tensor) -> Tensor:
+        """Which tokens ``top_k`` and ``top_p`` leave; of equal values those of lower ids."""
+        falling = values.topk(min(self.top_k or values.shape[1], values.shape[1]), -1).values
+        count = torch.full((len(values), 1), falling.shape[1])
+        if self.top_p is not None:
+            weights = self._relative(falling, largest)
+            sums = weights.cumsum(-1)
+            count = (sums - weights < self.top_p * sums[:, -1:]).sum(-1, keepdim=True).clamp(min=1)
+        least = falling.gather(-1, count - 1)
+        kept = values >= least
+        more = kept.sum(-1, keepdim=True) - count
+        if more.any():
+            equal = values == least
+            kept &= ~equal | (equal.cumsum(-1) <= equal.sum(-1, keepdim=True) - more)
+        return kept
+
+    def _relative(self, values: Tensor, largest: Tensor) -> Tensor:
         """Exponentials of values, divided by the temperature, relative to the largest of each row ``(batch, 1)``."""
-        divisor = np.maximum(self.temperature, SMALLEST)  # a smaller temperature acts like zero
-        with np.errstate(over="ignore", invalid="ignore"):
-            shares: Floats = np.exp((values - largest) / (divisor[:, None] if divisor.ndim else divisor))
-        return shares
+        if isinstance(self.temperature, int | float):
+            divisor: Tensor | float = max(self.temperature, SMALLEST)  # a smaller temperature acts like zero
+        else:
+            divisor = torch.tensor(self.temperature, dtype=torch.float64).clamp(min=SMALLEST).unsqueeze(-1)
+        return (values - largest).div_(divisor).exp_()
 
 
-def _sorted(values: Floats) -> tuple[Ints, Floats]:
-    """Indices and values of each row in descending order, stable for equal values."""
-    order: Ints = np.argsort(-values, -1, kind="stable")
-    return order, values[np.arange(len(values))[:, None], order]
-
-
-def _check(values: Floats, of_rows: Floats) -> None:
-    """Refuses rows ``(batch, vocab_size)`` with sums of weights, or largest values, that are not finite.
-
-    Raises:
-        UserError: A row holds NaN, or has no possible token.
-    """
-    if np.isfinite(of_rows).all():
-        return
-    if np.isnan(values).any() or (values == np.inf).any():
-        raise UserError("the model gives no numbers here (NaN); use a checkpoint from before it diverged")
-    raise UserError(
+def _no_distribution(values: Tensor) -> UserError:
+    """Says why values ``(batch, vocab_size)`` have none."""
+    if bool(values.isnan().any()) or bool((values == math.inf).any()):
+        return UserError("the model gives no numbers here (NaN); use a checkpoint from before it diverged")
+    return UserError(
         "every token has probability 0 here; give another --prefix, or train n-grams with --model.smoothing kneser_ney"
     )
 

@@ -3,67 +3,83 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <vector>
 
 #include "share.h"
 
-// The most likely tokens of a row in descending order, each found when it is asked for; of equal ones the lower id is
-// first.
-class Falling {
-    struct Token {
-        double value;
-        int64_t id;
-        bool operator<(const Token& other) const {
-            return value < other.value || (value == other.value && id > other.id);
-        }
-        bool operator>(const Token& other) const { return other < *this; }
-    };
-    std::vector<Token> tokens;  // a heap, and behind it those that were asked for, the first at the end
-    long found = 0;
-    double largest = 0, temperature = 1;
+struct Token {
+    double value, weight;
+    int64_t id;
+    bool less_likely(const Token& other) const { return value < other.value || (value == other.value && id > other.id); }
+};
 
-    // Drops all but the most likely ones; returns the least likely of these.
-    double keep(long count) {
-        std::nth_element(tokens.begin(), tokens.begin() + (count - 1), tokens.end(), std::greater<>());
-        tokens.resize(count);
-        return tokens.back().value;
+// The tokens of a row that may be drawn.
+class Allowed {
+    std::vector<Token> tokens;
+    bool sorted = true;  // by id
+
+    void keep_likeliest(long count) {
+        std::nth_element(tokens.begin(), tokens.begin() + (count - 1), tokens.end(),
+                         [](const Token& one, const Token& other) { return other.less_likely(one); });
+        tokens.resize(count), sorted = false;
+    }
+    // The fewest, of the most likely, with a share of at least top_p of all weights.
+    void keep_nucleus(double top_p) {
+        const double enough = top_p * total();
+        const auto less = [](const Token& one, const Token& other) { return one.less_likely(other); };
+        auto first = tokens.end();
+        std::make_heap(tokens.begin(), tokens.end(), less);
+        for (double sum = 0; sum < enough && first != tokens.begin(); sum += first->weight)
+            std::pop_heap(tokens.begin(), first--, less);
+        tokens.erase(tokens.begin(), first), sorted = false;
+    }
+    double total() const {
+        double sum = 0;
+        for (const Token& token : tokens) sum += token.weight;
+        return sum;
     }
 
    public:
-    // False if a number is NaN or infinite, or if no token is possible.
+    // Returns false if a number is NaN or infinite, or if no token is possible.
     template <class Number>
-    bool read(const Number* logits, long size, const int64_t* banned, long num_banned, long top_k, double divisor) {
+    bool read(const Number* logits, long size, const int64_t* banned, long num_banned, long top_k, double top_p,
+              double temperature) {
         constexpr Number INFINITE = std::numeric_limits<Number>::infinity();
-        Number least = -INFINITE;  // as likely as that is too unlikely
-        tokens.clear(), found = 0, temperature = divisor;
+        double least = -INFINITE;  // as likely as that is too unlikely
+        tokens.clear(), sorted = true;
         for (long id = 0; id < size; id++) {
             if (!(logits[id] < INFINITE)) return false;
             if (!(logits[id] > least) || std::find(banned, banned + num_banned, id) != banned + num_banned) continue;
-            tokens.push_back({double(logits[id]), id});
-            if (this->size() == 2 * top_k) least = keep(top_k);
+            tokens.push_back({double(logits[id]), 0, id});
+            if (long(tokens.size()) == 2 * top_k) keep_likeliest(top_k), least = tokens.back().value;
         }
-        if (this->size() > top_k) keep(top_k);
-        std::make_heap(tokens.begin(), tokens.end());
-        if (tokens.size()) largest = tokens[0].value;
-        return tokens.size();
+        if (tokens.empty()) return false;
+        if (long(tokens.size()) > top_k) keep_likeliest(top_k);
+        double largest = -INFINITE;
+        for (const Token& token : tokens) largest = std::max(largest, token.value);
+        for (Token& token : tokens) token.weight = std::exp((token.value - largest) / temperature);
+        if (top_p < 1) keep_nucleus(top_p);
+        return true;
     }
-    long size() const { return tokens.size(); }
-    const Token& operator[](long place) {
-        for (; found <= place; found++) std::pop_heap(tokens.begin(), tokens.end() - found);
-        return tokens[size() - 1 - place];
-    }
-    double weight(const Token& token) const { return std::exp((token.value - largest) / temperature); }
-    double total() const {
+    // The first token, by id, whose cumulative weight exceeds a share of all.
+    int64_t at(double share) {
+        const auto earlier = [](const Token& one, const Token& other) { return one.id < other.id; };
+        if (!sorted) std::sort(tokens.begin(), tokens.end(), earlier);
+        const double bound = share * total();
         double sum = 0;
-        for (const Token& token : tokens) sum += weight(token);
-        return sum;
+        int64_t found = -1;
+        for (const Token& token : tokens) {
+            if (token.weight == 0) continue;
+            found = token.id;
+            if ((sum += token.weight) > bound) break;
+        }
+        return found;
     }
 };
 
-// The first token whose cumulative weight exceeds a share of all, among the top_k and of them the fewest with a share of
-// at least top_p, at the temperature of each row. Returns false if a row has no distribution.
+// A token of each row: among the top_k and of them the fewest with a share of at least top_p, at the temperature of each
+// row. Returns false if a row has no distribution.
 template <class Number>
 bool draw(const Number* logits, long pitch, const double* uniform, const double* temperatures, const int64_t* banned,
           long num_banned, long top_k, double top_p, int64_t* ids, long rows, long size, long threads) {
@@ -71,23 +87,12 @@ bool draw(const Number* logits, long pitch, const double* uniform, const double*
 #pragma omp parallel num_threads(threads) reduction(&& : fine)
     {
         const Share mine(rows);
-        Falling falling;
-        for (long row = mine.first; row < mine.last; row++) {
-            const Number* own = logits + row * pitch;
-            fine = fine && falling.read(own, size, banned, num_banned, top_k, temperatures[row]);
-            long count = falling.size(), place = 0;
-            double total = falling.total(), sum = 0;
-            if (top_p < 1) {
-                for (; place < count && sum < top_p * total; place++) sum += falling.weight(falling[place]);
-                count = place, total = sum, sum = 0, place = 0;
-            }
-            for (; place < count; place++) {
-                const double weight = falling.weight(falling[place]);
-                if (weight == 0) break;  // rounding went beyond the last
-                ids[row] = falling[place].id;
-                if ((sum += weight) > uniform[row] * total) break;
-            }
-        }
+        Allowed allowed;
+        for (long row = mine.first; row < mine.last; row++)
+            if (allowed.read(logits + row * pitch, size, banned, num_banned, top_k, top_p, temperatures[row]))
+                ids[row] = allowed.at(uniform[row]);
+            else
+                fine = false;
     }
     return fine;
 }
