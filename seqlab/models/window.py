@@ -4,7 +4,11 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+
+SCALE = 1024
+"""Divisor of the losses of several processes until all of their items are known."""
 
 
 class Sums(NamedTuple):
@@ -26,15 +30,16 @@ class Window:
 
     A step minimizes the sum of all totals divided by the number of all items, plus the penalty once. Lightning divides
     each loss by the number n of accumulated batches, and DDP takes the mean of the gradients over w processes. So each
-    total is multiplied by n * w / c, where c is the number of items in the window's first batch over all processes.
-    After the last backward pass, before unscaling and clipping, the gradients are multiplied once by
-    c / (all items of the window).
+    total is multiplied by n * w / c, and after the last backward pass, before unscaling and clipping, the gradients are
+    multiplied once by c / (all items of the window). In one process c is the number of items in the window's first
+    batch. For several it is fixed, so that they need not wait for each other before the backward pass: they add up
+    their items while it runs. As a power of two it changes no digit.
     """
 
     def __init__(self) -> None:
-        self._first: int | float | Tensor = 1
+        self._scale: float | Tensor = 1
         self._items: int | Tensor = 0
-        self._factor: float | Tensor | None = None
+        self._whole: int | Tensor | _Sum | None = None
 
     def loss(
         self, total: Tensor, count: int | Tensor, penalty: Tensor | None, trainer: Any | None, batch_idx: int
@@ -53,30 +58,47 @@ class Window:
         begins, ends = batch_idx % batches == 0, (batch_idx + 1) % batches == 0
         ends = ends or (trainer is not None and bool(trainer.is_last_batch))
         if begins:
-            self._items, self._factor = 0, None
-            self._first = self._summed(count, trainer)
+            self._items, self._whole = 0, None
+            self._scale = _at_least_one(count) if processes == 1 else SCALE
         self._items = self._items + count
-        loss = total / _like(total, self._first / (batches * processes))
-        if ends and not (begins and batches == 1):
-            self._factor = self._first / self._summed(self._items, trainer)
+        loss = total / _like(total, self._scale / (batches * processes))
+        if ends and processes > 1:
+            self._whole = _Sum(self._items, total.device)
+        elif ends and not begins:
+            self._whole = self._items
         if penalty is not None and ends:
-            loss = loss + (penalty if self._factor is None else penalty * _like(penalty, batches / self._factor))
+            loss = loss + penalty * _like(penalty, batches / self._factor())
         return loss
 
     def correct(self, parameters: Iterable[nn.Parameter]) -> None:
         """Corrects the gradients of a window after its last backward pass."""
-        factor, self._factor = self._factor, None
-        if factor is not None:
+        if self._whole is not None:
             gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-            torch._foreach_mul_(gradients, float(factor))
+            torch._foreach_mul_(gradients, float(self._factor()))
+            self._whole = None
 
-    @staticmethod
-    def _summed(count: int | Tensor, trainer: Any | None) -> int | float | Tensor:
-        """A count over all processes, at least 1; in float64, since the quotient of integer tensors is float32."""
-        if trainer is not None and trainer.world_size > 1:
-            own = torch.as_tensor(count, dtype=torch.float64, device=trainer.strategy.root_device)
-            count = trainer.strategy.reduce(own, reduce_op="sum")
-        return count.double().clamp(min=1) if isinstance(count, Tensor) else max(1, count)
+    def _factor(self) -> float | Tensor:
+        """What the gradients of the window are still to be multiplied by."""
+        if self._whole is None:
+            return 1
+        return self._scale / _at_least_one(self._whole.value() if isinstance(self._whole, _Sum) else self._whole)
+
+
+class _Sum:
+    """A count added up over all processes, in the background until its value is asked for."""
+
+    def __init__(self, own: int | Tensor, device: torch.device) -> None:
+        self._sum = torch.as_tensor(own, dtype=torch.float64, device=device).clone()
+        self._work = dist.all_reduce(self._sum, async_op=True)
+
+    def value(self) -> Tensor:
+        self._work.wait()
+        return self._sum
+
+
+def _at_least_one(count: int | Tensor) -> int | Tensor:
+    """A count that may divide; in float64, since the quotient of integer tensors is float32."""
+    return count.double().clamp(min=1) if isinstance(count, Tensor) else max(1, count)
 
 
 def _like(loss: Tensor, number: float | Tensor) -> float | Tensor:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import lightning.pytorch as pl
 import pytest
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torch.optim import SGD
 from torch.utils.data import DataLoader
@@ -150,14 +150,19 @@ class Processes:
 
     def __init__(self, counts: Sequence[Sequence[int]], accumulated: int) -> None:
         self.accumulate_grad_batches, self.world_size, self.is_last_batch = accumulated, len(counts), False
-        self.strategy = SimpleNamespace(root_device="cpu", reduce=self.reduce)
-        self.sums: list[int] = []  # in the order in which they are asked for: a window's first batch, and the whole
-        for window in in_windows([*zip(*counts, strict=True)], accumulated):
-            self.sums += [sum(window[0]), sum(map(sum, window))]
+        self.sums = [sum(map(sum, window)) for window in in_windows([*zip(*counts, strict=True)], accumulated)]
+        self.asked: list[tuple[int, Tensor]] = []
 
-    def reduce(self, own: Tensor, reduce_op: str) -> Tensor:
-        assert (own.dtype, reduce_op) == (torch.float64, "sum")
-        return torch.tensor(float(self.sums.pop(0)), dtype=torch.float64)
+    def all_reduce(self, own: Tensor, async_op: bool) -> "Processes":
+        """The sum is there once it is waited for, and no sooner."""
+        assert (own.dtype, async_op) == (torch.float64, True)
+        self.asked.append((self.sums.pop(0), own))
+        return self
+
+    def wait(self) -> None:
+        while self.asked:
+            count, own = self.asked.pop()
+            own.fill_(count)
 
 
 @pytest.mark.parametrize("penalty", [None, 0.01])
@@ -166,7 +171,7 @@ class Processes:
     [([[3, 5, 1], [2, 9, 4]], 3), ([[0, 4], [7, 1]], 2), ([[3, 5, 1, 2, 6], [1, 1, 8, 2, 2]], 3)],
 )
 def test_processes_step_as_over_all_their_items(
-    counts: list[list[int]], accumulated: int, penalty: float | None
+    counts: list[list[int]], accumulated: int, penalty: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lightning divides each loss by the number of batches and DDP takes the mean over processes, as is done here."""
     generator = torch.Generator().manual_seed(0)
@@ -174,6 +179,7 @@ def test_processes_step_as_over_all_their_items(
     steps: list[list[Tensor]] = []
     for row in slopes:
         trainer, window = Processes(counts, accumulated), Window()
+        monkeypatch.setattr(dist, "all_reduce", trainer.all_reduce)
         weight = torch.nn.Parameter(torch.ones((), dtype=torch.float64))
         steps.append([])
         for batch_idx, slope in enumerate(row):
@@ -193,6 +199,16 @@ def test_processes_step_as_over_all_their_items(
         values = torch.cat([slope for batch in window_of for slope in batch])
         expected.append(values.sum() / len(values) + (penalty or 0.0))
     torch.testing.assert_close(found, torch.stack(expected), rtol=0, atol=1e-12)
+
+
+def test_processes_wait_for_their_items_after_the_backward_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer, window, weight = Processes([[4], [8]], 1), Window(), torch.nn.Parameter(torch.tensor(2.0))
+    monkeypatch.setattr(dist, "all_reduce", trainer.all_reduce)
+    window.loss(weight * 12, 4, None, trainer, 0).backward()
+    assert len(trainer.asked) == 1
+    window.correct([weight])
+    assert not trainer.asked
+    assert float(weight.grad) == 2.0  # type: ignore[arg-type]
 
 
 def test_one_process_and_one_batch_is_left_alone() -> None:
