@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from seqlab.starting import stop_while_importing
+from seqlab.starting import begin_imports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ if "torch" not in sys.modules and not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & {*
     os.environ["GOMP_SPINCOUNT"] = SPINS
 
 if sys.argv[:1] == ["-m"] and {f"{__name__}.{verb}" for verb in VERBS} & {*sys.orig_argv}:
-    stop_while_importing()  # python -m has -m in sys.argv while it imports the package of its module
+    begin_imports()  # python -m has -m in sys.argv while it imports the package of its module
 
 Choice = str | Mapping[str, Any] | None
 """A name, or a name and options: ``"lstm"``, ``{"name": "lstm", "hidden_size": 512}``."""

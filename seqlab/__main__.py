@@ -5,7 +5,7 @@ from importlib import import_module
 
 from seqlab import VERBS, __version__
 from seqlab.errors import nearest
-from seqlab.starting import stop_while_importing
+from seqlab.starting import begin_imports
 
 HELP = "\n".join(
     (
@@ -35,7 +35,7 @@ def main() -> int:
     if verb not in VERBS:
         print(f"seqlab: unknown verb '{verb}': {nearest(verb, VERBS)}", file=sys.stderr)
         return 2
-    stop_while_importing()
+    begin_imports()
     code: int = import_module(f"seqlab.{verb}").main(arguments)
     return code
 

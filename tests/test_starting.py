@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import pytest
 
 import seqlab
 from seqlab.cli.process import run_verb
-from seqlab.starting import stop_at_once, stop_while_importing
+from seqlab.starting import begin_imports, stop_at_once
 
 
 def heed_interrupts() -> None:
@@ -36,15 +37,35 @@ def test_a_running_verb_is_interrupted_as_any_program() -> None:
     handlers = []
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        stop_while_importing()
+        begin_imports()
         assert signal.getsignal(signal.SIGINT) is stop_at_once
         run_verb(lambda _: handlers.append(signal.getsignal(signal.SIGINT)), [])
         assert handlers == [signal.default_int_handler]
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        stop_while_importing()
+        begin_imports()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+        gc.enable()
+        gc.unfreeze()
+
+
+def test_imports_are_no_garbage_and_what_follows_is_collected() -> None:
+    code = """if True:
+        import gc
+        from seqlab.cli.process import run_verb
+        from seqlab.starting import begin_imports
+        begin_imports()
+        print(gc.isenabled(), gc.get_freeze_count())
+        run_verb(lambda _: print(gc.isenabled(), gc.get_freeze_count() > 1000), [])
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False 0\nTrue True\n"
+
+
+def test_a_program_keeps_its_garbage_collector() -> None:
+    run_verb(lambda _: None, [])
+    assert (gc.isenabled(), gc.get_freeze_count()) == (True, 0)
 
 
 def test_a_program_that_imports_the_package_keeps_its_handler() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from seqlab.cli.parser import typed
 from seqlab.cli.unread import lasting_output, ready_streams
 from seqlab.errors import UserError, reason_of
-from seqlab.starting import stop_as_usual
+from seqlab.starting import end_imports
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 """Error numbers of a full disk or a failed write."""
@@ -37,7 +37,7 @@ def run_verb(verb: Callable[[list[str]], int | None], argv: list[str] | None, la
     arguments = sys.argv[1:] if argv is None else argv
     ready_streams()
     try:
-        stop_as_usual()
+        end_imports()
         with lasting_output() if lasting and not asks_for_words(arguments) else nullcontext():
             code = verb(arguments) or 0
             sys.stdout.flush()

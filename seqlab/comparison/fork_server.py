@@ -136,9 +136,11 @@ def _attend(words: list[str], output: int, inherited: int, reports: int) -> list
 def main() -> None:
     """Serves as the command line says; in each forked process, does what ``python -m`` does."""
     _, channel, *modules = sys.argv
+    gc.disable()
     for name in modules:
         importlib.import_module(name)
     gc.freeze()
+    gc.enable()
     words = serve(socket.socket(fileno=int(channel)))
     if words is not None:
         sys.modules.pop(words[0], None)
