@@ -1,7 +1,7 @@
 """Learned transitions of a tagger, and the influence of words on its tags."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqlab.analysis.encoder_attention import reach_lines
 from seqlab.nn.crf import Chain
 from seqlab.nn.tagger import Sentences, Tagger
 
@@ -59,6 +60,7 @@ class ChainInspection:
         words: Words of the given sentence; empty without one.
         tags: Predicted tags of these words.
         influence: Influence of each word (column) on the tag of each word (row) ``(words, words)``.
+        attention: Attention weights of a Transformer ``(layers, heads, words, words)``.
     """
 
     name: str
@@ -67,6 +69,7 @@ class ChainInspection:
     words: list[str]
     tags: list[str]
     influence: NDArray[np.float64] | None
+    attention: Tensor | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {len(self.names)} tags"]
@@ -79,6 +82,8 @@ class ChainInspection:
                 best = np.argsort(-row, kind="stable")[:4].tolist()
                 shares = "  ".join(f"{self.words[place]} {row[place]:.2f}" for place in best)
                 lines.append(f"{word:>{width}} {tag:<16} {shares}")
+        if self.attention is not None:
+            lines += reach_lines(self.attention)
         return "\n".join(lines)
 
     def _transitions(self, table: NDArray[np.float64]) -> list[str]:
@@ -98,12 +103,13 @@ class ChainInspection:
 
     @staticmethod
     def draw(inspections: "Sequence[ChainInspection]", folder: Path) -> list[Path]:
-        """Draws the transition scores and the influences of each model; returns the files.
+        """Draws the transition scores, the influences and the attention of each model; returns the files.
 
         Raises:
             UserError: A file cannot be written.
         """
-        from seqlab.figures import save_figure  # imports matplotlib, which is slow
+        from seqlab.analysis.heads_picture import draw_first_words  # imports matplotlib, which is slow
+        from seqlab.figures import save_figure
 
         written = []
         for each in inspections:
@@ -117,6 +123,9 @@ class ChainInspection:
                 figure = _heat(each.influence, rows, each.words, "Influence of words on tags", "word", "tagged")
                 written.append(folder / f"{each.name}-words.png")
                 save_figure(figure, written[-1])
+            if each.attention is not None:
+                written.append(folder / f"{each.name}-heads.png")
+                save_figure(draw_first_words(each.words, each.attention), written[-1])
         return written
 
 

@@ -7,6 +7,15 @@ from torch import Tensor
 from seqlab.analysis.embeddings import shown_token
 from seqlab.figures import Figure, new_figure
 
+DRAWN_WORDS = 32
+"""Most words of a text in a figure."""
+
+
+def draw_first_words(words: Sequence[str], weights: Tensor) -> Figure:
+    """``draw_heads`` of the first words of a text."""
+    count = min(len(words), DRAWN_WORDS)
+    return draw_heads(words[:count], weights[..., :count, :count])
+
 
 def draw_heads(tokens: Sequence[str], weights: Tensor) -> Figure:
     """Draws the attention of each token, a panel for each head, with layers from top to bottom.

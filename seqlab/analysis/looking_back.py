@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqlab.nn.evaluating import evaluating
+from seqlab.nn.heads import recorded_weights
 from seqlab.nn.transformer_language import TransformerLanguage
 
 
@@ -19,16 +20,9 @@ def attention_of(network: TransformerLanguage, ids: Tensor) -> Tensor:
     Returns:
         ``(layers, batch, heads, time, time)`` float32: weights of each position over the positions up to it.
     """
-    heads = [layer.attention for layer in network.transformer.each_layer()]
-    with evaluating(network), torch.autocast(ids.device.type, enabled=False):
-        try:
-            for one in heads:
-                one.recorded = []
-            network.transformer(network.embedding(ids), causal=True)
-            return torch.stack([weights.float() for one in heads for weights in one.recorded or []])
-        finally:
-            for one in heads:
-                one.recorded = None
+    with evaluating(network), torch.autocast(ids.device.type, enabled=False), recorded_weights(network) as weights:
+        network.transformer(network.embedding(ids), causal=True)
+    return torch.stack([one.float() for one in weights])
 
 
 def by_lag(weights: Tensor) -> Tensor:

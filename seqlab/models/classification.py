@@ -1,7 +1,7 @@
 """Text classification: a text in, a label and its probability out."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -10,11 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from seqlab.analysis.encoder_attention import encoder_attention
+from seqlab.analysis.text_inspection import TextInspection
 from seqlab.analysis.word_weights import word_weights
 from seqlab.data.data_module import DataModule
 from seqlab.data.labelled import LabelledData
-from seqlab.data.labelled_batches import LabelledBatch, encode_texts
+from seqlab.data.labelled_batches import LabelledBatch, encode_texts, tokens_of
 from seqlab.data.loader import in_batches
+from seqlab.data.parts import SPLITS
 from seqlab.errors import UserError
 from seqlab.models.classes import Classifier
 from seqlab.models.model import Codecs
@@ -24,6 +27,7 @@ from seqlab.nn.beside_counts import BesideCounts
 from seqlab.nn.evaluating import evaluating
 from seqlab.nn.naive_bayes import NaiveBayes, NaiveBayesOptions
 from seqlab.views.confusions import ConfusionView
+from seqlab.views.encoder_heads import HeadsView
 
 TOGETHER = 64
 """Texts in a batch of ``predict``."""
@@ -118,17 +122,48 @@ class TextClassifier(WordInputs, Classifier):
         """Weight of each token of texts, see ``seqlab.analysis.word_weights``."""
         found = []
         for text in texts:
-            batch = self._batch([text])
-            weights = word_weights(self.network, *self._inputs(batch)).tolist()
-            found.append([*zip(self.text.vocab.tokens(batch.ids[0].tolist()), weights, strict=True)])
+            weights = word_weights(self.network, *self._inputs(self._batch([text]))).tolist()
+            found.append([*zip(tokens_of(self.text, text)[0], weights, strict=True)])
         return found
+
+    def inspect(self, data: Callable[[], DataModule], *, text: str | None = None) -> TextInspection:
+        """Shows which words of a text weigh most for its label, and what a Transformer's heads look at.
+
+        Args:
+            data: The corpus that the model was trained on.
+            text: Text to classify; if not given, the first held-out text of that corpus.
+
+        Raises:
+            UserError: The model only counts, or the text has no words.
+        """
+        if not self.options.by_gradients:
+            raise UserError(f"{self.run} holds counts, with no gradient and no attention; give a network")
+        self.check_finite()
+        if text is None:
+            corpus = data()
+            text = corpus.inputs(next(part for part in SPLITS[::-1] if corpus.has(part)))[0]
+        if not text.split():
+            raise UserError(f"text '{text}' has no words; give --text a sentence")
+        (said,) = self.predict([text])
+        (weights,) = self.word_weights([text])
+        words, attention = self.attention(text)
+        return TextInspection(
+            self.run, said.label, said.probabilities, words, [weight for _, weight in weights], attention
+        )
+
+    def attention(self, text: str) -> tuple[list[str], Tensor | None]:
+        """The tokens of a text, and the weights of ``encoder_attention``."""
+        batch = self._batch([text])
+        return tokens_of(self.text, text)[0], encoder_attention(
+            self.network, lambda: self.network(*self._inputs(batch))
+        )
 
     def sample(self, data: DataModule) -> str:
         shown = data.inputs("val" if data.has("val") else "train")[:SHOWN]
         return "\n".join(f"{one.label} ({one.probability:.2f})  {one.text}" for one in self.predict(shown))
 
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
-        return [ConfusionView(pictures, 1 if pictures else LOOK_EVERY)]
+        return [ConfusionView(pictures, 1 if pictures else LOOK_EVERY), HeadsView(pictures)]
 
     def command(self, data: DataModule, checkpoint: str) -> str:
         text = data.inputs("val" if data.has("val") else "train")[0]

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.analysis.chain_inspection import ChainInspection, influences, table_of
+from seqlab.analysis.encoder_attention import encoder_attention
 from seqlab.data.data_module import DataModule
 from seqlab.data.loader import Loader, in_batches
 from seqlab.data.parts import Split
@@ -38,6 +39,7 @@ from seqlab.text.schemes import follows
 from seqlab.text.spans import OUTSIDE, spans_of
 from seqlab.text.tokenize import CharTokenizer, SpaceTokenizer
 from seqlab.text.treebank import offsets_of
+from seqlab.views.encoder_heads import HeadsView
 from seqlab.views.tags import TagView
 
 TOGETHER = 64
@@ -269,11 +271,11 @@ class Tagger(WordInputs):
                 )
 
     def inspect(self, data: Callable[[], DataModule], *, text: str | None = None) -> ChainInspection:
-        """Shows the learned transitions of a CRF, and the weight of each word in a sentence.
+        """Shows a CRF's transitions, the weight of each word in a sentence, and what a Transformer's heads look at.
 
         Args:
             data: The corpus that the model was trained on.
-            text: Sentence for word weights, by gradient times input.
+            text: Sentence for word weights, by gradient times input, and for attention.
 
         Raises:
             UserError: The model has no CRF and no sentence is given, it only counts, or the sentence has no words.
@@ -285,14 +287,23 @@ class Tagger(WordInputs):
         table = table_of(self.crf.chain()) if self.crf.learned else None
         if text is None:
             return ChainInspection(self.run, [*self.labels.names], table, [], [], None)
-        words = self.text.tokenizer.tokenize(text)[: self.text.max_length]
+        words, batch = self._read(text)
         if not words:
             raise UserError(f"text '{text}' has no words; give --text a sentence")
-        batch = TaggedSentences([words], self.codecs).batch(np.array([0])).to(self.device)
         said = self.said(batch, self.network(batch))[0]
         weights = influences(self.network, batch, said).cpu().double().numpy()
         tags = [self.labels.names[tag] for tag in said.tolist()]
-        return ChainInspection(self.run, [*self.labels.names], table, words, tags, weights)
+        attention = encoder_attention(self.network, lambda: self.network(batch))
+        return ChainInspection(self.run, [*self.labels.names], table, words, tags, weights, attention)
+
+    def attention(self, text: str) -> tuple[list[str], Tensor | None]:
+        """The words of a sentence, and the weights of ``encoder_attention``."""
+        words, batch = self._read(text)
+        return words, encoder_attention(self.network, lambda: self.network(batch))
+
+    def _read(self, text: str) -> tuple[list[str], TaggedBatch]:
+        words = self.text.tokenizer.tokenize(text)[: self.text.max_length]
+        return words, TaggedSentences([words], self.codecs).batch(np.array([0])).to(self.device)
 
     def sample(self, data: DataModule) -> str:
         assert isinstance(data, TaggedData)
@@ -300,7 +311,7 @@ class Tagger(WordInputs):
         return "\n".join(map(str, self.predict(shown, tokenized=not self.of_characters)))
 
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
-        return [TagView(pictures)]
+        return [TagView(pictures), HeadsView(pictures)]
 
     def command(self, data: DataModule, checkpoint: str) -> str:
         text = data.inputs("val" if data.has("val") else "train")[0]

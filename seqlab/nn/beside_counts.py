@@ -32,11 +32,6 @@ class BesideCounts(nn.Module):
         return getattr(self.network, "embedding", None)
 
     @property
-    def weights(self) -> Any:
-        """Weight of each word in the network's pooling, if it has one."""
-        return getattr(self.network, "weights", None)
-
-    @property
     def contextual(self) -> Any:
         """Language model of the network, if it has one."""
         return getattr(self.network, "contextual", None)

@@ -1,6 +1,8 @@
 """Multi-head attention: within a sequence, and from one sequence to another."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -146,3 +148,21 @@ class Heads(nn.Module):
             mixed = (self.dropout(weights) @ values.to(weights.dtype)).to(queries.dtype)
         result: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
         return result
+
+
+@contextmanager
+def recorded_weights(network: nn.Module) -> Iterator[list[Tensor]]:
+    """Within the context, attention within sequences records its weights, layer by layer.
+
+    Yields:
+        A list that receives ``(batch, heads, time, positions)`` of each call of each layer.
+    """
+    weights: list[Tensor] = []
+    layers = [one for one in network.modules() if isinstance(one, Heads) and one.query is None]
+    try:
+        for one in layers:
+            one.recorded = weights
+        yield weights
+    finally:
+        for one in layers:
+            one.recorded = None

@@ -11,11 +11,13 @@ from torch.optim import Adam
 
 import seqlab
 from seqlab.data.labelled import LabelledData
+from seqlab.errors import UserError
 from seqlab.models.classification import TextClassifier
 from seqlab.nn.bag import BagOptions
 from seqlab.nn.naive_bayes import NaiveBayesOptions
 from seqlab.nn.text_classifier import RecurrentClassifierOptions
 from seqlab.nn.text_cnn import TextCNNOptions
+from seqlab.nn.transformer_classifier import TransformerClassifierOptions
 from seqlab.options import Options
 
 Command = Callable[..., Any]
@@ -200,6 +202,29 @@ def test_the_threshold_of_the_highest_f1_is_kept(tmp_path: Path) -> None:
     made.threshold.fill_(tuned)
     fit.save_checkpoint(tmp_path / "a.ckpt")
     assert float(seqlab.load(tmp_path / "a.ckpt").threshold) == pytest.approx(tuned)
+
+
+def test_inspection_weighs_the_words_of_a_text(twelve: Path) -> None:
+    """The first held-out text where none is given; words as they are typed, also those that are unknown."""
+    held = data(twelve, val_fraction=0.25)
+    model = TextClassifier(TransformerClassifierOptions(hidden_size=8, num_heads=2, embedding_size=8), held.codecs)
+    found = model.inspect(lambda: held)
+    assert " ".join(found.words) == held.inputs("val")[0].lower()
+    other = model.inspect(lambda: held, text="A zeppelin was cold")
+    assert other.words == ["a", "zeppelin", "was", "cold"]
+    assert sum(other.weights) == pytest.approx(1)
+    assert other.attention is not None
+    assert other.attention.shape == (2, 2, 4, 4)
+    assert other.probabilities[other.label] == max(other.probabilities.values())
+
+
+def test_inspection_refuses(twelve: Path) -> None:
+    held = data(twelve)
+    counts = TextClassifier(NaiveBayesOptions(), held.codecs)
+    with pytest.raises(UserError, match="holds counts, with no gradient and no attention; give a network$"):
+        counts.inspect(lambda: held)
+    with pytest.raises(UserError, match="^text ' ' has no words; give --text a sentence$"):
+        TextClassifier(SMALL["bag"], held.codecs).inspect(lambda: held, text=" ")
 
 
 def test_a_checkpoint_alone_predicts_from_raw_text(verb: Command, here: Path, twelve: Path) -> None:

@@ -331,7 +331,8 @@ def test_it_is_looked_into(verb: Command, here: Path, names: Path) -> None:
     options = ("--data", "tagged", "--data.path", str(names), "--data.val_fraction", "0", "--data.test_fraction", "0")
     sizes = ("--model.hidden_size", "4", "--model.embedding_size", "4")
     small = (*sizes, "--trainer.max_epochs", "1", "--bar", "none", "--watch", "none")
-    for run, more in (("c", ("--model", "gru", "--model.output", "crf")), ("s", ("--model", "gru"))):
+    transformer = ("--model", "transformer", "--model.num_heads", "2")
+    for run, more in (("c", ("--model", "gru", "--model.output", "crf")), ("s", transformer)):
         assert verb("fit", *options, *small, *more, "--trainer.accelerator", "cpu", "--run", run).code == 0
     crf, softmax = (f"lightning_logs/{run}/checkpoints/last.ckpt" for run in "cs")
     said = verb("inspect", crf, "--text", "Tom saw Ida", "--output", "figures")
@@ -342,7 +343,10 @@ def test_it_is_looked_into(verb: Command, here: Path, names: Path) -> None:
     assert verb("inspect", softmax).err == (
         "seqlab: s has output softmax, and no table of transitions; give --text to weigh words\n"
     )
-    assert "the words with the most influence" in verb("inspect", softmax, "--text", "Tom ran").out
+    said = verb("inspect", softmax, "--text", "Tom ran", "--output", "heads")
+    assert "the words with the most influence" in said.out
+    assert "distance in words of what a head looks at, on average" in said.out
+    assert sorted(path.name for path in (here / "heads").iterdir()) == ["s-heads.png", "s-words.png"]
 
 
 def test_frozen_vectors_from_a_file_stay_frozen(names: Path, tmp_path: Path) -> None:

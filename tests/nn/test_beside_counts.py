@@ -31,4 +31,3 @@ def test_the_network_is_trained_alone(both: BesideCounts) -> None:
 
 def test_what_is_asked_of_the_network_is_found(both: BesideCounts) -> None:
     assert both.embedding is both.network.embedding
-    assert both.weights is None
