@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from seqlab.starting import begin_imports
+from seqlab.starting import begin_imports, no_garbage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,67 +84,72 @@ def fit(
         UserError: An option is wrong.
     """
     groups = {"model": model, "data": data, "optimizer": optimizer, "lr_scheduler": lr_scheduler, "trainer": trainer}
-    result: Run = import_module("seqlab.fit").fit(**groups, config=config, **options)
+    result: Run = _module("fit").fit(**groups, config=config, **options)
     return result
 
 
 def evaluate(ckpt: str, **options: Any) -> "Report":
     """Measures a trained model; the arguments are those of ``seqlab.evaluate.evaluate``."""
-    result: Report = import_module("seqlab.evaluate").evaluate(ckpt, **options)
+    result: Report = _module("evaluate").evaluate(ckpt, **options)
     return result
 
 
 def predict(ckpt: str, inputs: str | Iterable[str], **options: Any) -> list[Any]:
     """Predicts from raw input with a trained model; the arguments are those of ``seqlab.predict.predict``."""
-    result: list[Any] = import_module("seqlab.predict").predict(ckpt, inputs, **options)
+    result: list[Any] = _module("predict").predict(ckpt, inputs, **options)
     return result
 
 
 def generate(ckpt: str, prefix: str = "", **options: Any) -> list[str]:
     """Continues a text; the arguments are those of ``seqlab.generate.generate``."""
-    result: list[str] = import_module("seqlab.generate").generate(ckpt, prefix, **options)
+    result: list[str] = _module("generate").generate(ckpt, prefix, **options)
     return result
 
 
 def translate(ckpt: str, sentences: str | Sequence[str], **options: Any) -> list[list[str]]:
     """Translates sentences; the arguments are those of ``seqlab.translate.translate``."""
-    result: list[list[str]] = import_module("seqlab.translate").translate(ckpt, sentences, **options)
+    result: list[list[str]] = _module("translate").translate(ckpt, sentences, **options)
     return result
 
 
 def corpus(**options: Any) -> "Statistics":
     """Counts the tokens of a text; the arguments are those of ``seqlab.corpus.corpus``."""
-    result: Statistics = import_module("seqlab.corpus").corpus(**options)
+    result: Statistics = _module("corpus").corpus(**options)
     return result
 
 
 def inspect(ckpt: str, **options: Any) -> Any:
     """Shows what a trained model does inside; the arguments are those of ``seqlab.inspect.inspect``."""
-    return import_module("seqlab.inspect").inspect(ckpt, **options)
+    return _module("inspect").inspect(ckpt, **options)
 
 
 def memory(**options: Any) -> "Memory":
     """Measures how far back cells learn to remember; the arguments are those of ``seqlab.memory.memory``."""
-    result: Memory = import_module("seqlab.memory").memory(**options)
+    result: Memory = _module("memory").memory(**options)
     return result
 
 
 def compare(experiments: Sequence[str] = (), **options: Any) -> "Comparison":
     """Runs a grid of models and compares them; the arguments are those of ``seqlab.compare.compare``."""
-    result: Comparison = import_module("seqlab.compare").compare(experiments, **options)
+    result: Comparison = _module("compare").compare(experiments, **options)
     return result
 
 
 def export(ckpt: str, **options: Any) -> "Path":
     """Writes a model for other programs; the arguments are those of ``seqlab.export.export``."""
-    result: Path = import_module("seqlab.export").export(ckpt, **options)
+    result: Path = _module("export").export(ckpt, **options)
     return result
 
 
 def load(ckpt: "str | Path") -> "Model":
     """Loads the model of a checkpoint in evaluation mode, ready for ``predict`` and the other methods of its task."""
-    model: Model = import_module("seqlab.models").load(ckpt)
+    model: Model = _module("models").load(ckpt)
     return model
+
+
+def _module(name: str) -> Any:
+    with no_garbage():
+        return import_module(f"seqlab.{name}")
 
 
 class _Package(ModuleType):

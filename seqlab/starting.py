@@ -3,7 +3,8 @@
 import gc
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 
 def stop_at_once(*_: object) -> None:
@@ -16,11 +17,22 @@ def stop_at_once(*_: object) -> None:
     os._exit(130)
 
 
+@contextmanager
+def no_garbage() -> Iterator[None]:
+    """Turns the garbage collector off for imports, whose objects stay; it would take a quarter of their time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 def begin_imports() -> None:
     """Turns the garbage collector off, and lets ``stop_at_once`` handle SIGINT.
 
-    A quarter of the time of the imports would be searches for garbage among objects that stay. SIGINT is left as it is
-    if it is ignored or has another handler already.
+    SIGINT is left as it is if it is ignored or has another handler already.
     """
     gc.disable()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -9,7 +9,7 @@ import pytest
 
 import seqlab
 from seqlab.cli.process import run_verb
-from seqlab.starting import begin_imports, stop_at_once
+from seqlab.starting import begin_imports, no_garbage, stop_at_once
 
 
 def heed_interrupts() -> None:
@@ -66,6 +66,12 @@ def test_imports_are_no_garbage_and_what_follows_is_collected() -> None:
 def test_a_program_keeps_its_garbage_collector() -> None:
     run_verb(lambda _: None, [])
     assert (gc.isenabled(), gc.get_freeze_count()) == (True, 0)
+    for setting in (gc.disable, gc.enable):
+        setting()
+        before = gc.isenabled()
+        with no_garbage():
+            assert not gc.isenabled()
+        assert gc.isenabled() == before
 
 
 def test_a_program_that_imports_the_package_keeps_its_handler() -> None:
