@@ -31,7 +31,7 @@ struct Sequence {
 };
 
 class Head {
-public:
+  public:
     explicit Head(const Sequence& of)
         : of(of), scale(1 / std::sqrt(float(of.size))), queries(of.time, of.size, 0), keys(of.time, of.size, 0),
           values(of.time, of.size, 0), turned_keys(of.size, of.time, 0), turned_values(of.size, of.time, 0),
@@ -95,7 +95,7 @@ public:
         }
     }
 
-private:
+  private:
     const Sequence of;
     const float scale;
     Padded<float> queries, keys, values, turned_keys, turned_values, weights, d_weights, d_queries, d_keys, d_values,

@@ -1,5 +1,5 @@
-// Chains of tags: the best path of a sentence, and the sums over all its paths, step by step. Without instructions of
-// one processor, so that every compiler takes it. Mirrored by seqlab/native/chains.py.
+// Chains of tags: the best path of a sentence, and the sums over all its paths, step by step. Mirrored by
+// seqlab/native/chains.py.
 #define LANE_BYTES 32  // few tags fill more
 
 #include "vectors.h"

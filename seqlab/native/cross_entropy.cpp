@@ -1,5 +1,5 @@
-// An output layer, its cross-entropy and all gradients, for some rows at a time, whose logits stay in cache. Without
-// instructions of one processor, so that every compiler takes it. Mirrored by seqlab/native/cross_entropy.py.
+// An output layer, its cross-entropy and all gradients, for some rows at a time, whose logits stay in cache. Mirrored
+// by seqlab/native/cross_entropy.py.
 #include <algorithm>
 #include <cmath>
 #include <memory>

@@ -1,5 +1,4 @@
-// Draws of one token from each row of logits. Without instructions of one processor, so that every compiler takes it.
-// Mirrored by seqlab/native/draws.py.
+// Draws of one token from each row of logits. Mirrored by seqlab/native/draws.py.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -42,7 +41,7 @@ class Allowed {
         return sum;
     }
 
-   public:
+  public:
     // Returns false if a number is NaN or infinite, or if no token is possible.
     template <class Number>
     bool read(const Number* logits, long size, const int64_t* banned, long num_banned, long top_k, double top_p,

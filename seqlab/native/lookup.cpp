@@ -32,7 +32,7 @@ extern "C" void sum_columns(const float* rows, int64_t pitch, const int64_t* ids
     });
 }
 
-// Every thread owns some columns of all sums.
+// sums[ids[n]] += rows[n]. Every thread owns some columns of all sums.
 extern "C" void sum_by_id(const float* rows, int64_t pitch, const int64_t* ids, int64_t count, float* sums,
                           int64_t width, int64_t threads) {
 #pragma omp parallel num_threads(threads)

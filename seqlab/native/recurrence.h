@@ -68,19 +68,16 @@ struct Gates {
     static constexpr int rows[] = {GATES...};
 };
 
-// Blocks of LANES units, the last of which may be cut short.
-inline long unit_blocks(const Run& run) { return divided(run.size, LANES); }
-
 // A product that every thread takes for the units it owns, of which each has COLUMNS vectors.
 template <int COLUMNS>
 struct Product {
     const Run& run;
-    Share mine;
+    Share mine;  // of the blocks of LANES units, the last of which may be cut short
     long depth, blocks, columns;
     std::unique_ptr<Line[]> packed, operands, sums;  // weights as products read them; what they multiply, in parts
 
     Product(const Run& run, long depth)
-        : run(run), mine(unit_blocks(run)), depth(depth), blocks(divided(depth, PAIRED)),
+        : run(run), mine(divided(run.size, LANES)), depth(depth), blocks(divided(depth, PAIRED)),
           columns((mine.last - mine.first) * COLUMNS),
           packed(new Line[run.parts ? rounded_up(columns, 2) * run.parts * blocks * SIDE : columns * depth]),
           operands(run.parts ? new Line[ROWS * blocks * run.parts] : nullptr), sums(new Line[ROWS * columns]) {}

@@ -1,5 +1,4 @@
-// One step of stacked recurrent layers and of the output layer above them. Without instructions of one processor, so
-// that every compiler takes it. Mirrored by seqlab/native/steps.py.
+// One step of stacked recurrent layers and of the output layer above them. Mirrored by seqlab/native/steps.py.
 #define LANE_BYTES 32  // so that two vectors hold UNITS of steps.py
 
 #include <algorithm>

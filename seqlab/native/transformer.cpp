@@ -1,6 +1,5 @@
 // A layer of self-attention and its gradient: norm, attention, norm, two linear layers, each half added to its input.
-// Rows of positions pass through a half while they lie in cache. Without instructions of one processor, so that every
-// compiler takes it. Mirrored by seqlab/native/transformer.py.
+// Rows of positions pass through a half while they lie in cache. Mirrored by seqlab/native/transformer.py.
 #include <utility>
 
 #include "attention_head.h"
@@ -91,12 +90,10 @@ static void pack_turned(const float* b, long inner, float* panel) {
 
 // A matrix for products with the inputs of its linear layer, or with the gradient of its outputs.
 static void pack(const float* weight, long inner, long columns, bool backward, float* panels) {
-    const Share mine((backward ? inner : columns) / PANEL);
-    for (long panel = mine.first; panel < mine.last; panel++)
-        if (backward)
-            pack(weight + panel * PANEL, columns, inner, panels + panel * PANEL * columns);
-        else
-            pack_turned(weight + panel * PANEL * inner, inner, panels + panel * PANEL * inner);
+    const Share mine(backward ? inner : columns, PANEL);
+    for (long at = mine.first; at < mine.last; at += PANEL)
+        if (backward) pack(weight + at, columns, inner, panels + at * columns);
+        else pack_turned(weight + at * inner, inner, panels + at * inner);
 }
 
 static void pack(const Layer& layer, const Panels& panels, bool backward) {
@@ -139,16 +136,15 @@ struct Strips {
 // of b lies in cache while strips of a pass over it.
 static void outer(const float* a, long rows, const float* b, long columns, float* to, long tokens, Strips& cuts) {
     float *strips = cuts.a.data(), *panels = cuts.b.data();
-    const Share mine(divided(rows, STRIP));
+    const Share mine(rows, STRIP);
     for (long token = 0; token < tokens; token += TOKENS) {
         const long count = std::min(TOKENS, tokens - token);
-        cut<STRIP>(a + token * rows, rows, mine.first * STRIP, std::min(mine.last * STRIP, rows), count, strips);
+        cut<STRIP>(a + token * rows, rows, mine.first, mine.last, count, strips);
         cut<PANEL>(b + token * columns, columns, 0, columns, count, panels);
         for (long at = 0; at < columns; at += PANEL)
-            for (long strip = mine.first; strip < mine.last; strip++)
-                multiply(strips + strip * STRIDE<STRIP>, 1, STRIP, panels + at / PANEL * STRIDE<PANEL>, PANEL,
-                         to + strip * STRIP * columns + at, columns, std::min(STRIP, rows - strip * STRIP), count,
-                         PANEL, token > 0);
+            for (long row = mine.first; row < mine.last; row += STRIP)
+                multiply(strips + row / STRIP * STRIDE<STRIP>, 1, STRIP, panels + at / PANEL * STRIDE<PANEL>, PANEL,
+                         to + row * columns + at, columns, std::min(STRIP, mine.last - row), count, PANEL, token > 0);
     }
 }
 

@@ -16,7 +16,7 @@
 class Costs {
     V above = {}, product = 1.f - V{};  // max(x, 0) summed, and 1 + e^-|x|, whose logarithm is still to be added
 
-   public:
+  public:
     // Takes some, and gives the sigmoid of each, the slope of its cost.
     V take(V x) {
         const V size = x < 0 ? -x : x, decay = exponential(-(size > 87.f ? splat(87.f) : size));
@@ -60,7 +60,7 @@ class Gradients {
     long size;
     std::vector<char> begun;
 
-   public:
+  public:
     Gradients(float* rows, long count, long size) : rows(rows), size(size), begun(count) {}
 
     void add(long row, float factor, const float* from) {
@@ -97,7 +97,7 @@ class Sums {
         for (int w = 0; w < WIDE; w++) store(to + w * LANES, totals[w]);
     }
 
-   public:
+  public:
     Sums(long sums, long most) : most(most), counts(sums), rows(sums * most), weights(sums * most) {}
     void clear() { std::fill(counts.begin(), counts.end(), 0); }
     long count(long sum) const { return counts[sum]; }
@@ -314,7 +314,7 @@ class Line {
 
     Bench* first() const { return next < long(ready.size()) ? ready[next].load() : nullptr; }
 
-   public:
+  public:
     explicit Line(long blocks) : ready(blocks) {}
     void enter(Bench& bench) { bench.waits = true, ready[bench.number] = &bench; }
     void advance() {
@@ -333,7 +333,7 @@ class Room {
     static constexpr long MOST = 32;
     std::vector<std::unique_ptr<Bench>> benches;
 
-   public:
+  public:
     template <class Make>
     Bench& free(Line& line, Make make) {
         for (;; line.advance(), std::this_thread::yield()) {
