@@ -1,9 +1,5 @@
 // One head of attention over one sequence, and its gradient, some queries at a time: no matrix of all weights.
 #pragma once
-#ifdef __AVX512F__
-#define LANE_BYTES 64
-#endif
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -13,42 +9,29 @@
 constexpr long STRIP = 6;             // rows of a product that are computed together
 constexpr long QUERIES = 11 * STRIP;  // whose weights are held at once
 
-inline void put(float* to, V v, bool add) {
-    V before = {};
-    if (add) Floats::load(before, to);
-    Floats::store(to, before + v);
-}
-
-// softmax of whole lanes
+// softmax of whole vectors
 inline void soften(float* p, long columns) {
-    V most = NOTHING - V{}, total = {}, x;
-    for (long at = 0; at < columns; at += LANES) {
-        Floats::load(x, p + at);
-        most = most > x ? most : x;
-    }
+    V most = splat(NOTHING), total = {};
+    for (long at = 0; at < columns; at += LANES) most = larger(most, load(p + at));
     const float highest = largest(most);
     for (long at = 0; at < columns; at += LANES) {
-        Floats::load(x, p + at);
-        x = exponential_of_negative(x - highest);
-        total += x;
-        Floats::store(p + at, x);
+        const V power = exponential_of_negative(load(p + at) - highest);
+        total += power;
+        store(p + at, power);
     }
     const float share = 1 / sum(total);
-    for (long at = 0; at < columns; at += LANES) {
-        Floats::load(x, p + at);
-        Floats::store(p + at, x * share);
-    }
+    for (long at = 0; at < columns; at += LANES) store(p + at, load(p + at) * share);
 }
 
 // What all heads of a layer share.
 struct Sequence {
-    long time, size, pitch;  // size: two times whole lanes; pitch: from one query, key or value to the next
+    long time, size, pitch;  // size: two times whole vectors; pitch: from one query, key or value to the next
     const float *cos, *sin;  // (time, size), the halves of a row alike; or null
     bool causal;             // whether a query sees no later key
 };
 
 class Head {
-public:
+  public:
     explicit Head(const Sequence& of)
         : of(of), scale(1 / std::sqrt(float(of.size))), queries(of.time, of.size, 0), keys(of.time, of.size, 0),
           values(of.time, of.size, 0), turned_keys(of.size, of.time, 0), turned_values(of.size, of.time, 0),
@@ -85,13 +68,14 @@ public:
         for (long first = 0; first < of.time; first += QUERIES) {
             weigh(first);
             each_strip(first, [&](long t, long rows) {
-                const long columns = Floats::padded(keys_of(t, rows));
+                const long columns = rounded_up(keys_of(t, rows), LANES);
                 float* d_p = d_weights.row(t - first);
                 multiply(d_mixed + t * pitch, pitch, 1, turned_values.row(0), turned_values.pitch, d_p, d_weights.pitch,
                          rows, width, columns);
-                for (long r = 0; r < rows; r++, d_p += d_weights.pitch) d_soften(weights.row(t - first + r), d_p, columns);
-                multiply(d_weights.row(t - first), d_weights.pitch, 1, keys.row(0), width, d_queries.row(0), width, rows,
-                         keys_of(t, rows), width);
+                for (long r = 0; r < rows; r++, d_p += d_weights.pitch)
+                    d_soften(weights.row(t - first + r), d_p, columns);
+                multiply(d_weights.row(t - first), d_weights.pitch, 1, keys.row(0), width, d_queries.row(0), width,
+                         rows, keys_of(t, rows), width);
                 for (long r = 0; r < rows; r++)
                     rotate(d_queries.row(r), t + r, scale, -1, d_q + (t + r) * of.pitch, add);
             });
@@ -111,7 +95,7 @@ public:
         }
     }
 
-private:
+  private:
     const Sequence of;
     const float scale;
     Padded<float> queries, keys, values, turned_keys, turned_values, weights, d_weights, d_queries, d_keys, d_values,
@@ -119,11 +103,7 @@ private:
     const long width;
 
     void move(const float* from, float factor, float* to, bool add = false) const {
-        V v;
-        for (long i = 0; i < width; i += LANES) {
-            Floats::load(v, from + i);
-            put(to + i, factor * v, add);
-        }
+        for (long i = 0; i < width; i += LANES) put(to + i, factor * load(from + i), add);
     }
 
     // Rotary positions of a vector in halves (u, v): u' = u cos - v sin, v' = v cos + u sin, times a factor. The way
@@ -131,11 +111,9 @@ private:
     void rotate(const float* from, long t, float factor, float way, float* to, bool add = false) const {
         if (!of.cos) return move(from, factor, to, add);
         const long half = width / 2;
-        V u, v, cos, sin;
         for (long i = 0; i < half; i += LANES) {
-            Floats::load(u, from + i), Floats::load(v, from + half + i);
-            Floats::load(cos, of.cos + t * width + i), Floats::load(sin, of.sin + t * width + i);
-            cos *= factor, sin *= factor * way;
+            const V u = load(from + i), v = load(from + half + i);
+            const V cos = load(of.cos + t * width + i) * factor, sin = load(of.sin + t * width + i) * (factor * way);
             put(to + i, u * cos - v * sin, add);
             put(to + half + i, v * cos + u * sin, add);
         }
@@ -161,7 +139,7 @@ private:
     // query does not see.
     void weigh(long first) {
         each_strip(first, [&](long t, long rows) {
-            const long columns = Floats::padded(keys_of(t, rows));
+            const long columns = rounded_up(keys_of(t, rows), LANES);
             float* p = weights.row(t - first);
             multiply(queries.row(t), width, 1, turned_keys.row(0), turned_keys.pitch, p, weights.pitch, rows, width,
                      columns);
@@ -176,10 +154,6 @@ private:
     // From the gradient of the weights that of what they are the softmax of.
     static void d_soften(const float* p, float* d_p, long columns) {
         const float mean = dot(p, d_p, columns);
-        V share, d;
-        for (long at = 0; at < columns; at += LANES) {
-            Floats::load(share, p + at), Floats::load(d, d_p + at);
-            Floats::store(d_p + at, share * (d - mean));
-        }
+        for (long at = 0; at < columns; at += LANES) store(d_p + at, load(p + at) * (load(d_p + at) - mean));
     }
 };

@@ -93,7 +93,8 @@ struct CoupledLstm {
     static constexpr int inputs = 3, blocks = 3;
     enum { F, G, O };
     static void forward(const Place<CoupledLstm>& at, const V* sums) {
-        V f = sigmoid(at.projected(F) + sums[F]), g = tanh(at.projected(G) + sums[G]), o = sigmoid(at.projected(O) + sums[O]);
+        V f = sigmoid(at.projected(F) + sums[F]), g = tanh(at.projected(G) + sums[G]);
+        V o = sigmoid(at.projected(O) + sums[O]);
         V c = g + f * (at.before(1) - g);
         at.block(F, f), at.block(G, g), at.block(O, o);
         at.after(1, c), at.after(0, o * tanh(c));
@@ -114,7 +115,8 @@ struct NoOutputGateLstm {
     static constexpr int inputs = 3, blocks = 3;
     enum { I, F, G };
     static void forward(const Place<NoOutputGateLstm>& at, const V* sums) {
-        V i = sigmoid(at.projected(I) + sums[I]), f = sigmoid(at.projected(F) + sums[F]), g = tanh(at.projected(G) + sums[G]);
+        V i = sigmoid(at.projected(I) + sums[I]), f = sigmoid(at.projected(F) + sums[F]);
+        V g = tanh(at.projected(G) + sums[G]);
         V c = f * at.before(1) + i * g;
         at.block(I, i), at.block(F, f), at.block(G, g);
         at.after(1, c), at.after(0, tanh(c));
@@ -213,7 +215,8 @@ struct LayerNormGru {
             V d_z = dh * (at.before(0) - n) * d_sigmoid(z);
             at.d_block(H_N, d_n * r), at.d_block(R, d_r), at.d_block(Z, d_z), at.d_block(N, d_n);
             at.d_state(0, dh * z);
-            to_gates.add(0, d_r * at.vector(GAIN, 0), raw(at, 0)), to_gates.add(1, d_z * at.vector(GAIN, 1), raw(at, 1));
+            to_gates.add(0, d_r * at.vector(GAIN, 0), raw(at, 0));
+            to_gates.add(1, d_z * at.vector(GAIN, 1), raw(at, 1));
             to_candidate.add(0, d_n * r * at.vector(GAIN, 2), raw(at, 2));
         });
         to_gates.finish(), to_candidate.finish();
@@ -240,7 +243,9 @@ struct LayerNormLstm {
         Moments hh = row.moments(
             HH, [](const At& at) { return std::array{raw(at, I), raw(at, F), raw(at, G), raw(at, O)}; });
         row.each([&](const At& at) {
-            auto before = [&](int gate) { return at.projected(gate) + at.vector(GAIN, gate) * hh.normed(raw(at, gate)); };
+            auto before = [&](int gate) {
+                return at.projected(gate) + at.vector(GAIN, gate) * hh.normed(raw(at, gate));
+            };
             V i = sigmoid(before(I)), f = sigmoid(before(F)), g = tanh(before(G)), o = sigmoid(before(O));
             at.block(I, i), at.block(F, f), at.block(G, g), at.block(O, o);
             at.after(1, f * at.before(1) + i * g);
@@ -267,7 +272,8 @@ struct LayerNormLstm {
             at.d_block(F, dc * at.before(1) * d_sigmoid(f));
             at.d_block(G, dc * i * d_tanh(g));
             at.d_state(1, dc * f);
-            for (int gate = I; gate <= O; gate++) to_hh.add(gate, at.d_block(gate) * at.vector(GAIN, gate), raw(at, gate));
+            for (int gate = I; gate <= O; gate++)
+                to_hh.add(gate, at.d_block(gate) * at.vector(GAIN, gate), raw(at, gate));
         });
         to_hh.finish();
         row.each([&](const At& at) {
@@ -283,12 +289,12 @@ struct LayerNormLstm {
     }
 };
 
-#define EXPORT(name, kind, ...)                                              \
-    extern "C" void name##_forward(const Run* run, bool by_rows) {           \
-        divided<kind##_forward<__VA_ARGS__>>(*run, by_rows);                 \
-    }                                                                        \
-    extern "C" void name##_backward(const Run* run, bool by_rows) {          \
-        divided<kind##_backward<__VA_ARGS__>>(*run, by_rows);                \
+#define EXPORT(name, kind, ...)                                     \
+    extern "C" void name##_forward(const Run* run, bool by_rows) {  \
+        run_all<kind##_forward<__VA_ARGS__>>(*run, by_rows);        \
+    }                                                               \
+    extern "C" void name##_backward(const Run* run, bool by_rows) { \
+        run_all<kind##_backward<__VA_ARGS__>>(*run, by_rows);       \
     }
 
 EXPORT(rnn_tanh, plain, Rnn<true>)

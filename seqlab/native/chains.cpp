@@ -1,18 +1,14 @@
-// Chains of tags: the best path of a sentence, and the sums over all its paths, step by step. Without instructions of one
-// processor, so that every compiler takes it. Mirrored by seqlab/native/chains.py.
-#include <algorithm>
-#include <cstdint>
-#include <limits>
+// Chains of tags: the best path of a sentence, and the sums over all its paths, step by step. Mirrored by
+// seqlab/native/chains.py.
+#define LANE_BYTES 32  // few tags fill more
 
-#include "lanes.h"
+#include "vectors.h"
 
-// scores[t][j] = emissions[t][j] + max over i of (scores[t - 1][i] + transitions[i][j]); from the best of the last ones,
-// the tag that led there, back to the first.
+// scores[t][j] = emissions[t][j] + max over i of (scores[t - 1][i] + transitions[i][j]); from the best of the last
+// ones, the tag that led there, back to the first.
 extern "C" void best_paths(const float* emissions, const int64_t* lengths, const float* transitions, const float* start,
                            const float* end, int64_t* path, int64_t batch, int64_t steps, int64_t tags,
                            int64_t threads) {
-    using Floats = Block<float>;
-    constexpr float NOTHING = -std::numeric_limits<float>::infinity();
 #pragma omp parallel num_threads(threads)
     {
         const Share mine(batch);
@@ -28,16 +24,10 @@ extern "C" void best_paths(const float* emissions, const int64_t* lengths, const
             for (long t = 1; t < length; t++) {
                 const float* before = scores.row(t - 1);
                 float* now = scores.row(t);
-                for (long at = 0; at < moves.pitch; at += Floats::LANES) {
-                    Floats::V best, move;
-                    Floats::load(best, moves.row(0) + at);
-                    best += before[0];
-                    for (long i = 1; i < tags; i++) {
-                        Floats::load(move, moves.row(i) + at);
-                        move += before[i];
-                        best = best > move ? best : move;
-                    }
-                    Floats::store(now + at, best);
+                for (long at = 0; at < moves.pitch; at += LANES) {
+                    V best = load(moves.row(0) + at) + before[0];
+                    for (long i = 1; i < tags; i++) best = larger(best, load(moves.row(i) + at) + before[i]);
+                    store(now + at, best);
                 }
                 for (long j = 0; j < tags; j++) now[j] += emitted[t * tags + j];
             }
@@ -59,7 +49,7 @@ extern "C" void best_paths(const float* emissions, const int64_t* lengths, const
 // arrived is given. Of each of ways * batch sentences, emitted and what comes of it (steps, ways, batch, tags).
 extern "C" void scaled_sums(const double* emitted, const double* moves, double* arrived, double* kept, double* factors,
                             int64_t steps, int64_t ways, int64_t batch, int64_t tags, int64_t threads) {
-    using Doubles = Block<double>;
+    using Doubles = Vector<double>;
 #pragma omp parallel num_threads(threads)
     {
         const Share mine(ways * batch);
@@ -73,12 +63,9 @@ extern "C" void scaled_sums(const double* emitted, const double* moves, double* 
                     const double* before = scaled - ways * batch * tags;
                     const long first = row / batch * tags;
                     for (long from = 0; from < own.pitch; from += Doubles::LANES) {
-                        Doubles::V sum{}, move;
-                        for (long i = 0; i < tags; i++) {
-                            Doubles::load(move, own.row(first + i) + from);
-                            sum += move * before[i];
-                        }
-                        Doubles::store(sums.row(0) + from, sum);
+                        Doubles::V sum{};
+                        for (long i = 0; i < tags; i++) sum += load(own.row(first + i) + from) * before[i];
+                        store(sums.row(0) + from, sum);
                     }
                     std::copy_n(sums.row(0), tags, now);
                 }

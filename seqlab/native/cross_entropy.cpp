@@ -1,16 +1,11 @@
-// An output layer, its cross-entropy and all gradients, for some rows at a time, whose logits stay in cache. Without
-// instructions of one processor, so that every compiler takes it. Mirrored by seqlab/native/cross_entropy.py.
-#ifdef __AVX512F__
-#define LANE_BYTES 64
-#endif
-
+// An output layer, its cross-entropy and all gradients, for some rows at a time, whose logits stay in cache. Mirrored
+// by seqlab/native/cross_entropy.py.
 #include <algorithm>
 #include <cmath>
 #include <memory>
 #include <numeric>
 #include <vector>
 
-#include "share.h"
 #include "small_products.h"
 
 constexpr long GROUP = 48;        // classes whose logits are computed together
@@ -90,9 +85,8 @@ class Bench {
         rows.turned.multiply(layer.weight + begins * layer.size, layer.size, 1, own, width, layer.size);
         each([&](long n, long at, V x) {
             x += layer.bias[begins + n];
-            const V before = load(&most[at]);
-            Floats::store(&most[at], before > x ? before : x);
-            if (layer.smoothing) Floats::store(&all[at], load(&all[at]) + x);
+            store(&most[at], larger(load(&most[at]), x));
+            if (layer.smoothing) store(&all[at], load(&all[at]) + x);
             return x;
         });
     }
@@ -103,7 +97,7 @@ class Bench {
         each_target([&](long row, float& logit) { rows.right[row] = logit; });
         each([&](long, long at, V x) {
             x = exponential_of_negative(x - load(&rows.top[at]));
-            Floats::store(&total[at], load(&total[at]) + x);
+            store(&total[at], load(&total[at]) + x);
             return x;
         });
     }
@@ -148,7 +142,7 @@ class Bench {
         for (long n = 0; n < width; n++)
             for (long at = 0; at < rows.count; at += LANES) {
                 float* logits = own + n * rows.turned.pitch + at;
-                Floats::store(logits, with(n, at, load(logits)));
+                store(logits, with(n, at, load(logits)));
             }
     }
     template <class Do>

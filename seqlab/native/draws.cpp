@@ -1,5 +1,4 @@
-// Draws of one token from each row of logits. Without instructions of one processor, so that every compiler takes it.
-// Mirrored by seqlab/native/draws.py.
+// Draws of one token from each row of logits. Mirrored by seqlab/native/draws.py.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -11,7 +10,9 @@
 struct Token {
     double value, weight;
     int64_t id;
-    bool less_likely(const Token& other) const { return value < other.value || (value == other.value && id > other.id); }
+    bool less_likely(const Token& other) const {
+        return value < other.value || (value == other.value && id > other.id);
+    }
 };
 
 // The tokens of a row that may be drawn.
@@ -40,7 +41,7 @@ class Allowed {
         return sum;
     }
 
-   public:
+  public:
     // Returns false if a number is NaN or infinite, or if no token is possible.
     template <class Number>
     bool read(const Number* logits, long size, const int64_t* banned, long num_banned, long top_k, double top_p,
@@ -78,8 +79,8 @@ class Allowed {
     }
 };
 
-// A token of each row: among the top_k and of them the fewest with a share of at least top_p, at the temperature of each
-// row. Returns false if a row has no distribution.
+// A token of each row: among the top_k and of them the fewest with a share of at least top_p, at the temperature of
+// each row. Returns false if a row has no distribution.
 template <class Number>
 bool draw(const Number* logits, long pitch, const double* uniform, const double* temperatures, const int64_t* banned,
           long num_banned, long top_k, double top_p, int64_t* ids, long rows, long size, long threads) {
@@ -97,17 +98,18 @@ bool draw(const Number* logits, long pitch, const double* uniform, const double*
     return fine;
 }
 
-#define DRAW(name, Number)                                                                                           \
-    extern "C" int64_t name(const Number* logits, int64_t pitch, const double* uniform, const double* temperatures,  \
-                         const int64_t* banned, int64_t num_banned, int64_t top_k, double top_p, int64_t* ids,       \
-                         int64_t rows, int64_t size, int64_t threads) {                                              \
-        return draw(logits, pitch, uniform, temperatures, banned, num_banned, top_k, top_p, ids, rows, size, threads); \
+#define DRAW(name, Number)                                                                                          \
+    extern "C" int64_t name(const Number* logits, int64_t pitch, const double* uniform, const double* temperatures, \
+                            const int64_t* banned, int64_t num_banned, int64_t top_k, double top_p, int64_t* ids,   \
+                            int64_t rows, int64_t size, int64_t threads) {                                          \
+        return draw(logits, pitch, uniform, temperatures, banned, num_banned, top_k, top_p, ids, rows, size,        \
+                    threads);                                                                                       \
     }
 DRAW(draw_float, float)
 DRAW(draw_double, double)
 
-// Of each number, how many of the rising sums are at most it. Several numbers are looked for together, so that none waits
-// for the memory that another reads.
+// Of each number, how many of the rising sums are at most it. Several numbers are looked for together, so that none
+// waits for the memory that another reads.
 extern "C" void count_below(const double* sums, int64_t size, const double* numbers, int64_t count, int64_t* found,
                             int64_t threads) {
     constexpr long TOGETHER = 16;

@@ -1,16 +1,15 @@
 // Tables that are looked up by ids, and their gradients. Mirrored by seqlab/native/lookup.py.
-#include "share.h"
-#include "vector.h"
+#include "avx.h"
 
-// Does something with every LANES lines of a table (lines, width), or fewer at its end: a thread's own, which lie in its
-// second cache meanwhile.
+// Does something with every LANES lines of a table (lines, width), or fewer at its end: a thread's own, which lie in
+// its second cache meanwhile.
 template <class Table, class Do>
 void each_lines(Table* table, int64_t lines, int64_t width, int64_t threads, Do with) {
 #pragma omp parallel num_threads(threads)
     {
-        const Share mine(divided(lines, LANES));
-        for (long line = mine.first * LANES; line < std::min<long>(mine.last * LANES, lines); line += LANES)
-            with(table + line * width, line, std::min<long>(LANES, lines - line));
+        const Share mine(lines, LANES);
+        for (long line = mine.first; line < mine.last; line += LANES)
+            with(table + line * width, line, std::min(LANES, mine.last - line));
     }
 }
 
@@ -33,15 +32,15 @@ extern "C" void sum_columns(const float* rows, int64_t pitch, const int64_t* ids
     });
 }
 
-// Every thread owns some columns of all sums.
+// sums[ids[n]] += rows[n]. Every thread owns some columns of all sums.
 extern "C" void sum_by_id(const float* rows, int64_t pitch, const int64_t* ids, int64_t count, float* sums,
                           int64_t width, int64_t threads) {
 #pragma omp parallel num_threads(threads)
     {
-        const Share mine(divided(width, LANES));
+        const Share mine(width, LANES);
         for (long row = 0; row < count; row++)
-            for (long at = mine.first * LANES; at < std::min<long>(mine.last * LANES, width); at += LANES) {
-                const int lanes = int(std::min<long>(LANES, width - at));
+            for (long at = mine.first; at < mine.last; at += LANES) {
+                const int lanes = int(std::min(LANES, mine.last - at));
                 float* own = sums + ids[row] * width + at;
                 store(own, load(own, lanes) + load(rows + row * pitch + at, lanes), lanes);
             }

@@ -2,16 +2,16 @@
 #pragma once
 #include <utility>
 
-#include "vector.h"
+#include "avx.h"
 
-constexpr long DEPTH = 128;  // rows of a panel that lie in the first cache while all operands pass over them
-constexpr long ROWS = 64;    // operands whose sums are held at once
+constexpr long DEPTH = 128;      // rows of a panel that lie in the first cache while all operands pass over them
+constexpr long ROWS = 64;        // operands whose sums are held at once
 constexpr int TILE = LANES / 2;  // operands whose sums are held in registers, for up to three columns of vectors
 
 // sums[r][n] (+)= a[r] @ panel[:, n], with the panel as (depth, N, LANES). Meanwhile `ahead` is fetched.
 template <int R, int N>
-INLINE void tile(const float* a, long stride, const float* panel, long depth, V* sums,
-                                                long pitch, bool first, const float* ahead) {
+INLINE void tile(const float* a, long stride, const float* panel, long depth, V* sums, long pitch, bool first,
+                 const float* ahead) {
     V acc[R][N];
     for (int r = 0; r < R; r++)
         for (int n = 0; n < N; n++) acc[r][n] = first ? V{} : sums[r * pitch + n];

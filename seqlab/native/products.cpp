@@ -1,7 +1,6 @@
 // Large products of float32 by tiles, each factor as three bfloat16. Mirrored by seqlab/native/products.py.
 #include <memory>
 
-#include "share.h"
 #include "tiles.h"
 
 constexpr int PARTS = 3;
@@ -38,10 +37,10 @@ struct Packed {
 
     // What a thread packs of all of them, NEAR blocks of the depth at a time.
     void pack_share(long from, long count) const {
-        const Share mine(divided(count, NEAR));
-        for (long near = mine.first * NEAR; near < std::min(count, mine.last * NEAR); near += NEAR)
+        const Share mine(count, NEAR);
+        for (long near = mine.first; near < mine.last; near += NEAR)
             for (long chunk = 0; chunk < chunks(); chunk++)
-                pack(chunk, from + near, std::min(NEAR, count - near), at(chunk, near));
+                pack(chunk, from + near, std::min(NEAR, mine.last - near), at(chunk, near));
     }
 };
 
@@ -54,7 +53,7 @@ struct Sums {
         for (long r = 0; r < tall; r++) {
             float* own = at + (row + r) * pitch + column;
             for (long c = 0; c < count; c += LANES) {
-                const int lanes = int(std::min<long>(LANES, count - c));
+                const int lanes = int(std::min(LANES, count - c));
                 __builtin_prefetch(own + pitch + c, 1);
                 const V sum = load(found + r * wide + c);
                 store(own + c, add ? load(own + c, lanes) + sum : sum, lanes);
@@ -112,9 +111,8 @@ void multiply(const Lines& rows, const Lines& columns, const Sums& sums, bool ad
 #pragma omp parallel num_threads(threads)
     {
         Tiles tiles;
-        const Share mine(divided(longer.count, SIDE));
-        const long first = mine.first * SIDE, last = std::min(longer.count, mine.last * SIDE);
-        const Packed own(longer.from(first, last - first), by_rows, 1, NEAR);
+        const Share mine(longer.count, SIDE);
+        const Packed own(longer.from(mine.first, mine.last - mine.first), by_rows, 1, NEAR);
         const Packed apart(shorter, !by_rows, alone ? others : 0, NEAR);
         std::unique_ptr<Line[]> held(new Line[most * sums_of_chunk / LANES]);
         for (long far = 0; far < blocks; far += FAR) {
@@ -124,7 +122,8 @@ void multiply(const Lines& rows, const Lines& columns, const Sums& sums, bool ad
                 const Group group{own, alone ? apart : together, alone, chunk, std::min(own.chunks(), chunk + most),
                                   held[0].precise, wide};
                 group.sum(far, reach);
-                const long line = first + chunk * TILED, count = std::min(last, first + group.last * TILED) - line;
+                const long line = mine.first + chunk * TILED;
+                const long count = std::min(mine.last, mine.first + group.last * TILED) - line;
                 if (by_rows) sums.take(group.held, wide, line, 0, count, shorter.count, add || far);
                 else sums.take(group.held, wide, 0, line, shorter.count, count, add || far);
             }

@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "product.h"
-#include "share.h"
 #include "tiles.h"
 
 // Mirrored by seqlab/cells/compiled.py. Time is the first axis of every buffer, the batch the second.
@@ -61,7 +60,7 @@ struct Place {
     V vector(int i, int column = 0) const { return load(run.vectors[i] + column * run.size + unit, lanes); }
 };
 
-inline int lanes_at(const Run& run, long unit) { return int(std::min<long>(LANES, run.size - unit)); }
+inline int lanes_at(const Run& run, long unit) { return int(std::min(LANES, run.size - unit)); }
 
 template <int... GATES>
 struct Gates {
@@ -69,19 +68,16 @@ struct Gates {
     static constexpr int rows[] = {GATES...};
 };
 
-// Blocks of LANES units, the last of which may be cut short.
-inline long unit_blocks(const Run& run) { return divided(run.size, LANES); }
-
 // A product that every thread takes for the units it owns, of which each has COLUMNS vectors.
 template <int COLUMNS>
 struct Product {
     const Run& run;
-    Share mine;
+    Share mine;  // of the blocks of LANES units, the last of which may be cut short
     long depth, blocks, columns;
     std::unique_ptr<Line[]> packed, operands, sums;  // weights as products read them; what they multiply, in parts
 
     Product(const Run& run, long depth)
-        : run(run), mine(unit_blocks(run)), depth(depth), blocks(rounded_up(depth, PAIRED) / PAIRED),
+        : run(run), mine(divided(run.size, LANES)), depth(depth), blocks(divided(depth, PAIRED)),
           columns((mine.last - mine.first) * COLUMNS),
           packed(new Line[run.parts ? rounded_up(columns, 2) * run.parts * blocks * SIDE : columns * depth]),
           operands(run.parts ? new Line[ROWS * blocks * run.parts] : nullptr), sums(new Line[ROWS * columns]) {}
@@ -106,7 +102,7 @@ struct Product {
     void step(long t, const float* operand, long stride, Take take) const {
         V* own = &sums[0].vector;
         for (long first = run.first; first < run.last; first += ROWS) {
-            const long rows = std::min<long>(ROWS, run.last - first);
+            const long rows = std::min(ROWS, run.last - first);
             if (operand) multiply(operand + first * stride, stride, rows, own);
             else std::fill(own, own + rows * columns, V{});
             for (long row = 0; row < rows; row++)
@@ -182,7 +178,7 @@ struct Backward : Product<1> {
 
 // Runs all rows in one team, or those of each thread by itself.
 template <void (*RUN)(const Run&)>
-void divided(const Run& run, bool by_rows) {
+void run_all(const Run& run, bool by_rows) {
     if (!by_rows) return RUN(run);
 #pragma omp parallel num_threads(run.threads)
     {

@@ -21,7 +21,7 @@ struct Totals {
     float all() const {
         V total = parts[0];
         for (size_t i = 1; i < N; i++) total += parts[i];
-        return sum(total);
+        return sum_pairwise(total);
     }
 };
 

@@ -1,15 +1,18 @@
 // Products of matrices that fit in the first cache, and of rows.
 #pragma once
-#include "floats.h"
+#include "vectors.h"
 
-// c[i][j] (+)= sum over p of a[i * a_row + p * a_step] b[p][j], of a few rows and lanes.
+// to = v, or to += v
+inline void put(float* to, V v, bool add) { store(to, (add ? load(to) : V{}) + v); }
+
+// c[i][j] (+)= sum over p of a[i * a_row + p * a_step] b[p][j], of a few rows and vectors.
 template <int ROWS, int WIDE>
 inline void tile(const float* a, long a_row, long a_step, const float* b, long b_pitch, float* c, long c_pitch,
                  long inner, bool add) {
     V sums[ROWS][WIDE] = {}, own[WIDE];
     for (long p = 0; p < inner; p++) {
 #pragma GCC unroll 6
-        for (int w = 0; w < WIDE; w++) Floats::load(own[w], b + p * b_pitch + w * LANES);
+        for (int w = 0; w < WIDE; w++) own[w] = load(b + p * b_pitch + w * LANES);
 #pragma GCC unroll 6
         for (int r = 0; r < ROWS; r++) {
             const float x = a[r * a_row + p * a_step];
@@ -20,11 +23,7 @@ inline void tile(const float* a, long a_row, long a_step, const float* b, long b
 #pragma GCC unroll 6
     for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 6
-        for (int w = 0; w < WIDE; w++) {
-            V before = {};
-            if (add) Floats::load(before, c + r * c_pitch + w * LANES);
-            Floats::store(c + r * c_pitch + w * LANES, before + sums[r][w]);
-        }
+        for (int w = 0; w < WIDE; w++) put(c + r * c_pitch + w * LANES, sums[r][w], add);
 }
 
 template <int ROWS>
@@ -36,8 +35,8 @@ void stripe(const float* a, long a_row, long a_step, const float* b, long b_pitc
     if (at < columns) tile<ROWS, 1>(a, a_row, a_step, b + at, b_pitch, c + at, c_pitch, inner, add);
 }
 
-// c = a b, or c += a b, of matrices whose rows are as long as whole lanes; those of a lie as its steps say. Six rows and
-// two lanes at a time fill the registers; fewer than four rows leave them idle.
+// c = a b, or c += a b, of matrices whose rows are as long as whole vectors; those of a lie as its steps say. Six rows
+// and two vectors at a time fill the registers; fewer than four rows leave them idle.
 inline void multiply(const float* a, long a_row, long a_step, const float* b, long b_pitch, float* c, long c_pitch,
                      long rows, long inner, long columns, bool add = false) {
     long row = 0;
@@ -52,23 +51,14 @@ inline void multiply(const float* a, long a_row, long a_step, const float* b, lo
 }
 
 inline float dot(const float* a, const float* b, long pitch) {
-    V total = {}, x, y;
-    for (long at = 0; at < pitch; at += LANES) {
-        Floats::load(x, a + at), Floats::load(y, b + at);
-        total += x * y;
-    }
-    float sum = 0;
-    for (long i = 0; i < LANES; i++) sum += total[i];
-    return sum;
+    V total = {};
+    for (long at = 0; at < pitch; at += LANES) total += load(a + at) * load(b + at);
+    return sum(total);
 }
 
 // to += factor * from
 inline void add(float* to, float factor, const float* from, long size) {
-    V x, y;
     long at = 0;
-    for (; at + LANES <= size; at += LANES) {
-        Floats::load(x, to + at), Floats::load(y, from + at);
-        Floats::store(to + at, x + factor * y);
-    }
+    for (; at + LANES <= size; at += LANES) store(to + at, load(to + at) + factor * load(from + at));
     for (; at < size; at++) to[at] += factor * from[at];
 }

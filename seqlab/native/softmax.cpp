@@ -1,13 +1,9 @@
 // Softmax over rows of logits, in passes that find their row in cache. Mirrored by seqlab/native/softmax.py.
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <memory>
 
-#include "share.h"
-#include "vector.h"
-
-constexpr float NOTHING = -std::numeric_limits<float>::infinity();
+#include "avx.h"
 
 typedef uint16_t Halves __attribute__((vector_size(2 * LANES)));
 
@@ -25,8 +21,6 @@ INLINE void store(uint16_t* to, V v, int lanes) {
     if (lanes == LANES) std::memcpy(to, &halves, sizeof halves);
     else std::memcpy(to, &halves, lanes * sizeof *to);
 }
-
-INLINE V larger(V a, V b) { return a > b ? a : b; }
 
 template <class Do>
 INLINE void each_vector(long size, Do with) {
@@ -52,13 +46,14 @@ extern "C" void log_softmax(float* logits, const float* bias, int64_t rows, int6
             each_vector(size, [&](long at, int lanes) {
                 total += otherwise(exp(load(own + at, lanes) - top), lanes, 0.f);
             });
-            const float whole = top + std::log(sum(total));
+            const float whole = top + std::log(sum_pairwise(total));
             each_vector(size, [&](long at, int lanes) { store(own + at, load(own + at, lanes) - whole, lanes); });
         }
     }
 }
 
-// Logits before their bias become gradients of the cross-entropy. A row's nats are written, the bias's gradient is added.
+// Logits before their bias become gradients of the cross-entropy. A row's nats are written, the bias's gradient is
+// added.
 template <class Element>
 void cross_entropy(Element* logits, const float* bias, const int64_t* targets, int64_t rows, int64_t size,
                    float smoothing, double* nats, float* d_bias, int64_t threads) {
@@ -83,8 +78,8 @@ void cross_entropy(Element* logits, const float* bias, const int64_t* targets, i
                 store(own + at, power, lanes);
                 total += otherwise(power, lanes, 0.f);
             });
-            const float whole = sum(total), scale = 1.f / whole;
-            nats[row] = double(top) + std::log(double(whole)) - double(sure) * right - double(even) * sum(all);
+            const float whole = sum_pairwise(total), scale = 1.f / whole;
+            nats[row] = double(top) + std::log(double(whole)) - double(sure) * right - double(even) * sum_pairwise(all);
             own[targets[row]] -= sure * whole;
             each_vector(size, [&](long at, int lanes) {
                 V gradient = load(own + at, lanes) * scale - even;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "lanes.h"
+#include "vectors.h"
 
 // Groups places by their id, below `size`: the distinct ids, ascending; each place's group; the places of each group,
 // and their end. Returns the number of groups.

@@ -1,5 +1,6 @@
-// One step of stacked recurrent layers and of the output layer above them. Without instructions of one processor, so that
-// every compiler takes it. Mirrored by seqlab/native/steps.py.
+// One step of stacked recurrent layers and of the output layer above them. Mirrored by seqlab/native/steps.py.
+#define LANE_BYTES 32  // so that two vectors hold UNITS of steps.py
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -17,10 +18,7 @@ struct Layer {
     int64_t below, size, at;                                  // inputs, units, where its state begins in a row
 };
 
-static V sigmoid(V x) {
-    x = x < -87.f ? V{} - 87.f : x;
-    return 1.f / (1.f + exponential<V, Int>(x > 87.f ? V{} - 87.f : -x));
-}
+static V sigmoid(V x) { return 1.f / (1.f + exponential(-clamp(x, -87.f, 87.f))); }
 
 static V tanh(V x) { return 2.f * sigmoid(2.f * x) - 1.f; }
 
@@ -56,13 +54,14 @@ struct Relu {
     }
 };
 
-// sums (rows, GATES, UNITS) = a (rows, inner) @ the panels of all gates. Of one row the gates are taken together, so that
-// enough sums are under way; of several, a panel stays in the first cache for all of them.
+// sums (rows, GATES, UNITS) = a (rows, inner) @ the panels of all gates. Of one row the gates are taken together, so
+// that enough sums are under way; of several, a panel stays in the first cache for all of them.
 template <int GATES>
 void products(float* sums, const float* a, long pitch, long rows, const float* panels, long inner) {
     if (rows > 1) {
         for (int g = 0; g < GATES; g++)
-            multiply(a, pitch, 1, panels + g * inner * UNITS, UNITS, sums + g * UNITS, GATES * UNITS, rows, inner, UNITS);
+            multiply(a, pitch, 1, panels + g * inner * UNITS, UNITS, sums + g * UNITS, GATES * UNITS, rows, inner,
+                     UNITS);
         return;
     }
     V own[GATES][WIDE] = {};
@@ -95,10 +94,9 @@ template <class Cell>
 void units(const Layer& own, bool lowest, long panel, const Rows& rows, float* x, float* h) {
     constexpr int GATES = Cell::GATES;
     const long first = panel * GATES * UNITS;
-    if (lowest)
-        columns<GATES>(x, rows.ids, rows.count, own.inputs + first * own.below, own.below);
-    else
-        products<GATES>(x, rows.after + (&own)[-1].at, rows.pitch, rows.count, own.inputs + first * own.below, own.below);
+    const float* inputs = own.inputs + first * own.below;
+    if (lowest) columns<GATES>(x, rows.ids, rows.count, inputs, own.below);
+    else products<GATES>(x, rows.after + (&own)[-1].at, rows.pitch, rows.count, inputs, own.below);
     products<GATES>(h, rows.before + own.at, rows.pitch, rows.count, own.recurrent + first * own.size, own.size);
     for (long row = 0; row < rows.count; row++)
         for (long lane = 0; lane < UNITS; lane += LANES) {
@@ -113,7 +111,7 @@ void units(const Layer& own, bool lowest, long panel, const Rows& rows, float* x
             for (int p = 0; p < Cell::PARTS; p++) state[p] = load(rows.before + at + p * own.size);
             Cell::step(given, fed_back, state);
 #pragma GCC unroll 2
-            for (int p = 0; p < Cell::PARTS; p++) Floats::store(rows.after + at + p * own.size, state[p]);
+            for (int p = 0; p < Cell::PARTS; p++) store(rows.after + at + p * own.size, state[p]);
         }
 }
 
@@ -149,12 +147,12 @@ extern "C" int64_t draw_float(const float* logits, int64_t pitch, const double* 
 // Draws from logits and steps, `tokens` times, and writes ids (tokens, rows); the state ends in `even` after an even
 // number of steps, otherwise in `odd`. Returns how many there are: fewer if a row has no distribution.
 template <class Cell>
-int64_t steps(const Layer* layers, long depth, float* even, float* odd, long pitch, float* logits, const double* uniform,
-              const double* temperatures, const int64_t* banned, long num_banned, long top_k, double top_p, int64_t* ids,
-              long rows, long size, long threads, long tokens) {
+int64_t steps(const Layer* layers, long depth, float* even, float* odd, long pitch, float* logits,
+              const double* uniform, const double* temperatures, const int64_t* banned, long num_banned, long top_k,
+              double top_p, int64_t* ids, long rows, long size, long threads, long tokens) {
     for (long t = 0; t < tokens; t++, ids += rows, uniform += rows) {
-        if (!draw_float(logits, layers[depth - 1].size, uniform, temperatures, banned, num_banned, top_k, top_p, ids, rows,
-                        size, 1))
+        if (!draw_float(logits, layers[depth - 1].size, uniform, temperatures, banned, num_banned, top_k, top_p, ids,
+                        rows, size, 1))
             return t;
         step<Cell>(layers, depth, {ids, even, odd, pitch, rows}, logits, threads);
         std::swap(even, odd);
@@ -162,17 +160,17 @@ int64_t steps(const Layer* layers, long depth, float* even, float* odd, long pit
     return tokens;
 }
 
-#define STEP(name, Cell)                                                                                             \
-    extern "C" void name##_step(const Layer* layers, int64_t depth, const int64_t* ids, const float* before,         \
-                                float* after, int64_t pitch, float* logits, int64_t rows, int64_t threads) {         \
-        step<Cell>(layers, depth, {ids, before, after, pitch, rows}, logits, threads);                               \
-    }                                                                                                                \
-    extern "C" int64_t name##_steps(const Layer* layers, int64_t depth, float* even, float* odd, int64_t pitch,      \
-                                    float* logits, const double* uniform, const double* temperatures,                \
-                                    const int64_t* banned, int64_t num_banned, int64_t top_k, double top_p,          \
-                                    int64_t* ids, int64_t rows, int64_t size, int64_t threads, int64_t tokens) {     \
+#define STEP(name, Cell)                                                                                              \
+    extern "C" void name##_step(const Layer* layers, int64_t depth, const int64_t* ids, const float* before,          \
+                                float* after, int64_t pitch, float* logits, int64_t rows, int64_t threads) {          \
+        step<Cell>(layers, depth, {ids, before, after, pitch, rows}, logits, threads);                                \
+    }                                                                                                                 \
+    extern "C" int64_t name##_steps(const Layer* layers, int64_t depth, float* even, float* odd, int64_t pitch,       \
+                                    float* logits, const double* uniform, const double* temperatures,                 \
+                                    const int64_t* banned, int64_t num_banned, int64_t top_k, double top_p,           \
+                                    int64_t* ids, int64_t rows, int64_t size, int64_t threads, int64_t tokens) {      \
         return steps<Cell>(layers, depth, even, odd, pitch, logits, uniform, temperatures, banned, num_banned, top_k, \
-                           top_p, ids, rows, size, threads, tokens);                                                 \
+                           top_p, ids, rows, size, threads, tokens);                                                  \
     }
 STEP(gru, Gru)
 STEP(lstm, Lstm)

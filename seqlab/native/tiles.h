@@ -1,17 +1,15 @@
 // Products by the tile registers of AMX, which take bfloat16 and add in float32. A float32 is the sum of three
 // bfloat16, its parts: six products of parts leave out less than its own rounding does.
 #pragma once
-#include "vector.h"
+#include "avx.h"
 
-constexpr long SIDE = LANES;        // rows of a tile, and its columns in float32
-constexpr long PAIRED = 2 * SIDE;   // bfloat16 of a row of a tile; depth of a block
-constexpr long TILED = 2 * SIDE;    // operands whose sums are held at once
+constexpr long SIDE = LANES;       // rows of a tile, and its columns in float32
+constexpr long PAIRED = 2 * SIDE;  // bfloat16 of a row of a tile; depth of a block
+constexpr long TILED = 2 * SIDE;   // operands whose sums are held at once
 constexpr long TILE_OF = SIDE * PAIRED;
 
-inline long rounded_up(long n, long of) { return (n + of - 1) / of * of; }
-
 // A line of the cache, as what lies in it.
-union alignas(4 * LANES) Line {
+union alignas(WIDTH) Line {
     V vector;
     float precise[LANES];
     uint16_t low[PAIRED];
@@ -65,8 +63,8 @@ INLINE V nearest(V v) {
 }
 
 // The parts of two vectors, whose upper halves are put in this order, each part `pitch` behind the one before. One part
-// is the nearest bfloat16. Of three the first is, so that what the others leave out of a product has either sign; each of
-// those takes the next eight bits, and together they lose nothing.
+// is the nearest bfloat16. Of three the first is, so that what the others leave out of a product has either sign; each
+// of those takes the next eight bits, and together they lose nothing.
 template <int PARTS>
 INLINE void split(V first, V second, uint16_t* to, long pitch, Words order) {
     if constexpr (PARTS == 1) first = nearest(first), second = nearest(second);
@@ -96,8 +94,8 @@ INLINE void split_pair(V first, V second, uint16_t* to, long pitch) {
     split<PARTS>(first, second, to, pitch, order);
 }
 
-// The sums of M tiles of rows and N of columns, added to what is there unless they are the first. Both operands and what
-// they are multiplied with lie as (blocks, PARTS, 2, TILE_OF).
+// The sums of M tiles of rows and N of columns, added to what is there unless they are the first. Both operands and
+// what they are multiplied with lie as (blocks, PARTS, 2, TILE_OF).
 template <int PARTS, int M, int N>
 void multiply_tiles(const uint16_t* operands, const uint16_t* panel, long blocks, float* sums, long pitch, bool first) {
     const long wide = pitch * sizeof(float);
@@ -224,7 +222,8 @@ void pack_operand(const Lines& lines, long line, long from, long blocks, uint16_
     const float* row = lines.at + line * lines.pitch + from;
     uint16_t* to = operands + (line / TILED * blocks * PARTS * TILED + line % TILED) * PAIRED;
     const long ahead = blocks * PAIRED;
-    for (long left = lines.depth - from; blocks > 0; blocks--, left -= PAIRED, row += PAIRED, to += PARTS * TILED * PAIRED)
+    for (long left = lines.depth - from; blocks > 0;
+         blocks--, left -= PAIRED, row += PAIRED, to += PARTS * TILED * PAIRED)
         if (left >= PAIRED) {
             __builtin_prefetch(row + ahead, 0, 2), __builtin_prefetch(row + ahead + SIDE, 0, 2);
             split_row<PARTS>(load(row), load(row + SIDE), to, 2 * TILE_OF);

@@ -1,6 +1,5 @@
 // A layer of self-attention and its gradient: norm, attention, norm, two linear layers, each half added to its input.
-// Rows of positions pass through a half while they lie in cache. Without instructions of one processor, so that every
-// compiler takes it. Mirrored by seqlab/native/transformer.py.
+// Rows of positions pass through a half while they lie in cache. Mirrored by seqlab/native/transformer.py.
 #include <utility>
 
 #include "attention_head.h"
@@ -91,12 +90,10 @@ static void pack_turned(const float* b, long inner, float* panel) {
 
 // A matrix for products with the inputs of its linear layer, or with the gradient of its outputs.
 static void pack(const float* weight, long inner, long columns, bool backward, float* panels) {
-    const Share mine((backward ? inner : columns) / PANEL);
-    for (long panel = mine.first; panel < mine.last; panel++)
-        if (backward)
-            pack(weight + panel * PANEL, columns, inner, panels + panel * PANEL * columns);
-        else
-            pack_turned(weight + panel * PANEL * inner, inner, panels + panel * PANEL * inner);
+    const Share mine(backward ? inner : columns, PANEL);
+    for (long at = mine.first; at < mine.last; at += PANEL)
+        if (backward) pack(weight + at, columns, inner, panels + at * columns);
+        else pack_turned(weight + at * inner, inner, panels + at * inner);
 }
 
 static void pack(const Layer& layer, const Panels& panels, bool backward) {
@@ -137,19 +134,17 @@ struct Strips {
 
 // to (rows, columns) = a^T b with a (tokens, rows) and b (tokens, columns), of the rows that are this thread's. A panel
 // of b lies in cache while strips of a pass over it.
-static void outer(const float* a, long rows, const float* b, long columns, float* to, long tokens,
-                  Strips& cuts) {
+static void outer(const float* a, long rows, const float* b, long columns, float* to, long tokens, Strips& cuts) {
     float *strips = cuts.a.data(), *panels = cuts.b.data();
-    const Share mine(divided(rows, STRIP));
+    const Share mine(rows, STRIP);
     for (long token = 0; token < tokens; token += TOKENS) {
         const long count = std::min(TOKENS, tokens - token);
-        cut<STRIP>(a + token * rows, rows, mine.first * STRIP, std::min(mine.last * STRIP, rows), count, strips);
+        cut<STRIP>(a + token * rows, rows, mine.first, mine.last, count, strips);
         cut<PANEL>(b + token * columns, columns, 0, columns, count, panels);
         for (long at = 0; at < columns; at += PANEL)
-            for (long strip = mine.first; strip < mine.last; strip++)
-                multiply(strips + strip * STRIDE<STRIP>, 1, STRIP, panels + at / PANEL * STRIDE<PANEL>, PANEL,
-                         to + strip * STRIP * columns + at, columns, std::min(STRIP, rows - strip * STRIP), count,
-                         PANEL, token > 0);
+            for (long row = mine.first; row < mine.last; row += STRIP)
+                multiply(strips + row / STRIP * STRIDE<STRIP>, 1, STRIP, panels + at / PANEL * STRIDE<PANEL>, PANEL,
+                         to + row * columns + at, columns, std::min(STRIP, mine.last - row), count, PANEL, token > 0);
     }
 }
 
@@ -162,14 +157,11 @@ static void add_bias(float* rows_of, const float* bias, long rows, long width) {
 // to (width,) = sum of rows, of the columns that are this thread's.
 static void sum_rows(const float* from, long rows, long width, float* to) {
     if (!to) return;
-    const Share mine(width / LANES);
-    for (long at = mine.first * LANES; at < mine.last * LANES; at += LANES) {
-        V total = {}, x;
-        for (long r = 0; r < rows; r++) {
-            Floats::load(x, from + r * width + at);
-            total += x;
-        }
-        Floats::store(to + at, total);
+    const Share mine(width, LANES);
+    for (long at = mine.first; at < mine.last; at += LANES) {
+        V total = {};
+        for (long r = 0; r < rows; r++) total += load(from + r * width + at);
+        store(to + at, total);
     }
 }
 
@@ -177,15 +169,12 @@ static void sum_rows(const float* from, long rows, long width, float* to) {
 static void normalize(const float* x, const float* gain, const float* shift, float epsilon, float* moments, float* to,
                       long rows, long width) {
     for (long r = 0; r < rows; r++, x += width, to += width, moments += 2) {
-        V total = {}, squares = {}, v;
-        for (long at = 0; at < width; at += LANES) {
-            Floats::load(v, x + at);
-            total += v;
-        }
+        V total = {}, squares = {};
+        for (long at = 0; at < width; at += LANES) total += load(x + at);
         const float mean = sum(total) / width;
         for (long at = 0; at < width; at += LANES) {
-            Floats::load(v, x + at);
-            squares += (v - mean) * (v - mean);
+            const V apart = load(x + at) - mean;
+            squares += apart * apart;
         }
         const float scale = 1 / std::sqrt(sum(squares) / width + epsilon);
         moments[0] = mean, moments[1] = scale;
@@ -198,11 +187,10 @@ static void d_normalize(const float* x, const float* gain, const float* moments,
                         float* d_x, long rows, long width) {
     for (long r = 0; r < rows; r++, x += width, d_to += width, more += width, d_x += width, moments += 2) {
         const float mean = moments[0], scale = moments[1];
-        V total = {}, along = {}, v, d, gains;
+        V total = {}, along = {};
         for (long at = 0; at < width; at += LANES) {
-            Floats::load(v, x + at), Floats::load(d, d_to + at), Floats::load(gains, gain + at);
-            d *= gains;
-            total += d, along += d * ((v - mean) * scale);
+            const V d = load(d_to + at) * load(gain + at);
+            total += d, along += d * ((load(x + at) - mean) * scale);
         }
         const float even = sum(total) / width, slope = sum(along) / width;
         for (long i = 0; i < width; i++)
@@ -213,14 +201,12 @@ static void d_normalize(const float* x, const float* gain, const float* moments,
 // Of the gain and the shift, in the columns that are this thread's.
 static void d_gains(const float* x, const float* moments, const float* d_to, long rows, long width, float* d_gain,
                     float* d_shift) {
-    const Share mine(width / LANES);
-    for (long at = mine.first * LANES; at < mine.last * LANES; at += LANES) {
-        V total = {}, v, d;
-        for (long r = 0; r < rows; r++) {
-            Floats::load(v, x + r * width + at), Floats::load(d, d_to + r * width + at);
-            total += d * ((v - moments[2 * r]) * moments[2 * r + 1]);
-        }
-        Floats::store(d_gain + at, total);
+    const Share mine(width, LANES);
+    for (long at = mine.first; at < mine.last; at += LANES) {
+        V total = {};
+        for (long r = 0; r < rows; r++)
+            total += load(d_to + r * width + at) * ((load(x + r * width + at) - moments[2 * r]) * moments[2 * r + 1]);
+        store(d_gain + at, total);
     }
     sum_rows(d_to, rows, width, d_shift);
 }
@@ -228,17 +214,15 @@ static void d_gains(const float* x, const float* moments, const float* d_to, lon
 // y = x P(x), with the normal distribution P by Abramowitz & Stegun 7.1.26, and y' = P + x P'.
 static void gelu(float* values, float* slopes, long count) {
     for (long at = 0; at < count; at += LANES) {
-        V x;
-        Floats::load(x, values + at);
-        const V size = x < 0.f ? -x : x, bell = exponential_of_negative(-0.5f * x * x);
+        const V x = load(values + at), size = x < 0.f ? -x : x, bell = exponential_of_negative(-0.5f * x * x);
         const V t = 1.f / (1.f + 0.231641888f * size);
         V tail = 1.061405429f * t - 1.453152027f;
         tail = tail * t + 1.421413741f;
         tail = tail * t - 0.284496736f;
         tail = (tail * t + 0.254829592f) * t * bell * 0.5f;
         const V share = x < 0.f ? tail : 1.f - tail;
-        Floats::store(values + at, x * share);
-        Floats::store(slopes + at, share + 0.398942280f * x * bell);
+        store(values + at, x * share);
+        store(slopes + at, share + 0.398942280f * x * bell);
     }
 }
 
@@ -260,9 +244,8 @@ static void scale(const float* a, const float* b, float* to, long count) {
 
 template <class Do>
 static void each_block(long positions, Do with) {
-    const Share mine(divided(positions, ROWS));
-    for (long block = mine.first; block < mine.last; block++)
-        with(block * ROWS, std::min(ROWS, positions - block * ROWS));
+    const Share mine(positions, ROWS);
+    for (long row = mine.first; row < mine.last; row += ROWS) with(row, std::min(ROWS, mine.last - row));
 }
 
 template <class Do>

@@ -1,5 +1,7 @@
 // Pairs of words near each other against noise words that a block shares: what they cost, and the gradients. Mirrored
 // by seqlab/native/word_pairs.py.
+#define LANE_BYTES 32  // so that LANES is that of word_pairs.py
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -14,10 +16,10 @@
 class Costs {
     V above = {}, product = 1.f - V{};  // max(x, 0) summed, and 1 + e^-|x|, whose logarithm is still to be added
 
-   public:
+  public:
     // Takes some, and gives the sigmoid of each, the slope of its cost.
     V take(V x) {
-        const V size = x < 0 ? -x : x, decay = exponential<V, Int>(-(size > 87.f ? 87.f - V{} : size));
+        const V size = x < 0 ? -x : x, decay = exponential(-(size > 87.f ? splat(87.f) : size));
         const V share = 1.f / (1.f + decay);
         above += x > 0 ? x : V{}, product *= 1.f + decay;
         return x < 0 ? decay * share : share;
@@ -40,7 +42,7 @@ struct Step {
     float share;                            // how often a noise word counts beside a pair
     bool means;                             // CBOW, not skip-gram
 
-    long pitch() const { return Floats::padded(size); }
+    long pitch() const { return rounded_up(size, LANES); }
     long width() const { return block + 2 * window; }
 
     // The places around one that are near it, from the first to the last.
@@ -58,7 +60,7 @@ class Gradients {
     long size;
     std::vector<char> begun;
 
-   public:
+  public:
     Gradients(float* rows, long count, long size) : rows(rows), size(size), begun(count) {}
 
     void add(long row, float factor, const float* from) {
@@ -72,7 +74,7 @@ class Gradients {
         for (long row = 0; row < long(begun.size()); row++)
             if (!begun[row]) std::fill_n(rows + row * size, size, 0.f);
     }
-    [[gnu::always_inline]] void ask(long row) const { fetch(rows + row * size, size); }
+    INLINE void ask(long row) const { fetch(rows + row * size, size); }
 };
 
 // Which rows each of several sums has, and how often.
@@ -83,19 +85,19 @@ class Sums {
 
     template <int WIDE>
     void add_lanes(long sum, const float* from, long pitch, float* to) const {
-        V totals[WIDE], x;
+        V totals[WIDE];
 #pragma GCC unroll 4
-        for (int w = 0; w < WIDE; w++) Floats::load(totals[w], to + w * LANES);
+        for (int w = 0; w < WIDE; w++) totals[w] = load(to + w * LANES);
         for (long k = sum * most; k < sum * most + counts[sum]; k++) {
             const float *row = from + rows[k] * pitch, weight = weights[k];
 #pragma GCC unroll 4
-            for (int w = 0; w < WIDE; w++) Floats::load(x, row + w * LANES), totals[w] += weight * x;
+            for (int w = 0; w < WIDE; w++) totals[w] += weight * load(row + w * LANES);
         }
 #pragma GCC unroll 4
-        for (int w = 0; w < WIDE; w++) Floats::store(to + w * LANES, totals[w]);
+        for (int w = 0; w < WIDE; w++) store(to + w * LANES, totals[w]);
     }
 
-   public:
+  public:
     Sums(long sums, long most) : most(most), counts(sums), rows(sums * most), weights(sums * most) {}
     void clear() { std::fill(counts.begin(), counts.end(), 0); }
     long count(long sum) const { return counts[sum]; }
@@ -156,27 +158,27 @@ struct Bench {
             std::copy_n(row_of(table, ids[place]), step.size, centered(rows, place));
     }
     // Asks for the rows of place i in the next block of this thread.
-    [[gnu::always_inline]] void fetch_next(long i) const {
+    INLINE void fetch_next(long i) const {
         const long block = number + ahead, place = block * step.block + i;
         if (place < step.count) {
             fetch(row_of(step.inputs, step.heads[place]), step.size);
             fetch(row_of(step.outputs, step.words[place]), step.size);
         }
         if (block < step.blocks)
-            each_noise(i, [&](long n) __attribute__((always_inline)) {
+            each_noise(i, [&](long n) INLINED {
                 fetch(row_of(step.outputs, step.drawn[block * step.shared + n]), step.size);
             });
     }
     // Asks for the gradients of place i, which are added to.
-    [[gnu::always_inline]] void fetch_gradients(long i) const {
+    INLINE void fetch_gradients(long i) const {
         d_inputs.ask(step.d_heads[first + i]), d_outputs.ask(step.d_words[first + i]);
-        each_noise(i, [&](long n) __attribute__((always_inline)) {
+        each_noise(i, [&](long n) INLINED {
             d_outputs.ask(step.d_drawn[number * step.shared + n]);
         });
     }
     // The noise words, some at each place.
     template <class Do>
-    [[gnu::always_inline]] void each_noise(long i, Do with) const {
+    INLINE void each_noise(long i, Do with) const {
         for (long n = i * step.shared / step.block; n < (i + 1) * step.shared / step.block; n++) with(n);
     }
 
@@ -189,11 +191,8 @@ struct Bench {
         for (long i = 0; i < rows; i++) {
             const float weight = times(i) * step.share;
             Costs costs;
-            for (long n = 0; n < step.shared; n += LANES) {
-                V x;
-                Floats::load(x, against.row(i) + n);
-                Floats::store(against.row(i) + n, weight * costs.take(x));
-            }
+            for (float* odds = against.row(i); odds < against.row(i) + step.shared; odds += LANES)
+                store(odds, weight * costs.take(load(odds)));
             nats += weight * costs.total();
         }
         multiply(against.row(0), against.pitch, 1, noise.row(0), pitch, d_hidden.row(0), pitch, rows, step.shared,
@@ -206,15 +205,12 @@ struct Bench {
     void tell_pairs(long count) {
         constexpr long STRIP = 64 * LANES;
         float* odds_of = said.row(0);
-        const long filled = Floats::padded(count);
+        const long filled = rounded_up(count, LANES);
         std::fill(odds_of + count, odds_of + filled, 1e30f);
         for (long strip = 0; strip < filled; strip += STRIP) {
             Costs costs;
-            for (long at = strip; at < std::min(filled, strip + STRIP); at += LANES) {
-                V x;
-                Floats::load(x, odds_of + at);
-                Floats::store(odds_of + at, -costs.take(-x));
-            }
+            for (long at = strip; at < std::min(filled, strip + STRIP); at += LANES)
+                store(odds_of + at, -costs.take(-load(odds_of + at)));
             nats += costs.total();
         }
     }
@@ -318,7 +314,7 @@ class Line {
 
     Bench* first() const { return next < long(ready.size()) ? ready[next].load() : nullptr; }
 
-   public:
+  public:
     explicit Line(long blocks) : ready(blocks) {}
     void enter(Bench& bench) { bench.waits = true, ready[bench.number] = &bench; }
     void advance() {
@@ -337,7 +333,7 @@ class Room {
     static constexpr long MOST = 32;
     std::vector<std::unique_ptr<Bench>> benches;
 
-   public:
+  public:
     template <class Make>
     Bench& free(Line& line, Make make) {
         for (;; line.advance(), std::this_thread::yield()) {

@@ -48,6 +48,13 @@ def test_it_is_compiled_once(
     assert capsys.readouterr().err.count("compiling") == 1
 
 
+def test_lines_of_the_sources_have_120_characters_at_most() -> None:
+    sources = [path for path in Path(compiler.__file__).parent.iterdir() if path.suffix in (".cpp", ".h")]
+    assert {*compiler.UNITS, *compiler.PORTABLE, *compiler.WIDE} < {path.name for path in sources}
+    lines = [(path.name, line) for path in sources for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [found for found in lines if len(found[1]) > 120] == []
+
+
 @pytest.mark.parametrize(("numbers", "each", "threads"), [(10, 100, 1), (250, 100, 2), (10_000, 100, 4)])
 def test_threads_that_are_worth_waking(numbers: int, each: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)

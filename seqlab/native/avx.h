@@ -1,41 +1,17 @@
-// As many floats at a time as the processor's vectors hold, and the functions of them that gates are made of.
+// Functions of vectors of floats by instructions of AVX2 or AVX-512, and what gates are made of.
 #pragma once
 #include <immintrin.h>
 
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
+#include "vectors.h"
 
-#include "exponential.h"
-
-#define INLINED __attribute__((always_inline))
-#define INLINE inline INLINED
-
-#ifdef __AVX512F__
-constexpr int LANES = 16;
-#else
-constexpr int LANES = 8;
-#endif
-typedef float V __attribute__((vector_size(4 * LANES)));
-typedef int32_t Int __attribute__((vector_size(4 * LANES)));
-typedef uint32_t Bits __attribute__((vector_size(4 * LANES)));
-
-INLINE V splat(float x) { return x - V{}; }
-
-INLINE V load(const float* from) {
-    V v;
-    std::memcpy(&v, from, sizeof v);
-    return v;
-}
-
-INLINE void store(float* to, V v) { std::memcpy(to, &v, sizeof v); }
+using Bits = Vector<uint32_t>::V;
 
 // Keeps a vector that several products read in a register. Without it GCC reads it from memory for each of them, and
 // they wait for the loads.
 INLINE void keep(V& v) { asm("" : "+v"(v)); }
 
 // The first `lanes` floats; the others are zero, are not written, or are `value`. And x * y + z rounded once, whatever
-// the compiler makes of the loop around it; the sum of all floats; and 1 / x.
+// the compiler makes of the loop around it; the sum of halves, of their halves and so on; and 1 / x.
 #ifdef __AVX512F__
 INLINE V load(const float* from, int lanes) {
     return (V)_mm512_maskz_loadu_ps(__mmask16((1u << lanes) - 1), from);
@@ -51,7 +27,7 @@ INLINE V otherwise(V v, int lanes, float value) {
 
 INLINE V fused(float x, V y, V z) { return (V)_mm512_fmadd_ps((__m512)splat(x), (__m512)y, (__m512)z); }
 
-INLINE float sum(V v) { return _mm512_reduce_add_ps((__m512)v); }
+INLINE float sum_pairwise(V v) { return _mm512_reduce_add_ps((__m512)v); }
 
 // From 14 bits and one step of Newton's, a fifth of the time of a division.
 INLINE V reciprocal(V x) {
@@ -74,7 +50,7 @@ INLINE V otherwise(V v, int lanes, float value) { return first(lanes) ? v : spla
 
 INLINE V fused(float x, V y, V z) { return (V)_mm256_fmadd_ps((__m256)splat(x), (__m256)y, (__m256)z); }
 
-INLINE float sum(V v) {
+INLINE float sum_pairwise(V v) {
     v += __builtin_shuffle(v, Int{4, 5, 6, 7});
     v += __builtin_shuffle(v, Int{2, 3});
     return v[0] + v[1];
@@ -83,18 +59,7 @@ INLINE float sum(V v) {
 INLINE V reciprocal(V x) { return 1.f / x; }
 #endif
 
-INLINE float largest(V v) {
-    float most = v[0];
-    for (int i = 1; i < LANES; i++) most = std::max(most, v[i]);
-    return most;
-}
-
-INLINE V clamp(V x, float least, float most) {
-    x = x < least ? splat(least) : x;
-    return x > most ? splat(most) : x;
-}
-
-INLINE V exp(V x) { return exponential<V, Int>(clamp(x, -87.f, 88.f)); }
+INLINE V exp(V x) { return exponential(clamp(x, -87.f, 88.f)); }
 
 INLINE V sigmoid(V x) { return reciprocal(1.f + exp(-x)); }
 
