@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from seqlab.starting import begin_imports, no_garbage
+from seqlab.starting import begin_imports, fast_imports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,7 +148,7 @@ def load(ckpt: "str | Path") -> "Model":
 
 
 def _module(name: str) -> Any:
-    with no_garbage():
+    with fast_imports():
         return import_module(f"seqlab.{name}")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import seqlab
 from seqlab.cli.process import run_verb
-from seqlab.starting import begin_imports, no_garbage, stop_at_once
+from seqlab.starting import IMPORTING, USUAL, begin_imports, fast_imports, stop_at_once
 
 
 def heed_interrupts() -> None:
@@ -46,7 +46,7 @@ def test_a_running_verb_is_interrupted_as_any_program() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
-        gc.enable()
+        gc.set_threshold(*USUAL)
         gc.unfreeze()
 
 
@@ -54,24 +54,27 @@ def test_imports_are_no_garbage_and_what_follows_is_collected() -> None:
     code = """if True:
         import gc
         from seqlab.cli.process import run_verb
-        from seqlab.starting import begin_imports
+        from seqlab.starting import IMPORTING, USUAL, begin_imports
         begin_imports()
-        print(gc.isenabled(), gc.get_freeze_count())
-        run_verb(lambda _: print(gc.isenabled(), gc.get_freeze_count() > 1000), [])
+        print(gc.get_threshold() == IMPORTING, gc.get_freeze_count())
+        run_verb(lambda _: print(gc.get_threshold() == USUAL, gc.get_freeze_count() > 1000), [])
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "False 0\nTrue True\n"
+    assert done.stdout == "True 0\nTrue True\n"
 
 
 def test_a_program_keeps_its_garbage_collector() -> None:
     run_verb(lambda _: None, [])
-    assert (gc.isenabled(), gc.get_freeze_count()) == (True, 0)
-    for setting in (gc.disable, gc.enable):
-        setting()
-        before = gc.isenabled()
-        with no_garbage():
-            assert not gc.isenabled()
-        assert gc.isenabled() == before
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (USUAL, 0)
+    gc.set_threshold(500, 5, 5)
+    try:
+        with fast_imports():
+            assert gc.get_threshold() == IMPORTING
+        assert gc.get_threshold() == (500, 5, 5)
+        run_verb(lambda _: None, [])
+        assert (gc.get_threshold(), gc.get_freeze_count()) == ((500, 5, 5), 0)
+    finally:
+        gc.set_threshold(*USUAL)
 
 
 def test_a_program_that_imports_the_package_keeps_its_handler() -> None:

@@ -19,6 +19,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
+from seqlab.starting import fast_imports
+
 LONGEST = 1 << 20
 """Bytes of a message: the words of a command line."""
 
@@ -136,11 +138,10 @@ def _attend(words: list[str], output: int, inherited: int, reports: int) -> list
 def main() -> None:
     """Serves as the command line says; in each forked process, does what ``python -m`` does."""
     _, channel, *modules = sys.argv
-    gc.disable()
-    for name in modules:
-        importlib.import_module(name)
+    with fast_imports():
+        for name in modules:
+            importlib.import_module(name)
     gc.freeze()
-    gc.enable()
     words = serve(socket.socket(fileno=int(channel)))
     if words is not None:
         sys.modules.pop(words[0], None)
