@@ -47,11 +47,10 @@ class Sampling:
     banned: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        temperatures = [self.temperature] if isinstance(self.temperature, int | float) else self.temperature
-        for value in temperatures:
+        for value in self._temperatures:
             if not 0 <= value < math.inf:
                 raise UserError(f"temperature {value} must be finite and at least 0 (0 takes the most likely token)")
-            if value == 0 and len(temperatures) > 1:
+            if value == 0 and len(self._temperatures) > 1:
                 raise UserError("temperature 0 cannot stand among several; give it alone")
         if self.top_k is not None and self.top_k < 1:
             raise UserError(f"top_k {self.top_k} must be a whole number of at least 1, or left out")
@@ -93,12 +92,11 @@ class Sampling:
 
     def limits(self, rows: int) -> draws.Limits:
         """The options as the compiled code has them."""
-        given = [self.temperature] if isinstance(self.temperature, int | float) else self.temperature
-        each = [max(one, SMALLEST) for one in given]
+        each = self._divisors.flatten().tolist()
         return draws.Limits(each * rows if len(each) == 1 else each, self.banned, self.top_k, self.top_p)
 
     def shares(self, uniform: Tensor) -> Tensor:
-        """Where the compiled code inverts the cumulative distribution: at 0 for the most likely token."""
+        """Where the cumulative distribution is inverted: at 0 for the most likely token."""
         return torch.zeros_like(uniform) if self.temperature == 0 else uniform
 
     def _allowed(self, logits: Tensor) -> Tensor:
@@ -109,6 +107,15 @@ class Sampling:
     @cached_property
     def _banned(self) -> Tensor:
         return torch.tensor(self.banned)
+
+    @property
+    def _temperatures(self) -> Sequence[float]:
+        return [self.temperature] if isinstance(self.temperature, int | float) else self.temperature
+
+    @cached_property
+    def _divisors(self) -> Tensor:
+        """Divisor of the logits of all rows, or of each, ``(1 or batch, 1)``; a smaller temperature acts like zero."""
+        return torch.tensor(self._temperatures, dtype=torch.float64).clamp(min=SMALLEST).unsqueeze(-1)
 
     def _weights(self, values: Tensor) -> Tensor:
         """Weights of allowed values, 0 for those cut off; the weights need not sum to one."""
@@ -136,11 +143,7 @@ class Sampling:
 
     def _relative(self, values: Tensor, largest: Tensor) -> Tensor:
         """Exponentials of values, divided by the temperature, relative to the largest of each row ``(batch, 1)``."""
-        if isinstance(self.temperature, int | float):
-            divisor: Tensor | float = max(self.temperature, SMALLEST)  # a smaller temperature acts like zero
-        else:
-            divisor = torch.tensor(self.temperature, dtype=torch.float64).clamp(min=SMALLEST).unsqueeze(-1)
-        return (values - largest).div_(divisor).exp_()
+        return (values - largest).div_(self._divisors).exp_()
 
 
 def _no_distribution(values: Tensor) -> UserError:
