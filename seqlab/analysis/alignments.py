@@ -93,14 +93,14 @@ class StringInspection:
         Raises:
             UserError: A file cannot be written.
         """
-        from seqlab.figures import save_figure  # imports matplotlib, which is slow
+        from seqlab.figures import save_figures  # imports matplotlib, which is slow
 
-        written = []
-        for each in inspections:
-            for number, (wanted, one) in enumerate(each.strings):
-                written.append(folder / f"{each.name}-{number}.png")
-                save_figure(draw_alignment(wanted, one), written[-1])
-        return written
+        figures = {
+            f"{each.name}-{number}.png": draw_alignment(wanted, one)
+            for each in inspections
+            for number, (wanted, one) in enumerate(each.strings)
+        }
+        return save_figures(figures, folder)
 
 
 def draw_alignment(wanted: str, one: Alignment) -> "Figure":

@@ -98,7 +98,7 @@ def inspect_attention(
     steps = min(num_steps, network.window or num_steps)
     pieces = windows(ids, ROWS, steps).to(network.device)
     weights = attention_of(network, pieces[:, :-1]).cpu()
-    shown = pieces[:1, : min(SHOWN_TOKENS, pieces.shape[1] - 1)]
+    shown = pieces[0, : min(SHOWN_TOKENS, pieces.shape[1] - 1)].tolist()
     options, size = network.options, sum(weight.numel() for weight in network.parameters())
     return AttentionInspection(
         name,
@@ -109,7 +109,7 @@ def inspect_attention(
         gradient_by_lag_of_layers(network, pieces[:, :-1], pieces[:, 1:]).cpu(),
         by_lag(weights),
         distances(weights),
-        codec.vocab.tokens(shown[0].tolist()),
-        attention_of(network, shown)[:, 0].cpu(),
+        codec.vocab.tokens(shown),
+        weights[:, 0, :, : len(shown), : len(shown)],
         neighbours_of(network.embedding.weight, codec),
     )

@@ -109,24 +109,21 @@ class ChainInspection:
             UserError: A file cannot be written.
         """
         from seqlab.analysis.heads_picture import draw_first_words  # imports matplotlib, which is slow
-        from seqlab.figures import save_figure
+        from seqlab.figures import save_figures
 
-        written = []
+        figures = {}
         for each in inspections:
             if each.table is not None:
                 rows, columns = [*each.names, START], [*each.names, END]
-                figure = _heat(each.table, rows, columns, "Scores of transitions", "to", "from")
-                written.append(folder / f"{each.name}-transitions.png")
-                save_figure(figure, written[-1])
+                scores = _heat(each.table, rows, columns, "Scores of transitions", "to", "from")
+                figures[f"{each.name}-transitions.png"] = scores
             if each.influence is not None:
                 rows = [f"{word} {tag}" for word, tag in zip(each.words, each.tags, strict=True)]
-                figure = _heat(each.influence, rows, each.words, "Influence of words on tags", "word", "tagged")
-                written.append(folder / f"{each.name}-words.png")
-                save_figure(figure, written[-1])
+                influences = _heat(each.influence, rows, each.words, "Influence of words on tags", "word", "tagged")
+                figures[f"{each.name}-words.png"] = influences
             if each.attention is not None:
-                written.append(folder / f"{each.name}-heads.png")
-                save_figure(draw_first_words(each.words, each.attention), written[-1])
-        return written
+                figures[f"{each.name}-heads.png"] = draw_first_words(each.words, each.attention)
+        return save_figures(figures, folder)
 
 
 def _heat(values: NDArray[np.float64], rows: list[str], columns: list[str], title: str, x: str, y: str) -> "Figure":

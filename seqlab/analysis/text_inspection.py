@@ -22,21 +22,19 @@ class TextInspection:
         name: Name of the run that trained it.
         label: Predicted label.
         probabilities: Probability of each class.
-        words: Tokens of the text.
-        weights: Weight of each token, see ``word_weights``.
+        words: Each token of the text with its weight, see ``word_weights``.
         attention: Attention weights ``(layers, heads, time, time)``; None without a Transformer.
     """
 
     name: str
     label: str
     probabilities: dict[str, float]
-    words: list[str]
-    weights: list[float]
+    words: list[tuple[str, float]]
     attention: Tensor | None = field(repr=False)
 
     def __str__(self) -> str:
         classes = sorted(self.probabilities.items(), key=lambda one: -one[1])[:SHOWN_CLASSES]
-        words = sorted(zip(self.words, self.weights, strict=True), key=lambda one: -one[1])[:SHOWN_WORDS]
+        words = sorted(self.words, key=lambda one: -one[1])[:SHOWN_WORDS]
         lines = [f"{self.name}: {self.label}", "", "the most likely classes", *_table(classes)]
         lines += ["", "the words with the most weight", *_table(words)]
         return "\n".join(lines + ([] if self.attention is None else reach_lines(self.attention)))
@@ -49,21 +47,19 @@ class TextInspection:
             UserError: A file cannot be written.
         """
         from seqlab.analysis.heads_picture import draw_first_words
-        from seqlab.figures import new_figure, save_figure
+        from seqlab.figures import new_figure, save_figures
 
-        written = []
+        figures = {}
         for each in inspections:
-            figure, axes = new_figure(5, 0.8 + 0.22 * len(each.words))
-            axes.barh(range(len(each.words)), each.weights)
-            axes.set_yticks(range(len(each.words)), each.words)
+            words, weights = zip(*each.words, strict=True)
+            figures[f"{each.name}-words.png"], axes = new_figure(5, 0.8 + 0.22 * len(words))
+            axes.barh(range(len(words)), weights)
+            axes.set_yticks(range(len(words)), words)
             axes.invert_yaxis()
             axes.set(xlabel="weight", title=f"Weight of words for {each.label}")
-            written.append(folder / f"{each.name}-words.png")
-            save_figure(figure, written[-1])
             if each.attention is not None:
-                written.append(folder / f"{each.name}-heads.png")
-                save_figure(draw_first_words(each.words, each.attention), written[-1])
-        return written
+                figures[f"{each.name}-heads.png"] = draw_first_words(words, each.attention)
+        return save_figures(figures, folder)
 
 
 def _table(rows: Sequence[tuple[str, float]]) -> list[str]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from seqlab.bootstrap import bootstrap_means
 from seqlab.comparison.curves import Curve, against_time, read_curves
 from seqlab.comparison.rows import Row
-from seqlab.figures import Axes, Figure, new_figure, save_figure
+from seqlab.figures import Axes, Figure, new_figure, save_figures
 from seqlab.metrics import Measure
 
 LINES = 10
@@ -35,12 +35,12 @@ def draw_figures(rows: Sequence[Row], logs: Path, output: Path) -> list[Path]:
     for row in rows:
         if row.finished:
             tasks.setdefault(row.task, []).append(row)
-    files = []
-    for task, own in tasks.items():
-        for name, figure in _figures_of(own, logs).items():
-            files.append(output / f"{name}{f'-{task}' if task and len(tasks) > 1 else ''}.png")
-            save_figure(figure, files[-1])
-    return files
+    figures = {
+        f"{name}{f'-{task}' if task and len(tasks) > 1 else ''}.png": figure
+        for task, own in tasks.items()
+        for name, figure in _figures_of(own, logs).items()
+    }
+    return save_figures(figures, output)
 
 
 def _figures_of(rows: Sequence[Row], logs: Path) -> dict[str, Figure]:

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader, Dataset
 
 from seqlab.data.loader import Batches, Loader, Shard, used_of
+from seqlab.data.parts import SPLITS, Split
 from seqlab.errors import NoPartError
 from seqlab.text.any_codec import AnyCodec
 
@@ -54,6 +55,11 @@ class DataModule(pl.LightningDataModule):
     @abstractmethod
     def has(self, split: Any) -> bool:
         """Whether the corpus has such a part."""
+
+    @property
+    def last_part(self) -> Split:
+        """The last part that the corpus has: test, otherwise validation, otherwise training."""
+        return next(part for part in SPLITS[::-1] if self.has(part))
 
     def check_has(self, split: Any) -> None:
         """Checks that a part is not empty.

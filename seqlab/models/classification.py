@@ -17,7 +17,6 @@ from seqlab.data.data_module import DataModule
 from seqlab.data.labelled import LabelledData
 from seqlab.data.labelled_batches import LabelledBatch, encode_texts, tokens_of
 from seqlab.data.loader import in_batches
-from seqlab.data.parts import SPLITS
 from seqlab.errors import UserError
 from seqlab.models.classes import Classifier
 from seqlab.models.model import Codecs
@@ -141,22 +140,17 @@ class TextClassifier(WordInputs, Classifier):
         self.check_finite()
         if text is None:
             corpus = data()
-            text = corpus.inputs(next(part for part in SPLITS[::-1] if corpus.has(part)))[0]
+            text = corpus.inputs(corpus.last_part)[0]
         if not text.split():
             raise UserError(f"text '{text}' has no words; give --text a sentence")
         (said,) = self.predict([text])
-        (weights,) = self.word_weights([text])
-        words, attention = self.attention(text)
-        return TextInspection(
-            self.run, said.label, said.probabilities, words, [weight for _, weight in weights], attention
-        )
+        (words,) = self.word_weights([text])
+        return TextInspection(self.run, said.label, said.probabilities, words, self.attention(text)[1])
 
     def attention(self, text: str) -> tuple[list[str], Tensor | None]:
         """The tokens of a text, and the weights of ``encoder_attention``."""
-        batch = self._batch([text])
-        return tokens_of(self.text, text)[0], encoder_attention(
-            self.network, lambda: self.network(*self._inputs(batch))
-        )
+        inputs = self._inputs(self._batch([text]))
+        return tokens_of(self.text, text)[0], encoder_attention(self.network, lambda: self.network(*inputs))
 
     def sample(self, data: DataModule) -> str:
         shown = data.inputs("val" if data.has("val") else "train")[:SHOWN]

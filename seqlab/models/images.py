@@ -16,7 +16,7 @@ from seqlab.data.image_corpora import named_picture
 from seqlab.data.image_files import Grey
 from seqlab.data.images import ImageData
 from seqlab.data.loader import in_batches
-from seqlab.data.parts import SPLITS, Split
+from seqlab.data.parts import Split
 from seqlab.errors import UserError
 from seqlab.models.classes import Classifier
 from seqlab.models.model import Codecs
@@ -120,7 +120,7 @@ class ImageClassifier(Classifier):
         self.check_finite()
         corpus = data()
         assert isinstance(corpus, ImageData)
-        split = next(part for part in SPLITS[::-1] if corpus.has(part))
+        split = corpus.last_part
         part = corpus.part(split)
         known = [*np.flatnonzero(part.labels >= 0)]
         first = {int(part.labels[row]): row for row in reversed(known)}

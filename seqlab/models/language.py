@@ -17,7 +17,7 @@ from seqlab.analysis.projection import Method
 from seqlab.analysis.text_to_read import ids_of
 from seqlab.analysis.word_in_context import WordInContext, inspect_word, known_word
 from seqlab.data.data_module import DataModule
-from seqlab.data.parts import SPLITS, Split
+from seqlab.data.parts import Split
 from seqlab.data.streams import TextBatch
 from seqlab.data.text import TextData
 from seqlab.decoding.text import continue_text
@@ -301,7 +301,7 @@ class LanguageModel(Model):
         else:
             corpus = data()
             assert isinstance(corpus, TextData)
-            split = next(part for part in SPLITS[::-1] if corpus.has(part))
+            split = corpus.last_part
             ids, source = corpus.part(split).ids, f"{corpus.corpus_name}, {split} part"
         if word is not None:
             read = torch.from_numpy(ids.astype(np.int64))

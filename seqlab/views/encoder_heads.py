@@ -20,10 +20,10 @@ class HeadsView(ValidationView):
     """Draws what every head looks at in the first validation text."""
 
     def show(self, writers: Sequence[SummaryWriter], data: Any, pl_module: pl.LightningModule, step: int) -> None:
-        from seqlab.analysis.heads_picture import draw_first_words
-
         words, weights = cast(Attends, pl_module).attention(data.inputs("val")[0])
         if weights is None:
             return
+        from seqlab.analysis.heads_picture import draw_first_words
+
         for writer in writers:
             add_picture(writer, "attention by head", draw_first_words(words, weights), step)

@@ -4,11 +4,11 @@ import torch
 
 from seqlab.analysis.text_inspection import SHOWN_CLASSES, SHOWN_WORDS, TextInspection
 
-WORDS = ["who", "wrote", "it", "?"]
+WORDS = [("who", 0.5), ("wrote", 0.25), ("it", 0.2), ("?", 0.05)]
 
 
 def inspected(attention: torch.Tensor | None) -> TextInspection:
-    return TextInspection("run", "HUM", {"LOC": 0.25, "HUM": 0.75}, WORDS, [0.5, 0.25, 0.2, 0.05], attention)
+    return TextInspection("run", "HUM", {"LOC": 0.25, "HUM": 0.75}, WORDS, attention)
 
 
 def test_the_most_likely_and_the_heaviest_come_first() -> None:
@@ -24,7 +24,7 @@ def test_the_most_likely_and_the_heaviest_come_first() -> None:
 
 def test_few_are_listed() -> None:
     classes = {f"class{k}": k / 100 for k in range(20)}
-    many = TextInspection("run", "class19", classes, [f"w{k}" for k in range(40)], [1 / 40] * 40, None)
+    many = TextInspection("run", "class19", classes, [(f"w{k}", 1 / 40) for k in range(40)], None)
     lines = str(many).splitlines()
     assert sum(line.lstrip().startswith("class") for line in lines) == SHOWN_CLASSES
     assert sum(line.lstrip().startswith("w") for line in lines) == SHOWN_WORDS

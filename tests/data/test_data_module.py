@@ -128,3 +128,10 @@ def test_undivided_no_trainer_says_which_rows() -> None:
     with data.undivided():
         assert data.shard() == Shard(0, 1)
     assert data.shard() == Shard(1, 4)
+
+
+@pytest.mark.parametrize(
+    ("parts", "last"), [(("train",), "train"), (("train", "val"), "val"), (("train", "val", "test"), "test")]
+)
+def test_the_last_part_is_the_one_least_trained_on(parts: tuple[str, ...], last: str) -> None:
+    assert Counting(parts=parts).last_part == last
