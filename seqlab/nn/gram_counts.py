@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Ids = NDArray[Any]
 Numbers = NDArray[np.int64]
 
-CHUNK = 2**20
+CHUNK = 2**17
 """Positions to sort at once, so that memory grows with the distinct n-grams and not with the text."""
 
 
