@@ -77,6 +77,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     texts = ("--data", "labelled", "--data.path", str(REVIEWS), "--model", "bag", "--model.buckets", "50")
     small = ("--model.hidden_size", "16")
     options = {
+        "fra_eng-transformer": (*pairs, *shares, *small, "--model", "transformer"),
         "fra_eng": (*pairs, *shares, *small, "--model.embedding_size", "8"),
         "trec": texts,
         "ud_english": ("--data", "tagged", "--data.path", str(TAGGED), "--model", "suffix"),

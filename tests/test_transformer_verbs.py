@@ -148,6 +148,11 @@ def test_translation(verb: Command, here: Path) -> None:
     )
     assert finished.code == 0, finished.err
     assert (here / "a.png").stat().st_size > 1000
+    looked = verb("inspect", BEST, "--text", "the old man goes .", "--output", "figures")
+    assert looked.code == 0, looked.err
+    assert looked.out.startswith("t: the old man goes . -> ")
+    names = {f"t-heads-{name}.png" for name in ("encoder", "decoder", "cross")}
+    assert {path.name for path in (here / "figures").iterdir()} == names
     report = verb("evaluate", BEST, "--split", "val", "--sentences", "5")
     assert report.code == 0, report.err
     assert re.search(r"BLEU|bleu", report.out)

@@ -168,7 +168,7 @@ def test_verbs_refuse_each_others_models(ckpt: str, verb: Command, story_run: Pa
     refused = verb("translate", str(story_run / "checkpoints" / "best.ckpt"), "a").err
     able = "it can evaluate, predict, generate, inspect, export"
     assert f"holds a language model, which does not translate; {able}" in refused
-    able = "it can evaluate, predict, translate, export"
+    able = "it can evaluate, predict, translate, inspect, export"
     assert f"holds a translation model, which does not generate; {able}" in verb("generate", ckpt).err
     refused = verb("evaluate", ckpt, "--data", "time_machine").err
     assert refused == "seqlab: time_machine cannot be read here; choose one of fra_eng, parallel\n"

@@ -41,7 +41,7 @@ def reach(weights: Tensor) -> Tensor:
     return (weights * (places.unsqueeze(1) - places).abs()).sum(-1).mean(-1)
 
 
-def reach_lines(weights: Tensor) -> list[str]:
-    """``reach`` as a table."""
+def reach_lines(weights: Tensor, head: str = "a head") -> list[str]:
+    """``reach`` as a table, with the name of a head in its title."""
     lines = layer_lines("head", range(weights.shape[1]), reach(weights), ".1f")
-    return ["", "distance in words of what a head looks at, on average", *lines]
+    return ["", f"distance in words of what {head} looks at, on average", *lines]

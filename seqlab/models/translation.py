@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self, cast
 
@@ -10,6 +10,8 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
+from seqlab.analysis.translation_attention import translation_attention
+from seqlab.analysis.translation_inspection import TranslationInspection
 from seqlab.data.data_module import DataModule
 from seqlab.data.loader import in_batches
 from seqlab.data.pairs import EvaluationPairs, PairBatch
@@ -25,6 +27,7 @@ from seqlab.models.translation_report import Losses, TranslationReport, report_o
 from seqlab.models.window import Sums
 from seqlab.nn.evaluating import evaluating
 from seqlab.nn.ibm1 import IBM1
+from seqlab.nn.transformer_translation import TransformerTranslation
 from seqlab.nn.translator import TranslatorOptions
 from seqlab.options import Options
 from seqlab.text.codec import Codec
@@ -271,6 +274,34 @@ class TranslationModel(Model):
         for together in in_batches(inputs, TOGETHER):
             for source, best in zip(together, self.translations(together, beam), strict=True):
                 yield Translated(source, best[0].text, best[0].score, best[0].complete)
+
+    def inspect(
+        self, data: Callable[[], DataModule], *, text: str | None = None, beam_size: int = 5
+    ) -> TranslationInspection:
+        """Shows what the heads of a Transformer look at in a sentence and its translation.
+
+        Args:
+            data: The corpus that the model was trained on.
+            text: Sentence to translate; if not given, the middle one of the held-out part of that corpus.
+            beam_size: Hypotheses kept at every step; 1 is greedy.
+
+        Raises:
+            UserError: The model is no Transformer, the sentence is empty, or beam_size is out of its range.
+        """
+        if not isinstance(self.network, TransformerTranslation):
+            if getattr(self.network, "attends", False):
+                raise UserError(f"{self.run} has attention without heads; translate --attention FILE.png draws it")
+            raise UserError(f"{self.run} has no attention to look at; give a Transformer")
+        self.check_finite()
+        beam = self.beam(beam_size)
+        if text is None:
+            corpus = data()
+            sentences = corpus.inputs(corpus.last_part)
+            text = sentences[len(sentences) // 2]
+        ((best, *_),) = self.translations([text], beam)
+        codecs = self.source_codec, self.target_codec
+        attention = translation_attention(self.network, *codecs, best.source, best.target)
+        return TranslationInspection(self.run, text, best.text, attention)
 
     @torch.inference_mode()
     def evaluate(

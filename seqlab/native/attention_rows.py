@@ -27,7 +27,7 @@ class Table(NamedTuple):
     """Keys and values of some steps, wherever they lie.
 
     Args:
-        keys: Keys of each step ``(places, heads, size)``, all with the same strides.
+        keys: Keys of each step ``(places, heads, size)``; steps of several places all have the same strides.
         values: Values, likewise.
         places: The place of each row's key and value at each step ``(rows, steps)`` int64; negative for none.
     """
@@ -66,7 +66,7 @@ def attend_rows(queries: Tensor, table: Table, weighed: bool = False) -> tuple[T
     mixed = queries.new_empty(rows, heads, size)
     weights = queries.new_empty(rows, heads, steps) if weighed else None
     keys, values = (torch.tensor([one.data_ptr() for one in part]) for part in (table.keys, table.values))
-    pitch, head_pitch, _ = table.keys[0].stride()
+    pitch, head_pitch, _ = max(table.keys, key=len).stride()  # torch gives a single place any stride
     given = (
         queries,
         queries.stride(0),

@@ -151,14 +151,18 @@ class Heads(nn.Module):
 
 
 @contextmanager
-def recorded_weights(network: nn.Module) -> Iterator[list[Tensor]]:
-    """Within the context, attention within sequences records its weights, layer by layer.
+def recorded_weights(network: nn.Module, across: bool = False) -> Iterator[list[Tensor]]:
+    """Within the context, attention records its weights, layer by layer.
+
+    Args:
+        network: The network whose attention records.
+        across: Whether attention from one sequence to another records, instead of attention within sequences.
 
     Yields:
         A list that receives ``(batch, heads, time, positions)`` of each call of each layer.
     """
     weights: list[Tensor] = []
-    layers = [one for one in network.modules() if isinstance(one, Heads) and one.query is None]
+    layers = [one for one in network.modules() if isinstance(one, Heads) and (one.query is not None) == across]
     try:
         for one in layers:
             one.recorded = weights

@@ -1,12 +1,14 @@
-"""Views of a translation model: its worst sentences, and its attention."""
+"""Views of a translation model: translations, its worst sentences, and its attention."""
 
 from typing import NamedTuple, cast
 
 import lightning.pytorch as pl
 import torch
 
+from seqlab.analysis.translation_attention import translation_attention
 from seqlab.decoding.translation import translate, translate_ids
 from seqlab.nn.evaluating import evaluating
+from seqlab.nn.transformer_translation import TransformerTranslation
 from seqlab.views.boards import Pairs, Translates, add_picture, boards
 
 EXAMINED = 512
@@ -33,7 +35,7 @@ class Failure(NamedTuple):
 class TranslationView(pl.Callback):
     """Shows, after each validation, a few translations and the held-out sentences of the highest loss.
 
-    It draws attention at the end of training.
+    It draws attention at the end of training; of a Transformer also every head, over the longest of these sentences.
 
     Args:
         pictures: Whether to draw attention also after each validation.
@@ -77,6 +79,12 @@ class TranslationView(pl.Callback):
             for writer in writers:
                 figure = draw_attention(translations[0])
                 add_picture(writer, f"attention/{row}", figure, trainer.global_step)
+        if isinstance(module.network, TransformerTranslation):
+            longest = max((translations[0] for translations in found), key=lambda one: len(one.source))
+            heads = translation_attention(module.network, *codecs, longest.source, longest.target)
+            for name, figure in heads.figures().items():
+                for writer in writers:
+                    add_picture(writer, f"attention by head/{name}", figure, trainer.global_step)
 
 
 @torch.no_grad()

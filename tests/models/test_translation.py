@@ -14,6 +14,8 @@ from seqlab.decoding.translation import translate
 from seqlab.errors import UserError
 from seqlab.models import load
 from seqlab.models.translation import TranslationModel
+from seqlab.nn.ibm1 import IBM1Options
+from seqlab.nn.transformer_translation import TransformerTranslationOptions
 from seqlab.nn.translation_network import TranslationOptions
 from seqlab.text.clean import detokenize
 
@@ -204,3 +206,47 @@ def test_room_for_a_translation_follows_the_source_and_the_longest_sentence(toy:
         assert (len(said.translation.split()), said.complete) == (most, False)
     report = loaded.evaluate(toy_data, "val", beam_size=1)
     assert report.incomplete == report.sentences == len(toy_data.pairs("val"))
+
+
+def transformer(toy_data: ParallelData, **options: Any) -> TranslationModel:
+    torch.manual_seed(0)
+    given = {"hidden_size": 32, "num_heads": 2, "num_layers": 2, "init": "torch", **options}
+    return TranslationModel(TransformerTranslationOptions(**given), toy_data.codecs)
+
+
+@pytest.mark.parametrize("beam_size", [1, 5])
+def test_heads_are_those_of_the_translation(beam_size: int, toy: Path) -> None:
+    toy_data = data(toy)
+    made = transformer(toy_data)
+    found = made.inspect(lambda: toy_data, text="A b c", beam_size=beam_size)
+    ((best, *_),) = made.translations(["A b c"], made.beam(beam_size), attention=True)
+    assert (found.sentence, found.translation) == ("A b c", best.text)
+    assert (found.attention.source, found.attention.target) == (best.source, best.target)
+    assert best.attention is not None
+    torch.testing.assert_close(found.attention.cross[-1].mean(0), best.attention, rtol=1e-3, atol=1e-5)
+    assert found.attention.encoder.shape == (2, 2, 4, 4)
+    assert found.attention.decoder.shape == (2, 2, len(best.target), len(best.target))
+
+
+def test_heads_of_a_sentence_of_the_corpus_that_is_left_without_words(toy: Path) -> None:
+    toy_data = data(toy)
+    made = transformer(toy_data, tied=False)
+    made.network.output.bias.data[toy_data.target_codec.vocab.id_of("<eos>")] = 99.0
+    found = made.inspect(lambda: toy_data)
+    sentences = toy_data.inputs("test")
+    assert (found.sentence, found.translation) == (sentences[len(sentences) // 2], "")
+    assert found.attention.decoder.equal(torch.ones(2, 2, 1, 1))
+    assert found.attention.cross.shape == (2, 2, 1, len(found.sentence.split()) + 1)
+
+
+def test_models_without_heads_are_refused(toy: Path) -> None:
+    toy_data = data(toy)
+    counted = TranslationModel(IBM1Options(), toy_data.codecs)
+    said = r"attention without heads; translate --attention FILE.png draws it$"
+    for made, words in ((model(toy_data), said), (model(toy_data, attention="none"), "no attention to look at")):
+        with pytest.raises(UserError, match=words):
+            made.inspect(lambda: toy_data, text="a b c")
+    with pytest.raises(UserError, match="no attention to look at; give a Transformer$"):
+        counted.inspect(lambda: toy_data, text="a b c")
+    with pytest.raises(UserError, match="has nothing to translate; give it at least one word$"):
+        transformer(toy_data).inspect(lambda: toy_data, text=" ")

@@ -69,6 +69,20 @@ def test_keys_that_lie_within_other_tensors() -> None:
     torch.testing.assert_close(attend_rows(queries, table)[0], by_loops(queries, table)[0])
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("single", [0, 1])
+def test_a_step_of_one_place_may_have_any_pitch(single: int) -> None:
+    """The first step of a search over one sentence is a part of a wider row."""
+    wide = draws(1, 3 * HEADS * SIZE).unflatten(1, (3, HEADS, SIZE))
+    keys, values = ([draws(5, HEADS, SIZE, seed=n), draws(5, HEADS, SIZE, seed=n + 1)] for n in (1, 50))
+    keys[single], values[single] = wide[:, 1], wide[:, 2]
+    assert keys[single].is_contiguous()
+    places = torch.arange(ROWS * 2).view(ROWS, 2) % 5
+    places[:, single] = 0
+    queries, table = draws(ROWS, HEADS, SIZE), Table(keys, values, places)
+    torch.testing.assert_close(attend_rows(queries, table)[0], by_loops(queries, table)[0])
+
+
 def test_what_compiled_code_takes() -> None:
     queries = draws(ROWS, HEADS, SIZE)
     assert not able(queries)  # would need a gradient

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from seqlab.nn.heads import Heads, attention_weights, reference
+from seqlab.nn.heads import Heads, attention_weights, recorded_weights, reference
 from seqlab.nn.positions import Rotation
 
 BATCH, HEADS, TIME, SIZE = 2, 3, 5, 4
@@ -52,6 +52,17 @@ def test_recorded_weights_are_those_that_were_used() -> None:
     assert weights.shape == (BATCH, HEADS, TIME, TIME)
     torch.testing.assert_close(weights.sum(-1), torch.ones(BATCH, HEADS, TIME, dtype=torch.float64))
     assert not weights.triu(1).any()
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_one_kind_of_attention_is_recorded(across: bool) -> None:
+    within, between = Heads(12, HEADS).double(), Heads(12, HEADS, across=True).double()
+    x, valid = draws(BATCH, TIME, 12), torch.ones(BATCH, 7, dtype=torch.bool)
+    with recorded_weights(nn.ModuleList([within, between]), across) as weights:
+        within(x, None, None, None, False)
+        between.across(x, between.kept(draws(BATCH, 7, 12)), valid)
+    assert [one.shape for one in weights] == [(BATCH, HEADS, TIME, 7 if across else TIME)]
+    assert within.recorded is between.recorded is None
 
 
 def test_rows_that_share_a_memory_equal_rows_of_their_own() -> None:

@@ -107,6 +107,16 @@ def test_a_search_with_looked_up_steps_finds_what_one_with_copies_finds(position
             torch.testing.assert_close(other.attention.double(), one.attention, rtol=1e-3, atol=1e-4)
 
 
+def test_a_beam_over_one_sentence_is_the_one_among_others() -> None:
+    made, beam = network(hidden_size=32).float().eval(), Beam(3, max_length=7, n_best=3)
+    with torch.no_grad():
+        together = beam_search(made.step, made.encode(SOURCE, LENGTHS), 4, BOS, EOS, beam, (PAD, BOS))
+        (alone,) = beam_search(made.step, made.encode(SOURCE[:1], LENGTHS[:1]), 1, BOS, EOS, beam, (PAD, BOS))
+    assert [one.tokens for one in alone] == [one.tokens for one in together[0]]
+    for one, other in zip(alone, together[0], strict=True):
+        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-3)
+
+
 def test_several_ids_go_on_from_one_step() -> None:
     made = network(hidden_size=32).float().eval()
     with torch.no_grad():

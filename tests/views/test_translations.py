@@ -1,4 +1,5 @@
 import re
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from seqlab.data.parallel import ParallelData
 from seqlab.models.translation import TranslationModel
+from seqlab.nn.transformer_translation import TransformerTranslationOptions
 from seqlab.nn.translation_network import TranslationOptions
 from seqlab.views.translations import WORST, TranslationView, worst
 
@@ -25,6 +27,12 @@ def translator(pairs: ParallelData, **options: Any) -> TranslationModel:
     torch.manual_seed(0)
     given = {"hidden_size": 8, "embedding_size": 4, **options}
     return TranslationModel(TranslationOptions(**given), pairs.codecs)
+
+
+def transformer(pairs: ParallelData) -> TranslationModel:
+    torch.manual_seed(0)
+    options = TransformerTranslationOptions(hidden_size=8, num_heads=2, num_layers=1, bleu_sentences=0)
+    return TranslationModel(options, pairs.codecs)
 
 
 def test_the_worst_are_those_of_the_highest_loss_per_token(pairs: ParallelData) -> None:
@@ -48,10 +56,11 @@ def test_the_worst_are_those_of_the_highest_loss_per_token(pairs: ParallelData) 
     assert [failure.loss for failure in found] == pytest.approx([loss for loss, *_ in expected], rel=1e-5)
 
 
-@pytest.mark.parametrize("pictures", [False, True])
-@pytest.mark.parametrize("attention", ["general", "none"])
-def test_what_tensorboard_shows(pictures: bool, attention: str, pairs: ParallelData, tmp_path: Path) -> None:
-    model = translator(pairs, attention=attention)
+@pytest.mark.parametrize(
+    ("pictures", "network"), [*product((False, True), ("general", "none")), (False, "transformer")]
+)
+def test_what_tensorboard_shows(pictures: bool, network: str, pairs: ParallelData, tmp_path: Path) -> None:
+    model = transformer(pairs) if network == "transformer" else translator(pairs, attention=network)
     board = TensorBoardLogger(str(tmp_path), name="run", version="")
     quiet = dict.fromkeys(("enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
     pl.Trainer(max_epochs=2, logger=board, accelerator="cpu", callbacks=[TranslationView(pictures)], **quiet).fit(
@@ -66,7 +75,12 @@ def test_what_tensorboard_shows(pictures: bool, attention: str, pairs: ParallelD
         == WORST
     )
     images = seen.Tags()["images"]
-    assert images == ([] if attention == "none" else [f"watch pictures/attention/{row}" for row in range(3)])
+    shown = {"none": [], "general": [f"attention/{row}" for row in range(3)]}
+    shown["transformer"] = [
+        *shown["general"],
+        *(f"attention by head/{name}" for name in ("encoder", "decoder", "cross")),
+    ]
+    assert images == [f"watch pictures/{name}" for name in shown[network]]
     assert all(len(seen.Images(tag)) == (2 if pictures else 1) for tag in images)
 
 
