@@ -61,6 +61,11 @@ class DataModule(pl.LightningDataModule):
         """The last part that the corpus has: test, otherwise validation, otherwise training."""
         return next(part for part in SPLITS[::-1] if self.has(part))
 
+    @property
+    def watched_part(self) -> Split:
+        """The part whose items are shown while a model is trained: validation, otherwise training."""
+        return "val" if self.has("val") else "train"
+
     def check_has(self, split: Any) -> None:
         """Checks that a part is not empty.
 

@@ -153,12 +153,12 @@ class TextClassifier(WordInputs, Classifier):
         return tokens_of(self.text, text)[0], encoder_attention(self.network, lambda: self.network(*inputs))
 
     def sample(self, data: DataModule) -> str:
-        shown = data.inputs("val" if data.has("val") else "train")[:SHOWN]
+        shown = data.inputs(data.watched_part)[:SHOWN]
         return "\n".join(f"{one.label} ({one.probability:.2f})  {one.text}" for one in self.predict(shown))
 
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
         return [ConfusionView(pictures, 1 if pictures else LOOK_EVERY), HeadsView(pictures)]
 
     def command(self, data: DataModule, checkpoint: str) -> str:
-        text = data.inputs("val" if data.has("val") else "train")[0]
+        text = data.inputs(data.watched_part)[0]
         return f"python -m seqlab.predict {checkpoint} {shlex.quote(text)}"

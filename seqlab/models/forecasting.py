@@ -164,7 +164,7 @@ class Forecaster(Model):
         assert isinstance(data, SeriesData)
         self._count(self.network, data.windows("train"))
         if self.network.distribution is not None:
-            unseen = self._windows(data.windows("val" if data.has("val") else "train"))
+            unseen = self._windows(data.windows(data.watched_part))
             with torch.no_grad():
                 errors = [one.targets - self.network(one.history, one.known) for one in unseen]
             self.network.calibrate(torch.cat(errors))

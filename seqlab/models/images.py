@@ -16,7 +16,6 @@ from seqlab.data.image_corpora import named_picture
 from seqlab.data.image_files import Grey
 from seqlab.data.images import ImageData
 from seqlab.data.loader import in_batches
-from seqlab.data.parts import Split
 from seqlab.errors import UserError
 from seqlab.models.classes import Classifier
 from seqlab.models.model import Codecs
@@ -134,7 +133,7 @@ class ImageClassifier(Classifier):
 
     def sample(self, data: DataModule) -> str:
         assert isinstance(data, ImageData)
-        split: Split = "val" if data.has("val") else "train"
+        split = data.watched_part
         said = self._labelled(data.inputs(split)[:SHOWN], data.part(split).pixels[:SHOWN])
         shown = zip(data.labels(split), said, strict=False)
         return "\n".join(f"{one.label} ({one.probability:.2f})  for {right}  {one.image}" for right, one in shown)
@@ -143,5 +142,5 @@ class ImageClassifier(Classifier):
         return [PictureView(pictures)]
 
     def command(self, data: DataModule, checkpoint: str) -> str:
-        name = data.inputs("val" if data.has("val") else "train")[0]
+        name = data.inputs(data.watched_part)[0]
         return f"python -m seqlab.predict {checkpoint} {name}"

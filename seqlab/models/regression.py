@@ -275,5 +275,5 @@ class Regressor(Model):
         return "" if weights is None else str(weights)
 
     def command(self, data: DataModule, checkpoint: str) -> str:
-        row = data.inputs("val" if data.has("val") else "train")[0]
+        row = data.inputs(data.watched_part)[0]
         return f"python -m seqlab.predict {checkpoint} {shlex.quote(row)}"

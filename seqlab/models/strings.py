@@ -348,7 +348,7 @@ class StringReader(Model):
         return StringInspection(self.run, [("", one) for one in self.aligned([picture_of(image)])])
 
     def sample(self, data: DataModule) -> str:
-        rows = self.shown(data, "val" if data.has("val") else "train", SHOWN)
+        rows = self.shown(data, data.watched_part, SHOWN)
         return "\n".join(f"{one.said or '(nothing)'} for {wanted}" for wanted, one in rows)
 
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:

@@ -307,14 +307,14 @@ class Tagger(WordInputs):
 
     def sample(self, data: DataModule) -> str:
         assert isinstance(data, TaggedData)
-        shown = data.inputs("val" if data.has("val") else "train")[:SHOWN]
+        shown = data.inputs(data.watched_part)[:SHOWN]
         return "\n".join(map(str, self.predict(shown, tokenized=not self.of_characters)))
 
     def views(self, data: DataModule, folder: Path, pictures: bool) -> list[pl.Callback]:
         return [TagView(pictures), HeadsView(pictures)]
 
     def command(self, data: DataModule, checkpoint: str) -> str:
-        text = data.inputs("val" if data.has("val") else "train")[0]
+        text = data.inputs(data.watched_part)[0]
         tokenized = "" if self.of_characters else " --tokenized true"
         return f"python -m seqlab.predict {checkpoint} {shlex.quote(text)}{tokenized}"
 

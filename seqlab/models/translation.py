@@ -4,7 +4,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self, cast
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
 import lightning.pytorch as pl
 import torch
@@ -396,8 +396,7 @@ class TranslationModel(Model):
     @staticmethod
     def shown_sources(data: ParallelData) -> list[str]:
         """A few sources, spread over a held-out part if there is one."""
-        split: Literal["val", "train"] = "val" if data.has("val") else "train"
-        sources = list(dict.fromkeys(source for source, _ in data.pairs(split)))
+        sources = list(dict.fromkeys(source for source, _ in data.pairs(data.watched_part)))
         return sources[:: max(1, len(sources) // SHOWN)][:SHOWN]
 
     def sample(self, data: DataModule) -> str:

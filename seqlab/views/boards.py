@@ -46,7 +46,8 @@ class Text(Protocol):
     num_steps: int
     codec: Codec
 
-    def has(self, split: Any) -> bool: ...
+    @property
+    def watched_part(self) -> str: ...
 
     def part(self, split: Any) -> Any: ...
 

@@ -47,7 +47,7 @@ class GradientWatch(pl.Callback):
 
 def held_out(data: Text) -> NDArray[Any]:
     """Ids of the validation part, or of the training part without one."""
-    return data.part("val" if data.has("val") else "train").ids
+    return data.part(data.watched_part).ids
 
 
 def flow(norms: Tensor) -> dict[str, float]:

@@ -135,3 +135,8 @@ def test_undivided_no_trainer_says_which_rows() -> None:
 )
 def test_the_last_part_is_the_one_least_trained_on(parts: tuple[str, ...], last: str) -> None:
     assert Counting(parts=parts).last_part == last
+
+
+@pytest.mark.parametrize(("parts", "watched"), [(("train", "val", "test"), "val"), (("train", "test"), "train")])
+def test_what_is_shown_in_training_is_not_the_test_part(parts: tuple[str, ...], watched: str) -> None:
+    assert Counting(parts=parts).watched_part == watched
