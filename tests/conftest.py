@@ -1,11 +1,12 @@
 import contextlib
+import gc
 import importlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from served import Served
 from seqlab.comparison import workers
 from seqlab.data import download
 from seqlab.native.compiler import native, portable
+from seqlab.starting import fast_imports
 
 REPOSITORY = Path(__file__).parents[1]
 STORY = Path(__file__).parent / "fixtures" / "story.txt"
@@ -33,6 +35,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Hides GPUs from all tests but those that are for one: numbers are compared to their last digits."""
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leaves modules and tests to no garbage collection: nearly all of them stay until the end."""
+    with fast_imports():
+        result = yield
+    gc.freeze()
+    return result
 
 
 class Finished(NamedTuple):
