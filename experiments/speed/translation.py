@@ -22,7 +22,7 @@ from seqlab.runs.allocator import keep_freed_memory
 import torch
 from torch import nn
 
-IDS, BATCH, TOGETHER, SOURCE, TARGET, BOS, EOS = 6000, 64, 256, 10, 11, 2, 3
+IDS, BATCH, TOGETHER, SOURCE, TARGET, BOS, EOS, MOST = 6000, 64, 256, 10, 11, 2, 3, 12
 
 
 def training(low: bool, steps: int) -> Callable[[], float]:
@@ -47,13 +47,13 @@ def training(low: bool, steps: int) -> Callable[[], float]:
 
 
 @torch.inference_mode()
-def decode(network: Translator, sentences: list[torch.Tensor], rows: int) -> float:
+def decode(network: Translator, sentences: list[torch.Tensor], rows: int, size: int = 5) -> float:
     started = time.perf_counter()
     for start in range(0, len(sentences), rows):
         part = sentences[start : start + rows]
         lengths = torch.tensor([len(ids) for ids in part])
         state = network.encode(nn.utils.rnn.pad_sequence(part, batch_first=True, padding_value=1), lengths)
-        beam_search(network.step, state, len(part), BOS, EOS, Beam(5, 1.0, min_length=3, max_length=12))
+        beam_search(network.step, state, len(part), BOS, EOS, Beam(size, 1.0, min_length=3, max_length=MOST))
     return time.perf_counter() - started
 
 

@@ -21,12 +21,14 @@ class Continuations(NamedTuple):
 
 BLOCK = 64
 """Neighbouring tokens in a block, whose maximum is computed first."""
+FEW = 2**15
+"""Tokens over all rows up to which one sort of all is faster."""
 
 
 def best_continuations(log_probs: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k most likely next tokens over all hypotheses of a sentence, fast for large vocabularies.
 
-    The best k tokens lie in the k blocks with the largest maxima, and only these blocks are sorted.
+    The best k tokens lie in the k blocks with the largest maxima; of many tokens, only these blocks are sorted.
 
     Args:
         log_probs: ``(sentences, rows of each, vocab_size)``.
@@ -38,7 +40,7 @@ def best_continuations(log_probs: Tensor, scores: Tensor, k: int) -> tuple[Tenso
     """
     vocab_size = log_probs.shape[-1]
     whole = vocab_size // BLOCK * BLOCK
-    if whole < 4 * k * BLOCK:
+    if whole < 4 * k * BLOCK or log_probs.numel() <= FEW:
         best, places = (log_probs + scores.unsqueeze(-1)).flatten(1).topk(k)
         return best, places
     maxima = log_probs[..., :whole].unflatten(-1, (-1, BLOCK)).amax(-1)  # (sentences, rows of each, whole blocks)

@@ -1,7 +1,14 @@
 import pytest
 import torch
 
+from seqlab.decoding import continuations
 from seqlab.decoding.continuations import best_continuations
+
+
+@pytest.fixture(params=[0, 2**20], ids=["blocks", "all"], autouse=True)
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the best blocks are sorted, or all tokens."""
+    monkeypatch.setattr(continuations, "FEW", request.param)
 
 
 @pytest.mark.parametrize("vocab_size", [7, 600, 3000, 3001, 3063])
