@@ -10,7 +10,7 @@ Ratios are theirs over ours, so that above 1 is in our favour.
 
 import argparse
 import time
-from collections.abc import Callable
+from functools import partial
 
 from pairing import compare, machine
 from seqlab.nn.translation_network import TranslationOptions
@@ -61,7 +61,7 @@ class Bare(nn.Module):
         return self.output(features[:, 0]).log_softmax(-1), state
 
     @torch.inference_mode()
-    def search(self, sentences: list[Tensor], size: int, most: int) -> Tensor:
+    def search(self, sentences: list[Tensor], size: int) -> Tensor:
         lengths = torch.tensor([len(ids) for ids in sentences])
         padded = nn.utils.rnn.pad_sequence(sentences, batch_first=True, padding_value=1)
         packed = nn.utils.rnn.pack_padded_sequence(self.source(padded), lengths, True, enforce_sorted=False)
@@ -69,16 +69,13 @@ class Bare(nn.Module):
         memory, _ = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True)
         state = self.bridge(torch.cat([last[0], last[1]], -1)).unsqueeze(0)
         count, rows = len(sentences), torch.arange(len(sentences)).repeat_interleave(size)
-        memory, state, valid = (
-            memory[rows],
-            state[:, rows],
-            (torch.arange(memory.shape[1]) < lengths[rows].unsqueeze(1)),
-        )
+        valid = torch.arange(memory.shape[1]) < lengths[rows].unsqueeze(1)
+        memory, state = memory[rows], state[:, rows]
         tokens = torch.full((len(rows), 1), BOS)
         scores = torch.full((count, size), -torch.inf)
         scores[:, 0] = 0
         ended = torch.zeros(len(rows), dtype=torch.bool)
-        for _ in range(most + 1):
+        for _ in range(MOST + 1):
             log_probs, state = self.step(tokens[:, -1], state, memory, valid)
             log_probs[ended] = -torch.inf
             log_probs[ended, EOS] = 0
@@ -93,13 +90,12 @@ class Bare(nn.Module):
         return tokens.view(count, size, -1)[:, 0]
 
 
-def timed(search: Callable[[], object]) -> Callable[[], float]:
-    def run() -> float:
-        started = time.perf_counter()
-        search()
-        return time.perf_counter() - started
-
-    return run
+def by_hand(bare: Bare, sentences: list[Tensor], rows: int, size: int) -> float:
+    """Seconds, as ``decode`` counts them."""
+    started = time.perf_counter()
+    for start in range(0, len(sentences), rows):
+        bare.search(sentences[start : start + rows], size)
+    return time.perf_counter() - started
 
 
 def main() -> None:
@@ -118,9 +114,7 @@ def main() -> None:
     for size in options.beam:
         for rows in (len(sentences), 1):
             some = sentences if rows > 1 else sentences[:16]
-            parts = [some[start : start + rows] for start in range(0, len(some), rows)]
-            theirs = timed(lambda parts=parts, size=size: [bare.search(part, size, MOST) for part in parts])
-            ours = timed(lambda some=some, rows=rows, size=size: decode(network, some, rows, size))
+            theirs, ours = partial(by_hand, bare, some, rows, size), partial(decode, network, some, rows, size)
             name = f"beam {size}, {len(some)} sentences, {'at once' if rows > 1 else 'one by one'}"
             print(compare(name, theirs, ours, options.rounds), flush=True)
 

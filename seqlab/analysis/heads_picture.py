@@ -34,13 +34,12 @@ def draw_heads(tokens: Sequence[str], weights: Tensor, predicted: Sequence[str] 
     labels = [shown_token(token) for token in tokens]
     rows = labels if predicted is None else [shown_token(token) for token in predicted]
     letters = 7 if max(len(labels), len(rows)) <= FEW else 5
+    turned = 90 if max(map(len, labels)) > 1 else 0
     for layer, line in enumerate(panels):
         for head, axes in enumerate(line):
             shown = axes.imshow(weights[layer, head].numpy(), cmap="viridis", vmin=0, vmax=1, aspect="auto")
             axes.set_title(f"layer {layer}, head {head}", fontsize=8)
-            axes.set_xticks(
-                range(len(labels)), labels, fontsize=letters, rotation=90 if max(map(len, labels)) > 1 else 0
-            )
+            axes.set_xticks(range(len(labels)), labels, fontsize=letters, rotation=turned)
             axes.set_yticks(range(len(rows)), rows, fontsize=letters)
     figure.supxlabel("token that is looked at")
     figure.supylabel("token that looks" if predicted is None else "token that is predicted")

@@ -299,8 +299,7 @@ class TranslationModel(Model):
             sentences = corpus.inputs(corpus.last_part)
             text = sentences[len(sentences) // 2]
         ((best, *_),) = self.translations([text], beam)
-        codecs = self.source_codec, self.target_codec
-        attention = translation_attention(self.network, *codecs, best.source, best.target)
+        attention = translation_attention(self.network, self.source_codec, self.target_codec, best.source, best.target)
         return TranslationInspection(self.run, text, best.text, attention)
 
     @torch.inference_mode()

@@ -66,7 +66,8 @@ def attend_rows(queries: Tensor, table: Table, weighed: bool = False) -> tuple[T
     mixed = queries.new_empty(rows, heads, size)
     weights = queries.new_empty(rows, heads, steps) if weighed else None
     keys, values = (torch.tensor([one.data_ptr() for one in part]) for part in (table.keys, table.values))
-    pitch, head_pitch, _ = max(table.keys, key=len).stride()  # torch gives a single place any stride
+    several = next((one for one in table.keys if len(one) > 1), table.keys[0])  # torch gives a single place any stride
+    pitch, head_pitch, _ = several.stride()
     given = (
         queries,
         queries.stride(0),

@@ -44,7 +44,7 @@ def test_it_is_compiled_once(
     monkeypatch.setattr(compiler, "PORTABLE", ("chains.cpp", "sparse_rows.cpp"))
     for _ in range(2):
         assert built(monkeypatch, XDG_CACHE_HOME=str(tmp_path)).library is not None
-    assert sum("-c" in command for command in commands) == 2
+    assert sum("-c" in command for command in commands) == len(compiler.PORTABLE)
     assert len([*(tmp_path / "seqlab" / "native").iterdir()]) == 1
     assert capsys.readouterr().err.count("compiling") == 1
 
