@@ -1,12 +1,13 @@
 // A layer of self-attention and its gradient: norm, attention, norm, two linear layers, each half added to its input.
 // Rows of positions pass through a half while they lie in cache. Mirrored by seqlab/native/transformer.py.
+#include <memory>
 #include <utility>
 
 #include "attention_head.h"
 
 constexpr long PANEL = 2 * LANES;  // columns of a matrix that lie side by side
 constexpr long ROWS = 48;          // positions that pass through a half together
-constexpr long TOKENS = 384;       // positions whose products are added to a gradient of weights together
+constexpr long TOKENS = 192;       // positions whose products are added to a gradient of weights together
 
 // Matrices (columns, inner) as torch's linear layers keep them, gains and biases; null for what there is not.
 template <class Numbers>
@@ -127,24 +128,34 @@ static void cut(const float* from, long pitch, long first, long last, long count
 
 // Room for both factors of a gradient of weights, cut into strips and panels.
 struct Strips {
-    std::vector<float> a, b;
+    std::unique_ptr<float[]> a, b;
     Strips(long wide, long size, long inner)
-        : a(divided(std::max(wide, inner), STRIP) * STRIDE<STRIP>), b(std::max(size, inner) / PANEL * STRIDE<PANEL>) {}
+        : a(new float[divided(std::max(wide, inner), STRIP) * STRIDE<STRIP>]),
+          b(new float[std::max(size, inner) / PANEL * STRIDE<PANEL>]) {}
 };
 
-// to (rows, columns) = a^T b with a (tokens, rows) and b (tokens, columns), of the rows that are this thread's. A panel
-// of b lies in cache while strips of a pass over it.
+// to (rows, columns) = a^T b with a (tokens, rows) and b (tokens, columns). The threads share the longer side; the
+// shorter one stays in cache while pieces of the longer one pass over it.
 static void outer(const float* a, long rows, const float* b, long columns, float* to, long tokens, Strips& cuts) {
-    float *strips = cuts.a.data(), *panels = cuts.b.data();
-    const Share mine(rows, STRIP);
+    float *strips = cuts.a.get(), *panels = cuts.b.get();
+    const bool tall = rows >= columns;
+    const Share mine = tall ? Share(rows, STRIP) : Share(columns, PANEL);
+    const long top = tall ? mine.first : 0, bottom = tall ? mine.last : rows;
+    const long left = tall ? 0 : mine.first, right = tall ? columns : mine.last;
     for (long token = 0; token < tokens; token += TOKENS) {
         const long count = std::min(TOKENS, tokens - token);
-        cut<STRIP>(a + token * rows, rows, mine.first, mine.last, count, strips);
-        cut<PANEL>(b + token * columns, columns, 0, columns, count, panels);
-        for (long at = 0; at < columns; at += PANEL)
-            for (long row = mine.first; row < mine.last; row += STRIP)
-                multiply(strips + row / STRIP * STRIDE<STRIP>, 1, STRIP, panels + at / PANEL * STRIDE<PANEL>, PANEL,
-                         to + row * columns + at, columns, std::min(STRIP, mine.last - row), count, PANEL, token > 0);
+        cut<STRIP>(a + token * rows, rows, top, bottom, count, strips);
+        cut<PANEL>(b + token * columns, columns, left, right, count, panels);
+        auto tile = [&](long row, long column) {
+            multiply(strips + row / STRIP * STRIDE<STRIP>, 1, STRIP, panels + column / PANEL * STRIDE<PANEL>, PANEL,
+                     to + row * columns + column, columns, std::min(STRIP, bottom - row), count, PANEL, token > 0);
+        };
+        if (tall)
+            for (long row = top; row < bottom; row += STRIP)
+                for (long column = left; column < right; column += PANEL) tile(row, column);
+        else
+            for (long column = left; column < right; column += PANEL)
+                for (long row = top; row < bottom; row += STRIP) tile(row, column);
     }
 }
 

@@ -1,7 +1,7 @@
 """A layer of self-attention in compiled code, with its gradient."""
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -88,7 +88,7 @@ class Given(NamedTuple):
     mask_2: Tensor | None
 
 
-def able(x: Tensor, heads: int, inner: int, *weights: Tensor) -> bool:
+def able(x: Tensor, heads: int, inner: int, weights: Iterable[Tensor | None]) -> bool:
     """Whether compiled code is available and pays for vectors ``(batch, time, size)``: float32, on a CPU, with
     sizes that are multiples of two times what it computes at once."""
     size = x.shape[-1]
@@ -96,7 +96,7 @@ def able(x: Tensor, heads: int, inner: int, *weights: Tensor) -> bool:
         x.shape[:-1].numel() >= FEWEST
         and x.device.type == "cpu"
         and x.dtype == torch.float32
-        and all(one.dtype == torch.float32 and one.is_contiguous() for one in weights)
+        and all(one.dtype == torch.float32 and one.is_contiguous() for one in weights if one is not None)
         and wide().library is not None
     )
     return readable and not (size % (2 * lanes()) or inner % (2 * lanes()) or size // heads % (2 * lanes()))

@@ -53,8 +53,8 @@ def runs(layer: "Layer", x: Tensor, before: Kept | Steps | None, seen: Tensor | 
         and (seen is None or seen.shape == (len(x), 1, 1, x.shape[1]))
         and not shown
         and not elsewhere
-        and able(x, heads.heads, layer.feed_forward.output.in_features, *layer.parameters())
         and _as_built(layer)
+        and able(x, heads.heads, layer.feed_forward.output.in_features, _weights(layer))
     )
 
 

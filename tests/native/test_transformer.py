@@ -152,10 +152,10 @@ def test_extremes() -> None:
 
 def test_what_compiled_code_takes() -> None:
     x, weight = torch.zeros(4, 16, SIZE), torch.zeros(3, 3)
-    assert able(x, HEADS, INNER, weight)
-    assert not able(x.double(), HEADS, INNER, weight)
-    assert not able(x, HEADS, INNER, weight.double())
-    assert not able(x, HEADS, INNER, torch.zeros(3, 4).t())
-    assert not able(x, 8, INNER, weight)  # heads of 8
-    assert not able(x, HEADS, 40, weight)
-    assert not able(x[:, :3], HEADS, INNER, weight)  # packing the weights would not pay
+    assert able(x, HEADS, INNER, [weight])
+    assert not able(x.double(), HEADS, INNER, [weight])
+    assert not able(x, HEADS, INNER, [weight.double()])
+    assert not able(x, HEADS, INNER, [torch.zeros(3, 4).t()])
+    assert not able(x, 8, INNER, [weight])  # heads of 8
+    assert not able(x, HEADS, 40, [weight])
+    assert not able(x[:, :3], HEADS, INNER, [weight])  # packing the weights would not pay
