@@ -22,7 +22,7 @@ from seqlab.native.store import stored
 UNITS = ("cells.cpp", "gains.cpp", "lookup.cpp", "products.cpp", "softmax.cpp")
 PORTABLE = ("chains.cpp", "draws.cpp", "sparse_rows.cpp", "steps.cpp", "word_pairs.cpp")
 """Sources that need no special processor."""
-WIDE = ("attention_rows.cpp", "cross_entropy.cpp", "transformer.cpp")
+WIDE = ("attention_rows.cpp", "cross_entropy.cpp", "few_rows.cpp", "transformer.cpp")
 """Sources that need none, but use longer vectors if the processor has them."""
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SWITCH = "SEQLAB_NATIVE"

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from seqlab.native import cross_entropy, softmax
+from seqlab.native import cross_entropy, few_rows, softmax
 from seqlab.native.products import linear
 from seqlab.native.products import product as multiply
 
@@ -159,6 +159,8 @@ def linear_log_softmax(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Log-probabilities ``(rows, vocab_size)`` of inputs ``(rows, size)``, at least in float32, without a gradient."""
     if torch.is_autocast_enabled(inputs.device.type):
         product = inputs @ weight.t()
+    elif few_rows.able(inputs, weight):
+        product = few_rows.product(inputs, weight)
     else:
         multiply(inputs, weight.t(), product := inputs.new_empty(len(inputs), len(weight)))
     if product.dtype == torch.float32 and softmax.able(product, bias):
