@@ -208,6 +208,7 @@ def beam_search(
         raise UserError(f"the prefix has {len(prefix)} tokens, but max_length {beam.max_length}; give a larger one")
     most = [beam.most(length) for length in source_lengths or [0] * count]
     live, sentences = _Live(count, bos, device or torch.device("cpu")), [*range(count)]
+    never = torch.tensor([*banned], dtype=torch.int64, device=live.tokens.device)
     done: list[list[Hypothesis]] = [[] for _ in range(count)]
     for length in range(max(most, default=0) + 1):
         log_probs, state, weights = step(live.tokens[:, -1], state)
@@ -216,7 +217,7 @@ def beam_search(
         if weights is not None and (attention or beam.coverage_penalty):
             seen = weights.unsqueeze(1)
             live.attention = seen if live.attention is None else torch.cat([live.attention, seen], 1)
-        allowed = _allowed(log_probs, live.tokens, length, eos, beam, banned, prefix)
+        allowed = _allowed(log_probs, live.tokens, length, eos, beam, never, prefix)
         cut = _end_forced(allowed, [most[sentence] == length for sentence in sentences], eos)
         ranked = best_of(allowed, live.scores, beam.size)
         for sentence, hypothesis in _finished(live, ranked, eos, beam, attention, cut):
@@ -263,14 +264,14 @@ def _finished(
 
 
 def _allowed(
-    log_probs: Tensor, tokens: Tensor, length: int, eos: int, beam: Beam, banned: Sequence[int], prefix: Sequence[int]
+    log_probs: Tensor, tokens: Tensor, length: int, eos: int, beam: Beam, never: Tensor, prefix: Sequence[int]
 ) -> Tensor:
     """Log-probabilities ``(rows, vocab_size)`` with those of forbidden tokens set to minus infinity, in place."""
     if length < len(prefix):
         forced = log_probs[:, prefix[length]].clone()
         log_probs.fill_(-torch.inf)[:, prefix[length]] = forced
         return log_probs
-    log_probs[:, list(banned)] = -torch.inf
+    log_probs.index_fill_(1, never, -torch.inf)
     if length < beam.min_length:
         log_probs[:, eos] = -torch.inf
     _forbid_repeats(log_probs, tokens[:, 1:], beam.no_repeat_ngram)
