@@ -26,8 +26,8 @@ template <int COLUMNS>
 constexpr Products OF_ROWS[] = {products<1, COLUMNS>, products<2, COLUMNS>, products<3, COLUMNS>,
                                 products<4, COLUMNS>, products<5, COLUMNS>, products<6, COLUMNS>};
 
-// to (rows, columns) = a (rows, depth) b^T with b (columns, depth); the depth is whole vectors. Two columns are computed
-// together, so that what is loaded of a row serves both.
+// to (rows, columns) = a (rows, depth) b^T with b (columns, depth); the depth is whole vectors. Two columns together,
+// so that what is loaded of a row serves both.
 extern "C" void multiply_few(const float* a, const float* b, float* to, int64_t rows, int64_t depth, int64_t columns,
                              int64_t threads) {
 #pragma omp parallel num_threads(threads)
