@@ -134,28 +134,19 @@ struct Strips {
           b(new float[std::max(size, inner) / PANEL * STRIDE<PANEL>]) {}
 };
 
-// to (rows, columns) = a^T b with a (tokens, rows) and b (tokens, columns). The threads share the longer side; the
-// shorter one stays in cache while pieces of the longer one pass over it.
+// to (rows, columns) = a^T b with a (tokens, rows) and b (tokens, columns), of the rows that are this thread's. A panel
+// of b lies in cache while strips of a pass over it.
 static void outer(const float* a, long rows, const float* b, long columns, float* to, long tokens, Strips& cuts) {
     float *strips = cuts.a.get(), *panels = cuts.b.get();
-    const bool tall = rows >= columns;
-    const Share mine = tall ? Share(rows, STRIP) : Share(columns, PANEL);
-    const long top = tall ? mine.first : 0, bottom = tall ? mine.last : rows;
-    const long left = tall ? 0 : mine.first, right = tall ? columns : mine.last;
+    const Share mine(rows, STRIP);
     for (long token = 0; token < tokens; token += TOKENS) {
         const long count = std::min(TOKENS, tokens - token);
-        cut<STRIP>(a + token * rows, rows, top, bottom, count, strips);
-        cut<PANEL>(b + token * columns, columns, left, right, count, panels);
-        auto tile = [&](long row, long column) {
-            multiply(strips + row / STRIP * STRIDE<STRIP>, 1, STRIP, panels + column / PANEL * STRIDE<PANEL>, PANEL,
-                     to + row * columns + column, columns, std::min(STRIP, bottom - row), count, PANEL, token > 0);
-        };
-        if (tall)
-            for (long row = top; row < bottom; row += STRIP)
-                for (long column = left; column < right; column += PANEL) tile(row, column);
-        else
-            for (long column = left; column < right; column += PANEL)
-                for (long row = top; row < bottom; row += STRIP) tile(row, column);
+        cut<STRIP>(a + token * rows, rows, mine.first, mine.last, count, strips);
+        cut<PANEL>(b + token * columns, columns, 0, columns, count, panels);
+        for (long at = 0; at < columns; at += PANEL)
+            for (long row = mine.first; row < mine.last; row += STRIP)
+                multiply(strips + row / STRIP * STRIDE<STRIP>, 1, STRIP, panels + at / PANEL * STRIDE<PANEL>, PANEL,
+                         to + row * columns + at, columns, std::min(STRIP, mine.last - row), count, PANEL, token > 0);
     }
 }
 
