@@ -1,26 +1,18 @@
 """Attention of one query a row to keys and values that are looked up, in compiled code."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from seqlab.native.compiler import NUMBER, POINTER, call, threads_for, wide
+from seqlab.native.compiler import NUMBER, POINTER, call, lanes, threads_for, wide
 
 EACH = 50_000
 """Multiplications per thread; with fewer, a thread costs more than it saves."""
 
 ATTEND_ROWS = (POINTER, NUMBER, *[POINTER] * 3, NUMBER, NUMBER, POINTER, POINTER, *[NUMBER] * 5)
 """Arguments of ``attend_rows`` in attention_rows.cpp."""
-
-
-@cache
-def lanes() -> int:
-    """Floats that compiled code computes at once; the size of a head is a multiple. 1 without compiled code."""
-    library = wide().library
-    return 1 if library is None else int(library.lanes())
 
 
 class Table(NamedTuple):

@@ -97,6 +97,13 @@ def wide() -> Native:
     return _loaded(WIDE)
 
 
+@cache
+def lanes() -> int:
+    """Floats that the code of ``wide`` computes at once; 1 without compiled code."""
+    library = wide().library
+    return 1 if library is None else int(library.lanes())
+
+
 def obstacle() -> str | None:
     """Why nothing is compiled here; None if it is."""
     found = _tools()

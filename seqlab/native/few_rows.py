@@ -2,14 +2,16 @@
 
 from torch import Tensor
 
-from seqlab.native.attention_rows import lanes
-from seqlab.native.compiler import NUMBER, POINTER, call, contiguous_floats, threads_for, wide
+from seqlab.native.compiler import NUMBER, POINTER, call, contiguous_floats, lanes, threads_for, wide
 
 EACH = 500_000
 """Multiplications per thread; with fewer, a thread costs more than it saves."""
 
 MOST = 6
 """Largest number of rows; the sums of more do not fit into registers."""
+
+ARGUMENTS = (*[POINTER] * 3, *[NUMBER] * 4)
+"""Arguments of ``multiply_few`` in few_rows.cpp."""
 
 
 def able(inputs: Tensor, weight: Tensor) -> bool:
@@ -35,6 +37,5 @@ def product(inputs: Tensor, weight: Tensor) -> Tensor:
     (rows, size), columns = inputs.shape, len(weight)
     made = inputs.new_empty(rows, columns)
     threads = threads_for(rows * size * columns, EACH)
-    kinds = (*(POINTER,) * 3, *(NUMBER,) * 4)
-    call("multiply_few", kinds, inputs, weight, made, rows, size, columns, threads, library=wide().library)
+    call("multiply_few", ARGUMENTS, inputs, weight, made, rows, size, columns, threads, library=wide().library)
     return made

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from seqlab.native.attention_rows import lanes
-from seqlab.native.compiler import POINTER, call, threads_for, wide
+from seqlab.native.compiler import POINTER, call, contiguous_floats, lanes, threads_for, wide
 
 EACH = 4_000_000
 """Multiplications per thread; with fewer, a thread costs more than it saves."""
@@ -96,7 +95,7 @@ def able(x: Tensor, heads: int, inner: int, weights: Iterable[Tensor | None]) ->
         x.shape[:-1].numel() >= FEWEST
         and x.device.type == "cpu"
         and x.dtype == torch.float32
-        and all(one.dtype == torch.float32 and one.is_contiguous() for one in weights if one is not None)
+        and contiguous_floats(*(one for one in weights if one is not None))
         and wide().library is not None
     )
     return readable and not (size % (2 * lanes()) or inner % (2 * lanes()) or size // heads % (2 * lanes()))
