@@ -10,15 +10,17 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-import torch
-from platformdirs import user_cache_dir
-from served import Served
-
 from seqlab.comparison import workers
 from seqlab.data import download
 from seqlab.native.compiler import native, portable
 from seqlab.starting import fast_imports
+
+# isort: split
+# seqlab comes first, for it says how long the threads of OpenMP spin before torch starts them
+import pytest
+import torch
+from platformdirs import user_cache_dir
+from served import Served
 
 REPOSITORY = Path(__file__).parents[1]
 STORY = Path(__file__).parent / "fixtures" / "story.txt"

@@ -263,47 +263,43 @@ static void each_head(const Layer& layer, Do with) {
     }
 }
 
-extern "C" void layer_forward(const Layer* given) {
-    const Layer& layer = *given;
+// By all threads of a parallel region, as backward.
+static void forward(const Layer& layer) {
     const Weights<const float*>& weights = layer.weights;
     const Kept kept(layer);
     const Panels panels(layer);
     const long size = layer.size, wide = 3 * size, inner = layer.inner;
-#pragma omp parallel num_threads(layer.threads)
-    {
-        pack(layer, panels, false);
-        meet();
-        each_block(layer.positions(), [&](long row, long rows) {
-            const long at = row * size;
-            float* projected = layer.projected + row * wide;
-            normalize(layer.x + at, weights.first, weights.first_shift, layer.epsilon, kept.moments_1 + 2 * row,
-                      kept.normed_1 + at, rows, size);
-            through(kept.normed_1 + at, panels.inputs, projected, rows, size, wide);
-            add_bias(projected, weights.inputs_bias, rows, wide);
-        });
-        meet();
-        each_head(layer, [&](Head& head, long row, long column) { head.mix(kept.mixed + row * size + column, size); });
-        meet();
-        each_block(layer.positions(), [&](long row, long rows) {
-            const long at = row * size;
-            float *middle = kept.middle + at, *inside = kept.inside + row * inner, *y = layer.y + at;
-            through(kept.mixed + at, panels.output, middle, rows, size, size);
-            add_bias(middle, weights.output_bias, rows, size);
-            add(layer.x + at, layer.mask_1 ? layer.mask_1 + at : nullptr, middle, rows * size);
-            normalize(middle, weights.second, weights.second_shift, layer.epsilon, kept.moments_2 + 2 * row,
-                      kept.normed_2 + at, rows, size);
-            through(kept.normed_2 + at, panels.up, inside, rows, size, inner);
-            add_bias(inside, weights.up_bias, rows, inner);
-            (layer.relu ? relu : gelu)(inside, kept.slopes + row * inner, rows * inner);
-            through(inside, panels.down, y, rows, inner, size);
-            add_bias(y, weights.down_bias, rows, size);
-            add(middle, layer.mask_2 ? layer.mask_2 + at : nullptr, y, rows * size);
-        });
-    }
+    pack(layer, panels, false);
+    meet();
+    each_block(layer.positions(), [&](long row, long rows) {
+        const long at = row * size;
+        float* projected = layer.projected + row * wide;
+        normalize(layer.x + at, weights.first, weights.first_shift, layer.epsilon, kept.moments_1 + 2 * row,
+                  kept.normed_1 + at, rows, size);
+        through(kept.normed_1 + at, panels.inputs, projected, rows, size, wide);
+        add_bias(projected, weights.inputs_bias, rows, wide);
+    });
+    meet();
+    each_head(layer, [&](Head& head, long row, long column) { head.mix(kept.mixed + row * size + column, size); });
+    meet();
+    each_block(layer.positions(), [&](long row, long rows) {
+        const long at = row * size;
+        float *middle = kept.middle + at, *inside = kept.inside + row * inner, *y = layer.y + at;
+        through(kept.mixed + at, panels.output, middle, rows, size, size);
+        add_bias(middle, weights.output_bias, rows, size);
+        add(layer.x + at, layer.mask_1 ? layer.mask_1 + at : nullptr, middle, rows * size);
+        normalize(middle, weights.second, weights.second_shift, layer.epsilon, kept.moments_2 + 2 * row,
+                  kept.normed_2 + at, rows, size);
+        through(kept.normed_2 + at, panels.up, inside, rows, size, inner);
+        add_bias(inside, weights.up_bias, rows, inner);
+        (layer.relu ? relu : gelu)(inside, kept.slopes + row * inner, rows * inner);
+        through(inside, panels.down, y, rows, inner, size);
+        add_bias(y, weights.down_bias, rows, size);
+        add(middle, layer.mask_2 ? layer.mask_2 + at : nullptr, y, rows * size);
+    });
 }
 
-extern "C" void layer_backward(const Layer* given) {
-    const Layer& layer = *given;
+static void backward(const Layer& layer) {
     const Weights<const float*>& weights = layer.weights;
     const Weights<float*>& d_weights = layer.d_weights;
     const Kept kept(layer);
@@ -312,46 +308,60 @@ extern "C" void layer_backward(const Layer* given) {
     const long size = layer.size, wide = 3 * size, inner = layer.inner, positions = layer.positions();
     const float* d_down = layer.mask_2 ? between.d_down : layer.d_y;
     const float* d_output = layer.mask_1 ? between.d_output : between.d_middle;
-#pragma omp parallel num_threads(layer.threads)
-    {
-        pack(layer, panels, true);
+    pack(layer, panels, true);
+    meet();
+    each_block(positions, [&](long row, long rows) {
+        const long at = row * size, within = row * inner;
+        float *d_inside = between.d_inside + within, *d_middle = between.d_middle + at;
+        if (layer.mask_2) scale(layer.d_y + at, layer.mask_2 + at, between.d_down + at, rows * size);
+        through(d_down + at, panels.down, d_inside, rows, size, inner);
+        scale(d_inside, kept.slopes + within, d_inside, rows * inner);
+        through(d_inside, panels.up, between.d_normed_2 + at, rows, inner, size);
+        d_normalize(kept.middle + at, weights.second, kept.moments_2 + 2 * row, between.d_normed_2 + at,
+                    layer.d_y + at, d_middle, rows, size);
+        if (layer.mask_1) scale(d_middle, layer.mask_1 + at, between.d_output + at, rows * size);
+        through(d_output + at, panels.output, between.d_mixed + at, rows, size, size);
+    });
+    meet();
+    each_head(layer, [&](Head& head, long row, long column) {
+        float* d_q = layer.d_projected + row * wide + column;
+        head.backward(between.d_mixed + row * size + column, size, d_q, d_q + size, d_q + 2 * size, layer.added);
+    });
+    meet();
+    each_block(positions, [&](long row, long rows) {
+        const long at = row * size;
+        through(layer.d_projected + row * wide, panels.inputs, between.d_normed_1 + at, rows, wide, size);
+        d_normalize(layer.x + at, weights.first, kept.moments_1 + 2 * row, between.d_normed_1 + at,
+                    between.d_middle + at, layer.d_x + at, rows, size);
+    });
+    meet();
+    Strips strips(wide, size, inner);
+    outer(d_down, size, kept.inside, inner, d_weights.down, positions, strips);
+    outer(between.d_inside, inner, kept.normed_2, size, d_weights.up, positions, strips);
+    outer(d_output, size, kept.mixed, size, d_weights.output, positions, strips);
+    outer(layer.d_projected, wide, kept.normed_1, size, d_weights.inputs, positions, strips);
+    sum_rows(d_down, positions, size, d_weights.down_bias);
+    sum_rows(between.d_inside, positions, inner, d_weights.up_bias);
+    sum_rows(d_output, positions, size, d_weights.output_bias);
+    sum_rows(layer.d_projected, positions, wide, d_weights.inputs_bias);
+    d_gains(layer.x, kept.moments_1, between.d_normed_1, positions, size, d_weights.first, d_weights.first_shift);
+    d_gains(kept.middle, kept.moments_2, between.d_normed_2, positions, size, d_weights.second,
+            d_weights.second_shift);
+}
+
+// The lowest first, each an input of the next.
+extern "C" void layers_forward(const Layer* layers, int64_t count) {
+#pragma omp parallel num_threads(layers->threads)
+    for (long at = 0; at < count; at++) {
+        forward(layers[at]);
         meet();
-        each_block(positions, [&](long row, long rows) {
-            const long at = row * size, within = row * inner;
-            float *d_inside = between.d_inside + within, *d_middle = between.d_middle + at;
-            if (layer.mask_2) scale(layer.d_y + at, layer.mask_2 + at, between.d_down + at, rows * size);
-            through(d_down + at, panels.down, d_inside, rows, size, inner);
-            scale(d_inside, kept.slopes + within, d_inside, rows * inner);
-            through(d_inside, panels.up, between.d_normed_2 + at, rows, inner, size);
-            d_normalize(kept.middle + at, weights.second, kept.moments_2 + 2 * row, between.d_normed_2 + at,
-                        layer.d_y + at, d_middle, rows, size);
-            if (layer.mask_1) scale(d_middle, layer.mask_1 + at, between.d_output + at, rows * size);
-            through(d_output + at, panels.output, between.d_mixed + at, rows, size, size);
-        });
+    }
+}
+
+extern "C" void layers_backward(const Layer* layers, int64_t count) {
+#pragma omp parallel num_threads(layers->threads)
+    for (long at = count; at-- > 0;) {
+        backward(layers[at]);
         meet();
-        each_head(layer, [&](Head& head, long row, long column) {
-            float* d_q = layer.d_projected + row * wide + column;
-            head.backward(between.d_mixed + row * size + column, size, d_q, d_q + size, d_q + 2 * size, layer.added);
-        });
-        meet();
-        each_block(positions, [&](long row, long rows) {
-            const long at = row * size;
-            through(layer.d_projected + row * wide, panels.inputs, between.d_normed_1 + at, rows, wide, size);
-            d_normalize(layer.x + at, weights.first, kept.moments_1 + 2 * row, between.d_normed_1 + at,
-                        between.d_middle + at, layer.d_x + at, rows, size);
-        });
-        meet();
-        Strips strips(wide, size, inner);
-        outer(d_down, size, kept.inside, inner, d_weights.down, positions, strips);
-        outer(between.d_inside, inner, kept.normed_2, size, d_weights.up, positions, strips);
-        outer(d_output, size, kept.mixed, size, d_weights.output, positions, strips);
-        outer(layer.d_projected, wide, kept.normed_1, size, d_weights.inputs, positions, strips);
-        sum_rows(d_down, positions, size, d_weights.down_bias);
-        sum_rows(between.d_inside, positions, inner, d_weights.up_bias);
-        sum_rows(d_output, positions, size, d_weights.output_bias);
-        sum_rows(layer.d_projected, positions, wide, d_weights.inputs_bias);
-        d_gains(layer.x, kept.moments_1, between.d_normed_1, positions, size, d_weights.first, d_weights.first_shift);
-        d_gains(kept.middle, kept.moments_2, between.d_normed_2, positions, size, d_weights.second,
-                d_weights.second_shift);
     }
 }

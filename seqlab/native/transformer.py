@@ -1,13 +1,13 @@
-"""A layer of self-attention in compiled code, with its gradient."""
+"""Layers of self-attention in compiled code, with their gradient."""
 
 import ctypes
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from seqlab.native.compiler import POINTER, call, contiguous_floats, lanes, threads_for, wide
+from seqlab.native.compiler import NUMBER, POINTER, call, contiguous_floats, lanes, threads_for, wide
 
 EACH = 4_000_000
 """Multiplications per thread; with fewer, a thread costs more than it saves."""
@@ -18,7 +18,7 @@ FEWEST = 64
 ACTIVATIONS = ("gelu", "relu")
 
 Plain = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Function of the vectors that computes the same as compiled code, by operators of torch."""
+"""Function of the vectors that computes the same as ``layers``, by operators of torch."""
 
 
 class Weights(NamedTuple):
@@ -54,7 +54,7 @@ class Weights(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What a layer computes beside its weights.
+    """What layers compute beside their weights.
 
     Args:
         heads: Number of heads.
@@ -119,53 +119,96 @@ def _pointers(tensors: Sequence[Tensor | None]) -> Any:
     return (POINTER * len(tensors))(*(None if one is None else one.data_ptr() for one in tensors))
 
 
-def _layer(shape: Shape, given: Given, x: Tensor, weights: Weights, kept: Tensor, projected: Tensor) -> _Layer:
-    (batch, time, size), inner = x.shape, len(weights.up)
-    made = _Layer(batch, time, size, shape.heads, inner)
-    made.threads = threads_for(batch * time * size * (4 * size + 2 * inner), EACH)
-    made.causal, made.relu, made.epsilon = shape.causal, shape.activation == "relu", shape.epsilon
-    made.weights, made.given = _pointers(weights), _pointers(given)
-    made.x, made.kept, made.projected = x.data_ptr(), kept.data_ptr(), projected.data_ptr()
-    return made
+def _in_turn(buffers: Tensor, number: int) -> int:
+    """Address of the buffer of layer ``number``; layers take one after the other and begin again."""
+    return buffers.data_ptr() + number % len(buffers) * buffers.stride(0) * buffers.itemsize
 
 
-def _run(function: str, layer: _Layer, like: Tensor) -> None:
-    panels = like.new_empty(layer.size * (4 * layer.size + 2 * layer.inner))
-    layer.panels = panels.data_ptr()
-    call(function, (POINTER,), ctypes.addressof(layer), library=wide().library)
+def _of_each(weights: Sequence[Any]) -> Iterator[Weights]:
+    many = len(Weights._fields)
+    return (Weights(*weights[at : at + many]) for at in range(0, len(weights), many))
+
+
+class _Buffers(NamedTuple):
+    """What the layers read and write in both directions.
+
+    Args:
+        x: Input of the lowest layer ``(batch, time, size)``.
+        y: Output of the highest, of the same shape.
+        between: Outputs of the others ``(layers or fewer, batch, time, size)``.
+        projected: Queries, keys and values of each layer ``(layers, batch, time, 3 * size)``.
+        kept: What the gradient needs beside ``(layers or 1, numbers)``.
+    """
+
+    x: Tensor
+    y: Tensor
+    between: Tensor
+    projected: Tensor
+    kept: Tensor
+
+    @classmethod
+    def after(cls, x: Tensor, layers: int, inner: int, learning: bool) -> "_Buffers":
+        """Empty ones; with a gradient to come, each layer has its own."""
+        batch, time, size = x.shape
+        own = layers - 1 if learning else min(layers - 1, 2)
+        kept = x.new_empty(layers if learning else 1, batch * time * (4 + 4 * size + 2 * inner))
+        projected = x.new_empty(layers, batch, time, 3 * size)
+        return cls(x, torch.empty_like(x), x.new_empty(own, *x.shape), projected, kept)
+
+    def layers(self, shape: Shape, given: Sequence[Given], weights: Sequence[Tensor | None]) -> Any:
+        """The layers as compiled code reads them, from the lowest up, without what gradients need."""
+        (batch, time, size), last, made = self.x.shape, len(given) - 1, (_Layer * len(given))()
+        for number, (one, own, layer) in enumerate(zip(given, _of_each(weights), made, strict=True)):
+            layer.batch, layer.time, layer.size, layer.heads, layer.inner = *self.x.shape, shape.heads, len(own.up)
+            layer.threads = threads_for(batch * time * size * (4 * size + 2 * layer.inner), EACH)
+            layer.causal, layer.relu, layer.epsilon = shape.causal, shape.activation == "relu", shape.epsilon
+            layer.weights, layer.given = _pointers(own), _pointers(one)
+            layer.x = _in_turn(self.between, number - 1) if number else self.x.data_ptr()
+            layer.y = _in_turn(self.between, number) if number < last else self.y.data_ptr()
+            layer.projected, layer.kept = _in_turn(self.projected, number), _in_turn(self.kept, number)
+        return made
+
+
+def _run(function: str, layers: Any, like: Tensor) -> None:
+    panels = like.new_empty(layers[0].size * (4 * layers[0].size + 2 * layers[0].inner))
+    for layer in layers:
+        layer.panels = panels.data_ptr()
+    call(function, (POINTER, NUMBER), ctypes.addressof(layers), len(layers), library=wide().library)
 
 
 class _Compiled(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, plain: Plain, shape: Shape, given: Given, x: Tensor, *weights: Any) -> tuple[Tensor, Tensor]:
-        made = Weights(*weights)
-        batch, time, size = x.shape
-        projected, y = x.new_empty(batch, time, 3 * size), torch.empty_like(x)
-        kept = x.new_empty(batch * time * (4 + 4 * size + 2 * len(made.up)))
-        layer = _layer(shape, given, x, made, kept, projected)
-        layer.y = y.data_ptr()
-        _run("layer_forward", layer, x)
+    def forward(
+        ctx: Any, plain: Plain, shape: Shape, given: Sequence[Given], learning: bool, x: Tensor, *weights: Any
+    ) -> tuple[Tensor, Tensor]:
+        buffers = _Buffers.after(x, len(given), len(next(_of_each(weights)).up), learning)
+        _run("layers_forward", buffers.layers(shape, given, weights), x)
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(kept, projected, x, *weights)
+        if learning:
+            ctx.save_for_backward(*buffers, *weights)
         ctx.plain, ctx.shape, ctx.given = plain, shape, given
-        return y, projected
+        return buffers.y, buffers.projected
 
     @staticmethod
     def backward(ctx: Any, d_y: Tensor | None, d_projected: Tensor | None) -> tuple[Tensor | None, ...]:
-        kept, projected, x, *weights = ctx.saved_tensors
+        many = len(_Buffers._fields)
+        buffers, weights = _Buffers(*ctx.saved_tensors[:many]), ctx.saved_tensors[many:]
         if torch.is_grad_enabled():
-            return None, None, None, *_twice(ctx.plain, x, weights, d_y, d_projected)
-        made = Weights(*weights)
-        layer = _layer(ctx.shape, ctx.given, x, made, kept, projected)
-        layer.added = d_projected is not None
-        gradients = [None if one is None else torch.empty_like(one) for one in weights]
+            return None, None, None, None, *_twice(ctx.plain, buffers.x, weights, d_y, d_projected)
+        made, x, added = buffers.layers(ctx.shape, ctx.given, weights), buffers.x, d_projected is not None
+        d_projected = torch.empty_like(buffers.projected[:1]) if d_projected is None else d_projected.clone()
         d_y = torch.zeros_like(x) if d_y is None else d_y.contiguous()
-        d_projected = torch.empty_like(projected) if d_projected is None else d_projected.clone()
-        d_x, room = torch.empty_like(x), x.new_empty(x.shape[:-1].numel() * (6 * x.shape[-1] + len(made.up)))
-        layer.d_weights, layer.d_y, layer.d_projected = _pointers(gradients), d_y.data_ptr(), d_projected.data_ptr()
-        layer.d_x, layer.room = d_x.data_ptr(), room.data_ptr()
-        _run("layer_backward", layer, x)
-        return None, None, None, d_x, *gradients
+        d_x, d_between = torch.empty_like(x), x.new_empty(2, *x.shape)
+        room = x.new_empty(x.shape[:-1].numel() * (6 * x.shape[-1] + made[0].inner))
+        gradients = [None if one is None else torch.empty_like(one) for one in weights]
+        last = len(made) - 1
+        for number, (layer, own) in enumerate(zip(made, _of_each(gradients), strict=True)):
+            layer.added, layer.room, layer.d_weights = added, room.data_ptr(), _pointers(own)
+            layer.d_y = _in_turn(d_between, number + 1) if number < last else d_y.data_ptr()
+            layer.d_x = _in_turn(d_between, number) if number else d_x.data_ptr()
+            layer.d_projected = _in_turn(d_projected, number)
+        _run("layers_backward", made, x)
+        return None, None, None, None, d_x, *gradients
 
 
 def _twice(plain: Plain, x: Tensor, weights: Sequence[Tensor | None], *incoming: Tensor | None) -> list[Tensor | None]:
@@ -174,12 +217,14 @@ def _twice(plain: Plain, x: Tensor, weights: Sequence[Tensor | None], *incoming:
     wanted = [one for one in tensors if one is not None and one.requires_grad]
     outputs = [made for made, one in zip(plain(x), incoming, strict=True) if one is not None]
     given = [one for one in incoming if one is not None]
-    found = iter(torch.autograd.grad(outputs, wanted, given, create_graph=True))
+    found = iter(torch.autograd.grad(outputs, wanted, given, create_graph=True, allow_unused=True))
     return [next(found) if one is not None and one.requires_grad else None for one in tensors]
 
 
-def layer(x: Tensor, weights: Weights, shape: Shape, given: Given, plain: Plain) -> tuple[Tensor, Tensor]:
-    """A layer of self-attention with its norms before the blocks. Needs ``able``.
+def layers(
+    x: Tensor, weights: Sequence[Weights], shape: Shape, given: Sequence[Given], plain: Plain
+) -> tuple[Tensor, Tensor]:
+    """Layers of self-attention with their norms before the blocks, from the lowest up. Needs ``able``.
 
         r = x + mask_1 * attention(norm(x)),    y = r + mask_2 * down f(up norm(r))
 
@@ -187,13 +232,16 @@ def layer(x: Tensor, weights: Weights, shape: Shape, given: Given, plain: Plain)
 
     Args:
         x: ``(batch, time, size)``.
-        weights: Its weights.
-        shape: What is computed.
-        given: Tensors without a gradient.
+        weights: Weights of each layer.
+        shape: What every layer computes.
+        given: Tensors without a gradient of each layer.
         plain: Function of ``x`` that computes the same by operators of torch, for second derivatives.
 
     Returns:
-        ``(batch, time, size)``, and queries, keys and values before rotation ``(batch, time, 3 * size)``.
+        ``(batch, time, size)``, and each layer's queries, keys and values before rotation
+        ``(layers, batch, time, 3 * size)``.
     """
     apply: Callable[..., tuple[Tensor, Tensor]] = _Compiled.apply
-    return apply(plain, shape, given, x.contiguous(), *weights)
+    every = [one for layer in weights for one in layer]
+    learning = torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in (x, *every))
+    return apply(plain, shape, given, learning, x.contiguous(), *every)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.errors import UserError
-from seqlab.nn import compiled_layer
+from seqlab.nn import compiled_layers
 from seqlab.nn.heads import Heads
 from seqlab.nn.kept import Kept, Steps
 from seqlab.nn.linear import Linear
@@ -144,10 +144,8 @@ class Layer(nn.Module):
         """One layer; see ``Heads`` for the other arguments, and ``Heads.across`` for the memory.
 
         Args:
-            masks: Dropout masks of the blocks, for operators of torch alone; drawn if not given.
+            masks: Dropout masks of the blocks; drawn if not given.
         """
-        if masks is None and compiled_layer.runs(self, x, before, seen):
-            return compiled_layer.run(self, x, seen, rotation, causal)
         mixed, kept = self.attention(self._read(x, 0), before, seen, rotation, causal)
         x = self._add(x, mixed, 0, masks)
         if self.look is not None:
@@ -228,13 +226,32 @@ class Transformer(nn.Module):
         x = self.dropout(self._placed(x, done))
         heads, size = self.options.num_heads, self.options.hidden_size
         rotation = Rotation(steps, size // heads, x) if self.options.positions == "rotary" else None
+        x, kept = self._through(x, before, seen, rotation, causal, memory, valid)
+        return x if self.last is None else self.last(x), kept
+
+    def _through(
+        self,
+        x: Tensor,
+        before: Sequence[Kept | Steps] | None,
+        seen: Tensor | None,
+        rotation: Rotation | None,
+        causal: bool,
+        memory: Sequence[Kept] | None,
+        valid: Tensor | None,
+    ) -> tuple[Tensor, list[Kept | Steps]]:
+        """One layer after the other, all in compiled code if it can run them."""
+        layers = self.each_layer()
+        if all(type(layer) is Layer for layer in layers):
+            found = compiled_layers.run(layers, x, before, seen, rotation, causal)
+            if found is not None:
+                return found[0], [*found[1]]
         kept: list[Kept | Steps] = []
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(layers):
             own = None if before is None else before[number]
             looked = None if memory is None else memory[number]
             x, one = layer(x, own, seen, rotation, causal, looked, valid)
             kept.append(one)
-        return x if self.last is None else self.last(x), kept
+        return x, kept
 
     def _placed(self, x: Tensor, first: int) -> Tensor:
         """The input plus its position encodings, if they are vectors."""

@@ -5,10 +5,11 @@ from torch import Tensor
 
 from seqlab.native import transformer
 from seqlab.native.compiler import wide
-from seqlab.native.transformer import Given, Shape, Weights, able, layer
+from seqlab.native.transformer import Given, Plain, Shape, Weights, able, layers
 
 pytestmark = pytest.mark.skipif(wide().library is None, reason=wide().reason or "there is")
 BATCH, HEADS, SIZE, INNER = 3, 2, 64, 96
+NOTHING = Given(None, None, None, None, None)
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +67,17 @@ def floats(tensors: list[Tensor | None]) -> list[Tensor | None]:
     return [None if one is None else one.float() if one.is_floating_point() else one for one in tensors]
 
 
+def layer(x: Tensor, weights: Weights, shape: Shape, given: Given, plain: Plain) -> tuple[Tensor, Tensor]:
+    """One compiled layer."""
+
+    def one(x: Tensor) -> tuple[Tensor, Tensor]:
+        y, projected = plain(x)
+        return y, projected[None]
+
+    y, (projected,) = layers(x, [weights], shape, [given], one)
+    return y, projected
+
+
 def with_gradients(compiled: bool, x: Tensor, weights: list[Tensor | None], shape: Shape, given: Given) -> list[Tensor]:
     leaves = [None if one is None else one.detach().clone().requires_grad_() for one in (x, *weights)]
     start, made = leaves[0], leaves[1:]
@@ -113,9 +125,51 @@ def test_digits_do_not_depend_on_the_number_of_threads() -> None:
         torch.testing.assert_close(other, found[0], rtol=0, atol=0)
 
 
+def above(weights: list[list[Tensor | None]], shape: Shape, given: list[Given]) -> Plain:
+    """Layers of which each is the input of the next, by the equations."""
+
+    def plain(x: Tensor) -> tuple[Tensor, Tensor]:
+        projected = []
+        for own, one in zip(weights, given, strict=True):
+            x, found = equations(x, own, shape, one)
+            projected.append(found)
+        return x, torch.stack(projected)
+
+    return plain
+
+
+@pytest.mark.parametrize(
+    ("count", "parts"), [(1, (True, True)), (2, (True, False)), (3, (False, True)), (4, (True, True))], ids=str
+)
+def test_layers_above_each_other(count: int, parts: tuple[bool, bool]) -> None:
+    """Values and gradients of what comes out, of the projections, or of both; and values where nothing learns."""
+    shape = Shape(HEADS, True, "gelu", 1e-5)
+    given = [Given(*floats([*given_of(30, True, True, dropped=number % 2 == 1)])) for number in range(count)]
+    x = draws(BATCH, 30, SIZE).float().requires_grad_()
+    weights = [[one if one is None else one + number / 50 for one in weights_of(True)] for number in range(count)]
+    made = [[None if one is None else one.float().requires_grad_() for one in own] for own in weights]
+    plain = above(made, shape, given)
+    found, wanted = layers(x, [Weights(*own) for own in made], shape, given, plain), plain(x)
+    leaves = [x, *(one for own in made for one in own if one is not None)]
+    grads = [
+        torch.autograd.grad(
+            sum((one * draws(*one.shape, seed=n).float()).sum() for n, one in enumerate(made) if parts[n]),
+            leaves,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        for made in (found, wanted)
+    ]
+    for one, exact in zip((*found, *grads[0]), (*wanted, *grads[1]), strict=True):
+        torch.testing.assert_close(one, exact, rtol=0, atol=2e-5 * float(exact.detach().abs().max()))
+    with torch.no_grad():
+        again = layers(x, [Weights(*own) for own in made], shape, given, plain)
+    torch.testing.assert_close(again, found, rtol=0, atol=0)
+
+
 def test_a_part_that_nobody_needs() -> None:
     """Gradients of the vectors alone, of the projection alone, and twice from one graph."""
-    shape, given = Shape(HEADS, True, "gelu", 1e-5), Given(None, None, None, None, None)
+    shape, given = Shape(HEADS, True, "gelu", 1e-5), NOTHING
     x, weights = draws(BATCH, 9, SIZE).float().requires_grad_(), floats(weights_of(False))
     y, projected = layer(x, Weights(*weights), shape, given, lambda x: equations(x, weights, shape, given))
     exact, exact_projected = equations(x, weights, shape, given)
@@ -125,21 +179,25 @@ def test_a_part_that_nobody_needs() -> None:
 
 
 def test_gradients_can_be_differentiated_again() -> None:
-    shape, given = Shape(HEADS, True, "gelu", 1e-5), Given(None, None, None, None, None)
+    shape, given = Shape(HEADS, True, "gelu", 1e-5), NOTHING
     x, weights = draws(BATCH, 9, SIZE).float().requires_grad_(), floats(weights_of(True))
-    found = []
-    for y, _ in (
-        layer(x, Weights(*weights), shape, given, lambda x: equations(x, weights, shape, given)),
-        equations(x, weights, shape, given),
-    ):
-        (slope,) = torch.autograd.grad((y**2).sum(), x, create_graph=True)
-        found.append(torch.autograd.grad((slope**2).sum(), x)[0])
-    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-4 * float(found[1].abs().max()))
+    of_weights = [one.requires_grad_() for one in weights if one is not None]
+    for part in (0, 1):
+        found = []
+        for made in (
+            layer(x, Weights(*weights), shape, given, lambda x: equations(x, weights, shape, given)),
+            equations(x, weights, shape, given),
+        ):
+            slope, *_ = torch.autograd.grad(
+                (made[part] ** 2).sum(), [x, *of_weights], create_graph=True, allow_unused=True
+            )
+            found.append(torch.autograd.grad((slope**2).sum(), x)[0])
+        torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-4 * float(found[1].abs().max()))
 
 
 def test_extremes() -> None:
     """Scores in the thousands weigh one key alone, and what is no number is seen."""
-    shape, given = Shape(HEADS, True, "gelu", 1e-5), Given(None, None, None, None, None)
+    shape, given = Shape(HEADS, True, "gelu", 1e-5), NOTHING
     x, weights = draws(BATCH, 9, SIZE).float(), floats([one if one is None else 50 * one for one in weights_of(False)])
     y, _ = layer(x, Weights(*weights), shape, given, lambda x: equations(x, weights, shape, given))
     wanted = equations(x.double(), [one if one is None else one.double() for one in weights], shape, given)[0]

@@ -1,12 +1,13 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from seqlab.native.compiler import wide
-from seqlab.nn import compiled_layer
-from seqlab.nn.transformer import Layer, TransformerOptions
+from seqlab.nn import compiled_layers
+from seqlab.nn.transformer import Layer, Transformer, TransformerOptions
 from seqlab.nn.transformer_language import TransformerLanguage, TransformerLanguageOptions
 
 pytestmark = pytest.mark.skipif(wide().library is None, reason=wide().reason or "there is")
@@ -18,7 +19,12 @@ def vectors() -> Tensor:
 
 
 def runs(options: TransformerOptions = OPTIONS, across: bool = False, seen: Tensor | None = None) -> bool:
-    return compiled_layer.runs(Layer(options, across), vectors(), None, seen)
+    return taken([Layer(options, across)], vectors(), seen)
+
+
+def taken(layers: list[Layer], x: Tensor, seen: Tensor | None = None) -> bool:
+    """Whether compiled code runs the layers."""
+    return compiled_layers.run(layers, x, None, seen, None, False) is not None
 
 
 def test_options_that_compiled_code_knows() -> None:
@@ -35,16 +41,23 @@ def test_masks_that_compiled_code_knows() -> None:
     assert not runs(seen=torch.ones(1, 1, 20, 20, dtype=torch.bool))
 
 
+def stack() -> tuple[Transformer, list[Layer]]:
+    made = Transformer(replace(OPTIONS, num_layers=2))
+    return made, made.each_layer()
+
+
 def test_who_looks_at_a_part_sees_what_goes_through_it() -> None:
-    layer, seen = Layer(OPTIONS), []
-    handle = layer.feed_forward.output.register_forward_hook(lambda *given: seen.append(given[-1].shape))
-    layer(vectors(), None, None, None, True)
-    assert seen == [(4, 20, 64)]
-    handle.remove()
-    assert compiled_layer.runs(layer, vectors(), None, None)
-    layer.attention.recorded = []
-    layer(vectors(), None, None, None, True)
-    assert layer.attention.recorded[0].shape == (4, 2, 20, 20)
+    made, layers = stack()
+    for part in (layers[1], layers[1].feed_forward.output):
+        seen: list[torch.Size] = []
+        handle = part.register_forward_hook(lambda _, given, __, seen=seen: seen.append(given[0].shape[:2]))
+        made(vectors(), causal=True)
+        assert seen == [(4, 20)]
+        handle.remove()
+    assert taken(layers, vectors())
+    layers[0].attention.recorded = []
+    made(vectors(), causal=True)
+    assert layers[0].attention.recorded[0].shape == (4, 2, 20, 20)
 
 
 def test_a_part_that_is_replaced_is_used() -> None:
@@ -52,16 +65,22 @@ def test_a_part_that_is_replaced_is_used() -> None:
         def forward(self, input: Tensor) -> Tensor:
             return 2 * super().forward(input)
 
-    layer = Layer(OPTIONS)
-    layer.norms[1] = Louder(64)
-    assert not compiled_layer.runs(layer, vectors(), None, None)
+    class Silent(Layer):
+        def forward(self, x: Tensor, *given: Any, **named: Any) -> Any:
+            return 0 * x, super().forward(x, *given, **named)[1]
+
+    made, layers = stack()
+    layers[1].norms[1] = Louder(64)
+    assert not taken(layers, vectors())
+    made.layers[1] = Silent(OPTIONS)
+    assert not made(vectors())[0].any()
 
 
 def test_autocast_and_double_precision_are_for_torch() -> None:
-    layer = Layer(OPTIONS)
+    _, layers = stack()
     with torch.autocast("cpu", torch.bfloat16):
-        assert not compiled_layer.runs(layer, vectors(), None, None)
-    assert not compiled_layer.runs(layer.double(), vectors().double(), None, None)
+        assert not taken(layers, vectors())
+    assert not taken([layer.double() for layer in layers], vectors().double())
 
 
 def network(**options: object) -> TransformerLanguage:
@@ -79,10 +98,12 @@ def learned(made: TransformerLanguage, ids: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize("positions", ["rotary", "sinusoidal"])
 def test_a_network_learns_as_without_it(positions: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the same dropout masks, within rounding."""
-    made, ids = network(positions=positions), torch.arange(60).view(3, 20) % 11
+    made, ids = network(positions=positions), torch.arange(84).view(3, 28) % 11
     found = learned(made, ids)
-    monkeypatch.setattr(compiled_layer, "runs", lambda *_: False)
-    for one, other in zip(found, learned(made, ids), strict=True):
+    monkeypatch.setattr(compiled_layers, "run", lambda *_: None)
+    plain = learned(made, ids)
+    assert not all(map(torch.equal, found, plain)), "both by the same code"
+    for one, other in zip(found, plain, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4 * float(other.abs().max()))
 
 
