@@ -131,14 +131,14 @@ class _Live:
     """
 
     def __init__(self, count: int, bos: int, device: torch.device) -> None:
-        self.sentences = torch.arange(count, device=device)
+        self.sentences = [*range(count)]
         self.tokens = torch.full((count, 1), bos, device=device)  # (rows, steps)
         self.scores = torch.zeros(count, 1, dtype=torch.float64, device=device)  # (sentences, rows of each)
         self.attention: Tensor | None = None  # (rows, steps, positions)
 
-    def go_on(self, places: Tensor, scores: Tensor, rows: Tensor, tokens: Tensor) -> None:
+    def go_on(self, places: Sequence[int], scores: Tensor, rows: Tensor, tokens: Tensor) -> None:
         """Keeps the sentences at ``places``; their hypotheses become those at ``rows`` extended by ``tokens``."""
-        self.sentences, self.scores = self.sentences[places], scores
+        self.sentences, self.scores = [self.sentences[place] for place in places], scores
         self.tokens = torch.cat([self.tokens[rows], tokens.unsqueeze(1)], 1)
         if self.attention is not None:
             self.attention = self.attention[rows]
@@ -207,7 +207,7 @@ def beam_search(
     if len(prefix) > beam.max_length:
         raise UserError(f"the prefix has {len(prefix)} tokens, but max_length {beam.max_length}; give a larger one")
     most = [beam.most(length) for length in source_lengths or [0] * count]
-    live, sentences = _Live(count, bos, device or torch.device("cpu")), [*range(count)]
+    live = _Live(count, bos, device or torch.device("cpu"))
     never = torch.tensor([*banned], dtype=torch.int64, device=live.tokens.device)
     done: list[list[Hypothesis]] = [[] for _ in range(count)]
     for length in range(max(most, default=0) + 1):
@@ -218,30 +218,38 @@ def beam_search(
             seen = weights.unsqueeze(1)
             live.attention = seen if live.attention is None else torch.cat([live.attention, seen], 1)
         allowed = _allowed(log_probs, live.tokens, length, eos, beam, never, prefix)
-        cut = _end_forced(allowed, [most[sentence] == length for sentence in sentences], eos)
+        cut = _end_forced(allowed, [most[sentence] == length for sentence in live.sentences], eos)
         ranked = best_of(allowed, live.scores, beam.size)
-        for sentence, hypothesis in _finished(live, ranked, eos, beam, attention, cut):
-            done[sentence].append(hypothesis)
-        going = ranked.going(beam.size, eos)
-        best = zip(sentences, going.scores[:, 0].tolist(), strict=True)
-        open_ = [not _is_done(done[one], score, length + 1, beam, most[one]) for one, score in best]
-        for place, sentence in enumerate(sentences):
-            if not open_[place] and not done[sentence]:
+        listed = [*zip(ranked.scores.tolist(), ranked.tokens.tolist(), strict=True)]
+        ending = any(eos in tokens for _, tokens in listed)
+        if ending:
+            for place, hypothesis in _finished(live, ranked, eos, beam, attention, cut):
+                done[live.sentences[place]].append(hypothesis)
+        places = []
+        for place, (sentence, (scores, tokens)) in enumerate(zip(live.sentences, listed, strict=True)):
+            best = next((score for score, token in zip(scores, tokens, strict=True) if token != eos), -math.inf)
+            if not _is_done(done[sentence], best, length + 1, beam, most[sentence]):
+                places.append(place)
+            elif not done[sentence]:
                 done[sentence] = live.unfinished(place, beam, attention)
-        places = torch.tensor(open_, device=going.scores.device).nonzero().squeeze(1)
-        if not len(places):
+        if not places:
             break
-        scores, rows, tokens = (part[places] for part in going)
-        live.go_on(places, scores, rows.flatten(), tokens.flatten())
-        state = state.rows(rows.flatten(), places)
-        sentences = live.sentences.tolist()
+        going, kept = (
+            ranked.going(beam.size, eos) if ending else ranked.first(beam.size),
+            torch.tensor(places, device=device),
+        )
+        if len(places) < len(listed):
+            going = Continuations(*(part[kept] for part in going))
+        rows = going.rows.flatten()
+        live.go_on(places, going.scores, rows, going.tokens.flatten())
+        state = state.rows(rows, kept)
     if not all(done):
         raise UserError("the model gives no numbers (NaN), so nothing can be ranked; take another checkpoint of it")
     return [sorted(found, key=lambda one: -one.score)[: beam.n_best] for found in done]
 
 
 def _is_done(found: list[Hypothesis], best_live: float, length: int, beam: Beam, most: int) -> bool:
-    if len(found) >= beam.size or best_live == -torch.inf:
+    if len(found) >= beam.size or best_live == -math.inf:
         return True
     if len(found) < beam.n_best:
         return False
@@ -252,15 +260,13 @@ def _is_done(found: list[Hypothesis], best_live: float, length: int, beam: Beam,
 def _finished(
     live: _Live, ranked: Continuations, eos: int, beam: Beam, attention: bool, cut: Tensor | None
 ) -> Iterator[tuple[int, Hypothesis]]:
-    """The ending hypotheses among the ``beam.size`` best, and their sentences."""
-    best = Continuations(*(part[:, : beam.size] for part in ranked))
+    """The ending hypotheses among the ``beam.size`` best, and the places of their sentences."""
+    best = ranked.first(beam.size)
     places, ranks = ((best.tokens == eos) & best.scores.isfinite()).nonzero(as_tuple=True)
-    if not len(places):
-        return
     rows = best.rows[places, ranks]
     complete = [True] * len(rows) if cut is None else (~cut[rows]).tolist()
     found = live.hypotheses(rows, best.scores[places, ranks], beam, attention, complete)
-    yield from zip(live.sentences[places].tolist(), found, strict=True)
+    yield from zip(places.tolist(), found, strict=True)
 
 
 def _allowed(

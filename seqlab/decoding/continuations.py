@@ -13,6 +13,10 @@ class Continuations(NamedTuple):
     rows: Tensor
     tokens: Tensor
 
+    def first(self, size: int) -> "Continuations":
+        """The ``size`` best continuations."""
+        return Continuations(*(part[:, :size] for part in self))
+
     def going(self, size: int, eos: int) -> "Continuations":
         """The ``size`` best continuations that do not end; if there are fewer, others with minus infinity."""
         scores, order = torch.where(self.tokens == eos, -torch.inf, self.scores).topk(min(size, self.scores.shape[1]))
@@ -22,7 +26,7 @@ class Continuations(NamedTuple):
 BLOCK = 64
 """Neighbouring tokens in a block, whose maximum is computed first."""
 FEW = 2**15
-"""Tokens over all rows up to which one sort of all is faster."""
+"""Tokens over all rows up to which sorting each row is faster."""
 
 
 def best_continuations(log_probs: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -41,8 +45,10 @@ def best_continuations(log_probs: Tensor, scores: Tensor, k: int) -> tuple[Tenso
     vocab_size = log_probs.shape[-1]
     whole = vocab_size // BLOCK * BLOCK
     if whole < 4 * k * BLOCK or log_probs.numel() <= FEW:
-        best, places = (log_probs + scores.unsqueeze(-1)).flatten(1).topk(k)
-        return best, places
+        values, ids = log_probs.topk(min(k, vocab_size))  # of each row
+        best, order = (values + scores.unsqueeze(-1)).flatten(1).topk(k)
+        starts = torch.arange(0, log_probs.shape[1] * vocab_size, vocab_size, device=ids.device)
+        return best, (ids + starts.unsqueeze(1)).flatten(1).gather(1, order)
     maxima = log_probs[..., :whole].unflatten(-1, (-1, BLOCK)).amax(-1)  # (sentences, rows of each, whole blocks)
     if whole < vocab_size:
         maxima = torch.cat([maxima, log_probs[..., whole:].amax(-1, keepdim=True)], -1)
