@@ -29,7 +29,7 @@ FEW = 2**15
 """Tokens over all rows up to which sorting each row is faster."""
 
 
-def best_continuations(log_probs: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def best_continuations(log_probs: Tensor, scores: Tensor, k: int) -> Continuations:
     """The k most likely next tokens over all hypotheses of a sentence, fast for large vocabularies.
 
     The best k tokens lie in the k blocks with the largest maxima; of many tokens, only these blocks are sorted.
@@ -40,31 +40,34 @@ def best_continuations(log_probs: Tensor, scores: Tensor, k: int) -> tuple[Tenso
         k: At most the number of tokens of all rows.
 
     Returns:
-        Sums in descending order, and their indices among the tokens of all rows of a sentence, each ``(sentences, k)``.
+        The continuations; rows count within each sentence.
     """
-    vocab_size = log_probs.shape[-1]
+    (_, width, vocab_size), added = log_probs.shape, scores.unsqueeze(-1)
     whole = vocab_size // BLOCK * BLOCK
     if whole < 4 * k * BLOCK or log_probs.numel() <= FEW:
-        values, ids = log_probs.topk(min(k, vocab_size))  # of each row
-        best, order = (values + scores.unsqueeze(-1)).flatten(1).topk(k)
-        starts = torch.arange(0, log_probs.shape[1] * vocab_size, vocab_size, device=ids.device)
-        return best, (ids + starts.unsqueeze(1)).flatten(1).gather(1, order)
+        each = min(k, vocab_size)
+        values, ids = log_probs.topk(each)  # of each row
+        if width == 1:
+            return Continuations(values[:, 0] + scores, torch.zeros_like(ids[:, 0]), ids[:, 0])
+        best, order = (values + added).flatten(1).topk(k)
+        return Continuations(best, order // each, ids.flatten(1).gather(1, order))
     maxima = log_probs[..., :whole].unflatten(-1, (-1, BLOCK)).amax(-1)  # (sentences, rows of each, whole blocks)
     if whole < vocab_size:
         maxima = torch.cat([maxima, log_probs[..., whole:].amax(-1, keepdim=True)], -1)
-    blocks = (maxima + scores.unsqueeze(-1)).flatten(1).topk(k, sorted=False).indices  # (sentences, k)
+    blocks = (maxima + added).flatten(1).topk(k, sorted=False).indices  # (sentences, k)
     rows, first = blocks // maxima.shape[-1], blocks % maxima.shape[-1] * BLOCK
     ids = first.unsqueeze(-1) + torch.arange(BLOCK, device=blocks.device)
     places = (rows * vocab_size).unsqueeze(-1) + ids.clamp(max=vocab_size - 1)  # (sentences, k, BLOCK)
     values = log_probs.flatten(1).gather(1, places.flatten(1)).view_as(places) + scores.gather(1, rows).unsqueeze(-1)
     best, order = values.masked_fill_(ids >= vocab_size, -torch.inf).flatten(1).topk(k)
-    return best, places.flatten(1).gather(1, order)
+    found = places.flatten(1).gather(1, order)
+    return Continuations(best, found // vocab_size, found % vocab_size)
 
 
 def best_of(allowed: Tensor, scores: Tensor, size: int) -> Continuations:
-    """Twice as many candidates as hypotheses, so that enough remain if every hypothesis ends."""
+    """Twice as many candidates as hypotheses, so that enough remain if every hypothesis ends; rows of all sentences."""
     (sentences, width), vocab_size = scores.shape, allowed.shape[1]
     log_probs = allowed.view(sentences, width, vocab_size)
-    best, places = best_continuations(log_probs, scores, min(2 * size, width * vocab_size))
-    first_row = torch.arange(sentences, device=scores.device).unsqueeze(1) * width
-    return Continuations(best, first_row + places // vocab_size, places % vocab_size)
+    best = best_continuations(log_probs, scores, min(2 * size, width * vocab_size))
+    first_row = torch.arange(0, sentences * width, width, device=scores.device).unsqueeze(1)
+    return best._replace(rows=best.rows + first_row)

@@ -197,8 +197,11 @@ class Recurrent(nn.Module):
             raise UserError("a bidirectional stack takes no state: its backward half starts at the end of a sequence")
         dtype = next(self.parameters()).dtype
         state = tuple(part.to(dtype) for part in state)
-        if lengths is not None and not bool(((lengths >= 1) & (lengths <= inputs.shape[1])).all()):
-            raise UserError(f"lengths {lengths.tolist()} must lie between 1 and the {inputs.shape[1]} steps")
+        if lengths is not None and len(lengths):
+            least, most = torch.stack(lengths.aminmax()).tolist()
+            if not 1 <= least <= most <= inputs.shape[1]:
+                raise UserError(f"lengths {lengths.tolist()} must lie between 1 and the {inputs.shape[1]} steps")
+            lengths = lengths if least < inputs.shape[1] else None
         backend = self.backend
         if backend == "auto" and self.recompute_every is not None:
             backend = "scan"
