@@ -42,6 +42,12 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def _operations(module: pl.LightningModule) -> int | None:
+    """Floating-point operations of a training step for each item; None for a module that does not count them."""
+    count = getattr(module, "flops_per_item", None)
+    return None if count is None else count()
+
+
 class StepTime(pl.Callback):
     """Logs milliseconds of a batch by phase, every ``trainer.log_every_n_steps`` optimizer steps.
 
@@ -59,7 +65,7 @@ class StepTime(pl.Callback):
         self._timed = True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.loggers:
+        if trainer.loggers and _operations(pl_module):
             low = "bf16" in str(trainer.precision)
             self._peak = measured_peak(pl_module.device, torch.bfloat16 if low else torch.float32)
         self._mark = time.perf_counter()
@@ -104,8 +110,8 @@ class StepTime(pl.Callback):
     def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         values = {f"speed/{phase}_ms": 1000 * seconds / self._batches for phase, seconds in self._sums.items()}
         values["speed/memory_mb"] = peak_memory(pl_module.device) / 1e6
-        if (cost_of := getattr(pl_module, "flops_per_item", None)) is not None and (cost := cost_of()):
-            rate = cost * self._items / (self._sums["forward"] + self._sums["backward"])
+        if operations := _operations(pl_module):
+            rate = operations * self._items / (self._sums["forward"] + self._sums["backward"])
             values |= {"speed/gflops": rate / 1e9, "speed/share_of_peak": rate / self._peak}
         for logger in trainer.loggers:
             logger.log_metrics(values, step=trainer.global_step)

@@ -50,15 +50,14 @@ def _by_sorting(ids: Ids, order: int, vocab_size: int, begin: int | None) -> Ite
     zeros in place of what is missing.
     """
     base = vocab_size + 1
-    grams, counts = np.empty(0, np.int64), np.empty(0, np.int64)
-    new: list[tuple[Numbers, Numbers]] = []
+    parts = [(np.empty(0, np.int64), np.empty(0, np.int64))]  # the text so far, and then a chunk each
     for start in range(0, len(ids), CHUNK):
         found = _numbers(ids[start : start + CHUNK + order - 1], min(CHUNK, len(ids) - start), order, base, begin)
         found.sort()
-        new.append(_distinct(found))
-        if sum(len(keys) for keys, _ in new) > len(grams) or start + CHUNK >= len(ids):
-            grams, counts = _merged([(grams, counts), *new])
-            new = []
+        parts.append(_distinct(found))
+        if sum(len(keys) for keys, _ in parts[1:]) > len(parts[0][0]) or start + CHUNK >= len(ids):
+            parts = [_merged(parts)]
+    ((grams, counts),) = parts
     shorter = np.zeros(1, np.int64)
     for m in range(1, order + 1):
         beginnings = grams // base ** (order - m)
@@ -85,17 +84,22 @@ def _numbers(ids: Ids, positions: int, order: int, base: int, begin: int | None)
 
 def _distinct(ascending: Numbers, counts: Numbers | None = None) -> tuple[Numbers, Numbers]:
     """The distinct numbers, and the sum of the counts of each, or its occurrences."""
-    changes = np.flatnonzero(np.diff(ascending, prepend=-1))
+    new = np.ones(len(ascending), bool)
+    np.not_equal(ascending[1:], ascending[:-1], out=new[1:])
+    changes = np.flatnonzero(new)
     if counts is not None:
         return ascending[changes], np.add.reduceat(counts, changes) if len(changes) else counts
     return ascending[changes], np.diff(changes, append=len(ascending))
 
 
 def _merged(parts: list[tuple[Numbers, Numbers]]) -> tuple[Numbers, Numbers]:
-    """Several distinct numbers with their counts, as one."""
+    """Several distinct numbers with their counts, as one; empties the list."""
     numbers, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    parts.clear()
     order = np.argsort(numbers, kind="stable")
-    return _distinct(numbers[order], counts[order])
+    numbers, counts = numbers[order], counts[order]
+    del order
+    return _distinct(numbers, counts)
 
 
 def _level_by_level(ids: Ids, order: int, vocab_size: int, begin: int | None) -> Iterator[Grams]:
