@@ -48,6 +48,21 @@ def _plain(layer: "Layer") -> bool:
     return known and not shown and _as_built(layer)
 
 
+def _alike(stack: Sequence["Layer"], weights: Sequence[Weights]) -> bool:
+    """Whether all layers compute the same, with matrices of the same sizes."""
+    each = zip(stack, weights, strict=True)
+    kinds = {
+        (
+            layer.attention.heads,
+            layer.feed_forward.activation,
+            *(norm.eps for norm in _norms(layer)),
+            *(None if one is None else one.shape for one in own),
+        )
+        for layer, own in each
+    }
+    return len(kinds) == 1
+
+
 def run(
     stack: Sequence["Layer"],
     x: Tensor,
@@ -64,7 +79,8 @@ def run(
         return None
     weights, first = [_weights(layer) for layer in stack], stack[0]
     heads, block = first.attention.heads, first.feed_forward
-    if not able(x, heads, block.output.in_features, (one for each in weights for one in each)):
+    readable = able(x, heads, block.output.in_features, (one for each in weights for one in each))
+    if not readable or not _alike(stack, weights):
         return None
     cos, sin = (None, None) if rotation is None else (rotation.cos, rotation.sin)
     valid = None if seen is None else seen[:, 0, 0].contiguous()

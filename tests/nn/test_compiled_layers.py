@@ -76,6 +76,15 @@ def test_a_part_that_is_replaced_is_used() -> None:
     assert not made(vectors())[0].any()
 
 
+def test_layers_of_different_sizes_are_for_torch() -> None:
+    for options in ({"feedforward_size": 512}, {"num_heads": 1}, {"activation": "relu"}, {"bias": False}):
+        assert not taken([Layer(OPTIONS), Layer(replace(OPTIONS, **options))], vectors())  # type: ignore[arg-type]
+    layers = [Layer(OPTIONS), Layer(OPTIONS)]
+    assert taken(layers, vectors())
+    layers[1].norms[1].eps = 1e-3
+    assert not taken(layers, vectors())
+
+
 def test_autocast_and_double_precision_are_for_torch() -> None:
     _, layers = stack()
     with torch.autocast("cpu", torch.bfloat16):

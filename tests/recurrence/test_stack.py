@@ -13,6 +13,7 @@ from seqlab.cells import CELLS
 from seqlab.cells.cell import State, Weights
 from seqlab.cells.rnn import RNN
 from seqlab.errors import UserError
+from seqlab.recurrence import backends
 from seqlab.recurrence.stack import Recurrent
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -105,6 +106,17 @@ def test_weight_drop_zeroes_recurrent_weights_while_training() -> None:
     seen.clear()
     network.eval()(numbers(BATCH, 3, SIZE))
     assert torch.equal(seen[0], dict(network.layers.named_parameters())["weight_hh_l0"])
+
+
+@pytest.mark.parametrize("backend", ["torch", *OWN_BACKENDS])
+def test_sequences_without_padding_are_sequences_without_lengths(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the last digit, and nothing is sorted or packed for them."""
+    monkeypatch.setattr(backends, "pack_padded_sequence", None)
+    network = stack("gru", bidirectional=True, backend=backend)
+    inputs = numbers(BATCH, TIME, SIZE)
+    (outputs, (last,)), (wanted, (end,)) = network(inputs, lengths=torch.full((BATCH,), TIME)), network(inputs)
+    assert torch.equal(outputs, wanted)
+    assert torch.equal(last, end)
 
 
 @pytest.mark.parametrize("backend", ["torch", *OWN_BACKENDS])
