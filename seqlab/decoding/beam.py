@@ -234,10 +234,8 @@ def beam_search(
                 done[sentence] = live.unfinished(place, beam, attention)
         if not places:
             break
-        going, kept = (
-            ranked.going(beam.size, eos) if ending else ranked.first(beam.size),
-            torch.tensor(places, device=device),
-        )
+        going = ranked.going(beam.size, eos) if ending else ranked.first(beam.size)
+        kept = torch.tensor(places, device=device)
         if len(places) < len(listed):
             going = Continuations(*(part[kept] for part in going))
         rows = going.rows.flatten()
