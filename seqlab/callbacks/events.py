@@ -16,7 +16,17 @@ from seqlab.errors import reason_of
 from seqlab.runs.schema import LogEnd
 
 VERSION = "brain.Event:2"
+NAMED = "events.out.tfevents."
 NUMBERS = count()
+
+
+def _last_second(folder: Path) -> int:
+    """The time in seconds, or one later than in the names of all files of events there.
+
+    TensorBoard reads files in the order of their names, and drops what seems to be older than what it has read.
+    """
+    named = (path.name.removeprefix(NAMED).split(".")[0] for path in folder.glob(f"{NAMED}*"))
+    return max([int(time.time()), *(int(second) + 1 for second in named if second.isdecimal())])
 
 
 class Events:
@@ -70,7 +80,7 @@ class Events:
     def _write(self, event: Event) -> None:
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(NUMBERS)}"
+            name = f"{NAMED}{_last_second(self.folder):010d}.{socket.gethostname()}.{os.getpid()}.{next(NUMBERS)}"
             self._file = (self.folder / name).open("wb", buffering=0)
             self._write(Event(wall_time=time.time(), file_version=VERSION))
         RecordWriter(self).write(event.SerializeToString())

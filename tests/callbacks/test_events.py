@@ -1,5 +1,6 @@
 import os
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from seqlab.callbacks import events
 from seqlab.callbacks.board import Board
 from seqlab.callbacks.events import Writer
 
@@ -65,3 +67,18 @@ def test_a_closed_log_goes_on_in_another_file(tmp_path: Path) -> None:
         writer.close()
     assert len(os.listdir(tmp_path)) == 2
     assert scalars(tmp_path) == [(1, 1.0), (2, 2.0)]
+
+
+@pytest.mark.parametrize("second", [0.0, -90.0], ids=["the same second", "a clock that was put back"])
+def test_what_goes_on_is_read_after_what_was_there(
+    second: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the number of the process."""
+    began = time.time()
+    for number, process in enumerate(("999", "10", "5")):
+        monkeypatch.setattr(events.time, "time", lambda number=number: began + number * second)
+        monkeypatch.setattr(events.os, "getpid", lambda process=process: process)
+        writer = Writer(str(tmp_path), purge_step=number or None)
+        writer.add_scalar("a", float(number), number)
+        writer.close()
+    assert scalars(tmp_path) == [(0, 0.0), (1, 1.0), (2, 2.0)]
