@@ -20,7 +20,7 @@ NAMED = "events.out.tfevents."
 NUMBERS = count()
 
 
-def _last_second(folder: Path) -> int:
+def _next_second(folder: Path) -> int:
     """The time in seconds, or one later than in the names of all files of events there.
 
     TensorBoard reads files in the order of their names, and drops what seems to be older than what it has read.
@@ -80,7 +80,7 @@ class Events:
     def _write(self, event: Event) -> None:
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            name = f"{NAMED}{_last_second(self.folder):010d}.{socket.gethostname()}.{os.getpid()}.{next(NUMBERS)}"
+            name = f"{NAMED}{_next_second(self.folder):010d}.{socket.gethostname()}.{os.getpid()}.{next(NUMBERS)}"
             self._file = (self.folder / name).open("wb", buffering=0)
             self._write(Event(wall_time=time.time(), file_version=VERSION))
         RecordWriter(self).write(event.SerializeToString())

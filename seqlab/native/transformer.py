@@ -159,7 +159,8 @@ class _Buffers(NamedTuple):
         """The layers as compiled code reads them, from the lowest up, without what gradients need."""
         (batch, time, size), last, made = self.x.shape, len(given) - 1, (_Layer * len(given))()
         for number, (one, own, layer) in enumerate(zip(given, _of_each(weights), made, strict=True)):
-            layer.batch, layer.time, layer.size, layer.heads, layer.inner = *self.x.shape, shape.heads, len(own.up)
+            layer.batch, layer.time, layer.size = batch, time, size
+            layer.heads, layer.inner = shape.heads, len(own.up)
             layer.threads = threads_for(batch * time * size * (4 * size + 2 * layer.inner), EACH)
             layer.causal, layer.relu, layer.epsilon = shape.causal, shape.activation == "relu", shape.epsilon
             layer.weights, layer.given = _pointers(own), _pointers(one)

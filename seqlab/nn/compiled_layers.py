@@ -32,11 +32,11 @@ def _weights(layer: "Layer") -> Weights:
 def _as_built(layer: "Layer") -> bool:
     """Whether nothing but the parts' own code runs when something goes through them."""
     attention, block = layer.attention, layer.feed_forward
-    parts = [attention.dropout, attention.inputs, attention.output, block.inputs, block.output, layer.dropout]
-    return all(
-        type(part) in (*PARTS, type(block), type(layer))
-        and not (part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks)
-        for part in [layer, attention, block, *parts, *layer.norms]
+    linear = attention.inputs, attention.output, block.inputs, block.output
+    parts = [attention, attention.dropout, *linear, layer.dropout, *layer.norms]
+    return all(type(part) in PARTS for part in parts) and not any(
+        part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks
+        for part in [layer, block, *parts]
     )
 
 
@@ -50,7 +50,6 @@ def _plain(layer: "Layer") -> bool:
 
 def _alike(stack: Sequence["Layer"], weights: Sequence[Weights]) -> bool:
     """Whether all layers compute the same, with matrices of the same sizes."""
-    each = zip(stack, weights, strict=True)
     kinds = {
         (
             layer.attention.heads,
@@ -58,7 +57,7 @@ def _alike(stack: Sequence["Layer"], weights: Sequence[Weights]) -> bool:
             *(norm.eps for norm in _norms(layer)),
             *(None if one is None else one.shape for one in own),
         )
-        for layer, own in each
+        for layer, own in zip(stack, weights, strict=True)
     }
     return len(kinds) == 1
 
@@ -70,8 +69,11 @@ def run(
     seen: Tensor | None,
     rotation: Rotation | None,
     causal: bool,
-) -> tuple[Tensor, list[Kept]] | None:
-    """What ``Layer.forward`` of one layer after the other gives, without a memory; None if compiled code cannot."""
+) -> tuple[Tensor, list[Kept | Steps]] | None:
+    """What ``Layer.forward`` of one layer after the other gives, without a memory; None if compiled code cannot.
+
+    The layers and their feed-forward blocks must be of the classes of ``transformer.py`` themselves.
+    """
     elsewhere = torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.is_autocast_enabled(x.device.type)
     if elsewhere or before is not None or not all(map(_plain, stack)):
         return None

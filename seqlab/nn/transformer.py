@@ -226,32 +226,19 @@ class Transformer(nn.Module):
         x = self.dropout(self._placed(x, done))
         heads, size = self.options.num_heads, self.options.hidden_size
         rotation = Rotation(steps, size // heads, x) if self.options.positions == "rotary" else None
-        x, kept = self._through(x, before, seen, rotation, causal, memory, valid)
-        return x if self.last is None else self.last(x), kept
-
-    def _through(
-        self,
-        x: Tensor,
-        before: Sequence[Kept | Steps] | None,
-        seen: Tensor | None,
-        rotation: Rotation | None,
-        causal: bool,
-        memory: Sequence[Kept] | None,
-        valid: Tensor | None,
-    ) -> tuple[Tensor, list[Kept | Steps]]:
-        """One layer after the other, all in compiled code if it can run them."""
         layers = self.each_layer()
-        if all(type(layer) is Layer for layer in layers):
-            found = compiled_layers.run(layers, x, before, seen, rotation, causal)
-            if found is not None:
-                return found[0], [*found[1]]
-        kept: list[Kept | Steps] = []
-        for number, layer in enumerate(layers):
-            own = None if before is None else before[number]
-            looked = None if memory is None else memory[number]
-            x, one = layer(x, own, seen, rotation, causal, looked, valid)
-            kept.append(one)
-        return x, kept
+        as_built = all(type(layer) is Layer and type(layer.feed_forward) is FeedForward for layer in layers)
+        compiled = compiled_layers.run(layers, x, before, seen, rotation, causal) if as_built else None
+        if compiled is not None:
+            x, kept = compiled
+        else:
+            kept = []
+            for number, layer in enumerate(layers):
+                own = None if before is None else before[number]
+                looked = None if memory is None else memory[number]
+                x, one = layer(x, own, seen, rotation, causal, looked, valid)
+                kept.append(one)
+        return x if self.last is None else self.last(x), kept
 
     def _placed(self, x: Tensor, first: int) -> Tensor:
         """The input plus its position encodings, if they are vectors."""

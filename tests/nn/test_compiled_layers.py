@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from seqlab.native.compiler import wide
 from seqlab.nn import compiled_layers
-from seqlab.nn.transformer import Layer, Transformer, TransformerOptions
+from seqlab.nn.transformer import FeedForward, Layer, Transformer, TransformerOptions
 from seqlab.nn.transformer_language import TransformerLanguage, TransformerLanguageOptions
 
 pytestmark = pytest.mark.skipif(wide().library is None, reason=wide().reason or "there is")
@@ -69,16 +69,29 @@ def test_a_part_that_is_replaced_is_used() -> None:
         def forward(self, x: Tensor, *given: Any, **named: Any) -> Any:
             return 0 * x, super().forward(x, *given, **named)[1]
 
+    class Endless(FeedForward):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.full_like(x, torch.nan)
+
     made, layers = stack()
     layers[1].norms[1] = Louder(64)
     assert not taken(layers, vectors())
     made.layers[1] = Silent(OPTIONS)
     assert not made(vectors())[0].any()
+    made, layers = stack()
+    layers[1].feed_forward = Endless(OPTIONS)
+    assert made(vectors())[0].isnan().all()
 
 
 def test_layers_of_different_sizes_are_for_torch() -> None:
-    for options in ({"feedforward_size": 512}, {"num_heads": 1}, {"activation": "relu"}, {"bias": False}):
-        assert not taken([Layer(OPTIONS), Layer(replace(OPTIONS, **options))], vectors())  # type: ignore[arg-type]
+    others: list[dict[str, Any]] = [
+        {"feedforward_size": 512},
+        {"num_heads": 1},
+        {"activation": "relu"},
+        {"bias": False},
+    ]
+    for options in others:
+        assert not taken([Layer(OPTIONS), Layer(replace(OPTIONS, **options))], vectors())
     layers = [Layer(OPTIONS), Layer(OPTIONS)]
     assert taken(layers, vectors())
     layers[1].norms[1].eps = 1e-3
